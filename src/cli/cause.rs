@@ -1,0 +1,91 @@
+//! The family's own words for what a system call may answer.
+//!
+//! Scripts and people know these texts; `strerror`'s differ from one C library to the next.
+
+use crate::sys::Errno;
+
+/// Says in words why a system call failed.
+///
+/// ```
+/// use logyard::{cli::cause, sys::Errno};
+/// assert_eq!(cause(Errno::EAGAIN), "temporary failure");
+/// ```
+#[must_use]
+pub fn cause(errno: Errno) -> &'static str {
+    match errno {
+        Errno::EINTR => "interrupted system call",
+        Errno::ENOMEM => "out of memory",
+        Errno::ENOENT => "file does not exist",
+        Errno::ETXTBSY => "text busy",
+        Errno::EIO => "input/output error",
+        Errno::EEXIST => "file already exists",
+        Errno::ETIMEDOUT => "timed out",
+        Errno::EINPROGRESS => "operation in progress",
+        Errno::EAGAIN => "temporary failure",
+        Errno::EPIPE => "broken pipe",
+        Errno::EPERM => "permission denied",
+        Errno::EACCES => "access denied",
+        Errno::ENXIO => "device not configured",
+        Errno::EPROTO => "protocol error",
+        Errno::EISDIR => "is a directory",
+        Errno::ENOTDIR => "not a directory",
+        Errno::EXDEV => "cross-device link",
+        Errno::ENODEV => "device does not support operation",
+        Errno::EINVAL => "invalid argument",
+        Errno::ENFILE => "system cannot open more files",
+        Errno::EMFILE => "process cannot open more files",
+        Errno::ENOTTY => "not a tty",
+        Errno::EFBIG => "file too big",
+        Errno::ENOSPC => "out of disk space",
+        Errno::ESPIPE => "unseekable descriptor",
+        Errno::EROFS => "read-only file system",
+        Errno::EMLINK => "too many links",
+        Errno::EDOM => "input out of range",
+        Errno::ERANGE => "output out of range",
+        Errno::EALREADY => "operation already in progress",
+        Errno::ENOTSOCK => "not a socket",
+        Errno::EDESTADDRREQ => "destination address required",
+        Errno::EMSGSIZE => "message too long",
+        Errno::EPROTOTYPE => "incorrect protocol type",
+        Errno::ENOPROTOOPT => "protocol not available",
+        Errno::EPROTONOSUPPORT => "protocol not supported",
+        Errno::ESOCKTNOSUPPORT => "socket type not supported",
+        Errno::EOPNOTSUPP => "operation not supported",
+        Errno::EPFNOSUPPORT => "protocol family not supported",
+        Errno::EAFNOSUPPORT => "address family not supported",
+        Errno::EADDRINUSE => "address already used",
+        Errno::EADDRNOTAVAIL => "address not available",
+        Errno::ENETDOWN => "network down",
+        Errno::ENETUNREACH => "network unreachable",
+        Errno::ENETRESET => "network reset",
+        Errno::ECONNABORTED => "connection aborted",
+        Errno::ECONNRESET => "connection reset",
+        Errno::ENOBUFS => "out of buffer space",
+        Errno::EISCONN => "already connected",
+        Errno::ENOTCONN => "not connected",
+        Errno::ESHUTDOWN => "socket shut down",
+        Errno::ETOOMANYREFS => "too many references",
+        Errno::ECONNREFUSED => "connection refused",
+        Errno::ELOOP => "symbolic link loop",
+        Errno::ENAMETOOLONG => "file name too long",
+        Errno::EHOSTDOWN => "host down",
+        Errno::EHOSTUNREACH => "host unreachable",
+        Errno::ENOTEMPTY => "directory not empty",
+        Errno::EUSERS => "too many users",
+        Errno::EDQUOT => "disk quota exceeded",
+        Errno::ESTALE => "stale NFS file handle",
+        Errno::EREMOTE => "too many levels of remote in path",
+        Errno::EDEADLK => "deadlock avoided",
+        Errno::ENOLCK => "no locks available",
+        Errno::ENOSYS => "system call not available",
+        Errno::E2BIG => "argument list too long",
+        Errno::ENOEXEC => "exec format error",
+        Errno::EBADF => "file descriptor not open",
+        Errno::ECHILD => "no child processes",
+        Errno::EFAULT => "bad address",
+        Errno::ENOTBLK => "not a block device",
+        Errno::EBUSY => "device busy",
+        Errno::ESRCH => "no such process",
+        _ => "unknown error",
+    }
+}

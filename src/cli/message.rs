@@ -1,0 +1,73 @@
+//! Messages: `program: class: text`, on standard error, one write each.
+//!
+//! A program that keeps a log must not die of a closed standard error, so a message that cannot be written is dropped.
+
+use std::fmt::{self, Display, Write};
+
+use crate::cli::Exit;
+use crate::sys;
+
+/// The program that speaks.
+#[derive(Clone, Copy, Debug)]
+pub struct Program(pub &'static str);
+
+impl Program {
+    /// Says what went wrong, and goes on: `multilog: warning: …`.
+    pub fn warn(self, text: impl Display) {
+        say(format_args!("{}: warning: {text}\n", self.0));
+    }
+
+    /// Says why the program cannot go on, and returns the code to leave with: `multilog: fatal: …`, exit 111.
+    #[must_use]
+    pub fn fatal(self, text: impl Display) -> Exit {
+        say(format_args!("{}: fatal: {text}\n", self.0));
+        Exit::TROUBLE
+    }
+
+    /// Says how the program is called, and returns the code to leave with: `svok: usage: svok dir`, exit 100.
+    #[must_use]
+    pub fn usage(self, synopsis: impl Display) -> Exit {
+        say(format_args!("{}: usage: {synopsis}\n", self.0));
+        Exit::USAGE
+    }
+}
+
+/// Writes a finished text to standard error in one call.
+pub fn say(text: fmt::Arguments<'_>) {
+    let message = text.to_string();
+    // Nobody is left to be told when standard error is gone.
+    let _ = sys::fd::write_all(sys::fd::stderr(), message.as_bytes());
+}
+
+/// Shows bytes that came from outside: control characters and what is not UTF-8 appear as `\xNN`.
+///
+/// Names are the administrator's, or an attacker's: a message must not carry an escape sequence to a terminal.
+///
+/// ```
+/// # use logyard::cli::Shown;
+/// assert_eq!(Shown(b"./main").to_string(), "./main");
+/// assert_eq!(Shown(b"a\x1b[1m\xff").to_string(), "a\\x1b[1m\\xff");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a>(pub &'a [u8]);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if character.is_control() {
+                    let mut utf8 = [0; 4];
+                    show_bytes(out, character.encode_utf8(&mut utf8).as_bytes())?;
+                } else {
+                    out.write_char(character)?;
+                }
+            }
+            show_bytes(out, chunk.invalid())?;
+        }
+        Ok(())
+    }
+}
+
+fn show_bytes(out: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(out, "\\x{byte:02x}"))
+}

@@ -1,0 +1,17 @@
+//! The edge that all commands share: how a program speaks to its user and how it leaves.
+//!
+//! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
+//! - [`cause`]: the family's own words for what a system call may answer.
+//! - [`exit`]: 0, 100 and 111.
+//!
+//! Library code returns errors whose `Display` finishes the sentence; only this module puts the program's name and
+//! the class of the message before it.
+#![forbid(unsafe_code)]
+
+pub mod cause;
+pub mod exit;
+pub mod message;
+
+pub use cause::cause;
+pub use exit::Exit;
+pub use message::{Program, Shown};

@@ -1,0 +1,18 @@
+//! logyard: a log-processing toolkit with daemontools' names and manners.
+//!
+//! The family, each a thin executable in `src/bin` that calls one module of this library:
+//!
+//! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
+//!
+//! What they share:
+//!
+//! - [`tai64n`]: labels, the moments written as `@` and 24 hexadecimal digits.
+//! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111.
+//! - [`sys`]: every system call, and all the `unsafe` there is.
+//! - [`logbench`]: the corpora that tests and benchmarks share.
+
+pub mod cli;
+pub mod logbench;
+pub mod multilog;
+pub mod sys;
+pub mod tai64n;

@@ -1,0 +1,97 @@
+//! Processes that we start.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+
+use nix::libc;
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{ForkResult, Pid, fchdir, fork};
+
+use crate::sys::{Errno, Result, signal, uninterrupted};
+
+/// Descriptors from here on are free while a child arranges its own.
+const SCRATCH_DESCRIPTOR_MIN: RawFd = 16;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It left with this exit code.
+    Exited(i32),
+    /// It was killed by this signal.
+    Killed(i32),
+}
+
+/// A process that was started and has not been waited for.
+#[derive(Debug)]
+pub struct Child(Pid);
+
+impl Child {
+    /// Starts `/bin/sh -c command` in `directory` with the given descriptors under the given numbers and standard error
+    /// as it is; all others are closed. Signals are as they were inherited.
+    ///
+    /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child leaves
+    /// with exit code 111.
+    pub fn start_shell<const N: usize>(
+        command: &CStr,
+        directory: BorrowedFd<'_>,
+        descriptors: [(BorrowedFd<'_>, RawFd); N],
+        complain: impl Fn(Errno),
+    ) -> Result<Child> {
+        let arguments = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), std::ptr::null()];
+        // SAFETY: the child makes only async-signal-safe calls before it executes or leaves: nothing in `become_shell`
+        // allocates or locks, which `complain` promises too.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(Child(child)),
+            ForkResult::Child => {
+                let Err(errno) = become_shell(&arguments, directory, descriptors);
+                complain(errno);
+                // SAFETY: leaves at once, without running what the parent has registered for its own end.
+                unsafe { libc::_exit(111) }
+            }
+        }
+    }
+
+    /// Waits until the process ends.
+    pub fn wait(&self) -> Result<Ended> {
+        loop {
+            match uninterrupted(|| waitpid(self.0, None))? {
+                WaitStatus::Exited(_, code) => return Ok(Ended::Exited(code)),
+                WaitStatus::Signaled(_, signal, _) => return Ok(Ended::Killed(signal as i32)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Turns this process into the shell; returns only if that fails.
+fn become_shell<const N: usize>(
+    arguments: &[*const libc::c_char; 4],
+    directory: BorrowedFd<'_>,
+    descriptors: [(BorrowedFd<'_>, RawFd); N],
+) -> Result<std::convert::Infallible> {
+    fchdir(directory)?;
+    // First out of the way of the numbers to come, then into place.
+    let mut raised = descriptors.map(|(source, number)| (source.as_raw_fd(), number));
+    for (source, _) in &mut raised {
+        // SAFETY: plain descriptor numbers.
+        *source = Errno::result(unsafe { libc::fcntl(*source, libc::F_DUPFD_CLOEXEC, SCRATCH_DESCRIPTOR_MIN) })?;
+    }
+    let mut highest = libc::STDERR_FILENO;
+    for (source, number) in raised {
+        // SAFETY: plain descriptor numbers.
+        Errno::result(unsafe { libc::dup2(source, number) })?;
+        highest = highest.max(number);
+    }
+    for number in libc::STDERR_FILENO + 1..=highest {
+        if !raised.iter().any(|&(_, taken)| taken == number) {
+            // SAFETY: closes what the shell is not to have; a number that is not open is no harm.
+            unsafe { libc::close(number) };
+        }
+    }
+    // SAFETY: as above. Where the kernel lacks the call, close-on-exec has closed all that is ours.
+    unsafe { libc::syscall(libc::SYS_close_range, highest + 1, libc::c_uint::MAX, 0) };
+    signal::restore_in_child()?;
+    // SAFETY: the arguments are C strings and end with a null pointer; the environment is the process's own.
+    unsafe { libc::execv(c"/bin/sh".as_ptr(), arguments.as_ptr()) };
+    Err(Errno::last())
+}

@@ -1,0 +1,120 @@
+//! Directories that are held open: what is in them is named relative to them, so that nothing that happens to the path
+//! moves a program elsewhere.
+//!
+//! No call here follows a symbolic link in the last place, and files are opened without waiting, so that a FIFO or a
+//! link that somebody planted is an error and not a trap.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::NixPath;
+use nix::dir::Dir as Listing;
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
+use nix::sys::stat::{Mode, fstatat, mkdirat};
+use nix::unistd::{LinkatFlags, UnlinkatFlags, linkat, unlinkat};
+
+use crate::sys::file::{File, Stat};
+use crate::sys::{Errno, Result, uninterrupted};
+
+/// What every file is opened with.
+const SAFELY: OFlag = OFlag::O_NONBLOCK.union(OFlag::O_CLOEXEC).union(OFlag::O_NOFOLLOW);
+
+/// A directory that is open.
+#[derive(Debug)]
+pub struct Dir(OwnedFd);
+
+impl Dir {
+    /// Opens a directory by its path; the path may lead through links.
+    pub fn open<P: NixPath + ?Sized>(path: &P) -> Result<Dir> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
+    }
+
+    /// Makes a directory by its path, one level.
+    pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
+        mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
+    }
+
+    /// Opens a file for reading.
+    pub fn open_to_read(&self, name: &[u8]) -> Result<File> {
+        self.open_file(name, OFlag::O_RDONLY, 0)
+    }
+
+    /// Opens a file for appending and reading, made with `mode` if it is not there.
+    pub fn open_to_append(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT, mode)
+    }
+
+    /// Opens a file for writing, emptied, made with `mode` if it is not there.
+    pub fn open_to_replace(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, mode)
+    }
+
+    fn open_file(&self, name: &[u8], flags: OFlag, mode: u32) -> Result<File> {
+        uninterrupted(|| openat(&self.0, name, flags | SAFELY, Mode::from_bits_truncate(mode))).map(File::from)
+    }
+
+    /// Asks what a name stands for; `None` if for nothing.
+    pub fn stat(&self, name: &[u8]) -> Result<Option<Stat>> {
+        match uninterrupted(|| fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
+            Ok(stat) => Ok(Some(Stat::from(&stat))),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Asks what the directory itself is.
+    pub fn stat_self(&self) -> Result<Stat> {
+        nix::sys::stat::fstat(&self.0).map(|stat| Stat::from(&stat))
+    }
+
+    /// Renames within the directory, over what has the new name.
+    pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        uninterrupted(|| renameat(&self.0, from, &self.0, to))
+    }
+
+    /// Renames within the directory, unless the new name is taken: then `EEXIST`.
+    pub fn rename_to_new(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        uninterrupted(|| renameat2(&self.0, from, &self.0, to, RenameFlags::RENAME_NOREPLACE))
+    }
+
+    /// Gives a file a second name.
+    pub fn link(&self, from: &[u8], to: &[u8]) -> Result<()> {
+        uninterrupted(|| linkat(&self.0, from, &self.0, to, LinkatFlags::empty()))
+    }
+
+    /// Takes a name away from a file. A name that is not there is an error.
+    pub fn unlink(&self, name: &[u8]) -> Result<()> {
+        uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+    }
+
+    /// The names in the directory, `.` and `..` left out, in no order.
+    pub fn names(&self) -> Result<Vec<Vec<u8>>> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let mut listing = uninterrupted(|| Listing::openat(&self.0, c".", flags, Mode::empty()))?;
+        let mut names = Vec::new();
+        for entry in listing.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(name.to_vec());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Waits until the directory's names are on the disk.
+    pub fn sync(&self) -> Result<()> {
+        uninterrupted(|| nix::unistd::fsync(&self.0))
+    }
+}
+
+impl AsFd for Dir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Sets the bits that files and directories are made without.
+pub fn set_umask(mask: u32) {
+    nix::sys::stat::umask(Mode::from_bits_truncate(mask));
+}

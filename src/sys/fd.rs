@@ -1,0 +1,90 @@
+//! Reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
+
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::sys::stat::Mode;
+
+use crate::sys::{Errno, Result, uninterrupted};
+
+/// Standard input. It may be closed: then calls on it answer `EBADF`.
+#[must_use]
+pub fn stdin() -> BorrowedFd<'static> {
+    // SAFETY: a program never closes its standard descriptors; where one was closed from the start, no object of ours
+    // owns the number as long as `occupy_standard` ran first, and calls on it fail cleanly.
+    unsafe { BorrowedFd::borrow_raw(0) }
+}
+
+/// Standard output; see [`stdin`] for what closed means.
+#[must_use]
+pub fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as for `stdin`.
+    unsafe { BorrowedFd::borrow_raw(1) }
+}
+
+/// Standard error; see [`stdin`] for what closed means.
+#[must_use]
+pub fn stderr() -> BorrowedFd<'static> {
+    // SAFETY: as for `stdin`.
+    unsafe { BorrowedFd::borrow_raw(2) }
+}
+
+/// Takes those of the descriptors 0, 1 and 2 that are closed, so that no file opened later becomes standard error.
+///
+/// What takes them can neither be read nor written, so that a closed descriptor still answers `EBADF`, and it is closed
+/// on exec, so that a child finds what was inherited.
+pub fn occupy_standard() {
+    for descriptor in 0..=2 {
+        // SAFETY: only asked for its flags; a closed descriptor answers EBADF.
+        let taken = fcntl(unsafe { BorrowedFd::borrow_raw(descriptor) }, FcntlArg::F_GETFD);
+        if taken == Err(Errno::EBADF)
+            && let Ok(placeholder) = open("/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
+        {
+            // The lowest free number is `descriptor` itself, as all below it are taken by now.
+            let _: RawFd = placeholder.into_raw_fd();
+        }
+    }
+}
+
+/// Reads what is there, at most as much as `room` holds; 0 means end of file.
+pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
+    uninterrupted(|| nix::unistd::read(source.as_fd(), room))
+}
+
+/// Writes some of `bytes`, and says how many.
+pub fn write(sink: impl AsFd, bytes: &[u8]) -> Result<usize> {
+    uninterrupted(|| nix::unistd::write(sink.as_fd(), bytes))
+}
+
+/// Writes all of `bytes`.
+pub fn write_all(sink: impl AsFd, mut bytes: &[u8]) -> Result<()> {
+    while !bytes.is_empty() {
+        match write(&sink, bytes)? {
+            0 => return Err(Errno::EIO),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
+}
+
+/// Moves to the beginning of a file.
+pub fn rewind(file: impl AsFd) -> Result<()> {
+    nix::unistd::lseek(file.as_fd(), 0, nix::unistd::Whence::SeekSet).map(drop)
+}
+
+/// Sets or clears close-on-exec.
+pub fn set_close_on_exec(descriptor: impl AsFd, on: bool) -> Result<()> {
+    let flags = if on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() };
+    fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
+}
+
+/// Asks for the size of a pipe in bytes; `Err` means that it is no pipe.
+pub fn pipe_size(pipe: impl AsFd) -> Result<usize> {
+    fcntl(pipe, FcntlArg::F_GETPIPE_SZ).map(|size| usize::try_from(size).unwrap_or(0))
+}
+
+/// Asks for a pipe of another size; an unprivileged user may be refused.
+pub fn set_pipe_size(pipe: impl AsFd, bytes: usize) -> Result<()> {
+    let bytes = i32::try_from(bytes).map_err(|_| Errno::EINVAL)?;
+    fcntl(pipe, FcntlArg::F_SETPIPE_SZ(bytes)).map(drop)
+}

@@ -1,0 +1,52 @@
+//! The C `main` through which every program enters.
+//!
+//! Rust's own start-up ignores SIGPIPE and opens /dev/null on closed descriptors 0 to 2. A program that runs another
+//! would hand both on, and 0.76 does neither; so the programs are `#![no_main]` and start here, with the process as it
+//! was inherited.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::slice;
+
+use crate::cli::Exit;
+
+/// The command line, the program's own name first. The strings live as long as the process.
+pub type Arguments = [&'static CStr];
+
+/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::run);`.
+#[macro_export]
+macro_rules! program {
+    ($run:path) => {
+        #[doc(hidden)]
+        #[allow(unsafe_code)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn main(
+            argument_count: ::std::ffi::c_int,
+            arguments: *const *const ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
+            // SAFETY: these are the arguments that the C start-up code hands to main.
+            unsafe { $crate::sys::program::enter(argument_count, arguments, $run) }
+        }
+    };
+}
+
+/// Runs a program with the arguments of the C `main`, and returns its exit code.
+///
+/// # Safety
+///
+/// `arguments` points to `argument_count` C strings that live as long as the process.
+#[doc(hidden)]
+pub unsafe fn enter(argument_count: c_int, arguments: *const *const c_char, run: fn(&Arguments) -> Exit) -> c_int {
+    let count = usize::try_from(argument_count).unwrap_or(0);
+    let pointers = if count == 0 {
+        &[]
+    } else {
+        // SAFETY: the caller vouches for `argument_count` pointers.
+        unsafe { slice::from_raw_parts(arguments, count) }
+    };
+    let arguments: Vec<&'static CStr> = pointers
+        .iter()
+        // SAFETY: the caller vouches that each is a C string that lives as long as the process.
+        .map(|&argument| unsafe { CStr::from_ptr(argument) })
+        .collect();
+    run(&arguments).0
+}

@@ -1,0 +1,182 @@
+//! A moment in TAI64N: 12 bytes, or `@` and 24 hexadecimal digits.
+
+use std::fmt;
+
+use tai64::{Tai64, Tai64N};
+
+use crate::sys::clock::{self, UnixTime};
+
+/// The label of 1970-01-01 00:00:00 UTC, as 0.76 counts: 2^62 + 10.
+const UNIX_EPOCH_SECONDS: u64 = (1 << 62) + 10;
+
+/// The largest nanosecond within a second.
+const NANOSECOND_MAX: u32 = 999_999_999;
+
+/// A moment, in the time scale of daemontools. Later labels are greater.
+///
+/// ```
+/// use logyard::tai64n::Label;
+/// let label = Label::parse(b"@400000003ce2403d3677ea94")?;
+/// assert_eq!((label.unix_seconds(), label.nanoseconds()), (1_021_460_531, 913_828_500));
+/// assert_eq!(label.to_string(), "@400000003ce2403d3677ea94");
+/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label(Tai64N);
+
+impl Label {
+    /// The length of a label as text, `@` included.
+    pub const TEXT_BYTES: usize = 25;
+
+    /// The moment that is now.
+    #[must_use]
+    pub fn now() -> Label {
+        Label::from(clock::now())
+    }
+
+    /// Reads a label from its text: `@` and exactly 24 lower-case hexadecimal digits.
+    pub fn parse(text: &[u8]) -> Result<Label, BadLabel> {
+        let (b'@', digits) = text.split_first().ok_or(BadLabel)? else { return Err(BadLabel) };
+        let digits: &[u8; 24] = digits.try_into().map_err(|_| BadLabel)?;
+        let mut bytes = [0; 12];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = hex_value(pair[0])? << 4 | hex_value(pair[1])?;
+        }
+        Label::from_bytes(bytes)
+    }
+
+    /// Reads a label from its 12 bytes; nanoseconds of a second or more make no label.
+    pub fn from_bytes(bytes: [u8; 12]) -> Result<Label, BadLabel> {
+        Tai64N::try_from(bytes).map(Label).map_err(|_| BadLabel)
+    }
+
+    /// The label's 12 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 12] {
+        self.0.into()
+    }
+
+    /// The label's text.
+    #[must_use]
+    pub fn to_text(self) -> [u8; Label::TEXT_BYTES] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'@'; Label::TEXT_BYTES];
+        for (pair, byte) in text[1..].chunks_exact_mut(2).zip(self.to_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+
+    /// Seconds since 1970-01-01 00:00:00 UTC, negative before.
+    #[must_use]
+    pub fn unix_seconds(self) -> i64 {
+        self.0.0.0.wrapping_sub(UNIX_EPOCH_SECONDS).cast_signed()
+    }
+
+    /// Nanoseconds into the second, below 1,000,000,000.
+    #[must_use]
+    pub fn nanoseconds(self) -> u32 {
+        self.0.1
+    }
+
+    /// The next moment, one nanosecond later. There is none after the last label.
+    #[must_use]
+    pub fn next(self) -> Option<Label> {
+        let Tai64N(Tai64(seconds), nanoseconds) = self.0;
+        if nanoseconds < NANOSECOND_MAX {
+            return Some(Label(Tai64N(Tai64(seconds), nanoseconds + 1)));
+        }
+        Some(Label(Tai64N(Tai64(seconds.checked_add(1)?), 0)))
+    }
+}
+
+impl From<UnixTime> for Label {
+    fn from(time: UnixTime) -> Label {
+        let seconds = UNIX_EPOCH_SECONDS.wrapping_add_signed(time.seconds);
+        Label(Tai64N(Tai64(seconds), time.nanoseconds))
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(std::str::from_utf8(&self.to_text()).expect("labels are ASCII"))
+    }
+}
+
+fn hex_value(digit: u8) -> Result<u8, BadLabel> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(BadLabel),
+    }
+}
+
+/// The bytes are no label: too short, too long, not lower-case hexadecimal, or with too many nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadLabel;
+
+impl fmt::Display for BadLabel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("not a TAI64N label")
+    }
+}
+
+impl std::error::Error for BadLabel {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_epoch_is_that_of_daemontools() {
+        let epoch = Label::from(UnixTime { seconds: 0, nanoseconds: 0 });
+
+        assert_eq!(epoch.to_string(), "@400000000000000a00000000");
+    }
+
+    #[test]
+    fn the_crate_has_not_changed_what_we_rely_on() {
+        // tai64 4.0 and 4.1 disagree about their own epoch; the fields and the byte order are what we use.
+        let bytes: [u8; 12] = Tai64N(Tai64(0x4000_0000_3ce2_403d), 0x3677_ea94).into();
+
+        assert_eq!(bytes, [0x40, 0, 0, 0, 0x3c, 0xe2, 0x40, 0x3d, 0x36, 0x77, 0xea, 0x94]);
+    }
+
+    #[test]
+    fn what_is_no_label_is_refused() {
+        for text in [
+            &b""[..],
+            b"@",
+            b"@foo",
+            b"400000003ce2403d3677ea94",
+            b"@400000003ce2403d3677ea9",
+            b"@400000003ce2403d3677ea944",
+            b"@400000003CE2403D3677EA94",
+            b"@400000003ce2403d3b9aca00",
+        ] {
+            assert_eq!(Label::parse(text), Err(BadLabel), "{}", text.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_label_survives_its_text(seconds in -(1_i64 << 61)..1_i64 << 61, nanoseconds in 0..=NANOSECOND_MAX) {
+            let label = Label::from(UnixTime { seconds, nanoseconds });
+
+            prop_assert_eq!(Label::parse(&label.to_text()), Ok(label));
+            prop_assert_eq!((label.unix_seconds(), label.nanoseconds()), (seconds, nanoseconds));
+        }
+
+        #[test]
+        fn the_next_label_is_the_least_greater_one(seconds in 0..1_i64 << 61, nanoseconds in 0..=NANOSECOND_MAX) {
+            let label = Label::from(UnixTime { seconds, nanoseconds });
+            let next = label.next().expect("these are far from the last label");
+
+            prop_assert!(next > label);
+            prop_assert!(next.to_text() > label.to_text());
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the integration tests share: a directory of their own, the programs under test, the peers, and patience.
+
+#![allow(dead_code)] // Each test module takes what it needs.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long a test waits for a condition before it fails. Generous: it is reached only by a failing test.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A directory that belongs to one test and goes with it.
+pub struct Workdir(TempDir);
+
+impl Workdir {
+    pub fn new() -> Workdir {
+        Workdir(TempDir::with_prefix("logyard-").expect("the temporary directory can be written"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn join(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+/// Waits until `condition` holds; fails the test when it still does not after [`DEADLINE`].
+#[track_caller]
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "waited {DEADLINE:?} in vain until {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Where Debian's package puts a peer; `None`, with a notice, where it is not installed.
+pub fn peer(program: &str) -> Option<PathBuf> {
+    let path = Path::new("/usr/bin").join(program);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is not installed, so nothing was compared with it", path.display());
+    None
+}
