@@ -87,17 +87,23 @@ impl Dir {
         uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
     }
 
-    /// The names in the directory, `.` and `..` left out, in no order.
-    pub fn names(&self) -> Result<Vec<Vec<u8>>> {
+    /// The names in the directory, `.` and `..` left out, in no order, each with whether it stands for a plain file.
+    pub fn names(&self) -> Result<Vec<(Vec<u8>, bool)>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut listing = uninterrupted(|| Listing::openat(&self.0, c".", flags, Mode::empty()))?;
         let mut names = Vec::new();
         for entry in listing.iter() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
+            if name == b"." || name == b".." {
+                continue;
             }
+            let is_plain = match entry.file_type() {
+                Some(kind) => kind == nix::dir::Type::File,
+                // A file system that does not say: a second question, and a name that is gone by now is no file.
+                None => self.stat(name)?.is_some_and(|stat| stat.is_plain),
+            };
+            names.push((name.to_vec(), is_plain));
         }
         Ok(names)
     }

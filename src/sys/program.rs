@@ -19,7 +19,7 @@ macro_rules! program {
         #[doc(hidden)]
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
-        pub extern "C" fn main(
+        pub unsafe extern "C" fn main(
             argument_count: ::std::ffi::c_int,
             arguments: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
