@@ -23,7 +23,7 @@ struct Link {
 /// ```
 /// use logyard::multilog::Selector;
 /// let delivered = Selector::new(b"*delivery *: success:*");
-/// assert!(delivered.matches(b"end: delivery 7: success: did_0+0+1/"));
+/// assert!(delivered.matches(b"info: delivery 7: success: did_0+0+1/"));
 /// assert!(!delivered.matches(b"delivery 7: failure: delivery 7: success: "));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
