@@ -34,6 +34,11 @@ impl Dir {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
     }
 
+    /// Makes a file for writing that was not there before: `EEXIST` if the name is taken.
+    pub fn open_new(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, mode)
+    }
+
     /// Opens a file for reading.
     pub fn open_to_read(&self, name: &[u8]) -> Result<File> {
         self.open_file(name, OFlag::O_RDONLY, 0)

@@ -5,15 +5,22 @@
 //! - [`program`]: the C `main` through which every program enters.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 //! - [`file`], [`dir`]: open files, and directories that are held open and named once.
-//! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`clock`]: the wall clock. [`child`]: processes that we start.
+//! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`pipe`]: pipes, and looking into them. [`page`]: memory that outlives the process.
+//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`child`]: processes that we start. [`memory`]: the allocator.
 #![allow(unsafe_code)]
 
+pub mod boot;
 pub mod child;
 pub mod clock;
 pub mod dir;
+pub mod edge;
+pub mod event;
 pub mod fd;
 pub mod file;
+pub mod memory;
+pub mod page;
+pub mod pipe;
 pub mod poll;
 pub mod program;
 pub mod signal;
