@@ -1,4 +1,5 @@
 //! The process-state tools.
+#![allow(clippy::unwrap_used, clippy::print_stderr)] // A test says what it skips, and fails where its world does.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
