@@ -6,8 +6,11 @@
 
 use std::fmt::{self, Display};
 
-use crate::cli::{Shown, cause};
+use crate::cli::{Exit, Program, Shown, cause};
+use crate::sys::program::Arguments;
 use crate::sys::{Errno, accounts};
+
+use super::next::Next;
 
 /// The ids that an account stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(super) struct Account {
 
 /// Why there is no account.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Error<'a> {
+enum Error<'a> {
     /// Nobody knows it.
     Unknown(&'a [u8]),
     /// The local accounts cannot be read.
@@ -38,9 +41,21 @@ impl Display for Error<'_> {
     }
 }
 
+/// Reads the command line of a tool that is called with an account and a next program; otherwise the reason has been
+/// said.
+pub(super) fn read(program: Program, arguments: &Arguments) -> Result<(Account, Next<'_>), Exit> {
+    let usage = || program.usage(format_args!("{} account child", program.0));
+    let [_, account, command @ ..] = arguments else {
+        return Err(usage());
+    };
+    let next = Next::new(command).ok_or_else(usage)?;
+    let account = Account::look_up(account.to_bytes()).map_err(|error| program.fatal(error))?;
+    Ok((account, next))
+}
+
 impl Account {
     /// Finds out who `account` is.
-    pub(super) fn look_up(account: &[u8]) -> Result<Account, Error<'_>> {
+    fn look_up(account: &[u8]) -> Result<Account, Error<'_>> {
         if let Some(numbers) = account.strip_prefix(b":") {
             return numeric(numbers).ok_or(Error::Unknown(account));
         }
