@@ -78,7 +78,8 @@ fn numeric(numbers: &[u8]) -> Option<Account> {
 
 /// Finds an account in the form of `/etc/passwd`: `name:password:uid:gid:…`. A line without two numbers is no account.
 fn find(lines: &[u8], name: &[u8]) -> Option<Account> {
-    if name.is_empty() {
+    // A name with a colon would shift the fields.
+    if name.is_empty() || name.contains(&b':') {
         return None;
     }
     lines.split(|&byte| byte == b'\n').find_map(|line| {
@@ -123,9 +124,9 @@ mod tests {
     #[test]
     fn a_line_without_ids_is_no_account() {
         let lines =
-            b"::0:0::/:\n+::::::\na:x:0\na:x:0:\na:x::0:\nb:x:-2:0::\nc:x:4294967295:0::\nd:x:0x1:0:\ne:x:+1:0:\n:";
+            b"::0:0::/:\n+::::::\na:x:0\na:x:0:\na:x::0:\nb:x:-2:0::\nc:x:4294967295:0::\nd:x:0x1:0:\ne:x:+1:0:\nf:x:1:2:3:\n:";
 
-        for name in [&b""[..], b"+", b"a", b"b", b"c", b"d", b"e"] {
+        for name in [&b""[..], b"+", b"f:x", b"a", b"b", b"c", b"d", b"e"] {
             assert_eq!(find(lines, name), None, "{}", Shown(name));
         }
     }

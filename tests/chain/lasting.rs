@@ -35,13 +35,14 @@ out
 fn fghack_stays_until_the_last_that_its_child_left_running() {
     for programs in [Some(ours()), theirs()].into_iter().flatten() {
         let dir = Workdir::new();
-        let daemon = "(until test -e stop; do sleep 0.01; done; touch stopped) </dev/null >/dev/null 2>&1 & exit 3";
+        let daemon = "(while test -e running; do sleep 0.01; done; touch stopped) </dev/null >/dev/null 2>&1 & exit 3";
+        std::fs::write(dir.join("running"), "").unwrap();
         let mut fghack = shell(&programs, dir.path(), &format!("exec fghack sh -c '{daemon}'")).spawn().unwrap();
 
         // The child has ended: it is waited for only after the pipe.
         until("the child has ended", || is_zombie_child_of(fghack.id()));
         assert!(fghack.try_wait().unwrap().is_none());
-        std::fs::write(dir.join("stop"), "").unwrap();
+        std::fs::remove_file(dir.join("running")).unwrap();
 
         assert_eq!(fghack.wait().unwrap().code(), Some(3));
         assert!(dir.join("stopped").exists());

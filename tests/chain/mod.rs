@@ -1,5 +1,5 @@
 //! The process-state tools.
-#![allow(clippy::unwrap_used, clippy::print_stderr)] // A test says what it skips, and fails where its world does.
+#![allow(clippy::print_stderr)] // A test says what it skips.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
