@@ -8,4 +8,6 @@
 mod chain;
 // The filters that write and read labels.
 mod tai64n;
+// Loggers that are killed, starved and robbed of their files.
+mod torture;
 mod util;
