@@ -103,12 +103,8 @@ impl Run {
             .targets
             .iter()
             .map(|target| {
-                let classes: &[u8] = match target.without {
-                    Some('b') => b"ac",
-                    Some('c') => b"ab",
-                    _ => b"abc",
-                };
-                Harvest::new(dir.join(target.name), Tally::new(self.lengths, task.is_stamped, classes))
+                let tally = Tally::new(self.lengths, task.is_stamped, target.classes());
+                Harvest::new(dir.join(target.name), tally)
             })
             .collect();
         let mut random = scramble(self.seed);

@@ -36,6 +36,8 @@ pub enum Lengths {
     Mixed,
     /// From a few bytes to 900, as peers can take them.
     Ordinary,
+    /// From 700 bytes to 1500.
+    Kilobyte,
 }
 
 /// The class of a line, which selectors look at: `a`, `b` or `c`.
@@ -47,6 +49,7 @@ fn filler_bytes(number: u64, lengths: Lengths) -> usize {
     let random = scramble(number);
     let within = |from: usize, to: usize| from + (random >> 20) as usize % (to - from);
     match (random % 10_000, lengths) {
+        (_, Lengths::Kilobyte) => within(700, 1500),
         (0..3_000, _) => within(0, 12),
         (3_000..9_000, _) => within(30, 80),
         (9_990..9_998, Lengths::Mixed) => within(34_000, 70_000),
@@ -87,7 +90,7 @@ pub fn recognise(line: &[u8], lengths: Lengths) -> Option<u64> {
 
 #[test]
 fn a_line_is_recognised_only_whole() {
-    for lengths in [Lengths::Mixed, Lengths::Ordinary] {
+    for lengths in [Lengths::Mixed, Lengths::Ordinary, Lengths::Kilobyte] {
         for number in (0..20_000).chain([9_999_999_999]) {
             let mut line = Vec::new();
             push(number, lengths, &mut line);

@@ -19,3 +19,5 @@ mod tally;
 
 // SIGKILL, SIGTERM and handovers to 0.76, at random moments under load.
 mod kill;
+// A kill, or an error, at every system call.
+mod sweep;

@@ -29,6 +29,17 @@ pub struct Target {
     pub without: Option<char>,
 }
 
+impl Target {
+    /// The classes of the lines that belong here.
+    pub fn classes(self) -> &'static [u8] {
+        match self.without {
+            Some('b') => b"ac",
+            Some('c') => b"ab",
+            _ => b"abc",
+        }
+    }
+}
+
 /// What a logger is asked to do.
 #[derive(Clone, Debug)]
 pub struct Task {
@@ -128,6 +139,17 @@ impl Logger {
         self.child.wait().unwrap()
     }
 
+    /// Where this is strace: kills what it started, and then strace itself.
+    pub fn kill_traced(&mut self) {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// How it ended, if it has.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
@@ -159,8 +181,7 @@ impl Logger {
 impl Drop for Logger {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            self.kill_traced();
         }
     }
 }

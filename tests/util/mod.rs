@@ -47,3 +47,15 @@ pub fn peer(program: &str) -> Option<PathBuf> {
     eprintln!("SKIPPED: {} is not installed, so nothing was compared with it", path.display());
     None
 }
+
+/// Where a tool that a test needs is; `None`, with a notice, where it is not installed.
+pub fn tool(program: &str) -> Option<PathBuf> {
+    let path = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(program))
+        .find(|path| path.exists());
+    if path.is_none() {
+        eprintln!("SKIPPED: there is no {program} here, and this test needs it");
+    }
+    path
+}
