@@ -2,4 +2,5 @@
 //!
 //! One binary, a module for each subject; `util` holds what they share.
 
+mod corpus;
 mod util;

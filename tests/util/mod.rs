@@ -3,6 +3,8 @@
 #![allow(dead_code)] // Each test module takes what it needs.
 #![allow(unreachable_pub, clippy::print_stderr)]
 
+pub mod corpus;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
