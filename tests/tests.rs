@@ -2,5 +2,10 @@
 //!
 //! One binary, a module for each subject; `util` holds what they share.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+// The samples and what is stated of them.
 mod corpus;
+// The logger, alone and beside 0.76's.
+mod multilog;
 mod util;

@@ -4,6 +4,8 @@
 #![allow(unreachable_pub, clippy::print_stderr)]
 
 pub mod corpus;
+pub mod logdir;
+pub mod logger;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,6 +21,14 @@ pub struct Workdir(TempDir);
 impl Workdir {
     pub fn new() -> Workdir {
         Workdir(TempDir::with_prefix("logyard-").expect("the temporary directory can be written"))
+    }
+
+    /// The same in memory where the system has such a place: for tests that make very many files.
+    pub fn in_memory() -> Workdir {
+        match TempDir::with_prefix_in("logyard-", "/dev/shm") {
+            Ok(directory) => Workdir(directory),
+            Err(_) => Workdir::new(),
+        }
     }
 
     pub fn path(&self) -> &Path {
