@@ -124,6 +124,12 @@ fn input(random: &mut Random, logs: &[(String, Vec<u8>)]) -> Vec<u8> {
                 let length = (*random.pick(&LENGTHS)).min(goal - input.len());
                 line(random, length, &mut input);
             }
+            if random.percent(70) {
+                // Then a line that does not fit, or just.
+                let length = random.within(1990..=2100);
+                line(random, length, &mut input);
+                line(random, 3, &mut input);
+            }
         }
         _ => {
             let most = *random.pick(&[5, 30, 120, 120]);
