@@ -8,4 +8,6 @@
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// The filters that write and read labels.
+mod tai64n;
 mod util;
