@@ -1,7 +1,13 @@
 //! multilog as its users meet it, and 0.76's beside it.
 //!
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
+//! - [`handover`]: many loggers in turn on one pipe.
+//! - [`signals`]: TERM and ALRM, at any moment.
+//! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 #![allow(unreachable_pub)]
 
 mod cases;
 mod differential;
+mod handover;
+mod signals;
+mod takeover;

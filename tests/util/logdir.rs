@@ -20,17 +20,16 @@ pub struct Found {
 pub struct LogDirFiles(pub BTreeMap<String, Found>);
 
 impl LogDirFiles {
-    /// Reads a directory that nobody changes meanwhile.
+    /// Reads a directory. Of what changes meanwhile, some may be seen twice or not at all.
     #[track_caller]
     pub fn read(directory: &Path) -> LogDirFiles {
         let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
         let files = entries.map(|entry| entry.expect("the directory can be read")).filter_map(|entry| {
-            let about = entry.metadata().expect("a file that is there can be asked for");
+            // What is gone by now is not there.
+            let about = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
+            let bytes = std::fs::read(entry.path()).ok()?;
             let name = entry.file_name().into_string().expect("names in log directories are ASCII");
-            about.is_file().then(|| {
-                let bytes = std::fs::read(entry.path()).expect("a log can be read");
-                (name, Found { mode: about.permissions().mode() & 0o7777, links: about.nlink(), bytes })
-            })
+            Some((name, Found { mode: about.permissions().mode() & 0o7777, links: about.nlink(), bytes }))
         });
         LogDirFiles(files.collect())
     }
@@ -56,6 +55,16 @@ impl LogDirFiles {
         let current = self.0.get("current").map(|found| &found.bytes[..]);
         self.archives().map(|(_, found)| &found.bytes[..]).chain(current).flatten().copied().collect()
     }
+}
+
+/// Tells whether a writer is running in a directory: it has made current its own, and answers to signals.
+pub fn is_in_use(directory: &Path) -> bool {
+    std::fs::metadata(directory.join("current")).is_ok_and(|about| about.permissions().mode() & 0o7777 == 0o644)
+}
+
+/// How long `current` is; nothing while there is none.
+pub fn current_bytes(directory: &Path) -> Option<u64> {
+    std::fs::metadata(directory.join("current")).ok().map(|about| about.len())
 }
 
 /// Tells whether a name is one that multilog gives: `@`, 24 lower-case hexadecimal digits, `.s` or `.u`.

@@ -72,6 +72,12 @@ impl Running {
         until("the signal was taken", || !self.has_pending(signal) || !self.is_alive());
     }
 
+    /// Kills the process, and waits until it is gone.
+    pub fn kill(mut self) {
+        let _ = self.0.kill();
+        self.end();
+    }
+
     /// Tells whether a signal waits to be taken.
     fn has_pending(&self, signal: Signal) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
@@ -111,5 +117,31 @@ impl Drop for Running {
         // A process that has ended and was waited for is not there any more: then both fail, as they should.
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+/// A process that something started by a test has started, named by its number. It is killed when the test leaves.
+#[derive(Debug)]
+pub struct Stray(i32);
+
+impl Stray {
+    /// The process that has written its number into a file, once it has.
+    #[track_caller]
+    pub fn from_file(path: &Path) -> Stray {
+        let number = || std::fs::read_to_string(path).ok()?.strip_suffix('\n')?.parse().ok();
+        until("a process wrote its number", || number().is_some());
+        Stray(number().expect("it has just been there"))
+    }
+
+    /// Tells whether a signal has stopped the process.
+    pub fn is_stopped(&self) -> bool {
+        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
+        status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    }
+}
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        let _ = signal::send(self.0, Signal::SIGKILL);
     }
 }
