@@ -2,6 +2,7 @@
 //!
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
+//! - [`reads`]: how the input is cut into reads does not matter.
 //! - [`signals`]: TERM and ALRM, at any moment.
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 #![allow(unreachable_pub)]
@@ -9,5 +10,6 @@
 mod cases;
 mod differential;
 mod handover;
+mod reads;
 mod signals;
 mod takeover;
