@@ -1,5 +1,6 @@
 //! multilog as its users meet it, and 0.76's beside it.
 //!
+//! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
@@ -9,6 +10,7 @@
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 #![allow(unreachable_pub)]
 
+mod calls;
 mod cases;
 mod differential;
 mod handover;
