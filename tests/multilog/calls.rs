@@ -7,7 +7,7 @@ use logyard::logbench::{Corpus, Shape};
 
 use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, peer, until};
+use crate::util::{Workdir, peer, skipped, until};
 
 /// What one line that comes alone may cost: a wait, a read, a write, and one to spare.
 const CALLS_PER_LINE_MAX: usize = 4;
@@ -39,7 +39,7 @@ fn can_trace() -> bool {
     let mut trial = Command::new("/usr/bin/strace");
     let can = trial.args(["-c", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !can {
-        eprintln!("SKIPPED: strace may not trace here, so no system calls were counted");
+        skipped("strace may not trace here, so no system calls were counted");
     }
     can
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, put};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use crate::util::{Workdir, skipped, until};
 
 /// Runs a multilog on a short input, and returns its exit code and words.
 #[track_caller]
@@ -59,7 +59,7 @@ fn a_directory_that_may_not_be_read_is_named() {
         std::fs::create_dir(&main).unwrap();
         set_mode(&main, 0o000);
         if std::fs::read_dir(&main).is_ok() {
-            println!("SKIPPED: this user may read everything");
+            skipped("this user may read everything, so no directory was unreadable");
             return;
         }
 

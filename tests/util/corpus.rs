@@ -11,7 +11,7 @@ pub fn path(name: &str) -> PathBuf {
 pub fn logs() -> Vec<(String, Vec<u8>)> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/logs");
     if !shared.is_dir() {
-        eprintln!("SKIPPED: there is no ../shared/logs, so only the corpus was logged");
+        super::skipped("there is no ../shared/logs, so only the corpus was logged");
     }
     let mut paths: Vec<PathBuf> = [path("."), shared]
         .iter()

@@ -56,6 +56,11 @@ pub fn peer(program: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not installed, so nothing was compared with it", path.display());
+    skipped(format_args!("{} is not installed, so nothing was compared with it", path.display()));
     None
+}
+
+/// Says what was not tested, and why.
+pub fn skipped(what: impl std::fmt::Display) {
+    eprintln!("SKIPPED: {what}");
 }
