@@ -4,7 +4,7 @@
 //!
 //! - [`program`]: the C `main` through which every program enters.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
-//! - [`file`], [`dir`]: open files, and directories that are held open and named once.
+//! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`clock`]: the wall clock. [`child`]: processes that we start.
 #![allow(unsafe_code)]
