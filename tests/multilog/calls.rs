@@ -7,7 +7,7 @@ use logyard::logbench::{Corpus, Shape};
 
 use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, peer, skipped, until};
+use crate::util::{Workdir, peer, report, skipped, until};
 
 /// What one line that comes alone may cost: a wait, a read, a write, and one to spare.
 const CALLS_PER_LINE_MAX: usize = 4;
@@ -56,7 +56,7 @@ fn twenty_thousand_piped_lines_cost_no_system_call_each() {
 
     assert!(without_stamps(&files.joined()) == input);
     assert!(calls < 20_000 / 20, "{calls} calls");
-    println!("20000 piped lines: {calls} system calls");
+    report(format_args!("20000 piped lines: {calls} system calls"));
 }
 
 #[test]
@@ -78,5 +78,5 @@ fn a_trickle_of_single_lines_costs_a_few_system_calls_a_line() {
     assert_eq!(files.joined().len(), lines * 33);
     let per_line = calls.saturating_sub(without_lines) as f64 / lines as f64;
     assert!(per_line <= CALLS_PER_LINE_MAX as f64, "{per_line} calls a line");
-    println!("a trickle: {per_line} system calls a line, {without_lines} beside");
+    report(format_args!("a trickle of single lines: {per_line} system calls a line"));
 }

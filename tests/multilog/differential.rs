@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::cases::{Case, Destination, Filter, Left, case};
 use crate::util::logdir::{Found, LogDirFiles, is_archive_name, mask_labels, put};
 use crate::util::logger::Multilog;
-use crate::util::{Workdir, corpus, peer};
+use crate::util::{Workdir, corpus, peer, report};
 
 /// How many cases there are unless the environment says otherwise.
 const CASES: u64 = 2000;
@@ -53,7 +53,8 @@ fn random_scripts_leave_what_they_leave_with_076() {
         }
     });
 
-    println!("compared with 0.76: {} random scripts, {} logs among their inputs", seeds.end - seeds.start, logs.len());
+    let (cases, logs) = (seeds.end - seeds.start, logs.len());
+    report(format_args!("compared with 0.76: {cases} random scripts, with {logs} logs among their inputs"));
 }
 
 /// Raised when a comparison fails, so that the others stop.

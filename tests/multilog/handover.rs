@@ -9,7 +9,7 @@ use logyard::sys::signal::Signal;
 
 use crate::util::logdir::{LogDirFiles, is_in_use, without_stamps};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use crate::util::{Workdir, report, until};
 
 /// How often a logger is followed by another.
 const HAND_OVERS: usize = 200;
@@ -57,7 +57,10 @@ fn two_hundred_loggers_in_turn_log_every_line_once_and_in_order() {
         assert!(line == expected.next_line(), "line {number} of {lines} is {}", line.escape_ascii());
     }
     assert_eq!(logged.next(), None);
-    println!("{HAND_OVERS} hand-overs among {loggers:?}: {lines} lines, {} bytes", log.len());
+    let bytes = log.len();
+    report(format_args!(
+        "{HAND_OVERS} hand-overs among {loggers:?}: {lines} lines of {bytes} bytes, once and in order"
+    ));
 }
 
 /// Lets the writer end when the test fails.

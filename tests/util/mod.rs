@@ -1,13 +1,16 @@
 //! What the integration tests share: a directory of their own, the programs under test, the peers, and patience.
 
 #![allow(dead_code)] // Each test module takes what it needs.
-#![allow(unreachable_pub, clippy::print_stderr)]
+#![allow(unreachable_pub)]
 
 pub mod corpus;
 pub mod logdir;
 pub mod logger;
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -62,5 +65,15 @@ pub fn peer(program: &str) -> Option<PathBuf> {
 
 /// Says what was not tested, and why.
 pub fn skipped(what: impl std::fmt::Display) {
-    eprintln!("SKIPPED: {what}");
+    report(format_args!("SKIPPED: {what}"));
+}
+
+/// Says something about the tests as a whole, once, to whoever runs them: past the harness, which keeps to itself what
+/// a test that passes prints.
+pub fn report(what: impl std::fmt::Display) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let line = format!("{what}\n");
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
 }
