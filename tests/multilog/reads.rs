@@ -219,7 +219,7 @@ fn a_window_that_is_more_than_a_batch_is_logged_in_turns() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
     fn what_is_logged_does_not_depend_on_how_the_input_is_cut(
