@@ -6,6 +6,10 @@
 
 // The process-state tools: what they say, what they change, and what they hand on.
 mod chain;
+// The samples and what is stated of them.
+mod corpus;
+// The logger, alone and beside 0.76's.
+mod multilog;
 // The filters that write and read labels.
 mod tai64n;
 // Loggers that are killed, starved and robbed of their files.
