@@ -11,12 +11,19 @@
 //! The page says nothing that is believed blindly: a checksum, the machine's boot, the pipe and the script must agree, and
 //! the bytes are compared.
 //!
+//! The page has two places for a batch, used in turn: while one is written the other still tells of the batch before,
+//! and whether that ended within a line. The later of those that are complete counts.
+//!
 //! ```text
 //! 0   "LOGYARD" and the version
-//! 8   phase: 1 while a batch is begun
-//! 9   the landing: the last byte of the batch once it has been read off the pipe, its complement before
-//! 10  the last byte of the batch
-//! 12  length of the body     16  checksum of byte 10 and the body     24  the body
+//! 8   two places of equal size
+//!
+//! a place:
+//! 0   phase: 1 while a batch is begun
+//! 1   the landing: the last byte of the batch once it has been read off the pipe, its complement before
+//! 2   the last byte of the batch
+//! 4   length of the body     8   number of the batch     16  checksum of byte 2, the number and the body
+//! 24  the body
 //! ```
 
 use crate::multilog::PROGRAM;
@@ -26,12 +33,15 @@ use crate::sys::page::Page;
 use crate::tai64n::{Label, Stamp};
 
 /// What the page begins with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"LOGYARD\x01";
-/// Where things are in the page.
-const PHASE: usize = 8;
-const LANDING: usize = 9;
-const LAST_BYTE: usize = 10;
-const BODY_LENGTH: usize = 12;
+const MAGIC: &[u8; 8] = b"LOGYARD\x02";
+/// How many batches the page tells of.
+const PLACES: usize = 2;
+/// Where things are in a place.
+const PHASE: usize = 0;
+const LANDING: usize = 1;
+const LAST_BYTE: usize = 2;
+const BODY_LENGTH: usize = 4;
+const NUMBER: usize = 8;
 const CHECKSUM: usize = 16;
 const BODY: usize = 24;
 /// A batch is begun.
@@ -41,7 +51,7 @@ const BEGUN: u8 = 1;
 const PAGE_BYTES: usize = 4096;
 /// The length of a body apart from its directories, and what each directory adds.
 const FIXED_BODY_BYTES: usize = 16 + 16 + 8 + 8 + 12 + 12 + 3 + 4;
-const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 2;
+const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 8 + 2;
 
 /// What a batch in the journal belongs to: it means nothing on another machine, since another boot, with another pipe or
 /// another script.
@@ -53,6 +63,17 @@ pub struct Origin {
     pub boot: u128,
     /// A hash of the arguments.
     pub script: u64,
+}
+
+/// Where the output of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The file system and number of the file.
+    pub identity: (u64, u64),
+    /// How long the file was.
+    pub offset_bytes: u64,
+    /// How much the batch adds.
+    pub output_bytes: u64,
 }
 
 /// A batch, as far as a successor must know it.
@@ -70,8 +91,8 @@ pub struct Record {
     pub labels: [Label; 2],
     /// What was open before it, and is after it.
     pub open_lines: [OpenLine; 2],
-    /// Each directory's `current`: the file's identity, and how long it was.
-    pub currents: Vec<((u64, u64), u64)>,
+    /// Each directory's `current`, and what of it is the batch's.
+    pub currents: Vec<Extent>,
 }
 
 impl Record {
@@ -98,6 +119,8 @@ pub trait Memory {
     fn store(&mut self, at: usize, bytes: &[u8]);
     /// Loads everything.
     fn load(&self) -> Vec<u8>;
+    /// How many bytes there are.
+    fn length(&self) -> usize;
     /// One byte, for a read to store into.
     fn landing(&mut self, at: usize) -> &mut [u8];
     /// Tells whether what is stored is seen by nobody any more.
@@ -113,6 +136,10 @@ impl Memory for Page {
         Page::load(self)
     }
 
+    fn length(&self) -> usize {
+        Page::length(self)
+    }
+
     fn landing(&mut self, at: usize) -> &mut [u8] {
         Page::landing(self, at)
     }
@@ -126,6 +153,10 @@ impl Memory for Page {
 #[derive(Debug)]
 pub struct Journal<M> {
     memory: M,
+    /// The place of the latest batch; the next one goes to the other.
+    place: usize,
+    /// The number of the latest batch.
+    number: u64,
     /// Kept from batch to batch.
     body: Vec<u8>,
 }
@@ -133,7 +164,8 @@ pub struct Journal<M> {
 /// How large the page of a script with so many directories is.
 #[must_use]
 pub fn page_bytes(directories: usize) -> usize {
-    (BODY + FIXED_BODY_BYTES + directories * DIRECTORY_BODY_BYTES).next_multiple_of(PAGE_BYTES)
+    let place_bytes = BODY + FIXED_BODY_BYTES + directories * DIRECTORY_BODY_BYTES;
+    (MAGIC.len() + PLACES * place_bytes.next_multiple_of(8)).next_multiple_of(PAGE_BYTES)
 }
 
 /// Opens the journal of a script with so many directories in its first one. Where that is not possible, nothing is lost
@@ -151,7 +183,8 @@ pub fn open<D: Directory>(place: &Place<D>, directories: usize) -> Option<Journa
 impl<M: Memory> Journal<M> {
     /// A journal in memory that may be fresh or a predecessor's; what that said is returned by [`Journal::entry`].
     pub fn new(memory: M) -> Journal<M> {
-        Journal { memory, body: Vec::new() }
+        let (place, number) = latest(&memory.load()).map_or((0, 0), |found| (found.place, found.number));
+        Journal { memory, place, number, body: Vec::new() }
     }
 
     /// What the page says.
@@ -166,50 +199,104 @@ impl<M: Memory> Journal<M> {
         self.memory.is_lost()
     }
 
-    /// Notes a batch that is about to be written. Killed at any point within, the page says either nothing or all of it.
+    /// Notes a batch that is about to be written. Killed at any point within, the page tells of the batch before or of
+    /// this one.
     pub fn begin(&mut self, record: &Record) {
-        self.memory.store(PHASE, &[0]);
+        let place = (self.place + 1) % PLACES;
+        let at = self.place_start(place);
+        let number = self.number.wrapping_add(1);
+        self.memory.store(at + PHASE, &[0]);
         self.body.clear();
         encode(record, &mut self.body);
         self.memory.store(0, MAGIC);
-        self.memory.store(LANDING, &[!record.last_byte, record.last_byte]);
-        self.memory
-            .store(BODY_LENGTH, &u32::to_le_bytes(u32::try_from(self.body.len()).expect("a body fits its page")));
-        self.memory.store(CHECKSUM, &checksum(record.last_byte, &self.body).to_le_bytes());
-        self.memory.store(BODY, &self.body);
-        self.memory.store(PHASE, &[BEGUN]);
+        self.memory.store(at + LANDING, &[!record.last_byte, record.last_byte]);
+        let length = u32::try_from(self.body.len()).expect("a body fits its place");
+        self.memory.store(at + BODY_LENGTH, &length.to_le_bytes());
+        self.memory.store(at + NUMBER, &number.to_le_bytes());
+        self.memory.store(at + CHECKSUM, &checksum(record.last_byte, number, &self.body).to_le_bytes());
+        self.memory.store(at + BODY, &self.body);
+        self.memory.store(at + PHASE, &[BEGUN]);
+        (self.place, self.number) = (place, number);
     }
 
     /// Where the last byte of the batch is to be read to.
     pub fn landing(&mut self) -> &mut [u8] {
-        self.memory.landing(LANDING)
+        let at = self.place_start(self.place);
+        self.memory.landing(at + LANDING)
     }
 
-    /// Forgets the batch: what it covered is settled otherwise.
-    pub fn clear(&mut self) {
-        self.memory.store(PHASE, &[0]);
+    /// Takes the latest batch back, of which nothing is written any more: the page tells of the one before.
+    pub fn retract(&mut self) {
+        let at = self.place_start(self.place);
+        self.memory.store(at + PHASE, &[0]);
     }
+
+    /// Forgets all batches: they mean nothing any more.
+    pub fn forget(&mut self) {
+        // The older one first, or it would count once the later is gone.
+        for place in [(self.place + 1) % PLACES, self.place] {
+            let at = self.place_start(place);
+            self.memory.store(at + PHASE, &[0]);
+        }
+    }
+
+    /// Tells whether a successor must know what the page says: a batch is not settled, or ended within a line.
+    #[must_use]
+    pub fn is_needed(&self) -> bool {
+        match self.entry() {
+            Entry::Begun(record, is_consumed) => !is_consumed || record.open_lines[1].is_open,
+            Entry::Idle => false,
+        }
+    }
+
+    fn place_start(&self, place: usize) -> usize {
+        MAGIC.len() + place * place_bytes(self.memory.length())
+    }
+}
+
+/// How large each place of a page of that length is.
+fn place_bytes(page_bytes: usize) -> usize {
+    (page_bytes.saturating_sub(MAGIC.len()) / PLACES) & !7
+}
+
+/// A batch that a page tells of.
+struct Found {
+    place: usize,
+    number: u64,
+    record: Record,
+    is_consumed: bool,
 }
 
 /// Reads a page, which may hold anything.
 #[must_use]
 pub fn read(page: &[u8]) -> Entry {
-    parse(page).unwrap_or(Entry::Idle)
+    latest(page).map_or(Entry::Idle, |found| Entry::Begun(found.record, found.is_consumed))
 }
 
-fn parse(page: &[u8]) -> Option<Entry> {
-    let header = page.get(..BODY)?;
-    if !header.starts_with(MAGIC) || header[PHASE] != BEGUN {
+fn latest(page: &[u8]) -> Option<Found> {
+    let places = page.strip_prefix(MAGIC)?;
+    let place_bytes = place_bytes(page.len());
+    let found = (0..PLACES).filter_map(|place| {
+        let (number, record, is_consumed) = parse(places.get(place * place_bytes..)?.get(..place_bytes)?)?;
+        Some(Found { place, number, record, is_consumed })
+    });
+    found.max_by_key(|found| found.number)
+}
+
+fn parse(place: &[u8]) -> Option<(u64, Record, bool)> {
+    let header = place.get(..BODY)?;
+    if header[PHASE] != BEGUN {
         return None;
     }
-    let length = u32::from_le_bytes(header[BODY_LENGTH..CHECKSUM].try_into().ok()?);
-    let body = page[BODY..].get(..usize::try_from(length).ok()?)?;
+    let length = u32::from_le_bytes(header[BODY_LENGTH..NUMBER].try_into().ok()?);
+    let number = u64::from_le_bytes(header[NUMBER..CHECKSUM].try_into().ok()?);
+    let body = place[BODY..].get(..usize::try_from(length).ok()?)?;
     let last_byte = header[LAST_BYTE];
-    if u64::from_le_bytes(header[CHECKSUM..].try_into().ok()?) != checksum(last_byte, body) {
+    if u64::from_le_bytes(header[CHECKSUM..].try_into().ok()?) != checksum(last_byte, number, body) {
         return None;
     }
     let record = decode(body, last_byte)?;
-    Some(Entry::Begun(record, header[LANDING] == last_byte))
+    Some((number, record, header[LANDING] == last_byte))
 }
 
 fn encode(record: &Record, body: &mut Vec<u8>) {
@@ -224,10 +311,11 @@ fn encode(record: &Record, body: &mut Vec<u8>) {
     let [before, after] = &record.open_lines;
     body.extend([record.adds_newline, before.is_open, after.is_open].map(u8::from));
     body.extend(u32::try_from(record.currents.len()).expect("directories are few").to_le_bytes());
-    for (number, (identity, offset)) in record.currents.iter().enumerate() {
-        body.extend(identity.0.to_le_bytes());
-        body.extend(identity.1.to_le_bytes());
-        body.extend(offset.to_le_bytes());
+    for (number, extent) in record.currents.iter().enumerate() {
+        body.extend(extent.identity.0.to_le_bytes());
+        body.extend(extent.identity.1.to_le_bytes());
+        body.extend(extent.offset_bytes.to_le_bytes());
+        body.extend(extent.output_bytes.to_le_bytes());
         body.extend([before.goes_to[number], after.goes_to[number]].map(u8::from));
     }
 }
@@ -248,7 +336,7 @@ fn decode(body: &[u8], last_byte: u8) -> Option<Record> {
     let mut currents = Vec::new();
     for _ in 0..count {
         let mut number = || take(&mut rest).map(u64::from_le_bytes);
-        currents.push(((number()?, number()?), number()?));
+        currents.push(Extent { identity: (number()?, number()?), offset_bytes: number()?, output_bytes: number()? });
         let [goes_before, goes_after] = take::<2>(&mut rest)?.map(|byte| byte != 0);
         before.goes_to.push(goes_before);
         after.goes_to.push(goes_after);
@@ -272,8 +360,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-fn checksum(last_byte: u8, body: &[u8]) -> u64 {
-    hash([&[last_byte][..], body])
+fn checksum(last_byte: u8, number: u64, body: &[u8]) -> u64 {
+    hash([&[last_byte][..], &number.to_le_bytes()[..], body])
 }
 
 /// FNV-1a, 64 bits: to tell records and scripts apart, not to withstand anybody.
@@ -302,6 +390,10 @@ mod tests {
             self.clone()
         }
 
+        fn length(&self) -> usize {
+            self.len()
+        }
+
         fn landing(&mut self, at: usize) -> &mut [u8] {
             &mut self[at..=at]
         }
@@ -323,7 +415,9 @@ mod tests {
                 OpenLine { is_open: true, goes_to: vec![true; directories] },
                 OpenLine { is_open: false, goes_to: vec![false; directories] },
             ],
-            currents: (0..directories as u64).map(|number| ((7, number), number * 1000)).collect(),
+            currents: (0..directories as u64)
+                .map(|number| Extent { identity: (7, number), offset_bytes: number * 1000, output_bytes: 17 })
+                .collect(),
         }
     }
 
@@ -337,8 +431,76 @@ mod tests {
         assert_eq!(journal.entry(), Entry::Begun(record.clone(), false));
         journal.landing()[0] = b'\n';
         assert_eq!(journal.entry(), Entry::Begun(record, true));
-        journal.clear();
+        journal.forget();
         assert_eq!(journal.entry(), Entry::Idle);
+    }
+
+    #[test]
+    fn a_batch_taken_back_leaves_the_one_before() {
+        let (before, after) = (record(3, 17, b'x'), record(3, 4, b'y'));
+        let mut journal = Journal::new(vec![0; page_bytes(3)]);
+
+        journal.begin(&before);
+        journal.landing()[0] = b'x';
+        journal.begin(&after);
+        journal.retract();
+
+        assert_eq!(journal.entry(), Entry::Begun(before, true));
+        assert!(!journal.is_needed());
+        journal.begin(&after);
+        assert_eq!(journal.entry(), Entry::Begun(after, false));
+        assert!(journal.is_needed());
+    }
+
+    /// Memory that keeps what it held after each store of a byte: whoever is killed leaves one of these.
+    #[derive(Debug)]
+    struct Film(Vec<Vec<u8>>);
+
+    impl Memory for Film {
+        fn store(&mut self, at: usize, bytes: &[u8]) {
+            for (offset, &byte) in bytes.iter().enumerate() {
+                let mut next = self.load();
+                next[at + offset] = byte;
+                self.0.push(next);
+            }
+        }
+
+        fn load(&self) -> Vec<u8> {
+            self.0.last().expect("it starts with one").clone()
+        }
+
+        fn length(&self) -> usize {
+            self.0[0].len()
+        }
+
+        fn landing(&mut self, at: usize) -> &mut [u8] {
+            &mut self.0.last_mut().expect("it starts with one")[at..=at]
+        }
+
+        fn is_lost(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn killed_at_any_store_the_page_tells_of_the_batch_before_or_of_the_next() {
+        let mut journal = Journal::new(Film(vec![vec![0; page_bytes(3)]]));
+        let mut before = Entry::Idle;
+        for round in 1..5 {
+            let next = record(3, round, b'x');
+            journal.memory.0.drain(..journal.memory.0.len() - 1);
+            journal.begin(&next);
+
+            let next = Entry::Begun(next, false);
+            let seen: Vec<Entry> = journal.memory.0.iter().map(|page| read(page)).collect();
+            let switch = seen.iter().position(|entry| *entry == next).unwrap();
+            assert!(seen[..switch].iter().all(|entry| *entry == before), "round {round}");
+            assert!(seen[switch..].iter().all(|entry| *entry == next), "round {round}");
+
+            journal.landing()[0] = b'x';
+            before = journal.entry();
+            journal = Journal::new(journal.memory);
+        }
     }
 
     #[test]
