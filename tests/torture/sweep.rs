@@ -22,7 +22,7 @@ use crate::util::{Workdir, tool};
 /// Enough for four or five rotations at the smallest size.
 const LINES: u64 = 16;
 /// How many cases run at once: most of them rest for 5 seconds.
-const AT_ONCE: usize = 24;
+const AT_ONCE: usize = 64;
 /// How long a logger may take over the lines, with several pauses of 5 seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// More calls of one kind than this are a loop without rest.
@@ -225,6 +225,7 @@ fn strike(blows: &[Blow]) {
                 while let Some(blow) = blows.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let outcome = blow.strike();
                     if !outcome.is_good() {
+                        eprintln!("{blow:?}: {outcome:?}");
                         bad.lock().unwrap().push(format!("{blow:?}: {outcome:?}"));
                     }
                 }
