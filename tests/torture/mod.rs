@@ -21,3 +21,13 @@ mod tally;
 mod kill;
 // A kill, or an error, at every system call.
 mod sweep;
+// TERM, whatever a logger is doing.
+mod term;
+// Files that go away.
+mod vanish;
+// Too few descriptors, too little memory, odd ways to be started.
+mod limits;
+// Idle kills, and names from another year.
+mod history;
+// The journal in other hands.
+mod journal;

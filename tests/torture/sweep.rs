@@ -32,7 +32,8 @@ const CALLS_MAX: usize = 3000;
 const ERRORS: [&str; 10] =
     ["EIO", "ENOSPC", "EINTR", "EAGAIN", "EMFILE", "ENOMEM", "EROFS", "EDQUOT", "EPERM", "ENOSYS"];
 /// Calls of the C library and of the loader: what they are to do when they fail is not ours to say.
-const NOT_OURS: [&str; 16] = [
+const NOT_OURS: [&str; 17] = [
+    "umask",
     "execve",
     "brk",
     "arch_prctl",
