@@ -8,6 +8,8 @@
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// The process-state tools: what they say, what they change, and what they hand on.
+mod chain;
 // The filters that write and read labels.
 mod tai64n;
 mod util;

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use logyard::logbench::{Corpus, Random, Shape};
 use logyard::multilog::batch::Batch;
 use logyard::multilog::logdir::Room;
-use logyard::multilog::reader::{Reader, Source};
+use logyard::multilog::reader::{Reader, Source, Taken};
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
@@ -32,17 +32,20 @@ struct Pieces {
 }
 
 impl Source for Pieces {
-    fn take(&mut self, room: &mut [u8]) -> Result<usize> {
-        assert!(!room.is_empty(), "a read that can only answer 0 looks like the end");
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+        assert!(!room.is_empty(), "nothing can be taken into no room");
+        if self.left.is_empty() {
+            return Ok(Taken::End);
+        }
         let piece = self.random.within(1..=self.piece_bytes_max).min(room.len()).min(self.left.len());
         for (place, byte) in room.iter_mut().zip(self.left.drain(..piece)) {
             *place = byte;
         }
         self.kept_bytes += piece;
-        Ok(piece)
+        Ok(Taken::Bytes(piece))
     }
 
-    fn consume(&mut self, bytes: usize) -> Result<()> {
+    fn consume(&mut self, bytes: usize, _last: &mut [u8]) -> Result<()> {
         assert!(bytes <= self.kept_bytes, "what was never taken is given up");
         self.kept_bytes -= bytes;
         Ok(())
@@ -117,10 +120,9 @@ fn log_in_pieces(
     loop {
         let taken_before = reads.0.last().copied().unwrap_or(0);
         let taken = reader.fill(&mut source, || moment(reads.0.len())).unwrap();
-        reads.0.push(taken_before + taken);
-        let is_end = taken == 0;
-        if is_end {
-            reader.end_line();
+        match taken {
+            Taken::Bytes(bytes) => reads.0.push(taken_before + bytes),
+            Taken::End => reader.end_line(),
         }
         while let Some(window) = reader.window() {
             batch.plan(script, window, &reader.stamps(), files.iter().map(Files::room));
@@ -137,13 +139,14 @@ fn log_in_pieces(
                 })
                 .collect();
             assert!(batch.input_bytes() > 0 || used_up.contains(&true), "a turn without progress");
+            batch.commit();
             reader.mark_written(batch.input_bytes());
-            reader.consume_written(&mut source).unwrap();
+            reader.consume_written(&mut source, &mut [0]).unwrap();
             for (files, _) in files.iter_mut().zip(used_up).filter(|(_, is_used_up)| *is_used_up) {
                 files.rotate();
             }
         }
-        if is_end {
+        if taken == Taken::End {
             break;
         }
     }
