@@ -4,12 +4,12 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+// The process-state tools: what they say, what they change, and what they hand on.
+mod chain;
 // The samples and what is stated of them.
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
-// The process-state tools: what they say, what they change, and what they hand on.
-mod chain;
 // The filters that write and read labels.
 mod tai64n;
 mod util;

@@ -134,14 +134,13 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     }
 
     /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
-    /// next logger's. Where the input keeps what is not consumed, only a line that is partly written is waited for.
+    /// next logger's. What of a line nobody has written stays in an input that keeps it.
     fn complete_line(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + LINE_PATIENCE;
         let keeps_rest = self.input.keeps_rest();
-        loop {
-            let is_open = if keeps_rest { self.reader.is_in_line() } else { self.reader.has_open_line() };
+        while self.reader.has_open_line() {
             let left = deadline.saturating_duration_since(Instant::now());
-            if !is_open || left.is_zero() {
+            if left.is_zero() {
                 break;
             }
             if self.input.wait(Some(left))? != Wake::Input {
@@ -153,9 +152,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 self.reader.fill_one(&mut self.input, Label::now)?
             };
             if taken == Taken::End {
-                break;
+                return Ok(());
             }
-            while (self.reader.is_in_line() || !keeps_rest) && self.write_batch()? {}
+            self.reader.leave_other_lines();
+            self.write_window()?;
         }
         if keeps_rest {
             self.reader.leave_rest();

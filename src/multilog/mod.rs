@@ -46,7 +46,7 @@ use crate::multilog::journal::Origin;
 use crate::multilog::logdir::{Claim, LogDir, PathDir, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
-use crate::multilog::settle::settle;
+use crate::multilog::settle::{Settled, settle};
 use crate::multilog::status::StatusFile;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
@@ -85,15 +85,14 @@ fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
         (Some(first), Some(origin)) => journal::open(first.place(), claims.len()).map(|journal| (journal, origin)),
         _ => None,
     };
-    let open_line = match &mut journal {
+    let settled = match &mut journal {
         Some((journal, origin)) => settle(journal, *origin, &script, &claims, &mut input)?,
-        None => None,
+        None => Settled::Nothing,
     };
     let mut patience = Pausing(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
-    for (number, claim) in claims.into_iter().enumerate() {
-        let goes_on = open_line.as_ref().is_some_and(|line| line.goes_to[number]);
-        match claim.open(goes_on, &mut patience) {
+    for claim in claims {
+        match claim.open(settled == Settled::Torn, &mut patience) {
             Ok(directory) => directories.push(directory),
             Err(trouble) => {
                 // What was in good order is left so.
@@ -104,7 +103,7 @@ fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
             }
         }
     }
-    Ok(Engine::new(script, input, directories, statuses, journal, open_line))
+    Ok(Engine::new(script, input, directories, statuses, journal, settled.open_line().cloned()))
 }
 
 /// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.

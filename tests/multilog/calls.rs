@@ -9,9 +9,9 @@ use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
 use crate::util::logger::{Multilog, Running};
 use crate::util::{Workdir, peer, report, skipped, until};
 
-/// What one line that comes alone may cost: a wait, a look into the pipe, a read of the copy, a write, a read that consumes,
-/// and one to spare.
-const CALLS_PER_LINE_MAX: usize = 6;
+/// What one line that comes alone may cost: a wait, a look into the pipe, a read of what was seen, a write, and the read
+/// that takes it off the pipe.
+const CALLS_PER_LINE_MAX: usize = 5;
 
 /// Logs with `strace -c`, with somebody who `write`s to the pipe, and says how many calls were made.
 fn count_calls(write: impl FnOnce(&mut std::io::PipeWriter, &Workdir)) -> (usize, LogDirFiles) {

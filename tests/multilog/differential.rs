@@ -168,7 +168,7 @@ fn leave(left: Left, directory: &Path, size_max_bytes: usize) {
             put("previous", if size_max_bytes > 5000 { 0o744 } else { 0o644 }, "previous\n");
             put("processed", 0o644, "half of wh");
             put("newstate", 0o644, "half of a st");
-            put("current", 0o644, "the line that was not torn\n");
+            put("current", 0o644, "the line that was torn");
         }
         Left::Processed => {
             put("previous", 0o744, "previous\n");

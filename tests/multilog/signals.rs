@@ -140,7 +140,7 @@ fn alarm_rotates_every_directory_that_is_not_empty_and_no_other() {
 }
 
 #[test]
-fn term_within_a_line_leaves_whole_lines_to_the_log_and_to_the_pipe() {
+fn term_waits_for_the_end_of_a_line_and_takes_nothing_behind_it() {
     for multilog in Multilog::installed() {
         let mut world = World::new(multilog, &[]);
         world.write("one\ntw");
@@ -150,17 +150,28 @@ fn term_within_a_line_leaves_whole_lines_to_the_log_and_to_the_pipe() {
         world.write("o\nthree\n");
 
         let (files, rest) = world.end();
-        // 0.76 has taken the beginning and waits for the end; ours has left it where it was.
-        let expected = match multilog {
-            Multilog::Ours => ("one\n", "two\nthree\n"),
-            Multilog::Theirs => ("one\ntwo\n", "three\n"),
-        };
-        assert_eq!((String::from_utf8(files.joined()).unwrap().as_str(), rest.as_str()), expected, "{multilog:?}");
+        assert_eq!((files.joined(), rest.as_str()), (b"one\ntwo\n".to_vec(), "three\n"), "{multilog:?}");
     }
 }
 
 #[test]
-fn term_within_a_line_is_honoured_without_more_input() {
+fn term_within_a_last_line_adds_the_newline_that_never_came() {
+    for multilog in Multilog::installed() {
+        let mut world = World::new(multilog, &[]);
+        world.write("one\ntw");
+        world.wait_for_current(4);
+        world.logger.deliver(Signal::SIGTERM);
+
+        let World { workdir, mut logger, output, .. } = world;
+        drop(output);
+
+        assert!(logger.end().success());
+        assert_eq!(LogDirFiles::read(&workdir.join("main")).joined(), b"one\ntw\n", "{multilog:?}");
+    }
+}
+
+#[test]
+fn term_within_a_line_that_never_ends_leaves_it_in_the_pipe() {
     let mut world = World::new(Multilog::Ours, &[]);
     world.write("one\ntw");
     world.wait_for_current(4);

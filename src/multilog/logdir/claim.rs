@@ -46,12 +46,12 @@ impl<D: Directory> Claim<D> {
         &self.destination
     }
 
-    /// Puts right what is found in the directory, and opens it for appending. `goes_on` tells that the last line of
-    /// `current` will be continued.
-    pub fn open(self, goes_on: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
+    /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
+    /// `current` may lack its end, which will not come.
+    pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, .. } = destination;
-        let torn_below_bytes = if goes_on { 0 } else { size_max_bytes };
+        let torn_below_bytes = if is_torn { size_max_bytes } else { 0 };
         let current = recover(&place, files_max, torn_below_bytes, patience)?;
         let stat = current
             .stat()
