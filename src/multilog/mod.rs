@@ -12,7 +12,7 @@
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
 //! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
-//! - [`journal`] and [`settle`]: what a killed logger leaves its successor, and what that makes of it.
+//! - [`journal`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
 //!
