@@ -49,6 +49,8 @@ pub struct Engine<D: Directory, I> {
     journal: Option<(Journal<D::Memory>, Origin)>,
     /// TERM has come, and everybody has been told to hurry.
     is_leaving: bool,
+    /// Nothing more comes.
+    has_ended: bool,
 }
 
 impl<D: Directory, I: Intake> Engine<D, I> {
@@ -68,7 +70,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             batch.resume(line);
             reader.resume_in_line();
         }
-        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false }
+        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false, has_ended: false }
     }
 
     /// Logs until the input ends or TERM comes.
@@ -77,6 +79,8 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         if matches!(end, Err(Stop::Unreadable(_))) && self.input.keeps_rest() {
             // Whoever reads it next may be luckier.
             self.reader.leave_rest();
+        } else if self.is_leaving && self.leaves_line() {
+            // The rest is in the pipe, and the journal says where it belongs.
         } else if end != Err(Stop::GivenUp) {
             // The line that the input broke off in is a line, also where it broke off with an error.
             self.reader.end_line();
@@ -90,6 +94,11 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         }
     }
 
+    /// Tells whether a line is partly written whose rest the next logger will find, and know of.
+    fn leaves_line(&self) -> bool {
+        self.reader.is_in_line() && !self.has_ended && self.journal.is_some()
+    }
+
     /// Reads and writes until nothing more is to be read.
     fn log(&mut self) -> Result<(), Stop> {
         loop {
@@ -100,7 +109,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                     return self.complete_line();
                 }
                 Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
-                    Taken::End => return Ok(()),
+                    Taken::End => {
+                        self.has_ended = true;
+                        return Ok(());
+                    }
                     Taken::Bytes(_) => self.write_window()?,
                 },
                 Wake::Timeout => {}
@@ -227,12 +239,12 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     fn consume_batch(&mut self, input_bytes: usize) -> Result<(), Stop> {
         self.batch.commit();
         self.reader.mark_written(input_bytes);
-        let mut nowhere = [0];
-        let landing = match &mut self.journal {
-            Some((journal, _)) => journal.landing(),
-            None => &mut nowhere,
-        };
-        Ok(self.reader.consume_written(&mut self.input, landing)?)
+        let (reader, input) = (&mut self.reader, &mut self.input);
+        match &mut self.journal {
+            Some((journal, _)) => journal.land(|last| reader.consume_written(input, last))?,
+            None => reader.consume_written(input, &mut [0])?,
+        }
+        Ok(())
     }
 
     /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken

@@ -72,12 +72,6 @@ impl Page {
         (0..self.length).map(|at| unsafe { ptr::read_volatile(self.start.as_ptr().add(at)) }).collect()
     }
 
-    /// How many bytes there are.
-    #[must_use]
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
     /// One byte, for the kernel to store into.
     pub fn landing(&mut self, at: usize) -> &mut [u8] {
         assert!(at < self.length, "within the page");
