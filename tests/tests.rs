@@ -12,4 +12,6 @@ mod corpus;
 mod multilog;
 // The filters that write and read labels.
 mod tai64n;
+// Loggers that are killed, starved and robbed of their files.
+mod torture;
 mod util;

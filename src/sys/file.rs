@@ -1,9 +1,10 @@
 //! Files that are open.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::fcntl::{OFlag, open};
+use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
@@ -121,15 +122,15 @@ pub fn pipe_identity(descriptor: impl AsFd) -> Option<(u64, u64)> {
 ///
 /// The lock is `flock`'s, as 0.76 takes it: the other kinds of locks do not exclude it.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] Flock<OwnedFd>);
+pub struct Lock(#[allow(dead_code)] File);
 
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.
     pub fn try_exclusive(file: File) -> Result<Lock> {
-        match Flock::lock(file.0, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Lock(lock)),
-            Err((_, errno)) => Err(errno),
-        }
+        // By the plain call, and released by closing the file: nix's lock panics where it cannot be released.
+        // SAFETY: a descriptor that is open, and two flags.
+        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }))?;
+        Ok(Lock(file))
     }
 }
 
