@@ -14,5 +14,6 @@
 pub mod cli;
 pub mod logbench;
 pub mod multilog;
+pub mod supervise;
 pub mod sys;
 pub mod tai64n;

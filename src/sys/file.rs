@@ -50,6 +50,10 @@ impl AsFd for File {
 pub struct Stat {
     /// Whether it is a plain file: no directory, link, FIFO, socket or device.
     pub is_plain: bool,
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// The user that owns it.
+    pub owner: u32,
     /// The permission bits, 0o7777 at most.
     pub mode: u32,
     /// The length.
@@ -64,6 +68,8 @@ impl From<&FileStat> for Stat {
     fn from(stat: &FileStat) -> Stat {
         Stat {
             is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
+            is_directory: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR,
+            owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
             links: u64::from(stat.st_nlink),
@@ -76,7 +82,13 @@ impl From<&FileStat> for Stat {
 ///
 /// The lock is `flock`'s, as 0.76 takes it: the other kinds of locks do not exclude it.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] Flock<OwnedFd>);
+pub struct Lock(Flock<OwnedFd>);
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.

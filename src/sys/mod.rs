@@ -6,17 +6,22 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 //! - [`file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`clock`]: the wall clock. [`child`]: processes that we start.
+//! - [`fifo`], [`watch`]: named pipes, and being told of changes in directories.
+//! - [`clock`]: the wall clock. [`child`], [`spawn`], [`process`]: processes that we start, and those of others.
 #![allow(unsafe_code)]
 
 pub mod child;
 pub mod clock;
 pub mod dir;
 pub mod fd;
+pub mod fifo;
 pub mod file;
 pub mod poll;
+pub mod process;
 pub mod program;
 pub mod signal;
+pub mod spawn;
+pub mod watch;
 
 pub use nix::errno::Errno;
 
