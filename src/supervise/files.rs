@@ -14,7 +14,7 @@ use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
 use crate::sys::file::{File, Lock};
-use crate::sys::{Errno, fd, process};
+use crate::sys::{Errno, fd, pidfd};
 
 /// The directory, within the service directory.
 pub const SUPERVISE: &[u8] = b"supervise";
@@ -136,7 +136,7 @@ impl Files {
             (Err(Errno::ENOENT), Err(errno)) | (Err(errno), _) => return Err(errno.into()),
         };
         let stat = fifo.stat()?;
-        if stat.owner != process::own_user() {
+        if stat.owner != pidfd::own_user() {
             return Err(Fault::Foreign);
         }
         let is_open_to_others = stat.mode & 0o077 != 0;
@@ -262,7 +262,7 @@ fn own(file: &File) -> Result<(), Fault> {
     if !stat.is_plain {
         return Err(Fault::NoPlainFile);
     }
-    if stat.owner == process::own_user() { Ok(()) } else { Err(Fault::Foreign) }
+    if stat.owner == pidfd::own_user() { Ok(()) } else { Err(Fault::Foreign) }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! One line: what runs (`run` or `finish`), its number, when it was started in the kernel's ticks, and the kernel's id
 //! of this run of the system. A number alone may have come to mean another process.
 
-use crate::sys::process;
+use crate::sys::pidfd;
 
 /// What was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Record {
     /// Identifies a process that runs; `None` where the system does not tell.
     #[must_use]
     pub fn of(script: Script, process: i32, boot_id: [u8; 36]) -> Option<Record> {
-        Some(Record { script, process, start_time: process::start_time(process)?, boot_id })
+        Some(Record { script, process, start_time: pidfd::start_time(process)?, boot_id })
     }
 
     /// The record's line.
@@ -66,7 +66,7 @@ impl Record {
     /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        process::boot_id() == Some(self.boot_id) && process::start_time(self.process) == Some(self.start_time)
+        pidfd::boot_id() == Some(self.boot_id) && pidfd::start_time(self.process) == Some(self.start_time)
     }
 }
 
@@ -75,8 +75,8 @@ mod tests {
     use super::*;
 
     fn own() -> Record {
-        let boot_id = process::boot_id().expect("/proc is there");
-        Record::of(Script::Run, process::own(), boot_id).expect("this process runs")
+        let boot_id = pidfd::boot_id().expect("/proc is there");
+        Record::of(Script::Run, pidfd::own(), boot_id).expect("this process runs")
     }
 
     #[test]

@@ -26,12 +26,13 @@ use crate::supervise::status::Status;
 use crate::supervise::throttle::Throttle;
 use crate::sys::child::Ended;
 use crate::sys::dir::{self, Dir};
+use crate::sys::family::{self, Reaped};
 use crate::sys::fifo::{self, Access, Fifo};
 use crate::sys::file::Lock;
-use crate::sys::process::{Pidfd, Reaped};
+use crate::sys::pidfd::Pidfd;
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::spawn::{self, Waiting};
-use crate::sys::{Result, clock, fd, poll, process, program, signal};
+use crate::sys::{Result, clock, fd, pidfd, poll, program, signal};
 use crate::tai64n::Label;
 
 const PROGRAM: Program = Program("supervise");
@@ -132,7 +133,7 @@ impl Supervisor {
             control,
             ok: None,
             signals,
-            boot_id: process::boot_id(),
+            boot_id: pidfd::boot_id(),
             state: State::new(is_wanted),
             throttle: Throttle::default(),
             changed: Label::now(),
@@ -252,7 +253,7 @@ impl Supervisor {
                 self.feed(Event::Asked(Control::Exit));
             }
         }
-        while let Reaped::Child(process, how) = process::reap() {
+        while let Reaped::Child(process, how) = family::reap() {
             let is_ours = self.running.as_ref().is_some_and(|running| running.process == process);
             if is_ours {
                 self.ended(Some(how));

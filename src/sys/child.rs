@@ -63,6 +63,12 @@ impl Child {
     }
 }
 
+impl From<Pid> for Child {
+    fn from(process: Pid) -> Child {
+        Child(process)
+    }
+}
+
 /// Turns this process into the shell; returns only if that fails.
 fn become_shell<const N: usize>(
     arguments: &[*const libc::c_char; 4],

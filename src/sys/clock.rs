@@ -42,6 +42,8 @@ fn read(clock: libc::clockid_t) -> UnixTime {
         assert_eq!(libc::clock_gettime(clock, time.as_mut_ptr()), 0, "a clock that every system has");
         time.assume_init()
     };
+    // The C types differ from one machine to the next.
+    #[allow(clippy::useless_conversion)]
     UnixTime {
         seconds: i64::from(time.tv_sec),
         nanoseconds: u32::try_from(time.tv_nsec).expect("the kernel keeps nanoseconds below a second"),

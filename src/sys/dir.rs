@@ -29,6 +29,15 @@ impl Dir {
         uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
     }
 
+    /// Opens a directory by its path to reach what is in it; as for `chdir`, it need not be readable.
+    pub fn enter<P: NixPath + ?Sized>(path: &P) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let dir = Dir(uninterrupted(|| open(path, flags, Mode::empty()))?);
+        // Opened in this way it has been found and not yet been searched, which may be forbidden.
+        dir.stat(b".")?;
+        Ok(dir)
+    }
+
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
@@ -64,6 +73,12 @@ impl Dir {
     /// Opens a file for reading.
     pub fn open_to_read(&self, name: &[u8]) -> Result<File> {
         self.open_file(name, OFlag::O_RDONLY, 0)
+    }
+
+    /// Opens a file for reading; a symbolic link is followed. A FIFO without a writer is at its end.
+    pub fn open_to_read_through_links(&self, name: &[u8]) -> Result<File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(File::from)
     }
 
     /// Opens a file for appending and reading, made with `mode` if it is not there.
@@ -129,17 +144,23 @@ impl Dir {
         uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
     }
 
-    /// The names in the directory, `.` and `..` left out, in no order.
-    pub fn names(&self) -> Result<Vec<Vec<u8>>> {
+    /// The names in the directory, `.` and `..` left out, in no order, each with whether it stands for a plain file.
+    pub fn names(&self) -> Result<Vec<(Vec<u8>, bool)>> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut listing = uninterrupted(|| Listing::openat(&self.0, c".", flags, Mode::empty()))?;
         let mut names = Vec::new();
         for entry in listing.iter() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                names.push(name.to_vec());
+            if name == b"." || name == b".." {
+                continue;
             }
+            let is_plain = match entry.file_type() {
+                Some(kind) => kind == nix::dir::Type::File,
+                // A file system that does not say: a second question, and a name that is gone by now is no file.
+                None => self.stat(name)?.is_some_and(|stat| stat.is_plain),
+            };
+            names.push((name.to_vec(), is_plain));
         }
         Ok(names)
     }

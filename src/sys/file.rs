@@ -1,8 +1,9 @@
 //! Files that are open.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 
 use crate::sys::{Result, fd, uninterrupted};
@@ -12,6 +13,13 @@ use crate::sys::{Result, fd, uninterrupted};
 pub struct File(OwnedFd);
 
 impl File {
+    /// Opens a file by its path for writing from the beginning, made with `mode` if it is not there. Links are followed:
+    /// the path is the user's.
+    pub fn open_or_create(path: &CStr, mode: u32) -> Result<File> {
+        let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CREAT | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::from_bits_truncate(mode))).map(File)
+    }
+
     /// Appends (or writes, by how it was opened) some of `bytes`, and says how many.
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
         fd::write(&self.0, bytes)
@@ -65,6 +73,8 @@ pub struct Stat {
 }
 
 impl From<&FileStat> for Stat {
+    // The C types differ from one machine to the next.
+    #[allow(clippy::useless_conversion)]
     fn from(stat: &FileStat) -> Stat {
         Stat {
             is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
@@ -97,5 +107,40 @@ impl Lock {
             Ok(lock) => Ok(Lock(lock)),
             Err((_, errno)) => Err(errno),
         }
+    }
+}
+
+/// Asks which process holds a lock on a file, by its number in this process's view; `None` where the system does not say.
+#[must_use]
+pub fn lock_holder(stat: Stat) -> Option<u32> {
+    let (device, inode) = stat.identity;
+    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    find_holder(&locks, &format!("{:02x}:{:02x}:{inode}", nix::libc::major(device), nix::libc::minor(device)))
+}
+
+/// Finds in `/proc/locks` who has a `flock` on a file: `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`.
+fn find_holder(locks: &str, identity: &str) -> Option<u32> {
+    locks.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        match words[..] {
+            [_, "FLOCK", _, _, process, file, ..] if file == identity => process.parse().ok().filter(|&pid| pid != 0),
+            _ => None,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_found_by_device_and_inode() {
+        let locks = "1: POSIX  ADVISORY  WRITE 7 fe:00:42 0 EOF\n\
+                     2: FLOCK  ADVISORY  WRITE 8 fe:00:42 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 9 fe:00:42 0 EOF\n";
+
+        assert_eq!(find_holder(locks, "fe:00:42"), Some(8));
+        assert_eq!(find_holder(locks, "fe:00:43"), None);
+        assert_eq!(find_holder("garbage\n", "fe:00:42"), None);
     }
 }

@@ -7,20 +7,33 @@
 //! - [`file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`fifo`], [`watch`]: named pipes, and being told of changes in directories.
-//! - [`clock`]: the wall clock. [`child`], [`spawn`], [`process`]: processes that we start, and those of others.
+//! - [`clock`]: the wall clock. [`child`], [`spawn`]: processes that we start.
+//! - [`family`], [`pidfd`]: the end of our children, and of processes that are not; who is who in `/proc`.
+//! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
+//! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
+//!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
+//! - [`title`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
+pub mod accounts;
 pub mod child;
 pub mod clock;
 pub mod dir;
+pub mod exec;
+pub mod family;
 pub mod fd;
 pub mod fifo;
 pub mod file;
+pub mod identity;
+pub mod limit;
+pub mod lockfile;
+pub mod pidfd;
 pub mod poll;
 pub mod process;
 pub mod program;
 pub mod signal;
 pub mod spawn;
+pub mod title;
 pub mod watch;
 
 pub use nix::errno::Errno;

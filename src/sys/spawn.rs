@@ -11,11 +11,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::sys::wait::{WaitPidFlag, waitpid};
-use nix::unistd::{ForkResult, Pid, fork, setsid};
+use nix::unistd::{ForkResult, fork, setsid};
 
-use crate::sys::child::Ended;
-use crate::sys::{Errno, Result, fd, fifo, process, signal, uninterrupted};
+use crate::sys::{Errno, Result, fd, fifo, limit, signal};
 
 /// The exit code of a child that could not become what it was started for.
 const CANNOT_RUN: i32 = 111;
@@ -86,7 +84,7 @@ fn become_service(service: &Service<'_>) -> Result<Infallible> {
         place(source, number)?;
     }
     signal::restore_in_child()?;
-    process::restore_limits_in_child()?;
+    limit::restore_in_child()?;
     let mut arguments: Vec<*const libc::c_char> = service.arguments.iter().map(|argument| argument.as_ptr()).collect();
     arguments.push(std::ptr::null());
     // SAFETY: the arguments are C strings and end with a null pointer; the environment is the process's own.
@@ -129,7 +127,7 @@ impl Program<'_> {
             }
         }
         signal::restore_in_child()?;
-        process::restore_limits_in_child()?;
+        limit::restore_in_child()?;
         let ended = |strings: &[&CStr]| -> Vec<*const libc::c_char> {
             strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
         };
@@ -165,16 +163,6 @@ fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
 fn leave() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(CANNOT_RUN) }
-}
-
-/// How one child of ours ended; `None` while it runs.
-pub fn ended(process: i32) -> Option<Ended> {
-    use nix::sys::wait::WaitStatus;
-    match uninterrupted(|| waitpid(Pid::from_raw(process), Some(WaitPidFlag::WNOHANG))) {
-        Ok(WaitStatus::Exited(_, code)) => Some(Ended::Exited(code)),
-        Ok(WaitStatus::Signaled(_, signal, _)) => Some(Ended::Killed(signal as i32)),
-        _ => None,
-    }
 }
 
 /// Makes standard output or input of this process something else, for its children too.

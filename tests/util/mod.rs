@@ -1,6 +1,7 @@
 //! What the integration tests share: a directory of their own, the programs under test, the peers, and patience.
 
 #![allow(dead_code)] // Each test module takes what it needs.
+#![allow(unreachable_pub, clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

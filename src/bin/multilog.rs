@@ -1,0 +1,4 @@
+//! `multilog script`: see [`logyard::multilog`].
+#![no_main]
+
+logyard::program!(logyard::multilog::run);

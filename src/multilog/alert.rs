@@ -1,0 +1,54 @@
+//! Alerts: selected lines on standard error, where somebody watches.
+//!
+//! A line of more than 200 bytes is shown by its first 200 and three dots.
+
+use crate::sys;
+
+/// What is shown of a long line.
+const SHOWN_BYTES: usize = 200;
+
+/// What a pipe takes in one piece, whoever else writes to it.
+const ATOMIC_BYTES: usize = 4096;
+
+/// Adds the alert for a line, of which `seen` and the stamp are what selectors see.
+pub fn push(alerts: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
+    let start = alerts.len();
+    alerts.extend_from_slice(stamp);
+    alerts.extend_from_slice(seen);
+    if alerts.len() - start > SHOWN_BYTES {
+        alerts.truncate(start + SHOWN_BYTES);
+        alerts.extend_from_slice(b"...");
+    }
+    alerts.push(b'\n');
+}
+
+/// Writes alerts to standard error: whole lines together as far as they stay in one piece beside other writers' lines.
+///
+/// Standard error that is closed, full or gone stops no logging: what cannot be written there is dropped.
+pub fn write(mut alerts: &[u8]) {
+    while !alerts.is_empty() {
+        let piece = &alerts[..alerts.len().min(ATOMIC_BYTES)];
+        let end = memchr::memrchr(b'\n', piece).map_or(piece.len(), |newline| newline + 1);
+        if sys::fd::write_all(sys::fd::stderr(), &alerts[..end]).is_err() {
+            return;
+        }
+        alerts = &alerts[end..];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_the_line_or_its_first_200_bytes_and_dots() {
+        let mut alerts = Vec::new();
+
+        push(&mut alerts, b"@stamp ", &[b'x'; 193]);
+        push(&mut alerts, b"@stamp ", &[b'x'; 194]);
+
+        let lines: Vec<&[u8]> = alerts.split_inclusive(|&byte| byte == b'\n').collect();
+        assert_eq!((lines[0].len(), lines[1].len()), (201, 204));
+        assert!(lines[1].ends_with(b"x...\n"));
+    }
+}

@@ -1,0 +1,372 @@
+//! The batch: what one turn of the engine writes, decided without touching anything.
+//!
+//! A batch takes lines from the front of the window for as long as every directory they go to has room for them, so that
+//! within a batch nothing is rotated. It ends
+//!
+//! - at the end of the window, or when it is large enough;
+//! - before a line that does not fit where a file may end: in its last 2000 bytes, after a line;
+//! - in the middle of a line that does not fit where a file may not end, at exactly the largest size.
+//!
+//! Then the directories that are used up are rotated, and the next batch begins where this one ended. The rule is
+//! 0.76's; only the moment differs: 0.76 judges by pieces of 512 bytes and cuts earlier.
+//!
+//! Where a line is longer than the window it comes in pieces, and where a batch ended within a line the rest follows in
+//! the next: the verdict of the script is that of the line's first bytes, and holds to its end.
+
+use std::ops::Range;
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::multilog::logdir::Room;
+use crate::multilog::script::{Action, Script};
+use crate::multilog::selector::Progress;
+use crate::multilog::{alert, status};
+use crate::tai64n::Stamp;
+
+/// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
+pub const SEEN_BYTES: usize = 1000;
+/// A batch of copied lines ends when it is this large, so that memory has a bound.
+const COPIED_BYTES_MAX: usize = 512 * 1024;
+
+/// What is at the front of the input: whole lines, or the first piece of a line that is longer than the buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Window<'w> {
+    /// Not empty.
+    pub bytes: &'w [u8],
+    /// No newline is in sight, and the line goes on beyond the window.
+    pub is_open: bool,
+}
+
+/// The stamps of the lines of a window: the first line may have begun in an earlier read.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamps {
+    /// Of the first line.
+    pub first: Stamp,
+    /// Of all others.
+    pub rest: Stamp,
+}
+
+/// What one directory gets.
+#[derive(Debug, Default)]
+struct Share {
+    /// How full the directory's file is, with what this batch adds to it.
+    room: Option<Room>,
+    /// Output that is the window's own bytes.
+    range: Range<usize>,
+    /// Output that was put together.
+    copied: Vec<u8>,
+    /// The line that the batch ended in goes here.
+    has_open_line: bool,
+    /// The file must be rotated before the next line can be written.
+    is_full: bool,
+}
+
+impl Share {
+    fn room(&self) -> Room {
+        self.room.expect("rooms are told before a batch is planned")
+    }
+
+    fn left(&self) -> usize {
+        usize::try_from(self.room().left_bytes()).unwrap_or(usize::MAX)
+    }
+
+    fn grow(&mut self, bytes: usize) {
+        self.room = Some(self.room().with(bytes));
+    }
+
+    fn take(&mut self, stamp: &[u8], line: &[u8]) {
+        self.copied.extend_from_slice(stamp);
+        self.copied.extend_from_slice(line);
+        self.grow(stamp.len() + line.len());
+    }
+}
+
+/// What one turn of the engine writes. Its buffers are kept from turn to turn.
+#[derive(Debug)]
+pub struct Batch {
+    shares: Vec<Share>,
+    /// Every directory gets all of every line: the first share is everybody's.
+    is_uniform: bool,
+    /// Lines for standard error.
+    alerts: Vec<u8>,
+    /// The latest record of each status file; empty if there is none in this batch.
+    statuses: Vec<Vec<u8>>,
+    /// The last batch ended within a line.
+    is_in_line: bool,
+    input_bytes: usize,
+    /// The directories that the line in hand goes to.
+    chosen: Vec<usize>,
+    /// The status files that note the line in hand.
+    noted: Vec<usize>,
+    /// How many alerts the line in hand gives.
+    alert_count: usize,
+    /// Where each selector stands after the stamp.
+    starts: Vec<Progress>,
+}
+
+impl Batch {
+    /// An empty batch for the directories of a script.
+    #[must_use]
+    pub fn new(script: &Script) -> Batch {
+        Batch {
+            shares: script.directories.iter().map(|_| Share::default()).collect(),
+            is_uniform: script.is_uniform(),
+            alerts: Vec::new(),
+            statuses: script.statuses.iter().map(|_| Vec::new()).collect(),
+            is_in_line: false,
+            input_bytes: 0,
+            chosen: Vec::new(),
+            noted: Vec::new(),
+            alert_count: 0,
+            starts: Vec::new(),
+        }
+    }
+
+    /// Decides what to write of `window`, with `rooms` told for each directory in the order of the script.
+    pub fn plan(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps, rooms: impl Iterator<Item = Room>) {
+        self.alerts.clear();
+        self.statuses.iter_mut().for_each(Vec::clear);
+        for (share, room) in self.shares.iter_mut().zip(rooms) {
+            share.room = Some(room);
+            share.range = 0..0;
+            share.copied.clear();
+            share.is_full = false;
+        }
+        self.input_bytes = 0;
+        if self.is_in_line {
+            self.continue_line(window);
+        } else if !self.is_uniform {
+            self.take_chosen(script, window, stamps);
+        } else if script.stamps {
+            self.take_stamped(window, stamps);
+        } else {
+            self.take_as_is(window);
+        }
+    }
+
+    /// How much of the window the batch covers; 0 if something must be rotated first.
+    #[must_use]
+    pub fn input_bytes(&self) -> usize {
+        self.input_bytes
+    }
+
+    /// What goes to a directory.
+    #[must_use]
+    pub fn output<'b>(&'b self, directory: usize, window: Window<'b>) -> &'b [u8] {
+        let share = &self.shares[if self.is_uniform { 0 } else { directory }];
+        if share.copied.is_empty() { &window.bytes[share.range.clone()] } else { &share.copied }
+    }
+
+    /// Tells whether a directory must be rotated once the batch is written.
+    #[must_use]
+    pub fn uses_up(&self, directory: usize, window: Window<'_>) -> bool {
+        let share = &self.shares[directory];
+        let last = self.output(directory, window).last();
+        share.is_full || last.is_some_and(|&last| share.room().is_used_up(last == b'\n'))
+    }
+
+    /// What goes to standard error.
+    #[must_use]
+    pub fn alerts(&self) -> &[u8] {
+        &self.alerts
+    }
+
+    /// What goes to a status file, if anything.
+    #[must_use]
+    pub fn status(&self, file: usize) -> Option<&[u8]> {
+        Some(&self.statuses[file][..]).filter(|record| !record.is_empty())
+    }
+
+    /// The rest of a line goes where its beginning went.
+    fn continue_line(&mut self, window: Window<'_>) {
+        let length = memchr(b'\n', window.bytes).map_or(window.bytes.len(), |newline| newline + 1);
+        let open = || (0_usize..).zip(&self.shares).filter(|(_, share)| share.has_open_line);
+        let taken = open().map(|(_, share)| share.left()).fold(length, usize::min);
+        self.chosen.clear();
+        self.chosen.extend(open().map(|(directory, _)| directory));
+        for &directory in &self.chosen {
+            let share = &mut self.shares[directory];
+            share.is_full = share.left() == 0;
+            share.range = 0..taken;
+            share.grow(taken);
+        }
+        self.input_bytes = taken;
+        if taken > 0 && window.bytes[taken - 1] == b'\n' {
+            self.is_in_line = false;
+            self.shares.iter_mut().for_each(|share| share.has_open_line = false);
+        }
+    }
+
+    /// All lines to all directories, without stamps: the window's own bytes.
+    fn take_as_is(&mut self, window: Window<'_>) {
+        self.choose_all();
+        let left = self.shares.iter().map(Share::left).fold(usize::MAX, usize::min);
+        if window.bytes.len() <= left && !window.is_open {
+            self.take_range(window.bytes.len());
+            return;
+        }
+        match memrchr(b'\n', &window.bytes[..left.min(window.bytes.len())]) {
+            Some(newline) => self.take_range(newline + 1),
+            None => {
+                self.begin_line(b"", first_line(window));
+            }
+        }
+    }
+
+    fn take_range(&mut self, length: usize) {
+        self.input_bytes = length;
+        self.shares[0].range = 0..length;
+        self.shares.iter_mut().for_each(|share| share.grow(length));
+    }
+
+    /// All lines to all directories, each behind its stamp.
+    fn take_stamped(&mut self, window: Window<'_>, stamps: &Stamps) {
+        self.choose_all();
+        let left = self.shares.iter().map(Share::left).fold(COPIED_BYTES_MAX, usize::min);
+        let output = &mut self.shares[0].copied;
+        let mut stamp = stamps.first.as_bytes();
+        let mut end = 0;
+        for newline in memchr_iter(b'\n', window.bytes) {
+            let line = &window.bytes[end..=newline];
+            if output.len() + stamp.len() + line.len() > left {
+                break;
+            }
+            output.extend_from_slice(stamp);
+            output.extend_from_slice(line);
+            stamp = stamps.rest.as_bytes();
+            end = newline + 1;
+        }
+        if end == 0 {
+            self.begin_line(stamp, first_line(window));
+            return;
+        }
+        let length = output.len();
+        self.input_bytes = end;
+        self.shares.iter_mut().for_each(|share| share.grow(length));
+    }
+
+    /// Each line to where the script sends it.
+    fn take_chosen(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps) {
+        let [first, rest] = [stamps.first, stamps.rest].map(|stamp| stamp.as_bytes()[..].to_vec());
+        let mut stamp = if script.stamps { &first[..] } else { b"" };
+        self.start_selectors(script, stamp);
+        while self.input_bytes < window.bytes.len() {
+            let line = first_line(Window { bytes: &window.bytes[self.input_bytes..], ..window });
+            let seen = line.strip_suffix(b"\n").unwrap_or(line);
+            let seen = &seen[..seen.len().min(SEEN_BYTES - stamp.len())];
+            self.judge(script, seen);
+            let fits = self.has_room(stamp.len() + line.len());
+            if self.input_bytes > 0 && !fits {
+                return;
+            }
+            if fits && line.ends_with(b"\n") {
+                self.take_whole(stamp, line);
+            } else if !self.begin_line(stamp, line) {
+                return;
+            }
+            self.announce(stamp, seen);
+            if self.is_in_line {
+                return;
+            }
+            if script.stamps && stamp != rest {
+                stamp = &rest;
+                self.start_selectors(script, stamp);
+            }
+        }
+    }
+
+    /// Brings each selector to where it stands after the stamp, which many lines share.
+    fn start_selectors(&mut self, script: &Script, stamp: &[u8]) {
+        self.starts.clear();
+        self.starts.extend(script.actions.iter().filter_map(|action| match action {
+            Action::Select(selector) | Action::Deselect(selector) => Some(selector.start(stamp)),
+            _ => None,
+        }));
+    }
+
+    /// Carries out the script for a line as far as nothing is written: finds out which actions write it, and where to.
+    fn judge(&mut self, script: &Script, seen: &[u8]) {
+        self.chosen.clear();
+        self.noted.clear();
+        self.alert_count = 0;
+        let mut is_selected = true;
+        let mut starts = self.starts.iter();
+        for action in &script.actions {
+            match action {
+                Action::Select(selector) => {
+                    let start = *starts.next().expect("each selector has been started");
+                    is_selected = is_selected || selector.finish(start, seen);
+                }
+                Action::Deselect(selector) => {
+                    let start = *starts.next().expect("each selector has been started");
+                    is_selected = is_selected && !selector.finish(start, seen);
+                }
+                Action::Alert if is_selected => self.alert_count += 1,
+                Action::Status(file) if is_selected => self.noted.push(*file),
+                Action::Log(directory) if is_selected => self.chosen.push(*directory),
+                Action::Alert | Action::Status(_) | Action::Log(_) => {}
+            }
+        }
+    }
+
+    /// Prepares the alerts and status records of the line that was judged last.
+    fn announce(&mut self, stamp: &[u8], seen: &[u8]) {
+        for _ in 0..self.alert_count {
+            alert::push(&mut self.alerts, stamp, seen);
+        }
+        for &file in &self.noted {
+            status::set(&mut self.statuses[file], stamp, seen);
+        }
+    }
+
+    fn choose_all(&mut self) {
+        self.chosen.clear();
+        self.chosen.extend(0..self.shares.len());
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.chosen.iter().all(|&directory| {
+            let share = &self.shares[directory];
+            bytes <= share.left() && share.copied.len() + bytes <= COPIED_BYTES_MAX
+        })
+    }
+
+    fn take_whole(&mut self, stamp: &[u8], line: &[u8]) {
+        self.input_bytes += line.len();
+        for &directory in &self.chosen {
+            self.shares[directory].take(stamp, line);
+        }
+    }
+
+    /// Begins a line, the first of the batch, that does not fit or whose end is not in sight. Returns false if a
+    /// directory must be rotated first.
+    fn begin_line(&mut self, stamp: &[u8], line: &[u8]) -> bool {
+        let length = stamp.len() + line.len();
+        let mut taken = length;
+        for &directory in &self.chosen {
+            let share = &mut self.shares[directory];
+            if share.left() < length && share.room().may_end_after_line() {
+                share.is_full = true;
+            }
+            taken = taken.min(share.left());
+        }
+        if self.chosen.iter().any(|&directory| self.shares[directory].is_full) {
+            return false;
+        }
+        // The room that is left is more than 2000 bytes, or the line would wait for the next file: the stamp fits.
+        let part = &line[..taken - stamp.len()];
+        self.is_in_line = !part.ends_with(b"\n");
+        self.input_bytes = part.len();
+        for &directory in &self.chosen {
+            self.shares[directory].take(stamp, part);
+            self.shares[directory].has_open_line = self.is_in_line;
+        }
+        true
+    }
+}
+
+/// The first line of a window with its newline, or all of it where there is no newline.
+fn first_line(window: Window<'_>) -> &[u8] {
+    let end = memchr(b'\n', window.bytes).map_or(window.bytes.len(), |newline| newline + 1);
+    &window.bytes[..end]
+}

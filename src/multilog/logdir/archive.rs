@@ -1,0 +1,136 @@
+//! Archives: the names that finished files get.
+//!
+//! A file becomes an archive by a second name, `@label.s` or `@label.u`, and the loss of its first. A crash between the
+//! two leaves a file with two links, of which only the first name has to go: so the step can be repeated and never makes
+//! two archives of one file.
+//!
+//! Names are strictly increasing whatever the clock does: the label is that of now, or one nanosecond after the newest
+//! label in the directory if that is later.
+
+use std::fmt;
+
+use crate::multilog::logdir::{Directory, Entry, Patience, Place, Trouble, trim};
+use crate::sys::Errno;
+use crate::tai64n::Label;
+
+/// The label and the dot and letter behind it.
+const NAME_BYTES: usize = Label::TEXT_BYTES + 2;
+
+/// What is known of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// `.s`: complete, processed and on the disk.
+    Safe,
+    /// `.u`: an outage may have cut it short, or left it unprocessed.
+    Unfinished,
+}
+
+/// The name of an archive.
+///
+/// ```
+/// use logyard::{multilog::logdir::archive::{Code, Name}, tai64n::Label};
+/// let label = Label::parse(b"@400000003ce2403d3677ea94")?;
+/// assert_eq!(Name { label, code: Code::Safe }.to_string(), "@400000003ce2403d3677ea94.s");
+/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The moment at which the file was finished.
+    pub label: Label,
+    /// What is known of it.
+    pub code: Code,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = match self.code {
+            Code::Safe => 's',
+            Code::Unfinished => 'u',
+        };
+        write!(out, "{}.{letter}", self.label)
+    }
+}
+
+/// Tells whether a name is one of those that are counted and trimmed: `@` and at least 24 bytes more, whatever they are,
+/// as 0.76 counts (an archive that somebody compressed is still an archive).
+#[must_use]
+pub fn is_archive_name(name: &[u8]) -> bool {
+    name.len() >= Label::TEXT_BYTES && name[0] == b'@'
+}
+
+/// Makes an archive of a file and removes archives beyond `files_max`. A file that is not there has been archived
+/// before. May be called again after a failure.
+pub fn archive<D: Directory>(
+    place: &Place<D>,
+    file: &str,
+    code: Code,
+    files_max: u64,
+    patience: &mut impl Patience,
+) -> Result<(), Trouble> {
+    let Place { name: shown, directory } = place;
+    let stat =
+        directory.stat(file).map_err(|errno| Trouble::new(format_args!("unable to stat {shown}/{file}"), errno))?;
+    let Some(stat) = stat else { return Ok(()) };
+    let entries = directory.entries().map_err(|errno| Trouble::new(format_args!("unable to read {shown}"), errno))?;
+    let mut newest = None;
+    if stat.links == 1 {
+        newest = Some(give_name(place, file, code, &entries)?);
+    } else {
+        // The second name was given before a crash; it is among the entries.
+        remove(place, file)?;
+    }
+    trim::trim(place, entries, newest, files_max, patience)
+}
+
+/// Gives the file its name and takes the first one away, with the new one on the disk before that.
+fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, entries: &[Entry]) -> Result<Name, Trouble> {
+    let Place { name: shown, directory } = place;
+    let mut label = next_label(directory.now(), entries);
+    loop {
+        let name = Name { label, code };
+        let path = name.to_string();
+        let answer = match directory.link(file, &path) {
+            // A file system without hard links, or a file of somebody else's that the kernel protects from them.
+            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::EMLINK) => directory.rename_to_new(file, &path),
+            Ok(()) => {
+                sync_names(place)?;
+                remove(place, file)?;
+                return Ok(name);
+            }
+            answer => answer,
+        };
+        match (answer, label.next()) {
+            (Ok(()), _) => {
+                sync_names(place)?;
+                return Ok(name);
+            }
+            (Err(Errno::EEXIST), Some(next)) => label = next,
+            (Err(errno), _) => {
+                return Err(Trouble::new(format_args!("unable to link to {shown}/{path}"), errno));
+            }
+        }
+    }
+}
+
+fn sync_names<D: Directory>(place: &Place<D>) -> Result<(), Trouble> {
+    let Place { name: shown, directory } = place;
+    directory.sync().map_err(|errno| Trouble::new(format_args!("unable to write {shown} to disk"), errno))
+}
+
+fn remove<D: Directory>(place: &Place<D>, file: &str) -> Result<(), Trouble> {
+    let Place { name: shown, directory } = place;
+    match directory.unlink(file.as_bytes()) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(Trouble::new(format_args!("unable to remove {shown}/{file}"), errno)),
+    }
+}
+
+/// The first label that is later than every label in the directory, and not before now.
+fn next_label(now: Label, entries: &[Entry]) -> Label {
+    entries
+        .iter()
+        .filter(|entry| entry.name.len() >= NAME_BYTES)
+        .filter_map(|entry| Label::parse(&entry.name[..Label::TEXT_BYTES]).ok())
+        .filter_map(Label::next)
+        .fold(now, Label::max)
+}

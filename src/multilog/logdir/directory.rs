@@ -1,0 +1,149 @@
+//! The narrow interface through which a log directory is touched.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::os::fd::AsFd;
+
+use crate::cli::{Program, cause};
+use crate::multilog::logdir::processor;
+use crate::sys::child::{Child, Ended};
+use crate::sys::dir::Dir;
+use crate::sys::file::{File, Lock, Stat};
+use crate::sys::{Errno, Result};
+use crate::tai64n::Label;
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The name.
+    pub name: Vec<u8>,
+    /// Whether it stands for a plain file.
+    pub is_plain: bool,
+}
+
+/// What a log directory asks of the system: calls on names, and the clock. Names are relative to the directory and never
+/// followed through symbolic links.
+pub trait Directory {
+    /// An open file of the directory.
+    type File: LogFile + fmt::Debug;
+    /// A lock that is held until it is dropped.
+    type Lock: fmt::Debug;
+
+    /// Opens a file for appending and reading back, made with `mode` if it is not there.
+    fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Opens a file for writing, emptied, made with `mode` if it is not there.
+    fn replace(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Locks a file, made with `mode` if it is not there; `EAGAIN` when another process holds the lock.
+    fn lock(&self, name: &str, mode: u32) -> Result<Self::Lock>;
+    /// Asks what a name stands for; `None` if for nothing.
+    fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    /// Renames, over what has the new name.
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+    /// Renames, unless the new name is taken: then `EEXIST`.
+    fn rename_to_new(&self, from: &str, to: &str) -> Result<()>;
+    /// Gives a file a second name, unless that is taken: then `EEXIST`.
+    fn link(&self, from: &str, to: &str) -> Result<()>;
+    /// Takes a name away.
+    fn unlink(&self, name: &[u8]) -> Result<()>;
+    /// All names, in no order.
+    fn entries(&self) -> Result<Vec<Entry>>;
+    /// Waits until the names are on the disk.
+    fn sync(&self) -> Result<()>;
+    /// The moment that is now, by a clock that may stand still or be set back.
+    fn now(&self) -> Label;
+    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end.
+    fn process(&self, command: &CStr) -> Result<Ended>;
+}
+
+/// What a log directory asks of an open file.
+pub trait LogFile {
+    /// Appends some of `bytes`, and says how many.
+    fn write(&self, bytes: &[u8]) -> Result<usize>;
+    /// Waits until the bytes are on the disk.
+    fn sync(&self) -> Result<()>;
+    /// Sets the permission bits.
+    fn set_mode(&self, mode: u32) -> Result<()>;
+    /// Asks what the file is.
+    fn stat(&self) -> Result<Stat>;
+}
+
+impl Directory for Dir {
+    type File = File;
+    type Lock = Lock;
+
+    fn append_to(&self, name: &str, mode: u32) -> Result<File> {
+        self.open_to_append(name.as_bytes(), mode)
+    }
+
+    fn replace(&self, name: &str, mode: u32) -> Result<File> {
+        self.open_to_replace(name.as_bytes(), mode)
+    }
+
+    fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
+        Lock::try_exclusive(self.open_to_append(name.as_bytes(), mode)?)
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<Stat>> {
+        Dir::stat(self, name.as_bytes())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        Dir::rename(self, from.as_bytes(), to.as_bytes())
+    }
+
+    fn rename_to_new(&self, from: &str, to: &str) -> Result<()> {
+        Dir::rename_to_new(self, from.as_bytes(), to.as_bytes())
+    }
+
+    fn link(&self, from: &str, to: &str) -> Result<()> {
+        Dir::link(self, from.as_bytes(), to.as_bytes())
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<()> {
+        Dir::unlink(self, name)
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
+        let names = Dir::names(self)?;
+        Ok(names.into_iter().map(|(name, is_plain)| Entry { name, is_plain }).collect())
+    }
+
+    fn sync(&self) -> Result<()> {
+        Dir::sync(self)
+    }
+
+    fn now(&self) -> Label {
+        Label::now()
+    }
+
+    fn process(&self, command: &CStr) -> Result<Ended> {
+        let files = processor::Files::open(self)?;
+        let complain = |errno: Errno| {
+            // Between fork and exec nothing may be allocated, so the message goes out in pieces.
+            let Program(name) = crate::multilog::PROGRAM;
+            for piece in [name, ": fatal: unable to run ", "", ": ", cause(errno), "\n"] {
+                let piece = if piece.is_empty() { command.to_bytes() } else { piece.as_bytes() };
+                let _ = crate::sys::fd::write_all(crate::sys::fd::stderr(), piece);
+            }
+        };
+        Child::start_shell(command, self.as_fd(), files.descriptors(), complain)?.wait()
+    }
+}
+
+impl LogFile for File {
+    fn write(&self, bytes: &[u8]) -> Result<usize> {
+        File::write(self, bytes)
+    }
+
+    fn sync(&self) -> Result<()> {
+        File::sync(self)
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<()> {
+        File::set_mode(self, mode)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        File::stat(self)
+    }
+}

@@ -1,0 +1,135 @@
+//! The finisher: takes `previous` to its archive.
+//!
+//! ```text
+//! Sync      fsync previous                                      its bytes are on the disk
+//! Mark      chmod previous 0744
+//! Process   run the processor, if there is one; fsync processed and newstate, chmod processed 0744
+//! Keep      fsync the directory, unlink previous, rename newstate to state
+//! Archive   link to @label.s, fsync the directory, unlink the first name; trim
+//! ```
+//!
+//! A file that could not be brought to the disk becomes `@label.u`: after an fsync that failed the next one proves
+//! nothing, so it is not tried again.
+
+use std::ffi::CString;
+
+use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::{
+    Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, STATE, SharedPlace,
+    Trouble,
+};
+use crate::sys::Errno;
+use crate::sys::child::Ended;
+
+/// What remains to be done with `previous`, by the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Sync,
+    Mark(Code),
+    Process(Code),
+    Keep,
+    Archive(&'static str, Code),
+}
+
+/// Finishes one file after another.
+#[derive(Debug)]
+pub struct Finisher<D: Directory> {
+    place: SharedPlace<D>,
+    files_max: u64,
+    processor: Option<CString>,
+    /// The file that is being finished: what was `current` and is `previous` now.
+    job: Option<(D::File, Step)>,
+}
+
+impl<D: Directory> Finisher<D> {
+    /// A finisher that keeps `files_max` files, `current` included.
+    pub fn new(place: SharedPlace<D>, files_max: u64, processor: Option<CString>) -> Finisher<D> {
+        Finisher { place, files_max, processor, job: None }
+    }
+
+    /// Takes over a file that has just become `previous`; the one before it must be finished.
+    pub fn accept(&mut self, previous: D::File) {
+        debug_assert!(self.job.is_none(), "one previous at a time");
+        self.job = Some((previous, Step::Sync));
+    }
+
+    /// Goes on with what is to be done, from the step that failed last time.
+    pub fn finish(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        while let Some((file, step)) = &mut self.job {
+            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience)? {
+                Some(next) => *step = next,
+                None => self.job = None,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes a step, and says which is next.
+fn take_step<D: Directory>(
+    place: &Place<D>,
+    previous: &D::File,
+    step: Step,
+    files_max: u64,
+    processor: Option<&CString>,
+    patience: &mut impl Patience,
+) -> Result<Option<Step>, Trouble> {
+    let Place { name: shown, directory } = place;
+    let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
+    match step {
+        Step::Sync => match previous.sync() {
+            Ok(()) => Ok(Some(Step::Mark(Code::Safe))),
+            Err(errno) => {
+                patience.complain(&unable(&format!("write {shown}/current to disk"), errno));
+                Ok(Some(Step::Mark(Code::Unfinished)))
+            }
+        },
+        Step::Mark(code) => {
+            if code == Code::Safe {
+                previous
+                    .set_mode(MODE_DONE)
+                    .map_err(|errno| unable(&format!("set mode of {shown}/previous"), errno))?;
+            }
+            let next = if processor.is_some() { Step::Process(code) } else { Step::Archive(PREVIOUS, code) };
+            Ok(Some(next))
+        }
+        Step::Process(code) => {
+            let Some(command) = processor else { return Ok(Some(Step::Archive(PREVIOUS, code))) };
+            match directory.process(command) {
+                Ok(Ended::Exited(0)) => {}
+                Ok(Ended::Exited(_)) => return Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
+                Ok(Ended::Killed(_)) => return Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
+                Err(errno) => return Err(Trouble::new(format_args!("unable to run the processor in {shown}"), errno)),
+            }
+            seal_output(place, PROCESSED, MODE_DONE)?;
+            seal_output(place, NEWSTATE, MODE_OPEN)?;
+            Ok(Some(Step::Keep))
+        }
+        Step::Keep => {
+            directory.sync().map_err(|errno| unable(&format!("write {shown} to disk"), errno))?;
+            match directory.unlink(PREVIOUS.as_bytes()) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(unable(&format!("remove {shown}/previous"), errno)),
+            }
+            match directory.rename(NEWSTATE, STATE) {
+                // Renamed before a failure that came later.
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => {
+                    return Err(unable(&format!("rename newstate to state in directory {shown}"), errno));
+                }
+            }
+            Ok(Some(Step::Archive(PROCESSED, Code::Safe)))
+        }
+        Step::Archive(file, code) => archive(place, file, code, files_max, patience).map(|()| None),
+    }
+}
+
+/// Brings what the processor wrote to the disk, and then says so by its mode.
+fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> Result<(), Trouble> {
+    let Place { name: shown, directory } = place;
+    let file = directory
+        .append_to(name, MODE_OPEN)
+        .map_err(|errno| Trouble::new(format_args!("unable to read {shown}/{name}"), errno))?;
+    file.sync().map_err(|errno| Trouble::new(format_args!("unable to write {shown}/{name} to disk"), errno))?;
+    file.set_mode(mode).map_err(|errno| Trouble::new(format_args!("unable to set mode of {shown}/{name}"), errno))
+}

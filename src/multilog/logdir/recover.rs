@@ -1,0 +1,120 @@
+//! Recovery: what is found at start is put right.
+//!
+//! | found | meaning | done |
+//! |---|---|---|
+//! | `current` with the owner-execute bit | the last writer left in good order | appended to; nothing else is touched |
+//! | `processed` with that bit | the processor had finished | `previous` goes, `processed` → `@label.s` |
+//! | neither | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
+//!
+//! In the last two cases `state` and `newstate` start anew, and `current` → `@label.u`, unless it is empty: an empty file
+//! tells nothing, and a logger that dies at each start would push the history out with them.
+
+use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::{
+    CURRENT, DONE_BIT, Directory, LogFile, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place,
+    STATE, Trouble,
+};
+use crate::sys::Errno;
+use crate::sys::file::Stat;
+
+/// What the files of a directory say of the writer before us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It left in good order.
+    Clean,
+    /// It was stopped after its processor had finished.
+    Processed,
+    /// It was stopped before or while processing, or there was none.
+    Interrupted,
+}
+
+/// Decides what was found, from `current` and `processed`.
+#[must_use]
+pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
+    let is_done = |file: Option<Stat>| file.is_some_and(|stat| stat.mode & DONE_BIT != 0);
+    match (is_done(current), is_done(processed)) {
+        (true, _) => Found::Clean,
+        (false, true) => Found::Processed,
+        (false, false) => Found::Interrupted,
+    }
+}
+
+/// Puts right what is found, and opens `current`. May be called again after a failure.
+pub fn recover<D: Directory>(
+    place: &Place<D>,
+    files_max: u64,
+    patience: &mut impl Patience,
+) -> Result<D::File, Trouble> {
+    let Place { name: shown, directory } = place;
+    let current = stat(place, CURRENT)?;
+    match decide(current, stat(place, PROCESSED)?) {
+        Found::Clean => {
+            let file = directory
+                .append_to(CURRENT, MODE_PRIVATE)
+                .map_err(|errno| Trouble::new(format_args!("unable to append to {shown}/current"), errno))?;
+            return set_open(place, file);
+        }
+        Found::Processed => {
+            forget(place, [STATE, NEWSTATE, PREVIOUS]);
+            patience.retry(|patience| archive(place, PROCESSED, Code::Safe, files_max, patience))?;
+        }
+        Found::Interrupted => {
+            forget(place, [STATE, NEWSTATE, PROCESSED]);
+            patience.retry(|patience| archive(place, PREVIOUS, Code::Unfinished, files_max, patience))?;
+        }
+    }
+    if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
+        forget(place, [CURRENT]);
+    } else {
+        patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
+    }
+    let unable = |file: &str, errno: Errno| Trouble::new(format_args!("unable to write to {shown}/{file}"), errno);
+    directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(STATE, errno))?;
+    let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(CURRENT, errno))?;
+    set_open(place, file)
+}
+
+fn stat<D: Directory>(place: &Place<D>, file: &str) -> Result<Option<Stat>, Trouble> {
+    let shown = &place.name;
+    place.directory.stat(file).map_err(|errno| Trouble::new(format_args!("unable to stat {shown}/{file}"), errno))
+}
+
+/// Removes what is of no use any more, as far as that can be done.
+fn forget<D: Directory, const N: usize>(place: &Place<D>, files: [&str; N]) {
+    for file in files {
+        // Whatever stays is in nobody's way: it is replaced when its turn comes.
+        let _ = place.directory.unlink(file.as_bytes());
+    }
+}
+
+fn set_open<D: Directory>(place: &Place<D>, current: D::File) -> Result<D::File, Trouble> {
+    let shown = &place.name;
+    current
+        .set_mode(MODE_OPEN)
+        .map_err(|errno| Trouble::new(format_args!("unable to set mode of {shown}/current"), errno))?;
+    Ok(current)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(mode: u32) -> Option<Stat> {
+        Some(Stat { is_plain: true, mode, size_bytes: 1, links: 1, identity: (0, 0) })
+    }
+
+    #[test]
+    fn the_owner_execute_bit_decides() {
+        for (current, processed, found) in [
+            (file(0o744), None, Found::Clean),
+            (file(0o744), file(0o744), Found::Clean),
+            (file(0o644), file(0o744), Found::Processed),
+            (None, file(0o744), Found::Processed),
+            (file(0o644), file(0o644), Found::Interrupted),
+            (file(0o655), None, Found::Interrupted),
+            (None, None, Found::Interrupted),
+        ] {
+            assert_eq!(decide(current, processed), found, "current {current:?}, processed {processed:?}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What went wrong, and who decides whether to try again.
+
+use std::fmt;
+
+use crate::cli::cause;
+use crate::sys::Errno;
+
+/// A step that failed, and why. `Display` is a sentence without its subject: `unable to create ./main/current: out of
+/// disk space`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    what: String,
+    cause: Option<Errno>,
+    remark: Option<String>,
+}
+
+impl Trouble {
+    /// A system call that failed.
+    #[must_use]
+    pub fn new(what: impl fmt::Display, cause: Errno) -> Trouble {
+        Trouble { what: what.to_string(), cause: Some(cause), remark: None }
+    }
+
+    /// Something that failed without the system having a word for it.
+    #[must_use]
+    pub fn unexplained(what: impl fmt::Display) -> Trouble {
+        Trouble { what: what.to_string(), cause: None, remark: None }
+    }
+
+    /// The same sentence, for a step that will be tried again: `unable to create ./main/current, pausing: out of disk
+    /// space`.
+    #[must_use]
+    pub fn pausing(&self) -> impl fmt::Display {
+        Trouble { what: format!("{}, pausing", self.what), ..self.clone() }
+    }
+
+    /// The same sentence with something more to know at its end: `…: temporary failure (held by pid 7)`.
+    #[must_use]
+    pub fn with_remark(self, remark: impl fmt::Display) -> Trouble {
+        Trouble { remark: Some(remark.to_string()), ..self }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.what)?;
+        if let Some(errno) = self.cause {
+            write!(out, ": {}", cause(errno))?;
+        }
+        match &self.remark {
+            Some(remark) => write!(out, " ({remark})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// Says what went wrong, waits a while, and decides: `Ok` to try again, `Err` to give up.
+pub trait Patience {
+    /// A step failed that can be tried again. Announces it and waits.
+    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble>;
+
+    /// Something failed that nothing depends on. Announces it.
+    fn complain(&mut self, trouble: &Trouble);
+
+    /// Repeats a step until it succeeds or patience ends.
+    fn retry<T>(&mut self, mut step: impl FnMut(&mut Self) -> Result<T, Trouble>) -> Result<T, Trouble>
+    where
+        Self: Sized,
+    {
+        loop {
+            match step(self) {
+                Ok(done) => return Ok(done),
+                Err(trouble) => self.pause(trouble)?,
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Status files: the latest selected line, always 1001 bytes.
+//!
+//! The file is written in place, as it always was: its owner may have put it where the logger can make no other. Of
+//! several lines in one batch only the last is written; nobody could have seen the others.
+
+use std::ffi::CStr;
+
+use crate::cli::Shown;
+use crate::multilog::batch::SEEN_BYTES;
+use crate::multilog::logdir::{MODE_PRIVATE, Trouble};
+use crate::sys::fd;
+use crate::sys::file::File;
+
+/// The length of a status file: what selectors see of a line, and newlines to the end.
+const RECORD_BYTES: usize = SEEN_BYTES + 1;
+
+/// Makes the record for a line, of which `seen` and the stamp are what selectors see.
+pub fn set(record: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
+    record.clear();
+    record.extend_from_slice(stamp);
+    record.extend_from_slice(seen);
+    record.resize(RECORD_BYTES, b'\n');
+}
+
+/// A status file that is open.
+#[derive(Debug)]
+pub struct StatusFile {
+    name: String,
+    file: File,
+    /// The last record could not be written, and that has been said.
+    is_failing: bool,
+}
+
+impl StatusFile {
+    /// Opens the file, made if it is not there and otherwise as it is.
+    pub fn open(path: &CStr) -> Result<StatusFile, Trouble> {
+        let name = Shown(path.to_bytes()).to_string();
+        match File::open_or_create(path, MODE_PRIVATE) {
+            Ok(file) => Ok(StatusFile { name, file, is_failing: false }),
+            Err(errno) => Err(Trouble::new(format_args!("unable to create {name}"), errno)),
+        }
+    }
+
+    /// Replaces the record. Says what is wrong the first time that it fails; a status that cannot be shown is no reason
+    /// to stop logging.
+    pub fn replace(&mut self, record: &[u8]) -> Result<(), Trouble> {
+        let name = &self.name;
+        let answer = fd::rewind(&self.file)
+            .map_err(|errno| Trouble::new(format_args!("unable to move to beginning of {name}"), errno))
+            .and_then(|()| {
+                fd::write_all(&self.file, record)
+                    .map_err(|errno| Trouble::new(format_args!("unable to write {name}"), errno))
+            });
+        match std::mem::replace(&mut self.is_failing, answer.is_err()) {
+            true => Ok(()),
+            false => answer,
+        }
+    }
+}
