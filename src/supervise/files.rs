@@ -136,7 +136,7 @@ impl Files {
             (Err(Errno::ENOENT), Err(errno)) | (Err(errno), _) => return Err(errno.into()),
         };
         let stat = fifo.stat()?;
-        if stat.owner != pidfd::own_user() {
+        if fifo.owner()? != pidfd::own_user() {
             return Err(Fault::Foreign);
         }
         let is_open_to_others = stat.mode & 0o077 != 0;
@@ -258,11 +258,10 @@ pub fn read<'r>(dir: &Dir, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r
 }
 
 fn own(file: &File) -> Result<(), Fault> {
-    let stat = file.stat()?;
-    if !stat.is_plain {
+    if !file.stat()?.is_plain {
         return Err(Fault::NoPlainFile);
     }
-    if stat.owner == pidfd::own_user() { Ok(()) } else { Err(Fault::Foreign) }
+    if file.owner()? == pidfd::own_user() { Ok(()) } else { Err(Fault::Foreign) }
 }
 
 #[cfg(test)]

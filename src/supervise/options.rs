@@ -56,7 +56,7 @@ impl Options<'_> {
     /// Whether there is a `finish`.
     #[must_use]
     pub fn has_finish(self) -> bool {
-        matches!(self.0.stat_followed(FINISH), Ok(Some(_)))
+        matches!(self.0.target(FINISH), Ok(Some(_)))
     }
 
     /// Whether the service leads a session of its own.

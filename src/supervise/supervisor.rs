@@ -114,7 +114,7 @@ impl Supervisor {
         signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
         dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;
         let service = Dir::open(c".").map_err(|errno| about("chdir to", "", errno.into()))?;
-        let is_wanted = service.stat_followed(DOWN).map_err(|errno| about("stat", "/down", errno.into()))?.is_none();
+        let is_wanted = service.target(DOWN).map_err(|errno| about("stat", "/down", errno.into()))?.is_none();
         let files = Files::make(&service).map_err(|fault| about("acquire", "/supervise/lock", fault))?;
         let lock = files.lock().map_err(|fault| about("acquire", "/supervise/lock", fault))?;
         let (control, was_open) =

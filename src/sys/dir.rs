@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::NixPath;
 use nix::dir::Dir as Listing;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, readlinkat, renameat, renameat2};
+use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
@@ -105,9 +106,13 @@ impl Dir {
     }
 
     /// Asks what a name stands for in the end, through links; `None` if for nothing.
-    pub fn stat_followed(&self, name: &[u8]) -> Result<Option<Stat>> {
+    pub fn target(&self, name: &[u8]) -> Result<Option<Target>> {
         match uninterrupted(|| fstatat(&self.0, name, AtFlags::empty())) {
-            Ok(stat) => Ok(Some(Stat::from(&stat))),
+            Ok(stat) => Ok(Some(Target {
+                is_directory: stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
+                is_sticky: stat.st_mode & libc::S_ISVTX != 0,
+                identity: (stat.st_dev, stat.st_ino),
+            })),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }
@@ -169,6 +174,17 @@ impl Dir {
     pub fn sync(&self) -> Result<()> {
         uninterrupted(|| nix::unistd::fsync(&self.0))
     }
+}
+
+/// What a name stands for in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Whether it has the sticky bit.
+    pub is_sticky: bool,
+    /// The file system it is on, and its number there: together its identity.
+    pub identity: (u64, u64),
 }
 
 impl AsFd for Dir {

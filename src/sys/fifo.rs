@@ -54,6 +54,11 @@ impl Fifo {
         if mode & libc::S_IFMT == libc::S_IFIFO { Ok(Fifo(fifo)) } else { Err(Errno::EPROTO) }
     }
 
+    /// Asks for the user that owns it.
+    pub fn owner(&self) -> Result<u32> {
+        fstat(&self.0).map(|stat| stat.st_uid)
+    }
+
     /// Asks what the FIFO is.
     pub fn stat(&self) -> Result<Stat> {
         fstat(&self.0).map(|stat| Stat::from(&stat))

@@ -35,6 +35,11 @@ impl File {
         uninterrupted(|| fchmod(&self.0, Mode::from_bits_truncate(mode)))
     }
 
+    /// Asks for the user that owns it.
+    pub fn owner(&self) -> Result<u32> {
+        fstat(&self.0).map(|stat| stat.st_uid)
+    }
+
     /// Asks what the file is.
     pub fn stat(&self) -> Result<Stat> {
         fstat(&self.0).map(|stat| Stat::from(&stat))
@@ -58,10 +63,6 @@ impl AsFd for File {
 pub struct Stat {
     /// Whether it is a plain file: no directory, link, FIFO, socket or device.
     pub is_plain: bool,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// The user that owns it.
-    pub owner: u32,
     /// The permission bits, 0o7777 at most.
     pub mode: u32,
     /// The length.
@@ -78,8 +79,6 @@ impl From<&FileStat> for Stat {
     fn from(stat: &FileStat) -> Stat {
         Stat {
             is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
-            is_directory: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFDIR,
-            owner: stat.st_uid,
             mode: stat.st_mode & 0o7777,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
             links: u64::from(stat.st_nlink),
