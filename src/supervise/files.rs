@@ -88,12 +88,12 @@ pub struct Files(Dir);
 impl Files {
     /// Opens the directory of a service.
     pub fn open(service: &Dir) -> Result<Files, Fault> {
-        Ok(Files(service.open_dir(SUPERVISE)?))
+        Ok(Files(service.reach_dir(SUPERVISE)?))
     }
 
     /// Opens the directory of a service, and makes it if it is not there.
     pub fn make(service: &Dir) -> Result<Files, Fault> {
-        match service.open_dir(SUPERVISE) {
+        match service.reach_dir(SUPERVISE) {
             Ok(dir) => Ok(Files(dir)),
             Err(Errno::ENOENT) => {
                 service.make_dir(SUPERVISE, DIRECTORY_MODE)?;

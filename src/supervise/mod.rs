@@ -4,9 +4,19 @@
 
 pub mod control;
 pub mod files;
+pub mod keeper;
+pub mod logpipe;
 pub mod options;
+pub mod pair;
 pub mod record;
+pub mod report;
+pub mod scan;
 pub mod state;
 pub mod status;
 pub mod supervisor;
+pub mod svc;
+pub mod svok;
+pub mod svstat;
+pub mod svwait;
 pub mod throttle;
+pub mod watched;

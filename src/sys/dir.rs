@@ -39,14 +39,20 @@ impl Dir {
         Ok(dir)
     }
 
+    /// Takes hold of a directory by its path, to reach what is in it: no right to list it is needed.
+    pub fn reach<P: NixPath + ?Sized>(path: &P) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
+    }
+
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
     }
 
-    /// Opens a directory in this one; the name may be a link to it.
-    pub fn open_dir(&self, name: &[u8]) -> Result<Dir> {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    /// Takes hold of a directory in this one, to reach what is in it; the name may be a link to it.
+    pub fn reach_dir(&self, name: &[u8]) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(Dir)
     }
 
