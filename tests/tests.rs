@@ -2,4 +2,8 @@
 //!
 //! One binary, a module for each subject; `util` holds what they share.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+// The filters that write and read labels.
+mod tai64n;
 mod util;

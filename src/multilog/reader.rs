@@ -125,7 +125,19 @@ impl Reader {
         is_full.then(|| Window { bytes: &self.buffer[..self.end], is_open: true })
     }
 
-    /// The stamps of the window's lines.
+    /// All that is at hand and not written, the beginning of a line included.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.buffer[self.written..self.end]
+    }
+
+    /// Tells whether what was written last ended within a line.
+    #[must_use]
+    pub fn is_in_line(&self) -> bool {
+        self.is_in_line
+    }
+
+    /// The stamps of the lines at hand.
     #[must_use]
     pub fn stamps(&self) -> Stamps {
         Stamps { first: Stamp::from(self.first_came), rest: Stamp::from(self.last_came) }

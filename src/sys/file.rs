@@ -13,6 +13,11 @@ use crate::sys::{Result, fd, uninterrupted};
 pub struct File(OwnedFd);
 
 impl File {
+    /// Opens a file by its path for reading. Links are followed: the path is the user's.
+    pub fn open(path: &CStr) -> Result<File> {
+        uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())).map(File)
+    }
+
     /// Opens a file by its path for writing from the beginning, made with `mode` if it is not there. Links are followed:
     /// the path is the user's.
     pub fn open_or_create(path: &CStr, mode: u32) -> Result<File> {
