@@ -88,6 +88,7 @@ impl Keeper {
     pub fn start(&mut self, directory: &CStr, ends: Ends<'_>, complain: impl Fn(Errno)) -> Result<()> {
         let sibling = sibling(c"supervise");
         let supervisor = Program {
+            name: c"supervise",
             arguments: &[c"supervise", directory],
             otherwise: sibling.as_deref(),
             standard: [ends.input, ends.output, None],

@@ -2,6 +2,7 @@
 //! nothing.
 #![forbid(unsafe_code)]
 
+pub mod boot;
 pub mod control;
 pub mod files;
 pub mod keeper;

@@ -268,7 +268,7 @@ impl Supervisor {
             if let Control::Send(_) = control {
                 self.was_asked = true;
             }
-            if let Control::Up | Control::Once = control {
+            if matches!(control, Control::Up | Control::Once) && !self.state.has_process() {
                 self.throttle.hurry();
             }
             self.feed(Event::Asked(control));

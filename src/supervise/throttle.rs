@@ -1,6 +1,6 @@
 //! When the next start is due.
 //!
-//! A service is started at most once a second. With a file `restart-delay-max`, the time between the starts of one that
+//! A service that ends is started again at most once a second; one that somebody asks for is started at once. With a file `restart-delay-max`, the time between the starts of one that
 //! keeps failing doubles from one second up to that, and is a second again after it has stayed up for as long.
 
 use std::time::Duration;
@@ -51,8 +51,9 @@ impl Throttle {
         wait
     }
 
-    /// Somebody asks for a start now: the system is asked again at once.
+    /// Somebody asks for a start: it is due at once. The limit is for what happens by itself.
     pub fn hurry(&mut self) {
+        self.last_start = None;
         self.retry = None;
     }
 
@@ -118,6 +119,16 @@ mod tests {
         throttle.started(start);
         throttle.ended(start, false, MAX);
         assert_eq!(throttle.due(), start + seconds(1));
+    }
+
+    #[test]
+    fn what_somebody_asks_for_is_due_at_once() {
+        let mut throttle = Throttle::default();
+        delays(&mut throttle, 4, MAX);
+
+        throttle.hurry();
+
+        assert_eq!(throttle.due(), Duration::ZERO);
     }
 
     #[test]

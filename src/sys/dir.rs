@@ -77,6 +77,11 @@ impl Dir {
         self.open_file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, mode)
     }
 
+    /// Opens a device for reading and writing.
+    pub fn open_device(&self, name: &[u8]) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR, 0)
+    }
+
     /// Opens a file for reading.
     pub fn open_to_read(&self, name: &[u8]) -> Result<File> {
         self.open_file(name, OFlag::O_RDONLY, 0)

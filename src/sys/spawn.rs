@@ -95,6 +95,8 @@ fn become_service(service: &Service<'_>) -> Result<Infallible> {
 /// What a program that is looked for in PATH is to be started with.
 #[derive(Debug)]
 pub struct Program<'a> {
+    /// Its name, or its path.
+    pub name: &'a CStr,
     /// Its arguments, its own name first.
     pub arguments: &'a [&'a CStr],
     /// A path to try when it is not found in PATH.
@@ -143,7 +145,7 @@ impl Program<'_> {
             }
             Errno::last()
         };
-        let errno = run(arguments[0]);
+        let errno = run(self.name.as_ptr());
         if let (Errno::ENOENT, Some(path)) = (errno, self.otherwise) {
             run(path.as_ptr());
         }
