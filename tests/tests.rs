@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+// Services that are kept running, steered, paired with loggers, and stopped.
+mod supervise;
 // The filters that write and read labels.
 mod tai64n;
 mod util;
