@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+// The process-state tools: what they say, what they change, and what they hand on.
+mod chain;
 // Services that are kept running, steered, paired with loggers, and stopped.
 mod supervise;
 // The filters that write and read labels.

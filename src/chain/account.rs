@@ -6,8 +6,11 @@
 
 use std::fmt::{self, Display};
 
-use crate::cli::{Shown, cause};
+use crate::cli::{Exit, Program, Shown, cause};
+use crate::sys::program::Arguments;
 use crate::sys::{Errno, accounts};
+
+use super::next::Next;
 
 /// The ids that an account stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +22,7 @@ pub(super) struct Account {
 
 /// Why there is no account.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Error<'a> {
+enum Error<'a> {
     /// Nobody knows it.
     Unknown(&'a [u8]),
     /// The local accounts cannot be read.
@@ -38,9 +41,21 @@ impl Display for Error<'_> {
     }
 }
 
+/// Reads the command line of a tool that is called with an account and a next program; otherwise the reason has been
+/// said.
+pub(super) fn read(program: Program, arguments: &Arguments) -> Result<(Account, Next<'_>), Exit> {
+    let usage = || program.usage(format_args!("{} account child", program.0));
+    let [_, account, command @ ..] = arguments else {
+        return Err(usage());
+    };
+    let next = Next::new(command).ok_or_else(usage)?;
+    let account = Account::look_up(account.to_bytes()).map_err(|error| program.fatal(error))?;
+    Ok((account, next))
+}
+
 impl Account {
     /// Finds out who `account` is.
-    pub(super) fn look_up(account: &[u8]) -> Result<Account, Error<'_>> {
+    fn look_up(account: &[u8]) -> Result<Account, Error<'_>> {
         if let Some(numbers) = account.strip_prefix(b":") {
             return numeric(numbers).ok_or(Error::Unknown(account));
         }
@@ -63,7 +78,8 @@ fn numeric(numbers: &[u8]) -> Option<Account> {
 
 /// Finds an account in the form of `/etc/passwd`: `name:password:uid:gid:…`. A line without two numbers is no account.
 fn find(lines: &[u8], name: &[u8]) -> Option<Account> {
-    if name.is_empty() {
+    // A name with a colon would shift the fields.
+    if name.is_empty() || name.contains(&b':') {
         return None;
     }
     lines.split(|&byte| byte == b'\n').find_map(|line| {
@@ -108,9 +124,9 @@ mod tests {
     #[test]
     fn a_line_without_ids_is_no_account() {
         let lines =
-            b"::0:0::/:\n+::::::\na:x:0\na:x:0:\na:x::0:\nb:x:-2:0::\nc:x:4294967295:0::\nd:x:0x1:0:\ne:x:+1:0:\n:";
+            b"::0:0::/:\n+::::::\na:x:0\na:x:0:\na:x::0:\nb:x:-2:0::\nc:x:4294967295:0::\nd:x:0x1:0:\ne:x:+1:0:\nf:x:1:2:3:\n:";
 
-        for name in [&b""[..], b"+", b"a", b"b", b"c", b"d", b"e"] {
+        for name in [&b""[..], b"+", b"f:x", b"a", b"b", b"c", b"d", b"e"] {
             assert_eq!(find(lines, name), None, "{}", Shown(name));
         }
     }

@@ -16,7 +16,7 @@
 //! | [`fghack`] | nothing: it waits for a program that puts itself in the background |
 //! | [`readproctitle`] | shows what it reads in the process list; runs nothing |
 //!
-//! [`next`] is the end they share, [`account`] says who an account is.
+//! `next` is the end they share, `account` says who an account is.
 //!
 //! What they do not change they hand on as it was inherited: signal mask and dispositions, descriptors, and among these
 //! 0, 1 and 2 where they are closed. That is why no descriptor of ours may take one of those numbers and stay.

@@ -8,23 +8,17 @@ use crate::cli::{Exit, Program};
 use crate::sys::identity;
 use crate::sys::program::Arguments;
 
-use super::account::Account;
-use super::next::{Next, unable};
+use super::account;
+use super::next::unable;
 
 const SETUIDGID: Program = Program("setuidgid");
 
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
-    let [_, account, command @ ..] = arguments else {
-        return usage();
-    };
-    let Some(next) = Next::new(command) else {
-        return usage();
-    };
-    let account = match Account::look_up(account.to_bytes()) {
-        Ok(account) => account,
-        Err(error) => return SETUIDGID.fatal(error),
+    let (account, next) = match account::read(SETUIDGID, arguments) {
+        Ok(read) => read,
+        Err(exit) => return exit,
     };
     if let Err(errno) = identity::set_groups(&account.groups) {
         return unable(SETUIDGID, "setgid", errno);
@@ -41,8 +35,4 @@ pub fn run(arguments: &Arguments) -> Exit {
         return SETUIDGID.fatal("privileges are not gone: the child could become root again");
     }
     next.run(SETUIDGID)
-}
-
-fn usage() -> Exit {
-    SETUIDGID.usage("setuidgid account child")
 }

@@ -1,7 +1,7 @@
 //! The edge that all commands share: how a program speaks to its user and how it leaves.
 //!
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
-//! - [`cause`]: the family's own words for what a system call may answer.
+//! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111.
 //! - [`getopt`]: options as the family reads them.
 //!

@@ -4,11 +4,12 @@
 //!
 //! - [`program`]: the C `main` through which every program enters.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
-//! - [`file`], [`dir`]: open files, and directories that are held open and named once.
-//! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`fifo`], [`watch`]: named pipes, and being told of changes in directories.
-//! - [`clock`]: the wall clock. [`child`], [`spawn`]: processes that we start.
-//! - [`family`], [`pidfd`]: the end of our children, and of processes that are not; who is who in `/proc`.
+//! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
+//! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
+//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
+//!   that outlives the process.
+//! - [`child`], [`spawn`]: processes that we start. [`family`], [`pidfd`]: how they, and those of others, end.
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
 //! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
@@ -16,9 +17,12 @@
 #![allow(unsafe_code)]
 
 pub mod accounts;
+pub mod boot;
 pub mod child;
 pub mod clock;
 pub mod dir;
+pub mod edge;
+pub mod event;
 pub mod exec;
 pub mod family;
 pub mod fd;
@@ -27,7 +31,10 @@ pub mod file;
 pub mod identity;
 pub mod limit;
 pub mod lockfile;
+pub mod memory;
+pub mod page;
 pub mod pidfd;
+pub mod pipe;
 pub mod poll;
 pub mod process;
 pub mod program;

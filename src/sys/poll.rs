@@ -7,47 +7,68 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::sys::{Errno, Result};
 
-/// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: for ever), and says of each
-/// whether it can. End of file and errors count as readable: reading tells which.
-pub fn readable<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[bool; N]> {
-    let asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
-    wait(asked, timeout).map(|asked| asked.map(|one| is_awake(&one)))
+/// What a descriptor has to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Reading does not block. End of file and errors count: reading tells which.
+    pub is_readable: bool,
+    /// Of a pipe: nobody can write to it any more.
+    pub hung_up: bool,
 }
 
-/// As [`readable`], for sources that may be absent; what is absent is never readable.
+/// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: for ever), and says of each
+/// what it has to say.
+pub fn wait<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[Ready; N]> {
+    let mut asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+    ask(&mut asked, timeout)?;
+    Ok(asked.map(|one| answer(&one)))
+}
+
+/// The same, saying of each only whether it can be read.
+pub fn readable<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[bool; N]> {
+    wait(sources, timeout).map(|ready| ready.map(|one| one.is_readable))
+}
+
+/// The same, for sources that may be absent; what is absent is never readable.
 pub fn readable_among<const N: usize>(
     sources: [Option<BorrowedFd<'_>>; N],
     timeout: Option<Duration>,
 ) -> Result<[bool; N]> {
     // Something must stand in the place of what is absent; asked for nothing, its answer is not looked at.
     let Some(&stand_in) = sources.iter().flatten().next() else { return Err(Errno::EINVAL) };
-    let asked = sources.map(|source| match source {
+    let mut asked = sources.map(|source| match source {
         Some(source) => PollFd::new(source, PollFlags::POLLIN),
         None => PollFd::new(stand_in, PollFlags::empty()),
     });
-    let asked = wait(asked, timeout)?;
-    Ok(std::array::from_fn(|i| sources[i].is_some() && is_awake(&asked[i])))
+    ask(&mut asked, timeout)?;
+    Ok(std::array::from_fn(|at| sources[at].is_some() && answer(&asked[at]).is_readable))
 }
 
-/// As [`readable`], for any number of sources.
+/// The same, for any number of sources.
 pub fn readable_of(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
-    let asked: Vec<PollFd<'_>> = sources.iter().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
-    wait(asked, timeout).map(|asked| asked.iter().map(is_awake).collect())
+    let mut asked: Vec<PollFd<'_>> = sources.iter().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
+    ask(&mut asked, timeout)?;
+    Ok(asked.iter().map(|one| answer(one).is_readable).collect())
 }
 
-fn wait<'fd, A: AsMut<[PollFd<'fd>]>>(mut asked: A, timeout: Option<Duration>) -> Result<A> {
+fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
     let timeout = match timeout {
         None => PollTimeout::NONE,
-        // Rounded up, so that a wait for half a millisecond is not a busy loop.
-        Some(time) => PollTimeout::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX),
+        Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
     };
-    match poll(asked.as_mut(), timeout) {
-        // A stop and a continue end the wait early with nothing readable: the caller asks again, as after any wait.
-        Ok(_) | Err(Errno::EINTR) => Ok(asked),
+    match poll(asked, timeout) {
+        // A stop and a continue end the wait early with nothing to say: the caller asks again, as after any wait.
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
         Err(errno) => Err(errno),
     }
 }
 
-fn is_awake(one: &PollFd<'_>) -> bool {
-    one.revents().is_none_or(|events| !events.is_empty())
+fn answer(one: &PollFd<'_>) -> Ready {
+    let events = one.revents().unwrap_or(PollFlags::POLLERR);
+    Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
+}
+
+/// Rounds up, so that a wait for half a millisecond is not a busy loop.
+pub(in crate::sys) fn milliseconds(time: Duration) -> u128 {
+    time.as_nanos().div_ceil(1_000_000)
 }

@@ -7,7 +7,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::cli::Exit;
-use crate::multilog::reader::{Reader, Source};
+use crate::multilog::reader::{Reader, Source, Taken};
 use crate::sys::{Errno, Result, fd, poll};
 use crate::tai64n::Label;
 
@@ -16,17 +16,18 @@ use crate::tai64n::Label;
 struct Stream<'f>(BorrowedFd<'f>);
 
 impl Source for Stream<'_> {
-    fn take(&mut self, room: &mut [u8]) -> Result<usize> {
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
         loop {
             match fd::read(self.0, room) {
                 // Somebody made the shared descriptor non-blocking.
                 Err(Errno::EAGAIN) => drop(poll::readable([self.0], None)?),
-                answer => return answer,
+                Ok(0) => return Ok(Taken::End),
+                answer => return answer.map(Taken::Bytes),
             }
         }
     }
 
-    fn consume(&mut self, _bytes: usize) -> Result<()> {
+    fn consume(&mut self, _bytes: usize, _last: &mut [u8]) -> Result<()> {
         Ok(())
     }
 }
@@ -50,10 +51,10 @@ fn copy(input: &mut Stream<'_>, filter: &mut impl Filter) -> Result<()> {
     let mut reader = Reader::default();
     let mut output = Vec::new();
     loop {
-        let is_end = reader.fill(input, Label::now)? == 0;
+        let is_end = reader.fill(input, Label::now)? == Taken::End;
         let done = filter.filter(&reader, is_end, &mut output);
         reader.mark_written(done);
-        reader.consume_written(input)?;
+        reader.consume_written(input, &mut [0])?;
         fd::write_all(fd::stdout(), &output)?;
         output.clear();
         if is_end {

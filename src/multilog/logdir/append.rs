@@ -1,10 +1,12 @@
 //! A log directory in use: appending, rotating, sealing.
 
 use std::ffi::CString;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::finisher::Finisher;
+use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
     CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
 };
@@ -41,10 +43,16 @@ impl Room {
         self.left_bytes() == 0 || (ends_in_newline && self.may_end_after_line())
     }
 
+    /// The same file when it was, or will be, so full.
+    #[must_use]
+    pub fn at(self, filled_bytes: u64) -> Room {
+        Room { filled_bytes, ..self }
+    }
+
     /// The same file with `bytes` more in it.
     #[must_use]
     pub fn with(self, bytes: usize) -> Room {
-        Room { filled_bytes: self.filled_bytes + bytes as u64, ..self }
+        self.at(self.filled_bytes + bytes as u64)
     }
 }
 
@@ -59,16 +67,36 @@ enum Step {
     Create,
 }
 
+/// `current`, open.
+#[derive(Debug)]
+pub(super) struct Current<F> {
+    /// The file.
+    pub file: F,
+    /// The file system and number of the file.
+    pub identity: (u64, u64),
+}
+
+/// Who finishes the files that `current` was.
+#[derive(Debug)]
+enum Finishing<D: Directory> {
+    /// The engine.
+    Here(Finisher<D>),
+    /// A thread.
+    Aside(Worker<D::File>),
+    /// For the moment in which one becomes the other.
+    Nobody,
+}
+
 /// A log directory that is locked, put right, and open for appending.
 #[derive(Debug)]
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
     _lock: D::Lock,
-    current: D::File,
+    current: Current<D::File>,
     room: Room,
     step: Step,
     files_max: u64,
-    finisher: Finisher<D>,
+    finishing: Finishing<D>,
 }
 
 impl<D: Directory> LogDir<D> {
@@ -76,14 +104,20 @@ impl<D: Directory> LogDir<D> {
     pub(super) fn new(
         place: Place<D>,
         lock: D::Lock,
-        current: D::File,
+        current: Current<D::File>,
         room: Room,
         files_max: u64,
         processor: Option<CString>,
     ) -> LogDir<D> {
         let place = Arc::new(place);
-        let finisher = Finisher::new(Arc::clone(&place), files_max, processor);
-        LogDir { place, _lock: lock, current, room, step: Step::Appending, files_max, finisher }
+        let finishing = Finishing::Here(Finisher::new(Arc::clone(&place), files_max, processor));
+        LogDir { place, _lock: lock, current, room, step: Step::Appending, files_max, finishing }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn place(&self) -> &Place<D> {
+        &self.place
     }
 
     /// How full `current` is.
@@ -92,10 +126,16 @@ impl<D: Directory> LogDir<D> {
         self.room
     }
 
+    /// The file system and number of `current`.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        self.current.identity
+    }
+
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Trouble> {
         let unable = |errno| Trouble::new(format_args!("unable to write to {}/current", self.place.name), errno);
-        match self.current.write(bytes).map_err(unable)? {
+        match self.current.file.write(bytes).map_err(unable)? {
             0 => Err(unable(Errno::ENOSPC)),
             written => {
                 self.room = self.room.with(written);
@@ -104,23 +144,70 @@ impl<D: Directory> LogDir<D> {
         }
     }
 
+    /// Takes back what was appended last, down to a length: it stays in the input.
+    pub fn take_back(&mut self, length_bytes: u64) -> Result<(), Trouble> {
+        let unable = |errno| Trouble::new(format_args!("unable to shorten {}/current", self.place.name), errno);
+        self.current.file.truncate(length_bytes).map_err(unable)?;
+        self.room.filled_bytes = length_bytes;
+        Ok(())
+    }
+
     /// Makes an archive of `current`, and a new one. After a failure, called again, it goes on with the step that failed.
+    /// Nothing may be under way: see [`LogDir::under_way`].
     pub fn rotate(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         if self.step == Step::Appending {
             self.step = Step::Rename;
         }
         if self.step == Step::Rename {
-            self.finisher.finish(patience)?;
+            self.finish_here(patience)?;
             self.rename_current(patience)?;
             self.step = Step::Create;
         }
         if self.step == Step::Create {
             let current = self.create_current()?;
-            self.finisher.accept(std::mem::replace(&mut self.current, current));
+            let previous = std::mem::replace(&mut self.current, current).file;
             self.room.filled_bytes = 0;
             self.step = Step::Appending;
+            self.hand_over(previous);
         }
-        self.finisher.finish(patience)
+        self.finish_here(patience)
+    }
+
+    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
+    pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+        match &mut self.finishing {
+            Finishing::Aside(worker) => worker.done(),
+            Finishing::Here(_) | Finishing::Nobody => None,
+        }
+    }
+
+    /// The logger leaves: what takes long is given up.
+    pub fn hurry(&self) {
+        if let Finishing::Aside(worker) = &self.finishing {
+            worker.hurry();
+        }
+    }
+
+    fn hand_over(&mut self, previous: D::File) {
+        self.finishing = match std::mem::replace(&mut self.finishing, Finishing::Nobody) {
+            Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher) {
+                Ok(worker) => Finishing::Aside(worker),
+                Err(finisher) => Finishing::Here(finisher),
+            },
+            other => other,
+        };
+        match &mut self.finishing {
+            Finishing::Here(finisher) => finisher.accept(previous),
+            Finishing::Aside(worker) => worker.accept(previous),
+            Finishing::Nobody => unreachable!("there is always somebody"),
+        }
+    }
+
+    fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        match &mut self.finishing {
+            Finishing::Here(finisher) => finisher.finish(patience),
+            Finishing::Aside(_) | Finishing::Nobody => Ok(()),
+        }
     }
 
     fn rename_current(&self, patience: &mut impl Patience) -> Result<(), Trouble> {
@@ -138,33 +225,39 @@ impl<D: Directory> LogDir<D> {
         .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
     }
 
-    fn create_current(&self) -> Result<D::File, Trouble> {
+    fn create_current(&self) -> Result<Current<D::File>, Trouble> {
         let Place { name, directory } = &*self.place;
-        let current = directory
-            .append_to(CURRENT, MODE_PRIVATE)
-            .map_err(|errno| Trouble::new(format_args!("unable to create {name}/current"), errno))?;
-        current
-            .set_mode(MODE_OPEN)
-            .map_err(|errno| Trouble::new(format_args!("unable to set mode of {name}/current"), errno))?;
-        Ok(current)
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
+        let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
+        file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
+        let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
+        Ok(Current { file, identity })
     }
 
-    /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again.
+    /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again. Nothing
+    /// may be under way.
     ///
-    /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. It will become an
-    /// unfinished archive at the next start.
-    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
-        if self.step != Step::Appending {
-            self.rotate(patience)?;
+    /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. Nor is a directory in
+    /// which a file was left unfinished. The answer is then false, and the next start puts it right.
+    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Trouble> {
+        self.finish_here(patience)?;
+        let is_whole = match &self.finishing {
+            Finishing::Here(finisher) => !finisher.is_busy(),
+            Finishing::Aside(worker) => !worker.has_left_file(),
+            Finishing::Nobody => true,
+        };
+        if self.step != Step::Appending || !is_whole {
+            return Ok(false);
         }
-        self.finisher.finish(patience)?;
         let name = &self.place.name;
-        if let Err(errno) = self.current.sync() {
+        if let Err(errno) = self.current.file.sync() {
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
-            return Ok(());
+            return Ok(false);
         }
         self.current
+            .file
             .set_mode(MODE_DONE)
+            .map(|()| true)
             .map_err(|errno| Trouble::new(format_args!("unable to set mode of {name}/current"), errno))
     }
 }

@@ -1,6 +1,7 @@
 //! Claiming a directory: opened and locked, before anything in it is touched.
 
 use crate::cli::Shown;
+use crate::multilog::logdir::append::Current;
 use crate::multilog::logdir::recover::recover;
 use crate::multilog::logdir::{
     Directory, LOCK, LogDir, LogFile, MODE_DIRECTORY, MODE_PRIVATE, Patience, Place, Room, Trouble,
@@ -48,15 +49,29 @@ impl<D: Directory> Claim<D> {
         }
     }
 
-    /// Puts right what is found in the directory, and opens it for appending.
-    pub fn open(self, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
+    /// The directory.
+    #[must_use]
+    pub fn place(&self) -> &Place<D> {
+        &self.place
+    }
+
+    /// What the script says of it.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Puts right what is found in the directory, and opens it for appending. `goes_on` tells that the last line of
+    /// `current` will be continued.
+    pub fn open(self, goes_on: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, processor, .. } = destination;
-        let current = recover(&place, files_max, patience)?;
+        let torn_below_bytes = if goes_on { 0 } else { size_max_bytes };
+        let current = recover(&place, files_max, torn_below_bytes, patience)?;
         let stat = current
             .stat()
             .map_err(|errno| Trouble::new(format_args!("unable to stat {}/current", place.name), errno))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
-        Ok(LogDir::new(place, lock, current, room, files_max, processor))
+        Ok(LogDir::new(place, lock, Current { file: current, identity: stat.identity }, room, files_max, processor))
     }
 }

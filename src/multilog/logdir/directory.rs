@@ -2,13 +2,15 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::cli::{Program, cause};
-use crate::multilog::logdir::processor;
+use crate::multilog::journal::Memory;
+use crate::multilog::logdir::{MODE_PRIVATE, processor};
 use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
-use crate::sys::file::{File, Lock, Stat};
+use crate::sys::file::{File, Lock, Stat, process_user};
+use crate::sys::page::Page;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -23,11 +25,15 @@ pub struct Entry {
 
 /// What a log directory asks of the system: calls on names, and the clock. Names are relative to the directory and never
 /// followed through symbolic links.
-pub trait Directory {
+pub trait Directory: Send + Sync + 'static {
+    /// Whether files may be finished by another thread.
+    const FINISHES_ASIDE: bool;
     /// An open file of the directory.
-    type File: LogFile + fmt::Debug;
+    type File: LogFile + fmt::Debug + Send + 'static;
     /// A lock that is held until it is dropped.
     type Lock: fmt::Debug;
+    /// Memory that outlives the process.
+    type Memory: Memory + fmt::Debug;
 
     /// Opens a file for appending and reading back, made with `mode` if it is not there.
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
@@ -35,6 +41,8 @@ pub trait Directory {
     fn replace(&self, name: &str, mode: u32) -> Result<Self::File>;
     /// Locks a file, made with `mode` if it is not there; `EAGAIN` when another process holds the lock.
     fn lock(&self, name: &str, mode: u32) -> Result<Self::Lock>;
+    /// Maps the first `bytes` bytes of a private file, made if it is not there.
+    fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
     /// Renames, over what has the new name.
@@ -51,14 +59,19 @@ pub trait Directory {
     fn sync(&self) -> Result<()>;
     /// The moment that is now, by a clock that may stand still or be set back.
     fn now(&self) -> Label;
-    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end.
-    fn process(&self, command: &CStr) -> Result<Ended>;
+    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end. If `hurry`
+    /// becomes readable before, the processor is ended, and the answer is `None`.
+    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
 }
 
 /// What a log directory asks of an open file.
 pub trait LogFile {
     /// Appends some of `bytes`, and says how many.
     fn write(&self, bytes: &[u8]) -> Result<usize>;
+    /// Reads what stands at `offset`, at most as much as `room` holds; 0 means end of file.
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize>;
+    /// Cuts the file to a length.
+    fn truncate(&self, length_bytes: u64) -> Result<()>;
     /// Waits until the bytes are on the disk.
     fn sync(&self) -> Result<()>;
     /// Sets the permission bits.
@@ -68,8 +81,10 @@ pub trait LogFile {
 }
 
 impl Directory for Dir {
+    const FINISHES_ASIDE: bool = true;
     type File = File;
     type Lock = Lock;
+    type Memory = Page;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
         self.open_to_append(name.as_bytes(), mode)
@@ -81,6 +96,16 @@ impl Directory for Dir {
 
     fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
         Lock::try_exclusive(self.open_to_append(name.as_bytes(), mode)?)
+    }
+
+    fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
+        let file = self.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
+        let stat = file.stat()?;
+        // Somebody else's file, or one with another name elsewhere, is not written to.
+        if !stat.is_plain || stat.links != 1 || stat.owner != process_user() {
+            return Err(Errno::EPERM);
+        }
+        Page::map(&file, bytes)
     }
 
     fn stat(&self, name: &str) -> Result<Option<Stat>> {
@@ -116,7 +141,7 @@ impl Directory for Dir {
         Label::now()
     }
 
-    fn process(&self, command: &CStr) -> Result<Ended> {
+    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         let files = processor::Files::open(self)?;
         let complain = |errno: Errno| {
             // Between fork and exec nothing may be allocated, so the message goes out in pieces.
@@ -126,13 +151,25 @@ impl Directory for Dir {
                 let _ = crate::sys::fd::write_all(crate::sys::fd::stderr(), piece);
             }
         };
-        Child::start_shell(command, self.as_fd(), files.descriptors(), complain)?.wait()
+        let child = Child::start_shell(command, self.as_fd(), files.descriptors(), complain)?;
+        match hurry {
+            None => child.wait().map(Some),
+            Some(hurry) => child.wait_unless(hurry),
+        }
     }
 }
 
 impl LogFile for File {
     fn write(&self, bytes: &[u8]) -> Result<usize> {
         File::write(self, bytes)
+    }
+
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        File::read_at(self, offset, room)
+    }
+
+    fn truncate(&self, length_bytes: u64) -> Result<()> {
+        File::truncate(self, length_bytes)
     }
 
     fn sync(&self) -> Result<()> {

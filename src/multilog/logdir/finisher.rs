@@ -12,6 +12,7 @@
 //! nothing, so it is not tried again.
 
 use std::ffi::CString;
+use std::time::Duration;
 
 use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::{
@@ -26,7 +27,7 @@ use crate::sys::child::Ended;
 enum Step {
     Sync,
     Mark(Code),
-    Process(Code),
+    Process,
     Keep,
     Archive(&'static str, Code),
 }
@@ -39,12 +40,17 @@ pub struct Finisher<D: Directory> {
     processor: Option<CString>,
     /// The file that is being finished: what was `current` and is `previous` now.
     job: Option<(D::File, Step)>,
+    /// How often the processor failed in a row.
+    failures: u32,
 }
+
+/// The longest time that a failing processor is left alone.
+const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
     /// A finisher that keeps `files_max` files, `current` included.
     pub fn new(place: SharedPlace<D>, files_max: u64, processor: Option<CString>) -> Finisher<D> {
-        Finisher { place, files_max, processor, job: None }
+        Finisher { place, files_max, processor, job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`; the one before it must be finished.
@@ -56,12 +62,30 @@ impl<D: Directory> Finisher<D> {
     /// Goes on with what is to be done, from the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         while let Some((file, step)) = &mut self.job {
-            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience)? {
-                Some(next) => *step = next,
-                None => self.job = None,
+            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience) {
+                Ok(next) => {
+                    match next {
+                        Some(next) => *step = next,
+                        None => self.job = None,
+                    }
+                    self.failures = 0;
+                }
+                Err(trouble) if matches!(step, Step::Process) => {
+                    // A processor that fails is asked again after 1, 2, 4 … 60 seconds.
+                    let pause = Duration::from_secs(1 << self.failures.min(6)).min(PROCESSOR_PAUSE_MAX);
+                    self.failures += 1;
+                    return Err(trouble.with_pause(pause));
+                }
+                Err(trouble) => return Err(trouble),
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a file is being finished.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.job.is_some()
     }
 }
 
@@ -90,20 +114,25 @@ fn take_step<D: Directory>(
                     .set_mode(MODE_DONE)
                     .map_err(|errno| unable(&format!("set mode of {shown}/previous"), errno))?;
             }
-            let next = if processor.is_some() { Step::Process(code) } else { Step::Archive(PREVIOUS, code) };
+            let next = if processor.is_some() { Step::Process } else { Step::Archive(PREVIOUS, code) };
             Ok(Some(next))
         }
-        Step::Process(code) => {
-            let Some(command) = processor else { return Ok(Some(Step::Archive(PREVIOUS, code))) };
-            match directory.process(command) {
-                Ok(Ended::Exited(0)) => {}
-                Ok(Ended::Exited(_)) => return Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
-                Ok(Ended::Killed(_)) => return Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
-                Err(errno) => return Err(Trouble::new(format_args!("unable to run the processor in {shown}"), errno)),
+        Step::Process => {
+            let Some(command) = processor.filter(|_| !patience.is_hurried()) else {
+                return Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished)));
+            };
+            match directory.process(command, patience.hurry()) {
+                Ok(Some(Ended::Exited(0))) => {
+                    seal_output(place, PROCESSED, MODE_DONE)?;
+                    seal_output(place, NEWSTATE, MODE_OPEN)?;
+                    Ok(Some(Step::Keep))
+                }
+                Ok(Some(Ended::Exited(_))) => Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
+                Ok(Some(Ended::Killed(_))) => Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
+                // The logger leaves, and leaves the file as it was before.
+                Ok(None) => Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished))),
+                Err(errno) => Err(unable(&format!("fork for processor in {shown}"), errno)),
             }
-            seal_output(place, PROCESSED, MODE_DONE)?;
-            seal_output(place, NEWSTATE, MODE_OPEN)?;
-            Ok(Some(Step::Keep))
         }
         Step::Keep => {
             directory.sync().map_err(|errno| unable(&format!("write {shown} to disk"), errno))?;

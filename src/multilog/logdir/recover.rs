@@ -40,9 +40,13 @@ pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
 }
 
 /// Puts right what is found, and opens `current`. May be called again after a failure.
+///
+/// A last line that was torn gets its newline, so that it does not run into the next: in a file that is shorter than
+/// `torn_below_bytes`, for one that is full may end within a line.
 pub fn recover<D: Directory>(
     place: &Place<D>,
     files_max: u64,
+    torn_below_bytes: u64,
     patience: &mut impl Patience,
 ) -> Result<D::File, Trouble> {
     let Place { name: shown, directory } = place;
@@ -66,12 +70,30 @@ pub fn recover<D: Directory>(
     if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
         forget(place, [CURRENT]);
     } else {
+        if let Some(stat) = current.filter(|stat| stat.is_plain && stat.size_bytes < torn_below_bytes) {
+            patience.retry(|_| mend_last_line(place, stat))?;
+        }
         patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
     }
     let unable = |file: &str, errno: Errno| Trouble::new(format_args!("unable to write to {shown}/{file}"), errno);
     directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(STATE, errno))?;
     let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(CURRENT, errno))?;
     set_open(place, file)
+}
+
+/// Ends the last line of `current` if nothing does.
+fn mend_last_line<D: Directory>(place: &Place<D>, stat: Stat) -> Result<(), Trouble> {
+    let shown = &place.name;
+    let mend = || {
+        let file = place.directory.append_to(CURRENT, MODE_PRIVATE)?;
+        let mut last = [b'\n'];
+        file.read_at(stat.size_bytes - 1, &mut last)?;
+        if last == [b'\n'] {
+            return Ok(());
+        }
+        file.write(b"\n").map(drop)
+    };
+    mend().map_err(|errno| Trouble::new(format_args!("unable to append to {shown}/current"), errno))
 }
 
 fn stat<D: Directory>(place: &Place<D>, file: &str) -> Result<Option<Stat>, Trouble> {
@@ -100,7 +122,7 @@ mod tests {
     use super::*;
 
     fn file(mode: u32) -> Option<Stat> {
-        Some(Stat { is_plain: true, mode, size_bytes: 1, links: 1, identity: (0, 0) })
+        Some(Stat { is_plain: true, mode, size_bytes: 1, owner: 0, links: 1, identity: (0, 0) })
     }
 
     #[test]
