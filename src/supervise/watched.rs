@@ -142,7 +142,7 @@ impl Watched {
         let name = Shown(self.name.to_bytes());
         match self.pairing {
             Pairing::Awaiting => {
-                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"))
+                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
             }
             Pairing::Alone | Pairing::Paired => {
                 SVSCAN.warn(format_args!(

@@ -132,7 +132,7 @@ fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
             thread::sleep(Duration::from_millis(round * 7 % 40));
             tree.kill(*second);
             let took = tree.until_moving();
-            println!("{first:?} then {second:?}: moving again after {took:?}");
+            eprintln!("{first:?} then {second:?}: moving again after {took:?}");
         }
     }
     tree.check();
