@@ -399,7 +399,8 @@ impl Watched {
             self.empty_since = Some(now);
             return;
         };
-        if pipe.bytes_waiting() > 0 {
+        // A logger that has only not come round to it yet sees its end by itself.
+        if pipe.bytes_waiting() > 0 || !pipe.has_writer() {
             self.empty_since = Some(now);
         } else if now.saturating_sub(since) >= Watched::EMPTY {
             let name = Shown(self.name.to_bytes());
