@@ -137,7 +137,7 @@ impl Tree {
     fn idle(&self) {
         let wakes = || {
             let all = self.supervisors().into_iter().chain([self.svscan.id().cast_signed()]);
-            all.map(|pid| switches(pid)).sum::<u64>()
+            all.map(switches).sum::<u64>()
         };
         let before = wakes();
         sleep(IDLE);
