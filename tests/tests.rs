@@ -10,6 +10,8 @@ mod chain;
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// Services that are kept running, steered, paired with loggers, and stopped.
+mod supervise;
 // The filters that write and read labels.
 mod tai64n;
 // Loggers that are killed, starved and robbed of their files.
