@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use crate::cli::{Exit, Program, cause};
 use crate::sys::child::Ended;
 use crate::sys::program::Arguments;
-use crate::sys::{Result, exec, pipe as pipes, process};
+use crate::sys::{Result, exec, fd, pipe as pipes, process};
 
 use super::next::{Next, unable};
 
