@@ -284,5 +284,7 @@ fn a_kill_at_every_system_call_is_survived() {
 #[ignore = "takes minutes: .ci/torture"]
 fn an_error_at_every_system_call_is_survived() {
     let Some(_) = tool("strace") else { return };
-    strike(&Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).collect::<Vec<_>>());
+    // What an error is called makes a difference where it is met; the other work meets them in the same places.
+    let some = |work| if work == Work::Plain { &ERRORS[..] } else { &ERRORS[..4] };
+    strike(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());
 }
