@@ -16,5 +16,6 @@ pub mod chain;
 pub mod cli;
 pub mod logbench;
 pub mod multilog;
+pub mod supervise;
 pub mod sys;
 pub mod tai64n;

@@ -54,6 +54,11 @@ impl File {
         uninterrupted(|| fchmod(&self.0, Mode::from_bits_truncate(mode)))
     }
 
+    /// Asks for the user that owns it.
+    pub fn owner(&self) -> Result<u32> {
+        fstat(&self.0).map(|stat| stat.st_uid)
+    }
+
     /// Asks what the file is.
     pub fn stat(&self) -> Result<Stat> {
         fstat(&self.0).map(|stat| Stat::from(&stat))
@@ -121,7 +126,13 @@ pub fn pipe_identity(descriptor: impl AsFd) -> Option<(u64, u64)> {
 ///
 /// The lock is `flock`'s, as 0.76 takes it: the other kinds of locks do not exclude it.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] Flock<OwnedFd>);
+pub struct Lock(Flock<OwnedFd>);
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.

@@ -9,6 +9,9 @@
 //! - [`pipe`]: pipes, and looking into them. [`page`]: memory that outlives the process.
 //! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator.
 //! - [`child`]: processes that we start.
+//! - [`fifo`], [`watch`]: named pipes, and being told of changes in directories.
+//! - [`spawn`], [`family`], [`pidfd`]: services that we start, the end of our children, and of processes that are not; who
+//!   is who in `/proc`.
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
 //! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
@@ -23,19 +26,24 @@ pub mod dir;
 pub mod edge;
 pub mod event;
 pub mod exec;
+pub mod family;
 pub mod fd;
+pub mod fifo;
 pub mod file;
 pub mod identity;
 pub mod limit;
 pub mod lockfile;
 pub mod memory;
 pub mod page;
+pub mod pidfd;
 pub mod pipe;
 pub mod poll;
 pub mod process;
 pub mod program;
 pub mod signal;
+pub mod spawn;
 pub mod title;
+pub mod watch;
 
 pub use nix::errno::Errno;
 

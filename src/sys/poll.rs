@@ -16,29 +16,56 @@ pub struct Ready {
     pub hung_up: bool,
 }
 
+impl From<PollFd<'_>> for Ready {
+    fn from(one: PollFd<'_>) -> Ready {
+        let events = one.revents().unwrap_or(PollFlags::POLLERR);
+        Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
+    }
+}
+
 /// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: for ever), and says of each
 /// what it has to say.
 pub fn wait<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[Ready; N]> {
-    let mut asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
-    let timeout = match timeout {
-        None => PollTimeout::NONE,
-        Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
-    };
-    match poll(&mut asked, timeout) {
-        Ok(_) => {}
-        // A stop and a continue end the wait early: the caller asks again, as after any wait.
-        Err(Errno::EINTR) => return Ok([Ready::default(); N]),
-        Err(errno) => return Err(errno),
-    }
-    Ok(asked.map(|one| {
-        let events = one.revents().unwrap_or(PollFlags::POLLERR);
-        Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
-    }))
+    let asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
+    ask(asked, timeout).map(|asked| asked.map(Ready::from))
 }
 
 /// The same, saying of each only whether it can be read.
 pub fn readable<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[bool; N]> {
     wait(sources, timeout).map(|ready| ready.map(|one| one.is_readable))
+}
+
+/// As [`readable`], for sources that may be absent; what is absent is never readable.
+pub fn readable_among<const N: usize>(
+    sources: [Option<BorrowedFd<'_>>; N],
+    timeout: Option<Duration>,
+) -> Result<[bool; N]> {
+    // Something must stand in the place of what is absent; asked for nothing, its answer is not looked at.
+    let Some(&stand_in) = sources.iter().flatten().next() else { return Err(Errno::EINVAL) };
+    let asked = sources.map(|source| match source {
+        Some(source) => PollFd::new(source, PollFlags::POLLIN),
+        None => PollFd::new(stand_in, PollFlags::empty()),
+    });
+    let asked = ask(asked, timeout)?;
+    Ok(std::array::from_fn(|i| sources[i].is_some() && Ready::from(asked[i].clone()).is_readable))
+}
+
+/// As [`readable`], for any number of sources.
+pub fn readable_of(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
+    let asked: Vec<PollFd<'_>> = sources.iter().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
+    ask(asked, timeout).map(|asked| asked.into_iter().map(|one| Ready::from(one).is_readable).collect())
+}
+
+fn ask<'fd, A: AsMut<[PollFd<'fd>]>>(mut asked: A, timeout: Option<Duration>) -> Result<A> {
+    let timeout = match timeout {
+        None => PollTimeout::NONE,
+        Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
+    };
+    match poll(asked.as_mut(), timeout) {
+        // A stop and a continue end the wait early with nothing readable: the caller asks again, as after any wait.
+        Ok(_) | Err(Errno::EINTR) => Ok(asked),
+        Err(errno) => Err(errno),
+    }
 }
 
 /// Rounds up, so that a wait for half a millisecond is not a busy loop.
