@@ -6,6 +6,8 @@
 
 // The process-state tools: what they say, what they change, and what they hand on.
 mod chain;
+// Services that are kept running, steered, paired with loggers, and stopped.
+mod supervise;
 // The filters that write and read labels.
 mod tai64n;
 mod util;

@@ -1,13 +1,13 @@
 //! The engine: wait, look, decide, write, consume; and in the end, seal.
 //!
-//! What was shown is in `current` before the engine waits again. It has no timer and holds nothing back but the beginning
-//! of a line. A batch is noted in the journal before it is written and consumed when it is, so that a successor can go on
-//! exactly where a killed engine was.
+//! What was shown is in `current` before the engine waits again, and it holds nothing back but the beginning of a line. A
+//! batch is noted in the journal before it is written and consumed when it is, so that a successor can go on exactly where
+//! a killed engine was.
 
 use std::time::{Duration, Instant};
 
 use crate::cli::Exit;
-use crate::multilog::batch::{Batch, OpenLine, Window};
+use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
 use crate::multilog::journal::{Journal, Origin, Record};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
@@ -15,18 +15,26 @@ use crate::multilog::pausing::Pausing;
 use crate::multilog::reader::{Reader, Taken};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
-use crate::multilog::{PROGRAM, alert};
-use crate::sys::Result;
+use crate::multilog::{PROGRAM, alert, partial};
+use crate::sys::{Errno, poll};
 use crate::tai64n::Label;
 
 /// How long the rest of a line is waited for once TERM has come.
 const LINE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the engine stops before its input ends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
     /// TERM came while a step was failing: what is not written is still in the input.
     GivenUp,
+    /// The input can be neither read nor waited for.
+    Unreadable(Errno),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Unreadable(errno)
+    }
 }
 
 /// What carries out a script.
@@ -65,63 +73,48 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 
     /// Logs until the input ends or TERM comes.
     pub fn run(mut self) -> Exit {
-        let exit = match self.log() {
-            Ok(Ok(())) => Exit::OK,
-            Ok(Err(Stop::GivenUp)) => Exit::TROUBLE,
-            Err(errno) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
-        };
-        if self.seal() { exit } else { Exit::TROUBLE }
+        let mut end = self.log();
+        if end != Err(Stop::GivenUp) {
+            // The line that the input broke off in is a line, also where it broke off with an error.
+            self.reader.end_line();
+            end = self.write_window().and(end);
+        }
+        let is_sealed = self.seal();
+        match end {
+            Ok(()) if is_sealed => Exit::OK,
+            Ok(()) | Err(Stop::GivenUp) => Exit::TROUBLE,
+            Err(Stop::Unreadable(errno)) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
+        }
     }
 
     /// Reads and writes until nothing more is to be read.
-    fn log(&mut self) -> Result<std::result::Result<(), Stop>> {
-        let end = loop {
-            match self.input.wait(None) {
-                Ok(Wake::Alarm) => {
-                    if let Err(stop) = self.rotate_all() {
-                        return Ok(Err(stop));
-                    }
-                }
-                Ok(Wake::Terminate) => {
+    fn log(&mut self) -> Result<(), Stop> {
+        loop {
+            match self.input.wait(None)? {
+                Wake::Alarm => self.rotate_all()?,
+                Wake::Terminate => {
                     self.leave();
-                    break self.complete_line();
+                    return self.complete_line();
                 }
-                Ok(Wake::Timeout) => {}
-                Ok(Wake::Input) => match self.reader.fill(&mut self.input, Label::now) {
-                    Ok(Taken::End) => break Ok(Ok(())),
-                    Ok(Taken::Bytes(_)) => match self.write_window() {
-                        Ok(Ok(())) => {}
-                        stop => return stop,
-                    },
-                    Err(errno) => break Err(errno),
+                Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
+                    Taken::End => return Ok(()),
+                    Taken::Bytes(_) => self.write_window()?,
                 },
-                Err(errno) => break Err(errno),
+                Wake::Timeout => {}
             }
-        };
-        if end == Ok(Err(Stop::GivenUp)) {
-            return end;
-        }
-        // The line that the input broke off in is a line, also where it broke off with an error.
-        self.reader.end_line();
-        match (self.write_window()?, end) {
-            (Ok(()), end) => end,
-            (stop, _) => Ok(stop),
         }
     }
 
     /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
     /// next logger's. Where the input keeps what is not consumed, only a line that is partly written is waited for.
-    fn complete_line(&mut self) -> Result<std::result::Result<(), Stop>> {
+    fn complete_line(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + LINE_PATIENCE;
+        let keeps_rest = self.input.keeps_rest();
         loop {
-            let keeps_rest = self.input.keeps_rest();
             let is_open = if keeps_rest { self.reader.is_in_line() } else { self.reader.has_open_line() };
             let left = deadline.saturating_duration_since(Instant::now());
             if !is_open || left.is_zero() {
-                if keeps_rest {
-                    self.reader.leave_rest();
-                }
-                return Ok(Ok(()));
+                break;
             }
             if self.input.wait(Some(left))? != Wake::Input {
                 continue;
@@ -132,74 +125,70 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 self.reader.fill_one(&mut self.input, Label::now)?
             };
             if taken == Taken::End {
-                return Ok(Ok(()));
+                break;
             }
-            while self.reader.is_in_line() || !keeps_rest {
-                match self.write_batch()? {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(stop) => return Ok(Err(stop)),
-                }
-            }
+            while (self.reader.is_in_line() || !keeps_rest) && self.write_batch()? {}
         }
+        if keeps_rest {
+            self.reader.leave_rest();
+        }
+        Ok(())
     }
 
     /// Writes all whole lines at hand, batch by batch.
-    fn write_window(&mut self) -> Result<std::result::Result<(), Stop>> {
-        loop {
-            match self.write_batch()? {
-                Ok(true) => {}
-                Ok(false) => return Ok(Ok(())),
-                Err(stop) => return Ok(Err(stop)),
-            }
-        }
+    fn write_window(&mut self) -> Result<(), Stop> {
+        while self.write_batch()? {}
+        Ok(())
     }
 
     /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
-    fn write_batch(&mut self) -> Result<std::result::Result<bool, Stop>> {
-        let Some(window) = self.reader.window() else { return Ok(Ok(false)) };
+    fn write_batch(&mut self) -> Result<bool, Stop> {
+        let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
         self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
         let input_bytes = self.batch.input_bytes();
-        let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
-        let consumed_bytes = input_bytes - usize::from(adds_newline);
-        if consumed_bytes > 0
-            && let Some((journal, origin)) = &mut self.journal
-        {
-            journal.begin(&Record {
-                origin: *origin,
-                input_bytes: consumed_bytes as u64,
-                adds_newline,
-                last_byte: window.bytes[consumed_bytes - 1],
-                labels: self.reader.labels(),
-                open_lines: self.batch.open_lines().map(OpenLine::clone),
-                currents: self.directories.iter().map(|one| (one.identity(), one.room().filled_bytes)).collect(),
-            });
-        }
+        self.note_batch();
         announce(&self.batch, &mut self.statuses);
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
+        let window = self.reader.window().expect("nothing has been taken from it");
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let mut rest = self.batch.output(number, window);
             while !rest.is_empty() {
                 match Pausing(&mut self.input).retry(|_| directory.append(rest)) {
                     Ok(written) => rest = &rest[written..],
-                    Err(_) => return self.give_up(&before).map(Err),
+                    Err(_) => return self.give_up(&before).and(Err(Stop::GivenUp)),
                 }
             }
         }
         let used_up: Vec<usize> =
             (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
-        self.settle_batch(input_bytes)?;
+        self.consume_batch(input_bytes)?;
         for directory in used_up {
-            if let Err(stop) = self.rotate(directory) {
-                return Ok(Err(stop));
-            }
+            self.rotate(directory)?;
         }
-        Ok(Ok(true))
+        Ok(true)
+    }
+
+    /// Notes in the journal the batch that is planned.
+    fn note_batch(&mut self) {
+        let Some((journal, origin)) = &mut self.journal else { return };
+        let Some(window) = self.reader.window() else { return };
+        let input_bytes = self.batch.input_bytes();
+        let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
+        let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return };
+        journal.begin(&Record {
+            origin: *origin,
+            input_bytes: last as u64 + 1,
+            adds_newline,
+            last_byte: window.bytes[last],
+            labels: self.reader.labels(),
+            open_lines: self.batch.open_lines().map(OpenLine::clone),
+            currents: self.directories.iter().map(|one| (one.identity(), one.room().filled_bytes)).collect(),
+        });
     }
 
     /// Consumes a batch that is written.
-    fn settle_batch(&mut self, input_bytes: usize) -> Result<()> {
+    fn consume_batch(&mut self, input_bytes: usize) -> Result<(), Stop> {
         self.batch.commit();
         self.reader.mark_written(input_bytes);
         let mut nowhere = [0];
@@ -207,60 +196,38 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             Some((journal, _)) => journal.landing(),
             None => &mut nowhere,
         };
-        self.reader.consume_written(&mut self.input, landing)
+        Ok(self.reader.consume_written(&mut self.input, landing)?)
     }
 
-    /// Leaves a batch that cannot be written: what all directories have of it, in whole lines, is consumed, the rest is
-    /// taken back and stays in the input.
-    fn give_up(&mut self, before: &[u64]) -> Result<Stop> {
-        let Some(window) = self.reader.window() else { return Ok(Stop::GivenUp) };
+    /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
+    /// back and stays in the input.
+    fn give_up(&mut self, before: &[u64]) -> Result<(), Stop> {
+        let Some(window) = self.reader.window() else { return Ok(()) };
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
+        let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
         let stamps = self.reader.stamps();
-        let is_continued = self.batch.open_lines()[0].is_open;
-        let mut ends: Vec<usize> = match is_continued {
-            // Of a line that goes on, any part may be consumed.
-            true => (0..=window.bytes.len()).collect(),
-            false => memchr::memchr_iter(b'\n', window.bytes).map(|newline| newline + 1).collect(),
-        };
-        ends.insert(0, 0);
-        let mut fits = |end: usize| {
-            if end == 0 {
-                return true;
-            }
-            let part = Window { bytes: &window.bytes[..end], is_open: window.bytes[end - 1] != b'\n' };
-            let rooms = self.directories.iter().zip(before).map(|(one, &filled_bytes)| one.room().at(filled_bytes));
-            self.batch.plan(&self.script, part, &stamps, rooms);
-            self.batch.input_bytes() == end
-                && (0..written.len()).all(|number| self.batch.output(number, part).len() as u64 <= written[number])
-        };
-        let fitting = ends.partition_point(|&end| fits(end)).max(1);
-        let end = ends[fitting - 1];
-        let kept: Vec<u64> = if end > 0 && fits(end) {
-            let part = Window { bytes: &window.bytes[..end], is_open: window.bytes[end - 1] != b'\n' };
-            (0..written.len()).map(|number| self.batch.output(number, part).len() as u64).collect()
-        } else {
-            vec![0; written.len()]
-        };
-        for ((directory, before), kept) in self.directories.iter_mut().zip(before).zip(kept) {
-            if let Err(trouble) = directory.take_back(before + kept) {
+        let end = partial::fitting_bytes(&mut self.batch, &self.script, window, &stamps, &rooms, &written);
+        for (number, directory) in self.directories.iter_mut().enumerate() {
+            let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
+            if let Err(trouble) = directory.take_back(before[number] + kept) {
                 // The journal still tells the next start what is there.
                 PROGRAM.warn(trouble);
-                return Ok(Stop::GivenUp);
+                return Ok(());
             }
         }
         if let Some((journal, _)) = &mut self.journal {
             journal.clear();
         }
         if end > 0 {
-            self.settle_batch(end)?;
+            self.consume_batch(end)?;
         }
         self.reader.leave_rest();
-        Ok(Stop::GivenUp)
+        Ok(())
     }
 
     /// Rotates every directory that has something in current.
-    fn rotate_all(&mut self) -> std::result::Result<(), Stop> {
+    fn rotate_all(&mut self) -> Result<(), Stop> {
         for directory in 0..self.directories.len() {
             if self.directories[directory].room().filled_bytes > 0 {
                 self.rotate(directory)?;
@@ -269,7 +236,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         Ok(())
     }
 
-    fn rotate(&mut self, directory: usize) -> std::result::Result<(), Stop> {
+    fn rotate(&mut self, directory: usize) -> Result<(), Stop> {
         self.wait_until_finished(directory);
         let directory = &mut self.directories[directory];
         Pausing(&mut self.input).retry(|patience| directory.rotate(patience)).map_err(|_| Stop::GivenUp)
@@ -278,12 +245,12 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     /// Waits until the file in hand is finished; TERM shortens it.
     fn wait_until_finished(&mut self, directory: usize) {
         while let Some(done) = self.directories[directory].under_way() {
-            let is_done = if self.is_leaving {
-                crate::sys::poll::readable([done], None).is_ok()
+            let may_go_on = if self.is_leaving {
+                poll::readable([done], None).is_ok()
             } else {
                 self.input.wait_for(done).unwrap_or(true)
             };
-            if !is_done {
+            if !may_go_on {
                 self.leave();
             }
         }
@@ -301,7 +268,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         for number in 0..self.directories.len() {
             self.wait_until_finished(number);
             let directory = &mut self.directories[number];
-            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)).is_ok();
+            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
         }
         if is_sealed && self.journal.take().is_some() {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());

@@ -11,7 +11,7 @@
 //! - [`input`], [`peek`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines.
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
-//! - [`engine`]: the loop that carries it all out; [`pausing`]: what it does when a step fails.
+//! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
 //! - [`journal`] and [`settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
@@ -30,6 +30,7 @@ pub mod engine;
 pub mod input;
 pub mod journal;
 pub mod logdir;
+pub mod partial;
 pub mod pausing;
 pub mod peek;
 pub mod reader;

@@ -16,7 +16,7 @@ use crate::sys::child::Ended;
 use crate::sys::dir::Dir;
 use crate::sys::family::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
-use crate::sys::{Result, fd, fifo, poll, program, spawn};
+use crate::sys::{Result, fd, pipe, poll, program, spawn};
 
 const SVSCANBOOT: Program = Program("svscanboot");
 
@@ -49,7 +49,7 @@ fn begin(dir: &'static CStr) -> Result<Boot> {
     let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
     // What is left behind by a svscan that was killed stays in this tree.
     let _ = family::become_subreaper();
-    let (messages, said) = fifo::pipe()?;
+    let (messages, said) = pipe::new()?;
     Ok(Boot { dir, path: path(), signals, messages, said, svscan: None, readproctitle: None })
 }
 

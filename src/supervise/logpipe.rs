@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use crate::supervise::files::{Fault, Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{self, Access, Fifo};
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, pipe};
 
 /// The pipe of a pair, as svscan holds it.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl LogPipe {
             // More descriptors would be needed for the other kind.
             Err(Fault::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
             Err(fault) => {
-                let (reads, writes) = fifo::pipe()?;
+                let (reads, writes) = pipe::new()?;
                 Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(fault)))
             }
         }
@@ -96,11 +96,11 @@ impl LogPipe {
     /// How many bytes have been written and not yet read.
     #[must_use]
     pub fn bytes_waiting(&self) -> usize {
-        let pipe = match self {
+        let reads = match self {
             LogPipe::Named(fifo) => fifo.as_fd(),
             LogPipe::Nameless { reads, .. } => reads.as_fd(),
         };
-        fifo::bytes_waiting(pipe).unwrap_or(0)
+        pipe::waiting_bytes(reads).unwrap_or(0)
     }
 }
 

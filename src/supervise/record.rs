@@ -4,7 +4,7 @@
 //! One line: what runs (`run` or `finish`), its number, when it was started in the kernel's ticks, and the kernel's id
 //! of this run of the system. A number alone may have come to mean another process.
 
-use crate::sys::pidfd;
+use crate::sys::{boot, pidfd};
 
 /// What was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct Record {
     /// When it was started, in ticks since the system came up.
     pub start_time: u64,
     /// Which run of the system that is.
-    pub boot_id: [u8; 36],
+    pub boot: u128,
 }
 
 impl Record {
@@ -34,8 +34,8 @@ impl Record {
 
     /// Identifies a process that runs; `None` where the system does not tell.
     #[must_use]
-    pub fn of(script: Script, process: i32, boot_id: [u8; 36]) -> Option<Record> {
-        Some(Record { script, process, start_time: pidfd::start_time(process)?, boot_id })
+    pub fn of(script: Script, process: i32, boot: u128) -> Option<Record> {
+        Some(Record { script, process, start_time: pidfd::start_time(process)?, boot })
     }
 
     /// The record's line.
@@ -45,7 +45,7 @@ impl Record {
             Script::Run => "run",
             Script::Finish => "finish",
         };
-        format!("{script} {} {} {}\n", self.process, self.start_time, String::from_utf8_lossy(&self.boot_id))
+        format!("{script} {} {} {:032x}\n", self.process, self.start_time, self.boot)
     }
 
     /// Reads a record from its line.
@@ -59,14 +59,14 @@ impl Record {
         };
         let process = words.next()?.parse().ok().filter(|&process| process > 0)?;
         let start_time = words.next()?.parse().ok()?;
-        let boot_id = words.next()?.as_bytes().try_into().ok()?;
-        words.next().is_none().then_some(Record { script, process, start_time, boot_id })
+        let boot = u128::from_str_radix(words.next()?, 16).ok()?;
+        words.next().is_none().then_some(Record { script, process, start_time, boot })
     }
 
     /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        pidfd::boot_id() == Some(self.boot_id) && pidfd::start_time(self.process) == Some(self.start_time)
+        boot::id() == self.boot && pidfd::start_time(self.process) == Some(self.start_time)
     }
 }
 
@@ -75,8 +75,7 @@ mod tests {
     use super::*;
 
     fn own() -> Record {
-        let boot_id = pidfd::boot_id().expect("/proc is there");
-        Record::of(Script::Run, pidfd::own(), boot_id).expect("this process runs")
+        Record::of(Script::Run, pidfd::own(), boot::id()).expect("this process runs")
     }
 
     #[test]
@@ -93,13 +92,14 @@ mod tests {
 
         assert!(record.is_alive());
         assert!(!Record { start_time: record.start_time + 1, ..record }.is_alive());
-        assert!(!Record { boot_id: [b'0'; 36], ..record }.is_alive());
+        assert!(!Record { boot: record.boot + 1, ..record }.is_alive());
         assert!(!Record { process: i32::MAX, ..record }.is_alive());
     }
 
     #[test]
     fn what_is_no_record_is_refused() {
-        for text in ["", "run", "run 1 2\n", "walk 1 2 3\n", "run -1 2 x\n", "run 0 2 x\n"] {
+        for text in ["", "run", "run 1 2\n", "walk 1 2 3\n", "run 1 2 3", "run -1 2 3\n", "run 0 2 3\n", "run 1 2 x\n"]
+        {
             assert_eq!(Record::parse(text.as_bytes()), None, "{text:?}");
         }
     }

@@ -47,7 +47,7 @@ pub struct State {
     pub phase: Phase,
     /// What is wanted of it.
     pub want: Want,
-    /// Whether it was told to pause; kept also when nothing runs, as 0.76 does.
+    /// Whether the process was told to pause.
     pub is_paused: bool,
     /// Whether the supervisor leaves when the service is down.
     pub is_leaving: bool,
@@ -157,11 +157,11 @@ pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
 
         (Phase::Up, Event::Ended { finishes: true }) => {
             effects.extend([Effect::Forbear, Effect::Finish]);
-            State { phase: Phase::Finishing, ..state }
+            State { phase: Phase::Finishing, is_paused: false, ..state }
         }
         (Phase::Up, Event::Ended { finishes: false }) | (Phase::Finishing, Event::Ended { .. }) => {
             effects.extend([Effect::Forbear, Effect::Announce]);
-            state.rest(&mut effects)
+            State { is_paused: false, ..state }.rest(&mut effects)
         }
         // Nothing ran.
         (Phase::Down | Phase::Delayed, Event::Ended { .. }) => state,
@@ -231,19 +231,18 @@ fn obey(state: State, control: Control, effects: &mut Vec<Effect>) -> State {
             effects.push(Effect::Announce);
             State { is_leaving: true, ..state }
         }
-        (Control::Pause, phase) => {
-            if matches!(phase, Phase::Up | Phase::Finishing) {
-                effects.push(Effect::Send(Signal::SIGSTOP));
-            }
-            effects.push(Effect::Announce);
+        (Control::Pause, Phase::Up | Phase::Finishing) => {
+            effects.extend([Effect::Announce, Effect::Send(Signal::SIGSTOP)]);
             State { is_paused: true, ..state }
         }
-        (Control::Continue, phase) => {
-            if matches!(phase, Phase::Up | Phase::Finishing) {
-                effects.push(Effect::Send(Signal::SIGCONT));
-            }
-            effects.push(Effect::Announce);
+        (Control::Continue, Phase::Up | Phase::Finishing) => {
+            effects.extend([Effect::Announce, Effect::Send(Signal::SIGCONT)]);
             State { is_paused: false, ..state }
+        }
+        // 0.76 announces, and shows no pause of what does not run.
+        (Control::Pause | Control::Continue, Phase::Down | Phase::Delayed) => {
+            effects.push(Effect::Announce);
+            state
         }
         (Control::Send(signal), Phase::Up | Phase::Finishing) => {
             effects.push(Effect::Send(signal));

@@ -32,7 +32,7 @@ use crate::sys::file::Lock;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::spawn::{self, Waiting};
-use crate::sys::{Result, clock, fd, pidfd, poll, program, signal};
+use crate::sys::{Result, boot, clock, fd, poll, program, signal};
 use crate::tai64n::Label;
 
 const PROGRAM: Program = Program("supervise");
@@ -80,7 +80,8 @@ struct Supervisor {
     /// Held for its reader's end, which says that a supervisor runs; absent for the moment of the beginning.
     ok: Option<Fifo>,
     signals: SignalQueue,
-    boot_id: Option<[u8; 36]>,
+    /// Which run of the system this is; 0 where it cannot be told.
+    boot: u128,
     state: State,
     throttle: Throttle,
     /// When the process last changed.
@@ -133,7 +134,7 @@ impl Supervisor {
             control,
             ok: None,
             signals,
-            boot_id: pidfd::boot_id(),
+            boot: boot::id(),
             state: State::new(is_wanted),
             throttle: Throttle::default(),
             changed: Label::now(),
@@ -386,7 +387,8 @@ impl Supervisor {
     /// Writes down which process the service is, for the supervisor that comes after this one is killed.
     fn record(&self, script: Script, process: i32) {
         // Without /proc a process cannot be told from another one of the same number: then there is no record.
-        match self.boot_id.and_then(|boot_id| Record::of(script, process, boot_id)) {
+        let record = Record::of(script, process, self.boot).filter(|_| self.boot != 0);
+        match record {
             Some(record) => self.write(PROCESS, record.to_text().as_bytes()),
             None => self.files.remove(PROCESS),
         }

@@ -1,7 +1,8 @@
 //! When the next start is due.
 //!
-//! A service that ends is started again at most once a second; one that somebody asks for is started at once. With a file `restart-delay-max`, the time between the starts of one that
-//! keeps failing doubles from one second up to that, and is a second again after it has stayed up for as long.
+//! A service that ends is started again at most once a second; one that somebody asks for is started at once. With a
+//! file `restart-delay-max`, the time between the starts of one that keeps failing doubles from one second up to that,
+//! and is a second again after it has stayed up for as long.
 
 use std::time::Duration;
 

@@ -10,13 +10,6 @@ use crate::sys::dir::Dir;
 use crate::sys::file::Stat;
 use crate::sys::{Errno, Result, uninterrupted};
 
-nix::ioctl_read_bad!(
-    /// Asks how many bytes wait in a pipe.
-    fionread,
-    libc::FIONREAD,
-    libc::c_int
-);
-
 /// What a FIFO is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -80,20 +73,6 @@ impl AsFd for Fifo {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
-}
-
-/// Makes a pipe without a name: the end to read and the end to write, both waiting, both closed on exec.
-pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    nix::unistd::pipe2(OFlag::O_CLOEXEC)
-}
-
-/// How many bytes wait in a pipe to be read.
-pub fn bytes_waiting(pipe: impl AsFd) -> Result<usize> {
-    use std::os::fd::AsRawFd;
-    let mut count = 0;
-    // SAFETY: the request writes one int, and the pointer is to one.
-    unsafe { fionread(pipe.as_fd().as_raw_fd(), &raw mut count) }?;
-    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 /// What is open under a descriptor: the file system and the number there.

@@ -6,12 +6,10 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 //! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`pipe`]: pipes, and looking into them. [`page`]: memory that outlives the process.
-//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator.
-//! - [`child`]: processes that we start.
-//! - [`fifo`], [`watch`]: named pipes, and being told of changes in directories.
-//! - [`spawn`], [`family`], [`pidfd`]: services that we start, the end of our children, and of processes that are not; who
-//!   is who in `/proc`.
+//! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
+//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
+//!   that outlives the process.
+//! - [`child`], [`spawn`]: processes that we start. [`family`], [`pidfd`]: how they, and those of others, end.
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
 //! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.

@@ -96,14 +96,6 @@ pub fn start_time(process: i32) -> Option<u64> {
     fields.nth(22 - 4)?.parse().ok()
 }
 
-/// What tells this run of the system from the one before; `None` where it cannot be told.
-#[must_use]
-pub fn boot_id() -> Option<[u8; 36]> {
-    let mut text = [0; 64];
-    let length = read_at_once("/proc/sys/kernel/random", b"boot_id", &mut text)?;
-    text[..length].first_chunk().copied()
-}
-
 fn read_at_once(dir: &str, name: &[u8], room: &mut [u8]) -> Option<usize> {
     let file = Dir::open(dir).ok()?.open_to_read(name).ok()?;
     fd::read(&file, room).ok()
@@ -133,9 +125,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_process_has_a_start_time_and_the_system_an_id() {
+    fn this_process_has_a_start_time() {
         assert!(start_time(own()).is_some_and(|ticks| ticks > 0));
-        assert!(boot_id().is_some_and(|id| id.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'-')));
         assert_eq!(start_time(i32::MAX), None);
     }
 }

@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
-use crate::sys::{Errno, Result, fd, fifo, limit, signal};
+use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
 /// The exit code of a child that could not become what it was started for.
 const CANNOT_RUN: i32 = 111;
@@ -46,7 +46,7 @@ impl Waiting {
     /// Forks a process that waits at the gate. What goes wrong when it is let through is for `complain` to say, in the
     /// child. Only for programs of one thread.
     pub fn start(service: &Service<'_>, complain: impl Fn(Errno)) -> Result<Waiting> {
-        let (waits_at, gate) = fifo::pipe()?;
+        let (waits_at, gate) = pipe::new()?;
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => Ok(Waiting { process: child.as_raw(), gate }),

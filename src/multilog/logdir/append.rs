@@ -238,8 +238,8 @@ impl<D: Directory> LogDir<D> {
     /// may be under way.
     ///
     /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. Nor is a directory in
-    /// which a file was left unfinished. The next start puts both right.
-    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+    /// which a file was left unfinished. The answer is then false, and the next start puts it right.
+    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Trouble> {
         self.finish_here(patience)?;
         let is_whole = match &self.finishing {
             Finishing::Here(finisher) => !finisher.is_busy(),
@@ -247,16 +247,17 @@ impl<D: Directory> LogDir<D> {
             Finishing::Nobody => true,
         };
         if self.step != Step::Appending || !is_whole {
-            return Ok(());
+            return Ok(false);
         }
         let name = &self.place.name;
         if let Err(errno) = self.current.file.sync() {
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
-            return Ok(());
+            return Ok(false);
         }
         self.current
             .file
             .set_mode(MODE_DONE)
+            .map(|()| true)
             .map_err(|errno| Trouble::new(format_args!("unable to set mode of {name}/current"), errno))
     }
 }

@@ -1,0 +1,13 @@
+//! Supervision: services that are kept running, steered, paired with loggers, and stopped.
+
+mod boot;
+mod control;
+mod cycles;
+mod daemon;
+mod den;
+mod hostile;
+mod kill_matrix;
+mod leaving;
+mod options;
+mod pairing;
+mod transcripts;
