@@ -16,13 +16,6 @@ pub struct Ready {
     pub hung_up: bool,
 }
 
-impl From<PollFd<'_>> for Ready {
-    fn from(one: PollFd<'_>) -> Ready {
-        let events = one.revents().unwrap_or(PollFlags::POLLERR);
-        Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
-    }
-}
-
 /// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: for ever), and says of each
 /// what it has to say.
 pub fn wait<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[Ready; N]> {
