@@ -6,6 +6,10 @@
 
 // The process-state tools: what they say, what they change, and what they hand on.
 mod chain;
+// The samples and what is stated of them.
+mod corpus;
+// The logger, alone and beside 0.76's.
+mod multilog;
 // Services that are kept running, steered, paired with loggers, and stopped.
 mod supervise;
 // The filters that write and read labels.

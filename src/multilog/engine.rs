@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::Exit;
 use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
-use crate::multilog::journal::{Journal, Origin, Record};
+use crate::multilog::journal::{self, Journal, Origin, Record};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::reader::{Reader, Taken};
@@ -81,7 +81,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         }
         let is_sealed = self.seal();
         match end {
-            Ok(()) if is_sealed => Exit::OK,
+            Ok(()) | Err(Stop::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(Stop::GivenUp) => Exit::TROUBLE,
             Err(Stop::Unreadable(errno)) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
         }
@@ -90,7 +90,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     /// Reads and writes until nothing more is to be read.
     fn log(&mut self) -> Result<(), Stop> {
         loop {
-            match self.input.wait(None)? {
+            match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
                 Wake::Terminate => {
                     self.leave();
@@ -102,18 +102,45 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 },
                 Wake::Timeout => {}
             }
+            self.keep_up()?;
         }
     }
 
+    /// How long until a directory wants something done; `None` if none will until it is written to.
+    fn due_in(&self) -> Option<Duration> {
+        let due = self.directories.iter().filter_map(LogDir::due_at).min()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what is due: that written lines are on the disk, and that `current` and the journal are where they should be.
+    fn keep_up(&mut self) -> Result<(), Stop> {
+        if self.due_in() != Some(Duration::ZERO) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        for directory in &mut self.directories {
+            Pausing(&mut self.input).retry(|patience| directory.keep_up(now, patience)).map_err(|_| Stop::GivenUp)?;
+        }
+        let first = self.directories[0].place();
+        if let Some((journal, origin)) = &self.journal
+            && (journal.is_lost() || first.directory.stat(JOURNAL) == Ok(None))
+        {
+            let origin = *origin;
+            // A process maps one page at a time.
+            self.journal = None;
+            self.journal = journal::open(first, self.directories.len()).map(|journal| (journal, origin));
+        }
+        Ok(())
+    }
+
     /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
-    /// next logger's. Where the input keeps what is not consumed, only a line that is partly written is waited for.
+    /// next logger's. What of a line nobody has written stays in an input that keeps it.
     fn complete_line(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + LINE_PATIENCE;
         let keeps_rest = self.input.keeps_rest();
-        loop {
-            let is_open = if keeps_rest { self.reader.is_in_line() } else { self.reader.has_open_line() };
+        while self.reader.has_open_line() {
             let left = deadline.saturating_duration_since(Instant::now());
-            if !is_open || left.is_zero() {
+            if left.is_zero() {
                 break;
             }
             if self.input.wait(Some(left))? != Wake::Input {
@@ -125,9 +152,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 self.reader.fill_one(&mut self.input, Label::now)?
             };
             if taken == Taken::End {
-                break;
+                return Ok(());
             }
-            while (self.reader.is_in_line() || !keeps_rest) && self.write_batch()? {}
+            self.reader.leave_other_lines();
+            self.write_window()?;
         }
         if keeps_rest {
             self.reader.leave_rest();

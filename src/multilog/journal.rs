@@ -19,7 +19,9 @@
 //! 12  length of the body     16  checksum of byte 10 and the body     24  the body
 //! ```
 
+use crate::multilog::PROGRAM;
 use crate::multilog::batch::{OpenLine, Stamps};
+use crate::multilog::logdir::{Directory, JOURNAL, Place, Trouble};
 use crate::sys::page::Page;
 use crate::tai64n::{Label, Stamp};
 
@@ -132,6 +134,18 @@ pub struct Journal<M> {
 #[must_use]
 pub fn page_bytes(directories: usize) -> usize {
     (BODY + FIXED_BODY_BYTES + directories * DIRECTORY_BODY_BYTES).next_multiple_of(PAGE_BYTES)
+}
+
+/// Opens the journal of a script with so many directories in its first one. Where that is not possible, nothing is lost
+/// when the logger is killed, but up to a batch may be logged twice; that is announced.
+pub fn open<D: Directory>(place: &Place<D>, directories: usize) -> Option<Journal<D::Memory>> {
+    match place.directory.memory(JOURNAL, page_bytes(directories)) {
+        Ok(memory) => Some(Journal::new(memory)),
+        Err(errno) => {
+            PROGRAM.warn(Trouble::new(format_args!("unable to keep {}/{JOURNAL}", place.name), errno));
+            None
+        }
+    }
 }
 
 impl<M: Memory> Journal<M> {

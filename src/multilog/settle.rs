@@ -3,7 +3,7 @@
 //! The journal says which bytes of the pipe it was writing. If they are still there, the same output is made of them
 //! again, and what is not yet in each `current` is appended. If they are gone, all of them had been written. Where
 //! anything does not agree (another pipe, another script, a file that somebody changed) nothing is touched: what is in the
-//! files stays, and what is in the pipe is logged.
+//! files stays, and what is in the pipe is logged. A line that was torn then gets its newline.
 
 use crate::multilog::batch::{Batch, OpenLine, Window};
 use crate::multilog::input::Intake;
@@ -12,18 +12,39 @@ use crate::multilog::logdir::{CURRENT, Claim, Directory, LogFile, MODE_PRIVATE, 
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 
-/// Completes what the journal says was begun. Returns the line that it ended in, if it did, for the next batch to
-/// continue.
+/// What became of a predecessor's last batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// None was begun that could be known of.
+    Nothing,
+    /// It is complete, and ended in this line if that is open: the next batch continues it.
+    Complete(OpenLine),
+    /// It cannot be completed: what was written of it stays as it is.
+    Torn,
+}
+
+impl Settled {
+    /// The line to continue.
+    #[must_use]
+    pub fn open_line(&self) -> Option<&OpenLine> {
+        match self {
+            Settled::Complete(line) if line.is_open => Some(line),
+            _ => None,
+        }
+    }
+}
+
+/// Completes what the journal says was begun.
 pub fn settle<D: Directory>(
     journal: &mut Journal<impl Memory>,
     origin: Origin,
     script: &Script,
     claims: &[Claim<D>],
     input: &mut impl Intake,
-) -> Result<Option<OpenLine>, Trouble> {
-    let Entry::Begun(record, is_consumed) = journal.entry() else { return Ok(None) };
+) -> Result<Settled, Trouble> {
+    let Entry::Begun(record, is_consumed) = journal.entry() else { return Ok(Settled::Nothing) };
     if record.origin != origin || record.currents.len() != claims.len() {
-        return Ok(None);
+        return Ok(if is_consumed { Settled::Nothing } else { Settled::Torn });
     }
     if !is_consumed {
         let unable = |errno| Trouble::new("unable to read standard input", errno);
@@ -35,11 +56,12 @@ pub fn settle<D: Directory>(
         }
         input.look_anew();
         if !is_settled {
-            return Ok(None);
+            journal.clear();
+            return Ok(Settled::Torn);
         }
     }
     let [_, after] = record.open_lines;
-    Ok(Some(after).filter(|line| line.is_open))
+    Ok(Settled::Complete(after))
 }
 
 /// A `current` that a batch went to, and what is missing in it.

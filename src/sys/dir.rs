@@ -4,7 +4,7 @@
 //! No call here follows a symbolic link in the last place, and files are opened without waiting, so that a FIFO or a
 //! link that somebody planted is an error and not a trap.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
 use nix::dir::Dir as Listing;
@@ -70,6 +70,12 @@ impl Dir {
             },
             Err(_) => Ok(()),
         }
+    }
+
+    /// Puts another directory in the place of this one, for all who hold it.
+    pub fn replace_with(&self, other: &Dir) -> Result<()> {
+        // SAFETY: the number stays open and stays this object's; only what it stands for changes, in one call.
+        Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
     }
 
     /// Makes a file for writing that was not there before: `EEXIST` if the name is taken.

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::multilog::PROGRAM;
-use crate::multilog::logdir::finisher::Finisher;
+use crate::multilog::logdir::finisher::{Finisher, Previous};
 use crate::multilog::logdir::{Directory, Patience, Trouble};
 use crate::sys::event::Event;
 use crate::sys::poll;
@@ -36,15 +36,15 @@ struct Shared {
 
 /// A thread that finishes files.
 #[derive(Debug)]
-pub struct Worker<F> {
-    jobs: Sender<F>,
+pub struct Worker<J> {
+    jobs: Sender<J>,
     shared: Arc<Shared>,
     is_busy: bool,
 }
 
-impl<F: Send + 'static> Worker<F> {
+impl<F: Send + 'static> Worker<Previous<F>> {
     /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<F>, Finisher<D>> {
+    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<Previous<F>>, Finisher<D>> {
         let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
         let shared = Shared { done, hurry, is_hurried: AtomicBool::new(false), has_left_file: AtomicBool::new(false) };
         let shared = Arc::new(shared);
@@ -69,7 +69,7 @@ impl<F: Send + 'static> Worker<F> {
     }
 
     /// Hands over a file that has just become `previous`; the one before it must be done.
-    pub fn accept(&mut self, previous: F) {
+    pub fn accept(&mut self, previous: Previous<F>) {
         debug_assert!(!self.is_busy, "one previous at a time");
         self.is_busy = true;
         // The thread lives as long as the sender.
@@ -98,7 +98,7 @@ impl<F: Send + 'static> Worker<F> {
     }
 }
 
-fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<D::File>, shared: Arc<Shared>) {
+fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::File>>, shared: Arc<Shared>) {
     let mut patience = Unhurried(shared);
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
