@@ -6,11 +6,12 @@
 //! one of them is left, and a new svscan opens the same pipe.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use crate::supervise::files::{Fault, Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{self, Access, Fifo};
-use crate::sys::{Errno, Result, pipe};
+use crate::sys::{Errno, Result, pipe, poll};
 
 /// The pipe of a pair, as svscan holds it.
 #[derive(Debug)]
@@ -96,11 +97,20 @@ impl LogPipe {
     /// How many bytes have been written and not yet read.
     #[must_use]
     pub fn bytes_waiting(&self) -> usize {
-        let reads = match self {
+        pipe::waiting_bytes(self.reads()).unwrap_or(0)
+    }
+
+    /// Whether somebody can still write to it, svscan having let go.
+    #[must_use]
+    pub fn has_writer(&self) -> bool {
+        poll::wait([self.reads()], Some(Duration::ZERO)).is_ok_and(|[ready]| !ready.hung_up)
+    }
+
+    fn reads(&self) -> BorrowedFd<'_> {
+        match self {
             LogPipe::Named(fifo) => fifo.as_fd(),
             LogPipe::Nameless { reads, .. } => reads.as_fd(),
-        };
-        pipe::waiting_bytes(reads).unwrap_or(0)
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! happens, nothing wakes it. Where it cannot be told, it looks every five seconds, as 0.76 always does.
 //!
 //! - [`Watched`] is one service: what is started for it and how its output goes.
-//! - [`Scan`] is the loop: it sees names come and go, collects children, and at the end stops everything in order.
+//! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
 //!
 //! TERM (or INT) ends the services first, lets the loggers write what is left, and leaves when nothing runs; a second
 //! one waits for nobody. HUP looks at everything at once.

@@ -142,7 +142,7 @@ impl Watched {
         let name = Shown(self.name.to_bytes());
         match self.pairing {
             Pairing::Awaiting => {
-                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"))
+                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
             }
             Pairing::Alone | Pairing::Paired => {
                 SVSCAN.warn(format_args!(
@@ -399,7 +399,8 @@ impl Watched {
             self.empty_since = Some(now);
             return;
         };
-        if pipe.bytes_waiting() > 0 {
+        // A logger that has only not come round to it yet sees its end by itself.
+        if pipe.bytes_waiting() > 0 || !pipe.has_writer() {
             self.empty_since = Some(now);
         } else if now.saturating_sub(since) >= Watched::EMPTY {
             let name = Shown(self.name.to_bytes());

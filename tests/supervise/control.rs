@@ -138,7 +138,7 @@ fn letters_are_obeyed_in_the_order_given() {
     let den = Den::new();
     den.script("sv/a/run", "echo x >>starts; exec sleep 1000");
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    until("it runs", || den.read("sv/a/starts") == "x\n");
 
     den.run(Maker::Ours, "svc", &["-pcdx", "sv/a"]);
 

@@ -19,7 +19,7 @@ fn cycles(count: usize) {
     let descriptors = || fs::read_dir(format!("/proc/{supervise}/fd")).unwrap().count();
     let memory = || {
         let rollup = fs::read_to_string(format!("/proc/{supervise}/smaps_rollup")).unwrap();
-        let line = rollup.lines().find(|line| line.starts_with("Private_Dirty:")).unwrap().to_owned();
+        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).unwrap().to_owned();
         line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
     };
     // The first ones touch what is touched once.

@@ -132,7 +132,7 @@ impl Den {
             let mut children = self.children.borrow_mut();
             let at = children.iter().position(|child| child.id().cast_signed() == process).expect("a child of the den");
             if let Some(status) = children[at].try_wait().expect("it can be waited for") {
-                children.remove(at);
+                drop(children.remove(at));
                 return status.code();
             }
             drop(children);

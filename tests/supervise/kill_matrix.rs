@@ -124,6 +124,7 @@ fn pairs() -> Vec<(Victim, Victim)> {
 }
 
 /// Kills each pair in turn, the second a moment after the first, and checks the log at the end.
+#[allow(clippy::print_stderr)] // How long each took, for whoever asks with --nocapture.
 fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
     let mut tree = Tree::new();
     for round in 0..rounds {
@@ -132,7 +133,7 @@ fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
             thread::sleep(Duration::from_millis(round * 7 % 40));
             tree.kill(*second);
             let took = tree.until_moving();
-            println!("{first:?} then {second:?}: moving again after {took:?}");
+            eprintln!("{first:?} then {second:?}: moving again after {took:?}");
         }
     }
     tree.check();

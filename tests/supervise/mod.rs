@@ -1,5 +1,6 @@
 //! Supervision: services that are kept running, steered, paired with loggers, and stopped.
 
+mod article;
 mod boot;
 mod control;
 mod cycles;
