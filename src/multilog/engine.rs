@@ -219,12 +219,12 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     fn consume_batch(&mut self, input_bytes: usize) -> Result<(), Stop> {
         self.batch.commit();
         self.reader.mark_written(input_bytes);
-        let mut nowhere = [0];
-        let landing = match &mut self.journal {
-            Some((journal, _)) => journal.landing(),
-            None => &mut nowhere,
-        };
-        Ok(self.reader.consume_written(&mut self.input, landing)?)
+        let (reader, input) = (&mut self.reader, &mut self.input);
+        match &mut self.journal {
+            Some((journal, _)) => journal.land(|last| reader.consume_written(input, last))?,
+            None => reader.consume_written(input, &mut [0])?,
+        }
+        Ok(())
     }
 
     /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken

@@ -52,7 +52,7 @@ pub fn settle<D: Directory>(
         let is_settled = complete(&record, bytes, script, claims, input)?;
         if is_settled {
             let bytes = usize::try_from(record.input_bytes).expect("they were just in memory");
-            input.consume(bytes, journal.landing()).map_err(unable)?;
+            journal.land(|last| input.consume(bytes, last)).map_err(unable)?;
         }
         input.look_anew();
         if !is_settled {
