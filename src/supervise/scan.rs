@@ -228,7 +228,6 @@ impl Scan {
     fn scan(&mut self) {
         let mut sees_all = self.changes.is_some() && self.places.values().any(|place| *place == Place::Scan);
         self.next_scan = None;
-        self.limits.clear();
         match Dir::open(c".").and_then(|dir| Ok((dir.names()?, dir))) {
             Ok((names, dir)) => {
                 let mut names: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
@@ -322,6 +321,9 @@ impl Scan {
                 let started = watched.keep(&mut self.limits);
                 self.children.extend(started.into_iter().map(|(role, process)| (process, (*identity, role))));
             }
+        }
+        if self.services.values().all(|watched| watched.due().is_none()) {
+            self.limits.clear();
         }
     }
 

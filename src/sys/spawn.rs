@@ -9,7 +9,6 @@ use std::convert::Infallible;
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
@@ -17,9 +16,6 @@ use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
 /// The exit code of a child that could not become what it was started for.
 const CANNOT_RUN: i32 = 111;
-/// Above every descriptor number that is being arranged.
-const SCRATCH_DESCRIPTOR_MIN: RawFd = 200;
-
 /// What a service's process is to be.
 #[derive(Debug)]
 pub struct Service<'a> {
@@ -153,12 +149,14 @@ impl Program<'_> {
     }
 }
 
-/// Puts a descriptor under this number, open across exec.
+/// Puts a descriptor under this number, open across exec. What had the number goes: in a child that is about to execute,
+/// nobody needs it.
 fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
-    // A descriptor that has the right number already would keep its close-on-exec flag.
-    let raised = fcntl(source, FcntlArg::F_DUPFD_CLOEXEC(SCRATCH_DESCRIPTOR_MIN.max(number + 1)))?;
-    // SAFETY: plain descriptor numbers; what is replaced belongs to nobody in a child that is about to execute.
-    Errno::result(unsafe { libc::dup2(raised, number) }).map(drop)
+    if source.as_raw_fd() == number {
+        return fd::set_close_on_exec(source, false);
+    }
+    // SAFETY: plain descriptor numbers; no object of this copy of the process is used again.
+    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
 }
 
 /// Leaves at once, without running what the parent has registered for its own end.

@@ -186,6 +186,29 @@ fn names_that_lead_nowhere_are_named_once() {
 }
 
 #[test]
+fn a_limit_that_is_reached_is_named_once() {
+    let den = Den::new();
+    for number in 0..40 {
+        den.script(&format!("sv/{number}/run"), "exec sleep 1000");
+        den.script(&format!("sv/{number}/log/run"), "exec cat >/dev/null");
+    }
+    let svscan = Maker::Ours.program("svscan");
+    let arguments = ["-c", "ulimit -n 30; exec \"$0\" sv", svscan.to_str().unwrap()];
+
+    den.start_command("out", den.command("/bin/sh", &arguments));
+    until("it is said", || !den.read("out").is_empty());
+    // Services that come meanwhile make it look again.
+    for name in ["x", "y"] {
+        den.script(&format!("sv/{name}/run"), "exec sleep 1000");
+        den.until_stat(&format!("sv/{name}"), "up");
+    }
+
+    let said = den.read("out");
+    assert!(said.contains("process cannot open more files"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
 fn messages_of_a_log_name_its_service() {
     let den = Den::new();
     den.script("sv/a/run", "exec sleep 1000");
