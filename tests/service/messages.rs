@@ -53,10 +53,18 @@ fn texts(path: &Path) -> Vec<(PathBuf, String)> {
     if path.is_dir() {
         let mut entries: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
         entries.sort();
+        // Modules that exist for tests alone.
+        let guide = std::fs::read_to_string(path.join("mod.rs")).unwrap_or_default();
+        entries.retain(|entry| {
+            let name = entry.file_stem().unwrap().to_string_lossy();
+            !["", "pub ", "pub(super) ", "pub(crate) "]
+                .iter()
+                .any(|visibility| guide.contains(&format!("#[cfg(test)]\n{visibility}mod {name};")))
+        });
         return entries.iter().flat_map(|entry| texts(entry)).collect();
     }
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let code: Vec<&str> = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     vec![(path.to_owned(), code.join("\n"))]
 }
