@@ -132,7 +132,8 @@ impl Method {
             Method::Systemd => Some("systemctl stop svscan"),
             Method::OpenRc => Some("rc-service svscan stop"),
             Method::Inittab => Some("kill -HUP 1"),
-            Method::RcLocal | Method::None => None,
+            Method::RcLocal => Some("kill $(pidof svscanboot)"),
+            Method::None => None,
         }
     }
 
@@ -148,6 +149,12 @@ impl Method {
             Method::RcLocal => start_alone(),
             Method::None => Ok(()),
         }
+    }
+
+    /// Whether [`stop`](Method::stop) and [`forget`](Method::forget) end it: what a script started belongs to nobody.
+    #[must_use]
+    pub fn can_stop(self) -> bool {
+        self != Method::RcLocal
     }
 
     /// Stops svscan, before what starts it is taken away.

@@ -50,7 +50,8 @@ impl Options {
         }
         // The init of an image does not run.
         let is_image = options.root.as_c_str() != c"/" as &CStr;
-        (!options.root.is_empty() && !(options.now && is_image)).then_some(options)
+        let makes_sense = !options.root.is_empty() && (!options.now || !is_image);
+        makes_sense.then_some(options)
     }
 }
 

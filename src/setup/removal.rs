@@ -3,8 +3,9 @@
 use crate::setup::boot::Method;
 use crate::setup::options::Options;
 use crate::setup::record::{Entry, Record};
+use crate::setup::report::Report;
 use crate::setup::thing::{Error, split};
-use crate::setup::{ASIDE, Report, SETUP, line, text};
+use crate::setup::{ASIDE, SETUP, line, text};
 use crate::sys::dir::Dir;
 use crate::sys::tree::Tree;
 use crate::sys::{Errno, Result as Answer};
@@ -16,7 +17,8 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
         return Ok(());
     }
     let method = Method::of_record(&record);
-    if options.now {
+    let stops = options.now && method.can_stop();
+    if stops {
         report.say(format_args!("stop svscan now ({method})"));
         if !options.dry_run {
             method.stop().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
@@ -40,11 +42,10 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
             SETUP.warn(error);
         }
     }
-    if options.now && !options.dry_run {
+    if stops && !options.dry_run {
         method.forget().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
-    } else if !options.now
-        && let Some(words) = method.stop_words()
-    {
+    }
+    if !stops && let Some(words) = method.stop_words() {
         report.note(format_args!("what runs goes on until it is stopped ({method}): {words}"));
     }
     Ok(())

@@ -206,7 +206,7 @@ impl fmt::Display for Thing {
 #[must_use]
 pub fn split(path: &str) -> (&str, &[u8]) {
     let at = path.rfind('/').unwrap_or(0);
-    (if at == 0 { "/" } else { &path[..at] }, path[at + 1..].as_bytes())
+    (if at == 0 { "/" } else { &path[..at] }, &path.as_bytes()[at + 1..])
 }
 
 /// Reads a whole file; a link is refused.

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::supervise::den::{Den, Maker};
 use crate::util::{peer, skipped, until};
 
-use super::splogger::Rsyslogd;
+use super::syslogd::Rsyslogd;
 
 /// How many sessions there are, and how many at a time.
 const SESSIONS: usize = 100;

@@ -9,3 +9,4 @@ mod messages;
 mod root;
 mod setup;
 mod splogger;
+mod syslogd;
