@@ -16,4 +16,6 @@ mod service;
 mod supervise;
 // The filters that write and read labels.
 mod tai64n;
+// Loggers that are killed, starved and robbed of their files.
+mod torture;
 mod util;

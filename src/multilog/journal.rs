@@ -30,7 +30,7 @@ use crate::sys::page::Page;
 use crate::tai64n::{Label, Stamp};
 
 /// What the page begins with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"LOGYARD\x01";
+const MAGIC: &[u8; 8] = b"LOGYARD\x02";
 /// Where in the page it stands which slot tells.
 const TELLING: usize = 8;
 /// Where the slots begin.
@@ -46,7 +46,7 @@ const BODY: usize = 16;
 const PAGE_BYTES: usize = 4096;
 /// The length of a body apart from its directories, and what each directory adds.
 const FIXED_BODY_BYTES: usize = 16 + 16 + 8 + 8 + 12 + 12 + 3 + 4;
-const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 2;
+const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 8 + 2;
 
 /// What a batch in the journal belongs to: it means nothing on another machine, since another boot, with another pipe or
 /// another script.
@@ -58,6 +58,17 @@ pub struct Origin {
     pub boot: u128,
     /// A hash of the arguments.
     pub script: u64,
+}
+
+/// Where the output of a batch is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The file system and number of the file.
+    pub identity: (u64, u64),
+    /// How long the file was.
+    pub offset_bytes: u64,
+    /// How much the batch adds.
+    pub output_bytes: u64,
 }
 
 /// A batch, as far as a successor must know it.
@@ -75,8 +86,8 @@ pub struct Record {
     pub labels: [Label; 2],
     /// What was open before it, and is after it.
     pub open_lines: [OpenLine; 2],
-    /// Each directory's `current`: the file's identity, and how long it was.
-    pub currents: Vec<((u64, u64), u64)>,
+    /// Each directory's `current`, and what of it is the batch's.
+    pub currents: Vec<Extent>,
 }
 
 impl Record {
@@ -133,6 +144,8 @@ pub struct Journal<M> {
     memory: M,
     /// The slot that tells, from 0; the other is free.
     telling: usize,
+    /// Whether that slot, and then the other, tells something that is true.
+    is_true: [bool; 2],
     slot_bytes: usize,
     /// Kept from batch to batch.
     body: Vec<u8>,
@@ -164,8 +177,10 @@ impl<M: Memory> Journal<M> {
     /// A journal for so many directories, in memory that may be fresh or a predecessor's; what that said is returned by
     /// [`Journal::entry`].
     pub fn new(memory: M, directories: usize) -> Journal<M> {
-        let telling = usize::from(memory.load().get(TELLING) == Some(&2));
-        Journal { memory, telling, slot_bytes: slot_bytes(directories), body: Vec::new() }
+        let told = memory.load().get(TELLING).copied();
+        let telling = usize::from(told == Some(2));
+        let is_true = [matches!(told, Some(1 | 2)), false];
+        Journal { memory, telling, is_true, slot_bytes: slot_bytes(directories), body: Vec::new() }
     }
 
     /// What the page says.
@@ -192,8 +207,13 @@ impl<M: Memory> Journal<M> {
         self.memory.store(slot + BODY_LENGTH, &length.to_le_bytes());
         self.memory.store(slot + CHECKSUM, &checksum(record.last_byte, &self.body).to_le_bytes());
         self.memory.store(slot + BODY, &self.body);
-        self.memory.store(TELLING, &[if next == 0 { 1 } else { 2 }]);
-        self.telling = next;
+        self.tell(next);
+        self.is_true = [true, self.is_true[0]];
+    }
+
+    fn tell(&mut self, slot: usize) {
+        self.memory.store(TELLING, &[if slot == 0 { 1 } else { 2 }]);
+        self.telling = slot;
     }
 
     /// Lends the landing to the read that takes the batch off the pipe, for the last byte of it.
@@ -201,9 +221,28 @@ impl<M: Memory> Journal<M> {
         self.memory.lend(SLOTS + self.telling * self.slot_bytes + LANDING, read)
     }
 
-    /// Forgets the batch: what it covered is settled otherwise.
+    /// Takes back the batch that was noted last, of which nothing is written any more: the one before it is told again.
+    pub fn retract(&mut self) {
+        match self.is_true {
+            [_, true] => self.tell(1 - self.telling),
+            [_, false] => self.clear(),
+        }
+        self.is_true = [self.is_true[1], false];
+    }
+
+    /// Forgets all batches: what they covered is settled otherwise.
     pub fn clear(&mut self) {
         self.memory.store(TELLING, &[0]);
+        self.is_true = [false, false];
+    }
+
+    /// Tells whether a successor must know what the page says: a batch is not settled, or ended within a line.
+    #[must_use]
+    pub fn is_needed(&self) -> bool {
+        match self.entry() {
+            Entry::Begun(record, is_consumed) => !is_consumed || record.open_lines[1].is_open,
+            Entry::Idle => false,
+        }
     }
 }
 
@@ -245,10 +284,11 @@ fn encode(record: &Record, body: &mut Vec<u8>) {
     let [before, after] = &record.open_lines;
     body.extend([record.adds_newline, before.is_open, after.is_open].map(u8::from));
     body.extend(u32::try_from(record.currents.len()).expect("directories are few").to_le_bytes());
-    for (number, (identity, offset)) in record.currents.iter().enumerate() {
-        body.extend(identity.0.to_le_bytes());
-        body.extend(identity.1.to_le_bytes());
-        body.extend(offset.to_le_bytes());
+    for (number, extent) in record.currents.iter().enumerate() {
+        body.extend(extent.identity.0.to_le_bytes());
+        body.extend(extent.identity.1.to_le_bytes());
+        body.extend(extent.offset_bytes.to_le_bytes());
+        body.extend(extent.output_bytes.to_le_bytes());
         body.extend([before.goes_to[number], after.goes_to[number]].map(u8::from));
     }
 }
@@ -269,7 +309,7 @@ fn decode(body: &[u8], last_byte: u8) -> Option<Record> {
     let mut currents = Vec::new();
     for _ in 0..count {
         let mut number = || take(&mut rest).map(u64::from_le_bytes);
-        currents.push(((number()?, number()?), number()?));
+        currents.push(Extent { identity: (number()?, number()?), offset_bytes: number()?, output_bytes: number()? });
         let [goes_before, goes_after] = take::<2>(&mut rest)?.map(|byte| byte != 0);
         before.goes_to.push(goes_before);
         after.goes_to.push(goes_after);
@@ -344,7 +384,9 @@ mod tests {
                 OpenLine { is_open: true, goes_to: vec![true; directories] },
                 OpenLine { is_open: false, goes_to: vec![false; directories] },
             ],
-            currents: (0..directories as u64).map(|number| ((7, number), number * 1000)).collect(),
+            currents: (0..directories as u64)
+                .map(|number| Extent { identity: (7, number), offset_bytes: number * 1000, output_bytes: 17 })
+                .collect(),
         }
     }
 
@@ -406,6 +448,35 @@ mod tests {
         fn is_lost(&self) -> bool {
             false
         }
+    }
+
+    #[test]
+    fn a_batch_taken_back_leaves_the_one_before() {
+        let (before, after) = (record(3, 17, b'x'), record(3, 4, b'y'));
+        let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
+
+        journal.begin(&before);
+        journal.land(|last| last[0] = b'x');
+        journal.begin(&after);
+        journal.retract();
+
+        assert_eq!(journal.entry(), Entry::Begun(before, true));
+        assert!(!journal.is_needed());
+        journal.begin(&after);
+        assert_eq!(journal.entry(), Entry::Begun(after, false));
+        assert!(journal.is_needed());
+    }
+
+    #[test]
+    fn what_was_forgotten_does_not_come_back() {
+        let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
+
+        journal.begin(&record(3, 17, b'x'));
+        journal.clear();
+        journal.begin(&record(3, 4, b'y'));
+        journal.retract();
+
+        assert_eq!(journal.entry(), Entry::Idle);
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
-use nix::fcntl::{Flock, FlockArg, OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat, openat2, readlinkat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, symlinkat, unlinkat};
 
 use crate::sys::dir::Dir;
+use crate::sys::file::{File, Lock};
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// How every directory is opened.
@@ -19,10 +20,6 @@ const DIRECTORY: OFlag = OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::
 #[derive(Debug)]
 pub struct Tree(OwnedFd);
 
-/// A lock on a root directory, held until dropped.
-#[derive(Debug)]
-pub struct Held(#[allow(dead_code)] Flock<OwnedFd>);
-
 impl Tree {
     /// Opens a root directory.
     pub fn open(path: &CStr) -> Result<Tree> {
@@ -30,15 +27,12 @@ impl Tree {
     }
 
     /// Locks the root directory itself against all who do the same, and waits for them. The lock leaves nothing behind.
-    pub fn lock(&self) -> Result<Held> {
-        let mut root = uninterrupted(|| openat(&self.0, c".", DIRECTORY, Mode::empty()))?;
-        loop {
-            match Flock::lock(root, FlockArg::LockExclusive) {
-                Ok(lock) => return Ok(Held(lock)),
-                Err((back, Errno::EINTR)) => root = back,
-                Err((_, errno)) => return Err(errno),
-            }
-        }
+    pub fn lock(&self) -> Result<Lock> {
+        self.again().and_then(|root| Lock::exclusive(File::from(root)))
+    }
+
+    fn again(&self) -> Result<OwnedFd> {
+        uninterrupted(|| openat(&self.0, c".", DIRECTORY, Mode::empty()))
     }
 
     /// Opens a directory; links are followed as the system that has this root would follow them.
@@ -54,10 +48,9 @@ impl Tree {
     }
 
     fn walk(&self, path: &str) -> Result<OwnedFd> {
-        let is_own = Dir::open(c"/")?.stat_self()?.identity
-            == Dir::from(self.0.try_clone().map_err(|_| Errno::EMFILE)?).stat_self()?.identity;
+        let mut at = self.again()?;
+        let is_own = Dir::open(c"/")?.stat_self()?.identity == File::from(self.again()?).stat()?.identity;
         let flags = if is_own { DIRECTORY } else { DIRECTORY | OFlag::O_NOFOLLOW };
-        let mut at = uninterrupted(|| openat(&self.0, c".", DIRECTORY, Mode::empty()))?;
         for name in path.split('/').filter(|name| !name.is_empty()) {
             at = uninterrupted(|| openat(&at, name, flags, Mode::empty()))?;
         }
@@ -114,6 +107,12 @@ mod tests {
             // Where the kernel cannot follow it within the image, it is not followed.
             Err(errno) => assert_eq!(errno, Errno::ELOOP),
         }
+        assert!(tree.walk("/real/sub").is_ok());
+        assert_eq!(
+            tree.walk("/alias/sub").map(drop),
+            Err(Errno::ELOOP),
+            "without the kernel's help no link is followed"
+        );
         assert!(tree.dir("/out").is_err(), "the image has no /etc");
         assert!(fs::symlink_metadata("/real/sub/made").is_err());
         assert!(tree.dir("/real/../../../real").is_ok(), "above the root is the root");
