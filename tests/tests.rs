@@ -10,6 +10,8 @@ mod chain;
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// Setup, syslog, manual pages, examples: what makes an installation of the programs.
+mod service;
 // Services that are kept running, steered, paired with loggers, and stopped.
 mod supervise;
 // The filters that write and read labels.

@@ -138,9 +138,18 @@ impl AsFd for Lock {
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.
     pub fn try_exclusive(file: File) -> Result<Lock> {
+        Lock::take(file, libc::LOCK_EX | libc::LOCK_NB)
+    }
+
+    /// Locks a file, or a directory, when everybody else has released it.
+    pub fn exclusive(file: File) -> Result<Lock> {
+        Lock::take(file, libc::LOCK_EX)
+    }
+
+    fn take(file: File, operation: i32) -> Result<Lock> {
         // By the plain call, and released by closing the file: nix's lock panics where it cannot be released.
-        // SAFETY: a descriptor that is open, and two flags.
-        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }))?;
+        // SAFETY: a descriptor that is open, and flags.
+        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), operation) }))?;
         Ok(Lock(file))
     }
 }

@@ -54,6 +54,11 @@ impl Running {
         Running(command.spawn().unwrap_or_else(|error| panic!("{command:?} can be started: {error}")))
     }
 
+    /// A process that is a child of the test already.
+    pub fn of(child: Child) -> Running {
+        Running(child)
+    }
+
     /// The process's number.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.0.id()).expect("the kernel keeps process numbers small")
