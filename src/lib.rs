@@ -3,6 +3,7 @@
 //! The family, each a thin executable in `src/bin` that calls one module of this library:
 //!
 //! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
+//! - `readlog` reads them back: by time, merged, following what is written (feature `readlog`, on by default).
 //!
 //! What they share:
 //!
@@ -14,5 +15,7 @@
 pub mod cli;
 pub mod logbench;
 pub mod multilog;
+#[cfg(feature = "readlog")]
+pub mod readlog;
 pub mod sys;
 pub mod tai64n;

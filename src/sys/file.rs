@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 
-use crate::sys::{Result, fd, uninterrupted};
+use crate::sys::{Errno, Result, fd, uninterrupted};
 
 /// An open file, closed on drop and on exec.
 #[derive(Debug)]
@@ -23,6 +23,12 @@ impl File {
     /// Appends (or writes, by how it was opened) some of `bytes`, and says how many.
     pub fn write(&self, bytes: &[u8]) -> Result<usize> {
         fd::write(&self.0, bytes)
+    }
+
+    /// Reads what the file holds at an offset, at most as much as `room` holds; 0 means that it ends there.
+    pub fn read_at(&self, room: &mut [u8], offset: u64) -> Result<usize> {
+        let offset = nix::libc::off_t::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
+        uninterrupted(|| nix::sys::uio::pread(&self.0, room, offset))
     }
 
     /// Waits until the file's bytes are on the disk.

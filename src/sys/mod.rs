@@ -6,6 +6,8 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 //! - [`file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
+//! - [`handover`]: sending bytes so that a killed sender's successor knows how many arrived.
 //! - [`clock`]: the wall clock. [`child`]: processes that we start.
 #![allow(unsafe_code)]
 
@@ -14,9 +16,12 @@ pub mod clock;
 pub mod dir;
 pub mod fd;
 pub mod file;
+pub mod handover;
+pub mod inotify;
 pub mod poll;
 pub mod program;
 pub mod signal;
+pub mod terminal;
 
 pub use nix::errno::Errno;
 

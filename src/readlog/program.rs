@@ -1,0 +1,245 @@
+//! The program: from the command line to the exit code.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::rc::Rc;
+
+use crate::cli::{Exit, Shown, cause};
+use crate::readlog::ahead::{Search, Workers};
+use crate::readlog::arguments::{self, Choice, Drawing, Parsed, Request};
+use crate::readlog::backward::{Backward, Found};
+use crate::readlog::clock::LocalClock;
+use crate::readlog::complaints::{Complaints, PROGRAM};
+use crate::readlog::histogram::Histogram;
+use crate::readlog::merge::{Merge, MergeBackward};
+use crate::readlog::output::{Printer, Sink, Style, View};
+use crate::readlog::place::{Place, tell_apart};
+use crate::readlog::plan::plan;
+use crate::readlog::stream::{Common, Span, Stream};
+use crate::readlog::{picture, pieces};
+use crate::sys::dir::Dir;
+use crate::sys::program::Arguments;
+use crate::sys::{Errno, Result, fd, terminal};
+
+/// How much output is collected before it is written.
+const BATCH_BYTES: usize = 1 << 17;
+
+/// Runs `readlog`.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    fd::occupy_standard();
+    let words = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string());
+    match arguments::parse(words.collect::<Vec<OsString>>()) {
+        Parsed::Text(text) => finish(fd::write_all(fd::stdout(), &text), Exit::OK),
+        Parsed::Usage(problem) => {
+            crate::cli::message::say(format_args!("readlog: {problem}\n"));
+            PROGRAM.usage("readlog [options] dir ... (readlog --help tells more)")
+        }
+        Parsed::Request(request) => read(&request),
+    }
+}
+
+/// The code to leave with after the last write.
+fn finish(answer: Result<()>, exit: Exit) -> Exit {
+    match answer {
+        // Whoever read the output has had enough.
+        Ok(()) | Err(Errno::EPIPE) => exit,
+        Err(errno) => PROGRAM.fatal(format_args!("unable to write output: {}", cause(errno))),
+    }
+}
+
+fn read(request: &Request) -> Exit {
+    let clock = if request.is_utc { LocalClock::utc() } else { LocalClock::system() };
+    // Positions in a file are of use only while nothing is left out of it.
+    let search = request.filter.pattern.clone().filter(|_| request.cursor.is_none());
+    let search = search.map(|pattern| Search { pattern, scale: request.scale });
+    let common = Rc::new(Common {
+        scale: request.scale,
+        clock,
+        complaints: Complaints::default(),
+        workers: Workers::new(search),
+    });
+    let answer = match &request.drawing {
+        Some(drawing) => draw(request, drawing, &common),
+        None if request.is_reversed || request.lines_max.is_some() => print_end(request, &common),
+        None => print_all(request, &common),
+    };
+    finish(answer, common.complaints.exit())
+}
+
+/// Opens the directories that can be opened.
+fn open_places(request: &Request, common: &Common) -> Vec<Rc<Place>> {
+    let mut places: Vec<Rc<Place>> = Vec::new();
+    for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
+        match Dir::open(&path[..]) {
+            Ok(directory) => places.push(Rc::new(Place { path: path.clone(), service, directory })),
+            Err(errno) => {
+                common.complaints.warn(format_args!("unable to open directory {}: {}", Shown(path), cause(errno)))
+            }
+        }
+    }
+    places
+}
+
+/// The parts of a directory's files that are asked for.
+fn spans(place: &Place, request: &Request, common: &Common) -> Vec<Span> {
+    match pieces::list(place, &common.complaints) {
+        Ok(pieces) => plan(place, pieces, &request.filter.window, common),
+        Err(errno) => {
+            common.complaints.warn(format_args!("unable to read directory {}: {}", Shown(&place.path), cause(errno)));
+            Vec::new()
+        }
+    }
+}
+
+/// How lines are shown, and where they go.
+fn printer(request: &Request, common: &Rc<Common>, places: &[Rc<Place>]) -> (Printer, Sink) {
+    let is_terminal = terminal::is_terminal(fd::stdout());
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("NO_COLOR").is_some();
+    let services: Vec<Vec<u8>> = places.iter().map(|place| place.service.clone()).collect();
+    let printer = Printer {
+        style: request.style,
+        common: Rc::clone(common),
+        service_bytes_max: services.iter().map(Vec::len).max().unwrap_or(0),
+        services,
+        shows_service: match request.service {
+            Choice::Always => true,
+            Choice::Never => false,
+            Choice::Auto => request.directories.len() > 1 && matches!(request.style, Style::Short | Style::Iso),
+        },
+        is_coloured: request.style != Style::Json
+            && match request.color {
+                Choice::Always => true,
+                Choice::Never => false,
+                Choice::Auto => is_terminal && !is_dumb,
+            },
+        is_terminal,
+        pattern: request.filter.pattern.clone(),
+    };
+    let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged() } else { Sink::Plain };
+    (printer, sink)
+}
+
+/// Prints everything that is asked for, oldest first.
+fn print_all(request: &Request, common: &Rc<Common>) -> Result<()> {
+    let places = open_places(request, common);
+    let streams = places
+        .iter()
+        .map(|place| Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
+        .collect();
+    let (printer, mut sink) = printer(request, common, &places);
+    let mut merge = Merge::new(streams, request.filter.clone());
+    let mut out = Vec::with_capacity(2 * BATCH_BYTES);
+    merge.look_again();
+    while let Some(i) = merge.next() {
+        print_group(&printer, &mut out, &merge.streams[i], i);
+        if out.len() >= BATCH_BYTES {
+            sink.write(&out)?;
+            out.clear();
+        }
+    }
+    sink.write(&out)?;
+    sink.finish()
+}
+
+/// Prints the group that a stream has at hand.
+fn print_group(printer: &Printer, out: &mut Vec<u8>, stream: &Stream, source: usize) {
+    let Some(group) = stream.group() else { return };
+    let view = View {
+        bytes: stream.bytes(group),
+        stamp: group.stamp,
+        label: group.label,
+        source,
+        directory: &stream.place.path,
+        file: stream.piece(group).map_or(b"", |piece| &piece.name),
+    };
+    printer.print(out, &view);
+}
+
+/// Prints the last lines, or all of them from the last on.
+fn print_end(request: &Request, common: &Rc<Common>) -> Result<()> {
+    let places = open_places(request, common);
+    let directories = places
+        .iter()
+        .map(|place| Backward::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
+        .collect();
+    let (printer, mut sink) = printer(request, common, &places);
+    let mut merge = MergeBackward::new(directories, request.filter.clone());
+    let mut left = request.lines_max.unwrap_or(usize::MAX);
+    let mut out = Vec::with_capacity(2 * BATCH_BYTES);
+    let mut groups = Vec::new();
+    while left > 0 {
+        let Some((i, found)) = merge.next() else { break };
+        let found = last_lines(found, &mut left);
+        if !request.is_reversed {
+            groups.push((i, found));
+            continue;
+        }
+        print_found(&printer, &mut out, &found, &places[i], i);
+        if out.len() >= BATCH_BYTES {
+            sink.write(&out)?;
+            out.clear();
+        }
+    }
+    for (i, found) in groups.iter().rev() {
+        print_found(&printer, &mut out, found, &places[*i], *i);
+    }
+    sink.write(&out)?;
+    sink.finish()
+}
+
+/// The last of a group's lines, so many as are left, of which they are taken.
+fn last_lines(mut found: Found, left: &mut usize) -> Found {
+    let lines = memchr::memchr_iter(b'\n', &found.bytes).count().max(1);
+    if lines > *left {
+        let surplus = lines - *left;
+        let cut = memchr::memchr_iter(b'\n', &found.bytes).nth(surplus - 1).map_or(0, |newline| newline + 1);
+        found.bytes.drain(..cut);
+        found.stamp = None;
+    }
+    *left = left.saturating_sub(lines);
+    found
+}
+
+fn print_found(printer: &Printer, out: &mut Vec<u8>, found: &Found, place: &Place, source: usize) {
+    let view = View {
+        bytes: &found.bytes,
+        stamp: found.stamp,
+        label: found.label,
+        source,
+        directory: &place.path,
+        file: &found.piece.name,
+    };
+    printer.print(out, &view);
+}
+
+/// Draws how many lines there are per interval.
+fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<()> {
+    let places = open_places(request, common);
+    let streams = places
+        .iter()
+        .map(|place| Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
+        .collect();
+    let mut merge = Merge::new(streams, request.filter.clone());
+    let mut histogram = Histogram::new(drawing.interval);
+    merge.look_again();
+    while let Some(i) = merge.next() {
+        let stream = &merge.streams[i];
+        let Some(group) = stream.group() else { continue };
+        let lines = memchr::memchr_iter(b'\n', stream.bytes(group)).count() as u64;
+        let seconds = group.label.map(|label| common.scale.unix_seconds(label));
+        histogram.count(seconds.and_then(|seconds| Some(seconds + common.clock.offset(seconds)?)), lines);
+    }
+    match &drawing.svg {
+        None => {
+            let columns = terminal::size(fd::stdout()).map_or(80, |(_, columns)| columns);
+            let mut sink = Sink::Plain;
+            sink.write(histogram.draw(columns).as_bytes())
+        }
+        Some(path) => {
+            let services: Vec<String> = places.iter().map(|place| Shown(&place.service).to_string()).collect();
+            let svg = picture::draw(&mut histogram, &services.join(", "));
+            std::fs::write(path, svg).map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+        }
+    }
+}
