@@ -64,6 +64,11 @@ impl Backward {
         Backward { place, common, spans, rest: None, carry: Vec::new(), begins: Vec::new(), groups: Vec::new() }
     }
 
+    /// The directory's path.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.place.path
+    }
+
     /// The next group towards the beginning.
     pub(super) fn next(&mut self) -> Option<Found> {
         loop {

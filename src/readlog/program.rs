@@ -10,9 +10,12 @@ use crate::readlog::arguments::{self, Choice, Drawing, Parsed, Request};
 use crate::readlog::backward::{Backward, Found};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::{Complaints, PROGRAM};
+use crate::readlog::cursor::Outbox;
+use crate::readlog::follow::follow;
 use crate::readlog::histogram::Histogram;
 use crate::readlog::merge::{Merge, MergeBackward};
-use crate::readlog::output::{Printer, Sink, Style, View};
+use crate::readlog::output::{Outlet, Printer, Sink, Style, View, tell};
+use crate::readlog::pieces::Piece;
 use crate::readlog::place::{Place, tell_apart};
 use crate::readlog::plan::plan;
 use crate::readlog::stream::{Common, Span, Stream};
@@ -20,9 +23,6 @@ use crate::readlog::{picture, pieces};
 use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
 use crate::sys::{Errno, Result, fd, terminal};
-
-/// How much output is collected before it is written.
-const BATCH_BYTES: usize = 1 << 17;
 
 /// Runs `readlog`.
 #[must_use]
@@ -83,8 +83,13 @@ fn open_places(request: &Request, common: &Common) -> Vec<Rc<Place>> {
 
 /// The parts of a directory's files that are asked for.
 fn spans(place: &Place, request: &Request, common: &Common) -> Vec<Span> {
+    plan(place, list(place, common), &request.filter.window, common)
+}
+
+/// A directory's files.
+fn list(place: &Place, common: &Common) -> Vec<Piece> {
     match pieces::list(place, &common.complaints) {
-        Ok(pieces) => plan(place, pieces, &request.filter.window, common),
+        Ok(pieces) => pieces,
         Err(errno) => {
             common.complaints.warn(format_args!("unable to read directory {}: {}", Shown(&place.path), cause(errno)));
             Vec::new()
@@ -92,11 +97,14 @@ fn spans(place: &Place, request: &Request, common: &Common) -> Vec<Span> {
     }
 }
 
+fn services(places: &[Rc<Place>]) -> Vec<Vec<u8>> {
+    places.iter().map(|place| place.service.clone()).collect()
+}
+
 /// How lines are shown, and where they go.
-fn printer(request: &Request, common: &Rc<Common>, places: &[Rc<Place>]) -> (Printer, Sink) {
+fn printer(request: &Request, common: &Rc<Common>, services: Vec<Vec<u8>>) -> (Printer, Sink) {
     let is_terminal = terminal::is_terminal(fd::stdout());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("NO_COLOR").is_some();
-    let services: Vec<Vec<u8>> = places.iter().map(|place| place.service.clone()).collect();
     let printer = Printer {
         style: request.style,
         common: Rc::clone(common),
@@ -120,40 +128,28 @@ fn printer(request: &Request, common: &Rc<Common>, places: &[Rc<Place>]) -> (Pri
     (printer, sink)
 }
 
-/// Prints everything that is asked for, oldest first.
+/// Prints everything that is asked for, oldest first; and then what comes.
 fn print_all(request: &Request, common: &Rc<Common>) -> Result<()> {
-    let places = open_places(request, common);
-    let streams = places
-        .iter()
-        .map(|place| Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
-        .collect();
-    let (printer, mut sink) = printer(request, common, &places);
-    let mut merge = Merge::new(streams, request.filter.clone());
-    let mut out = Vec::with_capacity(2 * BATCH_BYTES);
-    merge.look_again();
-    while let Some(i) = merge.next() {
-        print_group(&printer, &mut out, &merge.streams[i], i);
-        if out.len() >= BATCH_BYTES {
-            sink.write(&out)?;
-            out.clear();
-        }
-    }
-    sink.write(&out)?;
-    sink.finish()
-}
-
-/// Prints the group that a stream has at hand.
-fn print_group(printer: &Printer, out: &mut Vec<u8>, stream: &Stream, source: usize) {
-    let Some(group) = stream.group() else { return };
-    let view = View {
-        bytes: stream.bytes(group),
-        stamp: group.stamp,
-        label: group.label,
-        source,
-        directory: &stream.place.path,
-        file: stream.piece(group).map_or(b"", |piece| &piece.name),
+    let cursor = match request.cursor.as_deref().map(|path| Outbox::open(path).map_err(|trouble| tell(&trouble, path)))
+    {
+        None => None,
+        Some(cursor) => Some(cursor?),
     };
-    printer.print(out, &view);
+    if request.follows {
+        let (printer, sink) = printer(request, common, tell_apart(&request.directories));
+        return follow(request, common, &mut Outlet::new(printer, sink, cursor));
+    }
+    let places = open_places(request, common);
+    let (printer, sink) = printer(request, common, services(&places));
+    let mut outlet = Outlet::new(printer, sink, cursor);
+    let stream = |place: &Rc<Place>| match outlet.position(&place.path) {
+        Some(position) => position.resume(place, list(place, common), common),
+        None => Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)),
+    };
+    let streams = places.iter().map(stream).collect();
+    let mut merge = Merge::new(streams, request.filter.clone());
+    outlet.print_merge(&mut merge)?;
+    outlet.finish()
 }
 
 /// Prints the last lines, or all of them from the last on.
@@ -163,29 +159,40 @@ fn print_end(request: &Request, common: &Rc<Common>) -> Result<()> {
         .iter()
         .map(|place| Backward::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
         .collect();
-    let (printer, mut sink) = printer(request, common, &places);
+    let (printer, sink) = printer(request, common, services(&places));
+    let mut outlet = Outlet::new(printer, sink, None);
+    print_last(request, &mut outlet, directories, request.lines_max.unwrap_or(usize::MAX))?;
+    outlet.finish()
+}
+
+/// Prints the last lines of some directories, so many at most.
+pub(super) fn print_last(
+    request: &Request,
+    outlet: &mut Outlet,
+    directories: Vec<Backward>,
+    lines_max: usize,
+) -> Result<()> {
+    let paths: Vec<Vec<u8>> = directories.iter().map(|directory| directory.path().to_vec()).collect();
     let mut merge = MergeBackward::new(directories, request.filter.clone());
-    let mut left = request.lines_max.unwrap_or(usize::MAX);
-    let mut out = Vec::with_capacity(2 * BATCH_BYTES);
+    let mut left = lines_max;
     let mut groups = Vec::new();
     while left > 0 {
         let Some((i, found)) = merge.next() else { break };
         let found = last_lines(found, &mut left);
-        if !request.is_reversed {
+        if request.is_reversed {
+            outlet.print(&view(&found, i, &paths[i]))?;
+        } else {
             groups.push((i, found));
-            continue;
-        }
-        print_found(&printer, &mut out, &found, &places[i], i);
-        if out.len() >= BATCH_BYTES {
-            sink.write(&out)?;
-            out.clear();
         }
     }
     for (i, found) in groups.iter().rev() {
-        print_found(&printer, &mut out, found, &places[*i], *i);
+        outlet.print(&view(found, *i, &paths[*i]))?;
     }
-    sink.write(&out)?;
-    sink.finish()
+    outlet.flush()
+}
+
+fn view<'a>(found: &'a Found, source: usize, directory: &'a [u8]) -> View<'a> {
+    View { bytes: &found.bytes, stamp: found.stamp, label: found.label, source, directory, file: &found.piece.name }
 }
 
 /// The last of a group's lines, so many as are left, of which they are taken.
@@ -199,18 +206,6 @@ fn last_lines(mut found: Found, left: &mut usize) -> Found {
     }
     *left = left.saturating_sub(lines);
     found
-}
-
-fn print_found(printer: &Printer, out: &mut Vec<u8>, found: &Found, place: &Place, source: usize) {
-    let view = View {
-        bytes: &found.bytes,
-        stamp: found.stamp,
-        label: found.label,
-        source,
-        directory: &place.path,
-        file: &found.piece.name,
-    };
-    printer.print(out, &view);
 }
 
 /// Draws how many lines there are per interval.

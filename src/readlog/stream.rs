@@ -10,6 +10,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use memchr::memchr;
 
@@ -18,11 +19,13 @@ use crate::readlog::ahead::{Job, Workers};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::Complaints;
 use crate::readlog::content::Content;
-use crate::readlog::pieces::Piece;
+use crate::readlog::pieces::{Piece, open_plain};
 use crate::readlog::place::Place;
 use crate::readlog::scale::Scale;
 use crate::readlog::stamp::{STAMP_BYTES_MAX, Stamp, recognise};
-use crate::sys::Errno;
+use crate::sys::dir::Dir;
+use crate::sys::file::File;
+use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
 /// The room that is kept for a read.
@@ -89,6 +92,7 @@ pub(super) struct Group {
 struct Mark {
     at: u64,
     offset: u64,
+    file: Option<Arc<File>>,
     /// How far the file goes, where that is known.
     end: Option<u64>,
     piece: Rc<Piece>,
@@ -115,6 +119,25 @@ pub(super) struct Stream {
     torn: Option<Torn>,
     is_after_gap: bool,
     group: Option<Group>,
+    /// How many stamped lines have had the last label.
+    label_count: u64,
+    /// What was printed by an earlier run.
+    printed: Option<Printed>,
+    files_opened: u64,
+    /// Whether more files will come.
+    is_endless: bool,
+}
+
+/// What was printed of a directory by an earlier run, where that is known by labels only: everything before a label, and
+/// so many of the lines that have it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Printed {
+    /// The label.
+    pub(super) label: Label,
+    /// How many lines that have it were printed.
+    pub(super) count: u64,
+    /// Whether a first label that is later means that files were removed.
+    pub(super) shows_gap: bool,
 }
 
 /// How a file came to end within a line.
@@ -144,6 +167,10 @@ impl Stream {
             torn: None,
             is_after_gap: false,
             group: None,
+            label_count: 0,
+            printed: None,
+            files_opened: 0,
+            is_endless: false,
         }
     }
 
@@ -163,22 +190,81 @@ impl Stream {
         self.marks.iter().rev().find(|mark| mark.at <= at).map(|mark| &mark.piece)
     }
 
-    /// The file and the offset in it up to which groups have been taken, the one at hand not among them.
-    pub(super) fn position(&self) -> Option<(&Rc<Piece>, u64)> {
+    /// The file, its name, and the offset in it up to which groups have been taken, the one at hand not among them.
+    pub(super) fn position(&self) -> Option<(&Arc<File>, &Rc<Piece>, u64)> {
         let at = self.base + self.start as u64;
         let mark = self.marks.iter().rev().find(|mark| mark.at < at).or(self.marks.front())?;
         let offset = mark.offset + at.saturating_sub(mark.at);
-        Some((&mark.piece, mark.end.map_or(offset, |end| offset.min(end))))
+        Some((mark.file.as_ref()?, &mark.piece, mark.end.map_or(offset, |end| offset.min(end))))
     }
 
-    /// The label of the last line with one.
-    pub(super) fn label(&self) -> Option<Label> {
-        self.label
+    /// The label of the last line with one, and how many lines had it.
+    pub(super) fn label(&self) -> Option<(Label, u64)> {
+        self.label.map(|label| (label, self.label_count))
     }
 
-    /// Goes on as if a line with this label had been read.
-    pub(super) fn resume_after(&mut self, label: Option<Label>) {
-        self.label = label;
+    /// Goes on as if lines with this label had been read, so many.
+    pub(super) fn resume_after(&mut self, label: Option<(Label, u64)>) {
+        self.label = label.map(|(label, _)| label);
+        self.label_count = label.map_or(0, |(_, count)| count);
+    }
+
+    /// Leaves out what was printed before.
+    pub(super) fn leave_out(&mut self, printed: Printed) {
+        self.printed = Some(printed);
+    }
+
+    /// How many files have been opened so far.
+    pub(super) fn files_opened(&self) -> u64 {
+        self.files_opened
+    }
+
+    /// Goes on in another directory, once there is nothing left to read in the old one.
+    pub(super) fn move_to(&mut self, place: Rc<Place>) {
+        self.place = place;
+        self.label = None;
+        self.label_count = 0;
+    }
+
+    /// A stream without any file, of a directory that is not there.
+    pub(super) fn nowhere(path: &[u8], common: Rc<Common>) -> Result<Stream> {
+        let place = Place { path: path.to_vec(), service: Vec::new(), directory: Dir::open("/")? };
+        Ok(Stream::new(Rc::new(place), common, Vec::new()))
+    }
+
+    /// What all streams share.
+    pub(super) fn common(&self) -> &Rc<Common> {
+        &self.common
+    }
+
+    /// Declares that more files will come, or that none will.
+    pub(super) fn set_endless(&mut self, is_endless: bool) {
+        self.is_endless = is_endless;
+    }
+
+    /// Declares that the last file is still being written.
+    pub(super) fn keep_last_live(&mut self) {
+        if let Some(span) = self.spans.back_mut() {
+            span.is_live = true;
+        }
+    }
+
+    /// Goes on with the files of another stream, which has not begun, as it would.
+    pub(super) fn go_on_with(&mut self, other: Stream) {
+        self.spans.extend(other.spans);
+        self.printed = other.printed;
+    }
+
+    /// Leaves out everything but the part of the last file that is yet to be written, and hands over what is left out.
+    pub(super) fn skip_to_end(&mut self) -> (Rc<Place>, Vec<Span>) {
+        let mut left_out: Vec<Span> = self.spans.drain(..).collect();
+        if let Some(last) = left_out.last_mut().filter(|last| last.is_live) {
+            let end = last.piece.open(&self.place.directory).map_or(0, |file| last_line_end(&file));
+            last.to = Some(end.max(last.from));
+            let piece = Rc::clone(&last.piece);
+            self.spans.push_back(Span { from: end.max(last.from), is_live: true, ..Span::whole(piece) });
+        }
+        (Rc::clone(&self.place), left_out)
     }
 
     /// Adds a part to the end.
@@ -207,14 +293,35 @@ impl Stream {
 
     /// Takes the next group to hand; `false` when there is none (in a live stream: none yet).
     pub(super) fn advance(&mut self) -> bool {
+        while self.take_group() {
+            let Some(printed) = self.printed else { return true };
+            let Some(label) = self.label else { return true };
+            if label > printed.label {
+                self.printed = None;
+                if printed.shows_gap {
+                    self.tell_gap(Some(printed.label), Some(label));
+                }
+                return true;
+            }
+            // A line with the very label has been met: nothing was removed in between.
+            self.printed = Some(Printed { shows_gap: false, ..printed });
+            if label == printed.label && self.label_count > printed.count {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn take_group(&mut self) -> bool {
         self.consume();
         let seen = self.ahead.take();
         let Some(mut length) = self.find_line_end(0) else { return false };
         let stamp = seen.or_else(|| self.recognise_at(self.start));
+        if std::mem::take(&mut self.is_after_gap) {
+            self.tell_gap(self.label, stamp.map(|stamp| stamp.label));
+        }
         if let Some(stamp) = stamp {
-            if self.is_after_gap {
-                self.tell_gap(stamp.label);
-            }
+            self.label_count = if self.label == Some(stamp.label) { self.label_count + 1 } else { 1 };
             self.label = Some(stamp.label);
         }
         // Without any label so far, lines have nothing to belong to.
@@ -331,18 +438,22 @@ impl Stream {
                 self.torn = None;
             }
             let unpacked = span.job.take().and_then(Job::wait);
-            let opened = match unpacked {
-                Some(bytes) => Ok(Content::Ready(std::io::Cursor::new(bytes))),
-                None => span
-                    .piece
-                    .open(&self.place.directory)
-                    .or_else(|errno| reopen_renamed(&self.place, &span.piece, errno))
-                    .and_then(|file| Content::of(file, span.from)),
+            let file =
+                span.piece.open(&self.place.directory).or_else(|errno| reopen_renamed(&self.place, &span.piece, errno));
+            let opened = match (unpacked, &file) {
+                (Some(bytes), _) => Ok(Content::Ready(std::io::Cursor::new(bytes))),
+                // What is being written is not packed, whatever it begins with.
+                (None, Ok(file)) if span.piece.label.is_none() => {
+                    Ok(Content::Plain { file: Arc::clone(file), offset: span.from })
+                }
+                (None, Ok(file)) => Content::of(Arc::clone(file), span.from),
+                (None, Err(errno)) => Err(*errno),
             };
             match opened {
                 Ok(content) => {
+                    self.files_opened += 1;
                     let (at, piece) = (self.base + self.end as u64, Rc::clone(&span.piece));
-                    self.marks.push_back(Mark { at, offset: span.from, end: None, piece });
+                    self.marks.push_back(Mark { at, offset: span.from, file: file.ok(), end: None, piece });
                     self.content = Some((content, span.to.map_or(u64::MAX, |to| to.saturating_sub(span.from))));
                     self.look_ahead();
                     return true;
@@ -407,6 +518,9 @@ impl Stream {
 
     /// Ends a last line that has no newline, where nothing follows or something is missing.
     fn end_of_all(&mut self) -> bool {
+        if self.is_endless && self.spans.is_empty() {
+            return false;
+        }
         let has_partial_line = self.start < self.end && self.buffer[self.end - 1] != b'\n';
         if has_partial_line {
             self.buffer[self.end] = b'\n';
@@ -416,23 +530,21 @@ impl Stream {
         has_partial_line
     }
 
-    fn tell_gap(&mut self, first: Label) {
-        self.is_after_gap = false;
-        let path = Shown(&self.place.path);
-        let complaints = &self.common.complaints;
-        match self.label {
-            Some(last) => complaints.warn(format_args!(
-                "files were removed from {path} before they could be read: last label printed {last}, first found {first}"
-            )),
-            None => complaints.warn(format_args!(
-                "files were removed from {path} before they could be read: first label found {first}"
-            )),
+    fn tell_gap(&self, last: Option<Label>, first: Option<Label>) {
+        let mut text = format!("files were removed from {} before they could be read", Shown(&self.place.path));
+        if let Some(last) = last {
+            text.push_str(&format!(": last label printed {last}"));
         }
+        if let Some(first) = first {
+            text.push_str(if last.is_some() { ", " } else { ": " });
+            text.push_str(&format!("first found {first}"));
+        }
+        self.common.complaints.warn(text);
     }
 }
 
 /// An archive that has another ending by now: compressed, or through svlogd's processor.
-fn reopen_renamed(place: &Place, piece: &Piece, errno: Errno) -> Result<std::sync::Arc<crate::sys::file::File>, Errno> {
+pub(super) fn reopen_renamed(place: &Place, piece: &Piece, errno: Errno) -> Result<Arc<File>> {
     if errno != Errno::ENOENT || piece.label.is_none() {
         return Err(errno);
     }
@@ -441,7 +553,23 @@ fn reopen_renamed(place: &Place, piece: &Piece, errno: Errno) -> Result<std::syn
     names.retain(|name| name.starts_with(label));
     names.sort_unstable();
     let name = names.into_iter().next().ok_or(errno)?;
-    crate::readlog::pieces::open_plain(&place.directory, &name).map(std::sync::Arc::new)
+    open_plain(&place.directory, &name).map(Arc::new)
+}
+
+/// Where the last line of a file ends that has its newline.
+fn last_line_end(file: &File) -> u64 {
+    let mut end = file.stat().map_or(0, |stat| stat.size_bytes);
+    let mut block = vec![0; ROOM_BYTES];
+    while end > 0 {
+        let start = end.saturating_sub(ROOM_BYTES as u64);
+        let length = usize::try_from(end - start).expect("a block at most");
+        let Ok(read) = file.read_at(&mut block[..length], start) else { return 0 };
+        if let Some(newline) = memchr::memrchr(b'\n', &block[..read]) {
+            return start + newline as u64 + 1;
+        }
+        end = start;
+    }
+    0
 }
 
 /// The last moment there is.

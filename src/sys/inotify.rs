@@ -15,8 +15,10 @@ pub use nix::sys::inotify::WatchDescriptor as Watch;
 pub enum Event {
     /// A name came: made, linked, or renamed to.
     Came(Vec<u8>),
-    /// A name went: removed, or renamed to another.
+    /// A name went: its file was given another.
     Went(Vec<u8>),
+    /// A name was removed.
+    Removed(Vec<u8>),
     /// The file that has the name was written to, or its attributes changed.
     Changed(Vec<u8>),
     /// The directory itself is gone or has another name.
@@ -78,8 +80,10 @@ impl Notifier {
                 } else if let Some(name) = name {
                     let event_of_name = if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
                         Event::Came(name)
-                    } else if mask.intersects(AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM) {
+                    } else if mask.contains(AddWatchFlags::IN_MOVED_FROM) {
                         Event::Went(name)
+                    } else if mask.contains(AddWatchFlags::IN_DELETE) {
+                        Event::Removed(name)
                     } else {
                         Event::Changed(name)
                     };
