@@ -4,14 +4,16 @@
 //!
 //! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
 //! - `readlog` reads them back: by time, merged, following what is written (feature `readlog`, on by default).
+//! - [`chain`] holds the process-state tools, which change one thing about a process and run another program in it.
 //!
 //! What they share:
 //!
 //! - [`tai64n`]: labels, the moments written as `@` and 24 hexadecimal digits.
-//! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111.
+//! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111, options.
 //! - [`sys`]: every system call, and all the `unsafe` there is.
 //! - [`logbench`]: the corpora that tests and benchmarks share.
 
+pub mod chain;
 pub mod cli;
 pub mod logbench;
 pub mod multilog;

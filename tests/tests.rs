@@ -2,4 +2,14 @@
 //!
 //! One binary, a module for each subject; `util` holds what they share.
 
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+// The process-state tools: what they say, what they change, and what they hand on.
+mod chain;
+// The samples and what is stated of them.
+mod corpus;
+// The logger, alone and beside 0.76's.
+mod multilog;
+// The filters that write and read labels.
+mod tai64n;
 mod util;

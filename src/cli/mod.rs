@@ -1,8 +1,9 @@
 //! The edge that all commands share: how a program speaks to its user and how it leaves.
 //!
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
-//! - [`cause`]: the family's own words for what a system call may answer.
+//! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111.
+//! - [`getopt`]: options as the family reads them.
 //!
 //! Library code returns errors whose `Display` finishes the sentence; only this module puts the program's name and
 //! the class of the message before it.
@@ -10,8 +11,10 @@
 
 pub mod cause;
 pub mod exit;
+pub mod getopt;
 pub mod message;
 
 pub use cause::cause;
 pub use exit::Exit;
+pub use getopt::Options;
 pub use message::{Program, Shown};

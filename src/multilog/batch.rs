@@ -46,6 +46,22 @@ pub struct Stamps {
     pub rest: Stamp,
 }
 
+/// Whether a batch ends within a line, and where that line goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenLine {
+    /// The line has been begun and its end has not come.
+    pub is_open: bool,
+    /// Of each directory, whether the line goes there.
+    pub goes_to: Vec<bool>,
+}
+
+impl OpenLine {
+    fn close(&mut self) {
+        self.is_open = false;
+        self.goes_to.fill(false);
+    }
+}
+
 /// What one directory gets.
 #[derive(Debug, Default)]
 struct Share {
@@ -55,8 +71,6 @@ struct Share {
     range: Range<usize>,
     /// Output that was put together.
     copied: Vec<u8>,
-    /// The line that the batch ended in goes here.
-    has_open_line: bool,
     /// The file must be rotated before the next line can be written.
     is_full: bool,
 }
@@ -91,8 +105,10 @@ pub struct Batch {
     alerts: Vec<u8>,
     /// The latest record of each status file; empty if there is none in this batch.
     statuses: Vec<Vec<u8>>,
-    /// The last batch ended within a line.
-    is_in_line: bool,
+    /// What the last batch left open.
+    before: OpenLine,
+    /// What this batch leaves open.
+    after: OpenLine,
     input_bytes: usize,
     /// The directories that the line in hand goes to.
     chosen: Vec<usize>,
@@ -113,7 +129,8 @@ impl Batch {
             is_uniform: script.is_uniform(),
             alerts: Vec::new(),
             statuses: script.statuses.iter().map(|_| Vec::new()).collect(),
-            is_in_line: false,
+            before: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
+            after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
             chosen: Vec::new(),
             noted: Vec::new(),
@@ -122,7 +139,8 @@ impl Batch {
         }
     }
 
-    /// Decides what to write of `window`, with `rooms` told for each directory in the order of the script.
+    /// Decides what to write of `window`, with `rooms` told for each directory in the order of the script. Until
+    /// [`Batch::commit`] it may be decided anew, for another window or other rooms.
     pub fn plan(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
@@ -133,7 +151,8 @@ impl Batch {
             share.is_full = false;
         }
         self.input_bytes = 0;
-        if self.is_in_line {
+        self.after.close();
+        if self.before.is_open {
             self.continue_line(window);
         } else if !self.is_uniform {
             self.take_chosen(script, window, stamps);
@@ -142,6 +161,25 @@ impl Batch {
         } else {
             self.take_as_is(window);
         }
+    }
+
+    /// The batch is written: the next one follows it.
+    pub fn commit(&mut self) {
+        if self.input_bytes > 0 {
+            std::mem::swap(&mut self.before, &mut self.after);
+        }
+    }
+
+    /// What the batch before left open, and what this one leaves open.
+    #[must_use]
+    pub fn open_lines(&self) -> [&OpenLine; 2] {
+        [&self.before, &self.after]
+    }
+
+    /// Continues where a batch of another process ended.
+    pub fn resume(&mut self, before: OpenLine) {
+        assert_eq!(before.goes_to.len(), self.shares.len(), "a batch of the same script");
+        self.before = before;
     }
 
     /// How much of the window the batch covers; 0 if something must be rotated first.
@@ -180,20 +218,16 @@ impl Batch {
     /// The rest of a line goes where its beginning went.
     fn continue_line(&mut self, window: Window<'_>) {
         let length = memchr(b'\n', window.bytes).map_or(window.bytes.len(), |newline| newline + 1);
-        let open = || (0_usize..).zip(&self.shares).filter(|(_, share)| share.has_open_line);
-        let taken = open().map(|(_, share)| share.left()).fold(length, usize::min);
-        self.chosen.clear();
-        self.chosen.extend(open().map(|(directory, _)| directory));
-        for &directory in &self.chosen {
-            let share = &mut self.shares[directory];
+        let open = || self.shares.iter().zip(&self.before.goes_to).filter(|(_, goes_here)| **goes_here);
+        let taken = open().map(|(share, _)| share.left()).fold(length, usize::min);
+        for (share, _) in self.shares.iter_mut().zip(&self.before.goes_to).filter(|(_, goes_here)| **goes_here) {
             share.is_full = share.left() == 0;
             share.range = 0..taken;
             share.grow(taken);
         }
         self.input_bytes = taken;
-        if taken > 0 && window.bytes[taken - 1] == b'\n' {
-            self.is_in_line = false;
-            self.shares.iter_mut().for_each(|share| share.has_open_line = false);
+        if taken == 0 || window.bytes[taken - 1] != b'\n' {
+            self.after.clone_from(&self.before);
         }
     }
 
@@ -265,7 +299,7 @@ impl Batch {
                 return;
             }
             self.announce(stamp, seen);
-            if self.is_in_line {
+            if self.after.is_open {
                 return;
             }
             if script.stamps && stamp != rest {
@@ -355,11 +389,11 @@ impl Batch {
         }
         // The room that is left is more than 2000 bytes, or the line would wait for the next file: the stamp fits.
         let part = &line[..taken - stamp.len()];
-        self.is_in_line = !part.ends_with(b"\n");
+        self.after.is_open = !part.ends_with(b"\n");
         self.input_bytes = part.len();
         for &directory in &self.chosen {
             self.shares[directory].take(stamp, part);
-            self.shares[directory].has_open_line = self.is_in_line;
+            self.after.goes_to[directory] = self.after.is_open;
         }
         true
     }

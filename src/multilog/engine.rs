@@ -1,155 +1,318 @@
-//! The engine: wait, read, decide, write; and in the end, seal.
+//! The engine: wait, look, decide, write, consume; and in the end, seal.
 //!
-//! What was read is in `current` before the engine waits again. It has no timer and holds nothing back but the beginning
-//! of a line.
+//! What was shown is in `current` before the engine waits again, and it holds nothing back but the beginning of a line. A
+//! batch is noted in the journal before it is written and consumed when it is, so that a successor can go on exactly where
+//! a killed engine was.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cli::Exit;
-use crate::multilog::batch::{Batch, Window};
-use crate::multilog::input::{Input, Wake};
-use crate::multilog::logdir::{Directory, LogDir, Patience, Trouble};
-use crate::multilog::reader::Reader;
+use crate::multilog::batch::{Batch, OpenLine};
+use crate::multilog::input::{Intake, Wake};
+use crate::multilog::journal::{self, Journal, Origin, Record};
+use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
+use crate::multilog::pausing::Pausing;
+use crate::multilog::reader::{Reader, Taken};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
-use crate::multilog::{PROGRAM, alert};
-use crate::sys::Result;
+use crate::multilog::{PROGRAM, alert, partial};
+use crate::sys::{Errno, poll};
 use crate::tai64n::Label;
 
-/// How long a step that failed is left alone.
-const PAUSE: Duration = Duration::from_secs(5);
+/// How long the rest of a line is waited for once TERM has come.
+const LINE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Announces trouble, waits, and never gives up: the data waits too.
-#[derive(Debug)]
-pub struct Pausing<'i>(pub &'i Input);
+/// Why the engine stops before its input ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// TERM came while a step was failing: what is not written is still in the input.
+    GivenUp,
+    /// The input can be neither read nor waited for.
+    Unreadable(Errno),
+}
 
-impl Patience for Pausing<'_> {
-    fn pause(&mut self, trouble: Trouble) -> std::result::Result<(), Trouble> {
-        PROGRAM.warn(trouble.pausing());
-        self.0.rest(PAUSE);
-        Ok(())
-    }
-
-    fn complain(&mut self, trouble: &Trouble) {
-        PROGRAM.warn(trouble);
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Unreadable(errno)
     }
 }
 
 /// What carries out a script.
 #[derive(Debug)]
-pub struct Engine<D: Directory> {
+pub struct Engine<D: Directory, I> {
     script: Script,
-    input: Input,
+    input: I,
     reader: Reader,
     batch: Batch,
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
+    journal: Option<(Journal<D::Memory>, Origin)>,
+    /// TERM has come, and everybody has been told to hurry.
+    is_leaving: bool,
 }
 
-impl<D: Directory> Engine<D> {
-    /// An engine at the beginning of its input, with what the script names opened in the script's order.
-    pub fn new(script: Script, input: Input, directories: Vec<LogDir<D>>, statuses: Vec<StatusFile>) -> Engine<D> {
-        let batch = Batch::new(&script);
-        Engine { script, input, reader: Reader::default(), batch, directories, statuses }
+impl<D: Directory, I: Intake> Engine<D, I> {
+    /// An engine at the beginning of its input, with what the script names opened in the script's order. `open_line` is
+    /// what a predecessor was in the middle of.
+    pub fn new(
+        script: Script,
+        input: I,
+        directories: Vec<LogDir<D>>,
+        statuses: Vec<StatusFile>,
+        journal: Option<(Journal<D::Memory>, Origin)>,
+        open_line: Option<OpenLine>,
+    ) -> Engine<D, I> {
+        let mut batch = Batch::new(&script);
+        let mut reader = Reader::default();
+        if let Some(line) = open_line {
+            batch.resume(line);
+            reader.resume_in_line();
+        }
+        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false }
     }
 
     /// Logs until the input ends or TERM comes.
     pub fn run(mut self) -> Exit {
-        let exit = match self.log() {
-            Ok(()) => Exit::OK,
-            Err(errno) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
-        };
-        self.reader.end_line();
-        self.write_window();
-        for directory in &mut self.directories {
-            // Pausing never gives up.
-            let _ = Pausing(&self.input).retry(|patience| directory.seal(patience));
+        let mut end = self.log();
+        if end != Err(Stop::GivenUp) {
+            // The line that the input broke off in is a line, also where it broke off with an error.
+            self.reader.end_line();
+            end = self.write_window().and(end);
         }
-        exit
+        let is_sealed = self.seal();
+        match end {
+            Ok(()) | Err(Stop::GivenUp) if is_sealed => Exit::OK,
+            Ok(()) | Err(Stop::GivenUp) => Exit::TROUBLE,
+            Err(Stop::Unreadable(errno)) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
+        }
     }
 
     /// Reads and writes until nothing more is to be read.
-    fn log(&mut self) -> Result<()> {
+    fn log(&mut self) -> Result<(), Stop> {
         loop {
-            match self.input.wait()? {
-                Wake::Alarm => self.rotate_all(),
-                Wake::Terminate => return self.complete_line(),
-                Wake::Input => {
-                    if self.reader.fill(&mut self.input, Label::now)? == 0 {
-                        return Ok(());
-                    }
-                    self.write_window();
+            match self.input.wait(self.due_in())? {
+                Wake::Alarm => self.rotate_all()?,
+                Wake::Terminate => {
+                    self.leave();
+                    return self.complete_line();
                 }
+                Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
+                    Taken::End => return Ok(()),
+                    Taken::Bytes(_) => self.write_window()?,
+                },
+                Wake::Timeout => {}
             }
+            self.keep_up()?;
         }
     }
 
-    /// Reads to the end of the line that has been begun, if one has, and not a byte more: the rest is the next logger's.
-    fn complete_line(&mut self) -> Result<()> {
+    /// How long until a directory wants something done; `None` if none will until it is written to.
+    fn due_in(&self) -> Option<Duration> {
+        let due = self.directories.iter().filter_map(LogDir::due_at).min()?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// Does what is due: that written lines are on the disk, and that `current` and the journal are where they should be.
+    fn keep_up(&mut self) -> Result<(), Stop> {
+        if self.due_in() != Some(Duration::ZERO) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        for directory in &mut self.directories {
+            Pausing(&mut self.input).retry(|patience| directory.keep_up(now, patience)).map_err(|_| Stop::GivenUp)?;
+        }
+        let first = self.directories[0].place();
+        if let Some((journal, origin)) = &self.journal
+            && (journal.is_lost() || first.directory.stat(JOURNAL) == Ok(None))
+        {
+            let origin = *origin;
+            // A process maps one page at a time.
+            self.journal = None;
+            self.journal = journal::open(first, self.directories.len()).map(|journal| (journal, origin));
+        }
+        Ok(())
+    }
+
+    /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
+    /// next logger's. What of a line nobody has written stays in an input that keeps it.
+    fn complete_line(&mut self) -> Result<(), Stop> {
+        let deadline = Instant::now() + LINE_PATIENCE;
+        let keeps_rest = self.input.keeps_rest();
         while self.reader.has_open_line() {
-            if self.reader.fill_one(&mut self.input, Label::now)? == 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            if self.input.wait(Some(left))? != Wake::Input {
+                continue;
+            }
+            let taken = if keeps_rest {
+                self.reader.fill(&mut self.input, Label::now)?
+            } else {
+                self.reader.fill_one(&mut self.input, Label::now)?
+            };
+            if taken == Taken::End {
                 return Ok(());
             }
-            self.write_window();
+            self.reader.leave_other_lines();
+            self.write_window()?;
+        }
+        if keeps_rest {
+            self.reader.leave_rest();
         }
         Ok(())
     }
 
     /// Writes all whole lines at hand, batch by batch.
-    fn write_window(&mut self) {
-        while let Some(window) = self.reader.window() {
-            let rooms = self.directories.iter().map(LogDir::room);
-            self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
-            write_batch(&self.batch, window, &mut self.directories, &mut self.statuses, &self.input);
-            let used_up: Vec<usize> =
-                (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
-            self.reader.mark_written(self.batch.input_bytes());
-            // A source that cannot forget says so when it is asked for more.
-            let _ = self.reader.consume_written(&mut self.input);
-            for directory in used_up {
-                rotate(&mut self.directories[directory], &self.input);
+    fn write_window(&mut self) -> Result<(), Stop> {
+        while self.write_batch()? {}
+        Ok(())
+    }
+
+    /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
+    fn write_batch(&mut self) -> Result<bool, Stop> {
+        let Some(window) = self.reader.window() else { return Ok(false) };
+        let rooms = self.directories.iter().map(LogDir::room);
+        self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
+        let input_bytes = self.batch.input_bytes();
+        self.note_batch();
+        announce(&self.batch, &mut self.statuses);
+        let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
+        let window = self.reader.window().expect("nothing has been taken from it");
+        for (number, directory) in self.directories.iter_mut().enumerate() {
+            let mut rest = self.batch.output(number, window);
+            while !rest.is_empty() {
+                match Pausing(&mut self.input).retry(|_| directory.append(rest)) {
+                    Ok(written) => rest = &rest[written..],
+                    Err(_) => return self.give_up(&before).and(Err(Stop::GivenUp)),
+                }
             }
         }
+        let used_up: Vec<usize> =
+            (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
+        self.consume_batch(input_bytes)?;
+        for directory in used_up {
+            self.rotate(directory)?;
+        }
+        Ok(true)
+    }
+
+    /// Notes in the journal the batch that is planned.
+    fn note_batch(&mut self) {
+        let Some((journal, origin)) = &mut self.journal else { return };
+        let Some(window) = self.reader.window() else { return };
+        let input_bytes = self.batch.input_bytes();
+        let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
+        let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return };
+        journal.begin(&Record {
+            origin: *origin,
+            input_bytes: last as u64 + 1,
+            adds_newline,
+            last_byte: window.bytes[last],
+            labels: self.reader.labels(),
+            open_lines: self.batch.open_lines().map(OpenLine::clone),
+            currents: self.directories.iter().map(|one| (one.identity(), one.room().filled_bytes)).collect(),
+        });
+    }
+
+    /// Consumes a batch that is written.
+    fn consume_batch(&mut self, input_bytes: usize) -> Result<(), Stop> {
+        self.batch.commit();
+        self.reader.mark_written(input_bytes);
+        let mut nowhere = [0];
+        let landing = match &mut self.journal {
+            Some((journal, _)) => journal.landing(),
+            None => &mut nowhere,
+        };
+        Ok(self.reader.consume_written(&mut self.input, landing)?)
+    }
+
+    /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
+    /// back and stays in the input.
+    fn give_up(&mut self, before: &[u64]) -> Result<(), Stop> {
+        let Some(window) = self.reader.window() else { return Ok(()) };
+        let written: Vec<u64> =
+            self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
+        let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
+        let stamps = self.reader.stamps();
+        let end = partial::fitting_bytes(&mut self.batch, &self.script, window, &stamps, &rooms, &written);
+        for (number, directory) in self.directories.iter_mut().enumerate() {
+            let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
+            if let Err(trouble) = directory.take_back(before[number] + kept) {
+                // The journal still tells the next start what is there.
+                PROGRAM.warn(trouble);
+                return Ok(());
+            }
+        }
+        if let Some((journal, _)) = &mut self.journal {
+            journal.clear();
+        }
+        if end > 0 {
+            self.consume_batch(end)?;
+        }
+        self.reader.leave_rest();
+        Ok(())
     }
 
     /// Rotates every directory that has something in current.
-    fn rotate_all(&mut self) {
-        for directory in &mut self.directories {
-            if directory.room().filled_bytes > 0 {
-                rotate(directory, &self.input);
+    fn rotate_all(&mut self) -> Result<(), Stop> {
+        for directory in 0..self.directories.len() {
+            if self.directories[directory].room().filled_bytes > 0 {
+                self.rotate(directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self, directory: usize) -> Result<(), Stop> {
+        self.wait_until_finished(directory);
+        let directory = &mut self.directories[directory];
+        Pausing(&mut self.input).retry(|patience| directory.rotate(patience)).map_err(|_| Stop::GivenUp)
+    }
+
+    /// Waits until the file in hand is finished; TERM shortens it.
+    fn wait_until_finished(&mut self, directory: usize) {
+        while let Some(done) = self.directories[directory].under_way() {
+            let may_go_on = if self.is_leaving {
+                poll::readable([done], None).is_ok()
+            } else {
+                self.input.wait_for(done).unwrap_or(true)
+            };
+            if !may_go_on {
+                self.leave();
             }
         }
     }
+
+    /// TERM has come: nobody waits for a processor or for the disk to recover.
+    fn leave(&mut self) {
+        self.is_leaving = true;
+        self.directories.iter().for_each(LogDir::hurry);
+    }
+
+    /// Seals every directory; false if one was left to the next start.
+    fn seal(&mut self) -> bool {
+        let mut is_sealed = true;
+        for number in 0..self.directories.len() {
+            self.wait_until_finished(number);
+            let directory = &mut self.directories[number];
+            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+        }
+        if is_sealed && self.journal.take().is_some() {
+            let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
+        }
+        is_sealed
+    }
 }
 
-fn rotate<D: Directory>(directory: &mut LogDir<D>, input: &Input) {
-    // Pausing never gives up.
-    let _ = Pausing(input).retry(|patience| directory.rotate(patience));
-}
-
-/// Writes a batch to where it goes.
-fn write_batch<D: Directory>(
-    batch: &Batch,
-    window: Window<'_>,
-    directories: &mut [LogDir<D>],
-    statuses: &mut [StatusFile],
-    input: &Input,
-) {
+/// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
+fn announce(batch: &Batch, statuses: &mut [StatusFile]) {
     alert::write(batch.alerts());
     for (number, file) in statuses.iter_mut().enumerate() {
         if let Some(record) = batch.status(number)
             && let Err(trouble) = file.replace(record)
         {
             PROGRAM.warn(trouble);
-        }
-    }
-    for (number, directory) in directories.iter_mut().enumerate() {
-        let mut rest = batch.output(number, window);
-        while !rest.is_empty() {
-            // Pausing never gives up, so each turn writes something.
-            if let Ok(written) = Pausing(input).retry(|_| directory.append(rest)) {
-                rest = &rest[written..];
-            }
         }
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! Nothing here can miss a signal: TERM and ALRM are blocked from the start and read like any other input, so one that
 //! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.
+//!
+//! There are two ways to take bytes. From a pipe they are peeked at and stay there until they are on their way to the
+//! disk ([`peek`]): a logger that is killed leaves its successor all that it had not written. From anything else they are
+//! read, and what a killed logger had read and not written is gone.
 
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
 
-use crate::multilog::reader::Source;
-use crate::sys::poll::readable;
+use crate::multilog::journal::Origin;
+use crate::multilog::peek::Peek;
+use crate::multilog::reader::{Source, Taken};
 use crate::sys::signal::{Signal, SignalQueue};
-use crate::sys::{Errno, Result, clock, fd};
-
-/// The size that a pipe is asked to have when reads come back full. Measured: 64 KiB to 1 MiB gives a third more.
-const PIPE_BYTES: usize = 1024 * 1024;
+use crate::sys::{Errno, Result, fd, poll};
 
 /// What there is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,76 +25,170 @@ pub enum Wake {
     Terminate,
     /// ALRM: rotate.
     Alarm,
+    /// The time is over.
+    Timeout,
+}
+
+/// Where bytes and signals come from.
+pub trait Intake: Source {
+    /// Waits until there is something to do, at most for `timeout` (`None`: for ever). Signals come before bytes.
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake>;
+
+    /// Waits for the whole time and returns true; or returns false as soon as TERM has come and nothing forbids to leave
+    /// at once. Signals are not lost.
+    fn rest(&mut self, time: Duration) -> bool;
+
+    /// Waits until `other` can be read, and returns true; or returns false as soon as TERM has come.
+    fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool>;
+
+    /// Tells whether what is taken and not consumed is still there for a successor.
+    fn keeps_rest(&self) -> bool;
+
+    /// What a journal for this input belongs to, apart from the script; `None` where bytes are gone once taken.
+    fn origin(&self) -> Option<Origin>;
+
+    /// Shows the first `bytes` bytes of the input, or fewer if there are not so many. Nothing has been taken before.
+    fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>>;
+
+    /// What was shown and not consumed will be taken as if it had not been shown.
+    fn look_anew(&mut self);
 }
 
 /// Standard input and the signals.
 #[derive(Debug)]
 pub struct Input {
     signals: SignalQueue,
-    /// The size of the pipe, as long as a larger one may still be asked for.
-    growable_pipe_bytes: Option<usize>,
+    /// How to look into the pipe; `None` if bytes can only be read.
+    peek: Option<Peek>,
+    /// TERM has come and has not been told.
+    has_term: bool,
+    /// ALRM has come and has not been told.
+    has_alarm: bool,
 }
 
 impl Input {
-    /// Blocks the signals that multilog answers to.
+    /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
     pub fn new() -> Result<Input> {
-        Ok(Input {
-            signals: SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?,
-            growable_pipe_bytes: fd::pipe_size(fd::stdin()).ok().filter(|&size| size < PIPE_BYTES),
-        })
+        let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
+        Ok(Input { signals, peek: Peek::new(), has_term: false, has_alarm: false })
     }
 
-    /// Waits until there is something to do. Signals come before bytes.
-    pub fn wait(&mut self) -> Result<Wake> {
-        use std::os::fd::AsFd;
+    fn take_signals(&mut self) {
+        while let Some(signal) = self.signals.take() {
+            self.has_term |= signal == Signal::SIGTERM;
+            self.has_alarm |= signal == Signal::SIGALRM;
+        }
+    }
+}
+
+impl Intake for Input {
+    fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake> {
+        let deadline = timeout.map(|time| Instant::now() + time);
         loop {
-            let [has_signal, has_input] = readable([self.signals.as_fd(), fd::stdin()], None)?;
-            if has_signal {
-                match self.signals.take() {
-                    Some(Signal::SIGTERM) => return Ok(Wake::Terminate),
-                    Some(Signal::SIGALRM) => return Ok(Wake::Alarm),
-                    _ => {}
+            if std::mem::take(&mut self.has_term) {
+                return Ok(Wake::Terminate);
+            }
+            if std::mem::take(&mut self.has_alarm) {
+                return Ok(Wake::Alarm);
+            }
+            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
+            let (has_signal, has_input) = match &mut self.peek {
+                Some(peek) => peek.wait(self.signals.as_fd(), left)?,
+                None => {
+                    let [signals, input] = poll::readable([self.signals.as_fd(), fd::stdin()], left)?;
+                    (signals, input)
                 }
+            };
+            if has_signal {
+                self.take_signals();
             } else if has_input {
                 return Ok(Wake::Input);
+            } else if left.is_some_and(|left| left.is_zero()) {
+                return Ok(Wake::Timeout);
             }
         }
     }
 
-    /// Waits for the whole time, whatever signals come; they are not lost.
-    pub fn rest(&self, time: Duration) {
-        let until = |now: clock::UnixTime| Duration::new(now.seconds.unsigned_abs(), now.nanoseconds);
-        let end = until(clock::monotonic()) + time;
-        while let Some(left) = end.checked_sub(until(clock::monotonic())).filter(|left| !left.is_zero()) {
-            std::thread::sleep(left);
+    fn rest(&mut self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        loop {
+            if self.has_term && self.keeps_rest() {
+                return false;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            match poll::readable([self.signals.as_fd()], Some(left)) {
+                Ok([true]) => self.take_signals(),
+                Ok([false]) => {}
+                Err(_) => std::thread::sleep(left),
+            }
         }
     }
 
-    /// Asks for a larger pipe once a read came back full: somebody writes faster than we read. A refusal is no harm.
-    fn grow_pipe(&mut self, read_bytes: usize) {
-        if self.growable_pipe_bytes.is_some_and(|size| read_bytes >= size) {
-            self.growable_pipe_bytes = None;
-            let _ = fd::set_pipe_size(fd::stdin(), PIPE_BYTES);
+    fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool> {
+        loop {
+            if self.has_term {
+                return Ok(false);
+            }
+            let [has_signal, is_ready] = poll::readable([self.signals.as_fd(), other], None)?;
+            if has_signal {
+                self.take_signals();
+            } else if is_ready {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn keeps_rest(&self) -> bool {
+        self.peek.is_some()
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        self.peek.as_ref().map(Peek::origin)
+    }
+
+    fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
+        self.peek.as_mut().map_or(Ok(Vec::new()), |peek| peek.show(bytes))
+    }
+
+    fn look_anew(&mut self) {
+        if let Some(peek) = &mut self.peek {
+            peek.look_anew();
         }
     }
 }
 
 impl Source for Input {
-    fn take(&mut self, room: &mut [u8]) -> Result<usize> {
-        loop {
-            match fd::read(fd::stdin(), room) {
-                // Somebody made the shared descriptor non-blocking. That it is empty is not its end.
-                Err(Errno::EAGAIN) => drop(readable([fd::stdin()], None)?),
-                answer => {
-                    self.grow_pipe(answer.unwrap_or(0));
-                    return answer;
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+        if let Some(peek) = &mut self.peek {
+            match peek.take(room) {
+                // The system does not let us look: then we read. Nothing has been taken yet.
+                Err(errno) if peek.is_new() => {
+                    debug_assert_ne!(errno, Errno::EAGAIN);
+                    self.peek = None;
                 }
+                answer => return answer,
             }
+        }
+        match fd::read(fd::stdin(), room) {
+            Ok(0) if !room.is_empty() => Ok(Taken::End),
+            // Somebody made the shared descriptor non-blocking. That it is empty is not its end.
+            Err(Errno::EAGAIN) => Ok(Taken::Bytes(0)),
+            answer => answer.map(Taken::Bytes),
         }
     }
 
-    fn consume(&mut self, _bytes: usize) -> Result<()> {
-        // Reading has consumed them.
-        Ok(())
+    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
+        match &mut self.peek {
+            Some(peek) => peek.consume(bytes, last),
+            // Reading has consumed them.
+            None => Ok(()),
+        }
+    }
+
+    fn piece_bytes(&self) -> usize {
+        self.peek.as_ref().map_or(usize::MAX, Peek::piece_bytes)
     }
 }

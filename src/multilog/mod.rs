@@ -2,21 +2,25 @@
 //!
 //! ```text
 //! fd 0 ──▶ Input ──▶ Reader ──window of whole lines──▶ Batch ──▶ e      alert to standard error
-//!                    (one buffer, lines borrowed)      (the     ├─▶ =file  status
-//!                                                       script) └─▶ ./dir  LogDir: append, rotate, archive, trim
+//!   ▲      (peek)    (one buffer, lines borrowed)      (the     ├─▶ =file  status
+//!   │                                                   script) └─▶ ./dir  LogDir: append, rotate, archive, trim
+//!   └─────────────── consumed when it is written ◀──────────────────────────────┘
 //! ```
 //!
 //! - [`script`]: the arguments, parsed once; [`selector`]: its patterns, compiled.
-//! - [`input`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines.
+//! - [`input`], [`peek`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines.
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
-//! - [`engine`]: the loop that carries it all out.
+//! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
+//! - [`journal`] and [`settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
 //!
 //! - Every line that was selected is in its directories, once and in order, when multilog leaves.
 //! - What was read is written before multilog waits for more.
-//! - On TERM nothing is read beyond the line that has been begun: the rest is the next logger's.
+//! - From a pipe: a logger that is killed at any moment and started again has lost, doubled and torn no line.
+//! - On TERM nothing is taken beyond the line that has been begun: the rest is the next logger's. It leaves within a
+//!   second of what it has to wait for, also while the disk is full or a processor hangs.
 //! - Trouble with the disk while logging is announced, and the step is tried again every 5 seconds; the data waits.
 #![forbid(unsafe_code)]
 
@@ -24,21 +28,29 @@ pub mod alert;
 pub mod batch;
 pub mod engine;
 pub mod input;
+pub mod journal;
 pub mod logdir;
+pub mod partial;
+pub mod pausing;
+pub mod peek;
 pub mod reader;
 pub mod script;
 pub mod selector;
+pub mod settle;
 pub mod status;
 
 use crate::cli::{Exit, Program};
-use crate::multilog::engine::{Engine, Pausing};
-use crate::multilog::input::Input;
-use crate::multilog::logdir::{Claim, LogDir, Trouble};
+use crate::multilog::engine::Engine;
+use crate::multilog::input::{Input, Intake};
+use crate::multilog::journal::Origin;
+use crate::multilog::logdir::{Claim, LogDir, PathDir, Trouble};
+use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
+use crate::multilog::settle::{Settled, settle};
 use crate::multilog::status::StatusFile;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
-use crate::sys::{dir, fd};
+use crate::sys::{dir, fd, memory};
 
 pub use selector::Selector;
 
@@ -51,6 +63,7 @@ const UMASK: u32 = 0o022;
 /// The program: logs standard input as the arguments say.
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
+    memory::use_one_arena();
     dir::set_umask(UMASK);
     let script = Script::parse(arguments.get(1..).unwrap_or_default());
     for ignored in &script.ignored {
@@ -63,14 +76,23 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 /// Opens all that the script names. Until every directory is locked, no file in any is touched.
-fn start(script: Script) -> Result<Engine<dir::Dir>, Trouble> {
-    let input = catch_signals()?;
+fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
+    let mut input = catch_signals()?;
     let claims = script.directories.iter().map(Claim::new).collect::<Result<Vec<_>, _>>()?;
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut patience = Pausing(&input);
+    let origin = input.origin().map(|origin| Origin { script: script.hash, ..origin });
+    let mut journal = match (claims.first(), origin) {
+        (Some(first), Some(origin)) => journal::open(first.place(), claims.len()).map(|journal| (journal, origin)),
+        _ => None,
+    };
+    let settled = match &mut journal {
+        Some((journal, origin)) => settle(journal, *origin, &script, &claims, &mut input)?,
+        None => Settled::Nothing,
+    };
+    let mut patience = Pausing(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for claim in claims {
-        match claim.open(&mut patience) {
+        match claim.open(settled == Settled::Torn, &mut patience) {
             Ok(directory) => directories.push(directory),
             Err(trouble) => {
                 // What was in good order is left so.
@@ -81,7 +103,7 @@ fn start(script: Script) -> Result<Engine<dir::Dir>, Trouble> {
             }
         }
     }
-    Ok(Engine::new(script, input, directories, statuses))
+    Ok(Engine::new(script, input, directories, statuses, journal, settled.open_line().cloned()))
 }
 
 /// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.

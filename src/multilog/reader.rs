@@ -12,7 +12,7 @@
 //!
 //! Lines are stamped with the moment of the read that brought their first byte.
 
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
 use crate::multilog::batch::{Stamps, Window};
 use crate::sys::Result;
@@ -21,13 +21,28 @@ use crate::tai64n::{Label, Stamp};
 /// How much is read at once. The kernel gives these pages only when they are used.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// What a source had to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// So many bytes; 0 if nothing new has come.
+    Bytes(usize),
+    /// The input has ended.
+    End,
+}
+
 /// Where bytes come from.
 pub trait Source {
-    /// Takes what is there, at most as much as `room` holds; 0 means end of input. The bytes follow those taken before.
-    fn take(&mut self, room: &mut [u8]) -> Result<usize>;
+    /// Takes what is there, at most as much as `room` holds. The bytes follow those taken before.
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken>;
 
-    /// Gives up bytes that have been written, in the order in which they were taken.
-    fn consume(&mut self, bytes: usize) -> Result<()>;
+    /// Gives up bytes that have been written, in the order in which they were taken. The last of them is stored in
+    /// `last`, in the same moment.
+    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()>;
+
+    /// The beginning of a line that is as long as this cannot be left where it is until its end comes.
+    fn piece_bytes(&self) -> usize {
+        usize::MAX
+    }
 }
 
 /// A window on the input.
@@ -50,6 +65,8 @@ pub struct Reader {
     is_in_line: bool,
     /// A newline stands at the end that the source never sent.
     has_added_newline: bool,
+    /// What the source said last of how long a beginning of a line may become.
+    piece_bytes: usize,
 }
 
 impl Default for Reader {
@@ -74,25 +91,28 @@ impl Reader {
             last_came: epoch,
             is_in_line: false,
             has_added_newline: false,
+            piece_bytes: usize::MAX,
         }
     }
 
-    /// Takes more bytes from the source, all that is there and fits; says how many, 0 at the end of the input. `now` is
-    /// when they came. All lines of the window must have been written.
-    pub fn fill(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<usize> {
+    /// Takes more bytes from the source, all that is there and fits, and says how many. `now` is when they came. All
+    /// lines of the window must have been written.
+    pub fn fill(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<Taken> {
         let room = self.buffer.len() - 1;
         self.fill_at_most(source, now, room)
     }
 
     /// The same, for a line that is to be completed and nothing behind it: one byte.
-    pub fn fill_one(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<usize> {
+    pub fn fill_one(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<Taken> {
         self.fill_at_most(source, now, 1)
     }
 
-    fn fill_at_most(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label, most: usize) -> Result<usize> {
+    fn fill_at_most(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label, most: usize) -> Result<Taken> {
         self.roll();
         let room_end = (self.end + most).min(self.buffer.len() - 1);
-        let count = source.take(&mut self.buffer[self.end..room_end])?;
+        let taken = source.take(&mut self.buffer[self.end..room_end])?;
+        self.piece_bytes = source.piece_bytes();
+        let Taken::Bytes(count @ 1..) = taken else { return Ok(taken) };
         let new = &self.buffer[self.end..self.end + count];
         self.last_came = now();
         if self.end == self.written {
@@ -102,7 +122,7 @@ impl Reader {
             self.lines_end = self.end + newline + 1;
         }
         self.end += count;
-        Ok(count)
+        Ok(taken)
     }
 
     /// Moves the beginning of a line to the front.
@@ -121,14 +141,35 @@ impl Reader {
         if self.lines_end > self.written {
             return Some(Window { bytes: &self.buffer[self.written..self.lines_end], is_open: false });
         }
+        let beginning = &self.buffer[self.written..self.end];
         let is_full = self.written == 0 && self.end == self.buffer.len() - 1;
-        is_full.then(|| Window { bytes: &self.buffer[..self.end], is_open: true })
+        let is_piece = is_full || (!beginning.is_empty() && beginning.len() >= self.piece_bytes);
+        is_piece.then_some(Window { bytes: beginning, is_open: true })
     }
 
-    /// The stamps of the window's lines.
+    /// All that is at hand and not written, the beginning of a line included.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        &self.buffer[self.written..self.end]
+    }
+
+    /// Tells whether what was written last ended within a line.
+    #[must_use]
+    pub fn is_in_line(&self) -> bool {
+        self.is_in_line
+    }
+
+    /// When the first line at hand came, and the others.
+    #[must_use]
+    pub fn labels(&self) -> [Label; 2] {
+        [self.first_came, self.last_came]
+    }
+
+    /// The stamps of the lines at hand.
     #[must_use]
     pub fn stamps(&self) -> Stamps {
-        Stamps { first: Stamp::from(self.first_came), rest: Stamp::from(self.last_came) }
+        let [first, rest] = self.labels().map(Stamp::from);
+        Stamps { first, rest }
     }
 
     /// Notes that the first `bytes` of the window are written.
@@ -143,18 +184,46 @@ impl Reader {
         self.first_came = self.last_came;
     }
 
-    /// Lets the source forget what is written.
-    pub fn consume_written(&mut self, source: &mut impl Source) -> Result<()> {
+    /// Tells whether the window's last byte is a newline that the source never sent.
+    #[must_use]
+    pub fn has_added_newline(&self) -> bool {
+        self.has_added_newline
+    }
+
+    /// Lets the source forget what is written; the last byte of it goes to `last`.
+    pub fn consume_written(&mut self, source: &mut impl Source, last: &mut [u8]) -> Result<()> {
         let added = usize::from(self.has_added_newline && self.written == self.end);
-        source.consume(self.written - self.consumed - added)?;
+        let bytes = self.written - self.consumed - added;
         self.consumed = self.written;
-        Ok(())
+        if bytes == 0 {
+            return Ok(());
+        }
+        source.consume(bytes, last)
     }
 
     /// Tells whether a line has been begun and not ended: in the buffer, or in what is written already.
     #[must_use]
     pub fn has_open_line(&self) -> bool {
         self.end > self.lines_end || (self.end == self.written && self.is_in_line)
+    }
+
+    /// Goes on within a line whose beginning another process has written.
+    pub fn resume_in_line(&mut self) {
+        self.is_in_line = true;
+    }
+
+    /// Forgets what stands behind the first line at hand: it stays in the source, for whoever comes next.
+    pub fn leave_other_lines(&mut self) {
+        if let Some(newline) = memchr(b'\n', &self.buffer[self.written..self.end]) {
+            self.end = self.written + newline + 1;
+            self.lines_end = self.end;
+        }
+    }
+
+    /// Forgets the beginning of a line: it stays in the source, for whoever comes next.
+    pub fn leave_rest(&mut self) {
+        self.end = self.written;
+        self.lines_end = self.written;
     }
 
     /// Ends the line that the input broke off in, if it did: the next window holds it, with a newline.

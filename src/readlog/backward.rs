@@ -250,7 +250,7 @@ fn read_between(file: &File, from: u64, to: u64) -> Result<Vec<u8>> {
     let mut block = vec![0; length];
     let mut filled = 0;
     while filled < length {
-        match file.read_at(&mut block[filled..], from + filled as u64)? {
+        match file.read_at(from + filled as u64, &mut block[filled..])? {
             0 => break,
             bytes => filled += bytes,
         }

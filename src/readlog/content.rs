@@ -48,7 +48,7 @@ impl Content {
     pub(super) fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         match self {
             Content::Plain { file, offset } => {
-                let bytes = file.read_at(room, *offset)?;
+                let bytes = file.read_at(*offset, room)?;
                 *offset += bytes as u64;
                 Ok(bytes)
             }
@@ -87,14 +87,14 @@ fn errno(error: &io::Error) -> Errno {
 /// Tells whether a file is packed.
 pub(super) fn is_packed(file: &File) -> Result<bool> {
     let mut head = [0; 6];
-    let length = file.read_at(&mut head, 0)?;
+    let length = file.read_at(0, &mut head)?;
     Ok([GZIP, ZSTD, XZ].iter().any(|magic| head[..length].starts_with(magic)))
 }
 
 /// What a file holds unpacked; `None` if it is not packed.
 pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
     let mut head = [0; 6];
-    let length = file.read_at(&mut head, 0)?;
+    let length = file.read_at(0, &mut head)?;
     let head = &head[..length];
     let source = || BufReader::with_capacity(1 << 16, FromStart { file: Arc::clone(file), offset: 0 });
     if head.starts_with(GZIP) {
@@ -125,7 +125,7 @@ struct FromStart {
 
 impl Read for FromStart {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.file.read_at(room, self.offset).map_err(|errno| io::Error::from_raw_os_error(errno as i32))?;
+        let bytes = self.file.read_at(self.offset, room).map_err(|errno| io::Error::from_raw_os_error(errno as i32))?;
         self.offset += bytes as u64;
         Ok(bytes)
     }

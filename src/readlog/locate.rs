@@ -99,6 +99,6 @@ impl Position {
 fn tail(file: &File, offset: u64) -> Option<Vec<u8>> {
     let length = offset.min(TAIL_BYTES);
     let mut bytes = vec![0; usize::try_from(length).ok()?];
-    let read = file.read_at(&mut bytes, offset - length).ok()?;
+    let read = file.read_at(offset - length, &mut bytes).ok()?;
     (read == bytes.len()).then_some(bytes)
 }

@@ -67,7 +67,7 @@ impl First {
     fn of(place: &Place, piece: &Piece, common: &Common) -> First {
         let Ok(file) = piece.open(&place.directory) else { return First::Unknown };
         let mut head = [0; HEAD_BYTES];
-        match file.read_at(&mut head, 0) {
+        match file.read_at(0, &mut head) {
             Ok(0) => return First::Without,
             Ok(length) => {
                 if let Some(stamp) = recognise(&head[..length], common.scale, &common.clock) {
@@ -202,7 +202,7 @@ fn next_label(file: &File, from: u64, to: u64, step: usize, common: &Common) -> 
     // Whether the block begins where a line may begin.
     let mut at_line_start = from == 0;
     while at < to {
-        let length = file.read_at(&mut block, at)?;
+        let length = file.read_at(at, &mut block)?;
         if let Some((offset, label)) = first_stamped_line(&block[..length], at_line_start, common) {
             let found = at + offset as u64;
             return Ok((found < to).then_some((found, label)));

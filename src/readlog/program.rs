@@ -23,6 +23,7 @@ use crate::readlog::{picture, pieces};
 use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
 use crate::sys::{Errno, Result, fd, terminal};
+use crate::tai64n::zone::Zone;
 
 /// Runs `readlog`.
 #[must_use]
@@ -49,7 +50,11 @@ fn finish(answer: Result<()>, exit: Exit) -> Exit {
 }
 
 fn read(request: &Request) -> Exit {
-    let clock = if request.is_utc { LocalClock::utc() } else { LocalClock::system() };
+    let clock = match Zone::local() {
+        _ if request.is_utc => LocalClock::utc(),
+        Ok(_) => LocalClock::system(),
+        Err(refusal) => return PROGRAM.fatal(refusal),
+    };
     // Positions in a file are of use only while nothing is left out of it.
     let search = request.filter.pattern.clone().filter(|_| request.cursor.is_none());
     let search = search.map(|pattern| Search { pattern, scale: request.scale });

@@ -563,7 +563,7 @@ fn last_line_end(file: &File) -> u64 {
     while end > 0 {
         let start = end.saturating_sub(ROOM_BYTES as u64);
         let length = usize::try_from(end - start).expect("a block at most");
-        let Ok(read) = file.read_at(&mut block[..length], start) else { return 0 };
+        let Ok(read) = file.read_at(start, &mut block[..length]) else { return 0 };
         if let Some(newline) = memchr::memrchr(b'\n', &block[..read]) {
             return start + newline as u64 + 1;
         }

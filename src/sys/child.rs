@@ -1,16 +1,21 @@
 //! Processes that we start.
 
 use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::libc;
+use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fchdir, fork};
+use nix::unistd::{ForkResult, Pid, fchdir, fork, setpgid};
 
-use crate::sys::{Errno, Result, signal, uninterrupted};
+use crate::sys::{Errno, Result, poll, signal, uninterrupted};
 
 /// Descriptors from here on are free while a child arranges its own.
 const SCRATCH_DESCRIPTOR_MIN: RawFd = 16;
+
+/// How long a process that is told to end has before it is killed.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +31,7 @@ pub enum Ended {
 pub struct Child(Pid);
 
 impl Child {
-    /// Starts `/bin/sh -c command` in `directory` with the given descriptors under the given numbers and standard error
+    /// Starts `/bin/sh -c command` as the leader of a process group of its own, in `directory` with the given descriptors under the given numbers and standard error
     /// as it is; all others are closed. Signals are as they were inherited.
     ///
     /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child leaves
@@ -41,7 +46,11 @@ impl Child {
         // SAFETY: the child makes only async-signal-safe calls before it executes or leaves: nothing in `become_shell`
         // allocates or locks, which `complain` promises too.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => Ok(Child(child)),
+            ForkResult::Parent { child } => {
+                // The child does the same; whoever is first, the group is there before anybody signals it.
+                let _ = setpgid(child, child);
+                Ok(Child(child))
+            }
             ForkResult::Child => {
                 let Err(errno) = become_shell(&arguments, directory, descriptors);
                 complain(errno);
@@ -49,6 +58,36 @@ impl Child {
                 unsafe { libc::_exit(111) }
             }
         }
+    }
+
+    /// Waits until the process ends, or until `hurry` can be read: then the process and its group are ended, and the
+    /// answer is `None`.
+    pub fn wait_unless(&self, hurry: BorrowedFd<'_>) -> Result<Option<Ended>> {
+        // SAFETY: pidfd_open makes a descriptor that nobody else owns; the process has not been waited for, so its number
+        // is still its own.
+        let end = unsafe {
+            let raw = libc::syscall(libc::SYS_pidfd_open, self.0.as_raw(), 0);
+            OwnedFd::from_raw_fd(Errno::result(raw)? as RawFd)
+        };
+        loop {
+            let [has_ended, is_hurried] = poll::readable([end.as_fd(), hurry], None)?;
+            if has_ended {
+                return self.wait().map(Some);
+            }
+            if is_hurried {
+                break;
+            }
+        }
+        for signal in [Signal::SIGTERM, Signal::SIGKILL] {
+            let _ = killpg(self.0, signal);
+            if let [true] = poll::readable([end.as_fd()], Some(GRACE))? {
+                break;
+            }
+        }
+        // Whoever of the group is left has had its time.
+        let _ = killpg(self.0, Signal::SIGKILL);
+        self.wait()?;
+        Ok(None)
     }
 
     /// Waits until the process ends.
@@ -63,6 +102,12 @@ impl Child {
     }
 }
 
+impl From<Pid> for Child {
+    fn from(process: Pid) -> Child {
+        Child(process)
+    }
+}
+
 /// Turns this process into the shell; returns only if that fails.
 fn become_shell<const N: usize>(
     arguments: &[*const libc::c_char; 4],
@@ -70,6 +115,7 @@ fn become_shell<const N: usize>(
     descriptors: [(BorrowedFd<'_>, RawFd); N],
 ) -> Result<std::convert::Infallible> {
     fchdir(directory)?;
+    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
     // First out of the way of the numbers to come, then into place.
     let mut raised = descriptors.map(|(source, number)| (source.as_raw_fd(), number));
     for (source, _) in &mut raised {

@@ -4,11 +4,12 @@
 //! No call here follows a symbolic link in the last place, and files are opened without waiting, so that a FIFO or a
 //! link that somebody planted is an error and not a trap.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
 use nix::dir::Dir as Listing;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
+use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::{LinkatFlags, UnlinkatFlags, linkat, unlinkat};
 
@@ -29,14 +30,40 @@ impl Dir {
         uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
     }
 
+    /// Opens a directory by its path to reach what is in it; as for `chdir`, it need not be readable.
+    pub fn enter<P: NixPath + ?Sized>(path: &P) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let dir = Dir(uninterrupted(|| open(path, flags, Mode::empty()))?);
+        // Opened in this way it has been found and not yet been searched, which may be forbidden.
+        dir.stat(b".")?;
+        Ok(dir)
+    }
+
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
     }
 
+    /// Puts another directory in the place of this one, for all who hold it.
+    pub fn replace_with(&self, other: &Dir) -> Result<()> {
+        // SAFETY: the number stays open and stays this object's; only what it stands for changes, in one call.
+        Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+    }
+
+    /// Makes a file for writing that was not there before: `EEXIST` if the name is taken.
+    pub fn open_new(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, mode)
+    }
+
     /// Opens a file for reading.
     pub fn open_to_read(&self, name: &[u8]) -> Result<File> {
         self.open_file(name, OFlag::O_RDONLY, 0)
+    }
+
+    /// Opens a file for reading; a symbolic link is followed. A FIFO without a writer is at its end.
+    pub fn open_to_read_through_links(&self, name: &[u8]) -> Result<File> {
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(File::from)
     }
 
     /// Opens a file for appending and reading, made with `mode` if it is not there.

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use nix::NixPath;
 use nix::fcntl::{Flock, FlockArg, OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
+use nix::sys::uio::pread;
+use nix::unistd::ftruncate;
 
 use crate::sys::{Errno, Result, fd, uninterrupted};
 
@@ -14,6 +16,11 @@ use crate::sys::{Errno, Result, fd, uninterrupted};
 pub struct File(OwnedFd);
 
 impl File {
+    /// Opens a file by its path for reading. Links are followed: the path is the user's.
+    pub fn open(path: &CStr) -> Result<File> {
+        uninterrupted(|| open(path, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())).map(File)
+    }
+
     /// Opens a file by its path for writing from the beginning, made with `mode` if it is not there. Links are followed:
     /// the path is the user's.
     pub fn open_or_create(path: &CStr, mode: u32) -> Result<File> {
@@ -45,10 +52,16 @@ impl File {
         fd::write(&self.0, bytes)
     }
 
-    /// Reads what the file holds at an offset, at most as much as `room` holds; 0 means that it ends there.
-    pub fn read_at(&self, room: &mut [u8], offset: u64) -> Result<usize> {
-        let offset = nix::libc::off_t::try_from(offset).map_err(|_| Errno::EOVERFLOW)?;
-        uninterrupted(|| nix::sys::uio::pread(&self.0, room, offset))
+    /// Reads what stands at `offset`, at most as much as `room` holds; 0 means end of file.
+    pub fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        let offset = i64::try_from(offset).map_err(|_| Errno::EINVAL)?;
+        uninterrupted(|| pread(&self.0, room, offset))
+    }
+
+    /// Cuts the file to a length.
+    pub fn truncate(&self, length_bytes: u64) -> Result<()> {
+        let length = i64::try_from(length_bytes).map_err(|_| Errno::EINVAL)?;
+        uninterrupted(|| ftruncate(&self.0, length))
     }
 
     /// Waits until the file's bytes are on the disk.
@@ -88,6 +101,8 @@ pub struct Stat {
     pub mode: u32,
     /// The length.
     pub size_bytes: u64,
+    /// The user that it belongs to.
+    pub owner: u32,
     /// How many names the file has.
     pub links: u64,
     /// The file system it is on, and its number there: together its identity.
@@ -102,6 +117,7 @@ impl From<&FileStat> for Stat {
             is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
             mode: stat.st_mode & 0o7777,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            owner: stat.st_uid,
             links: u64::from(stat.st_nlink),
             identity: (stat.st_dev, stat.st_ino),
         }
@@ -111,6 +127,19 @@ impl From<&FileStat> for Stat {
 /// Renames a file by its path, over what has the new name.
 pub fn rename<P: NixPath + ?Sized>(from: &P, to: &P) -> Result<()> {
     uninterrupted(|| nix::fcntl::renameat(nix::fcntl::AT_FDCWD, from, nix::fcntl::AT_FDCWD, to))
+}
+
+/// The user that files made by this process belong to.
+#[must_use]
+pub fn process_user() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+/// Asks for the file system and number of a pipe or FIFO; `None` if the descriptor is anything else.
+#[must_use]
+pub fn pipe_identity(descriptor: impl AsFd) -> Option<(u64, u64)> {
+    let stat = fstat(descriptor).ok()?;
+    (stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFIFO).then(|| Stat::from(&stat).identity)
 }
 
 /// A file that is locked against everybody else who locks it, until dropped.

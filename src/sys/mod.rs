@@ -4,24 +4,43 @@
 //!
 //! - [`program`]: the C `main` through which every program enters.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
-//! - [`file`], [`dir`]: open files, and directories that are held open and named once.
-//! - [`signal`], [`poll`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
+//! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`pipe`]: pipes, and looking into them. [`page`]: memory that outlives the process.
+//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator.
+//! - [`child`]: processes that we start.
+//! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
+//! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
+//!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
 //! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`handover`]: sending bytes so that a killed sender's successor knows how many arrived.
-//! - [`clock`]: the wall clock. [`child`]: processes that we start.
+//! - [`title`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
+pub mod accounts;
+pub mod boot;
 pub mod child;
 pub mod clock;
 pub mod dir;
+pub mod edge;
+pub mod event;
+pub mod exec;
 pub mod fd;
 pub mod file;
 pub mod handover;
+pub mod identity;
 pub mod inotify;
+pub mod limit;
+pub mod lockfile;
+pub mod memory;
+pub mod page;
+pub mod pipe;
 pub mod poll;
+pub mod process;
 pub mod program;
 pub mod signal;
 pub mod terminal;
+pub mod title;
 
 pub use nix::errno::Errno;
 

@@ -12,10 +12,17 @@ use crate::cli::Exit;
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
 
-/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::run);`.
+/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::run);`, or, for one that shows something in
+/// the process list, `logyard::program!(title: …)`.
 #[macro_export]
 macro_rules! program {
     ($run:path) => {
+        $crate::program!($run, $crate::sys::program::enter);
+    };
+    (title: $run:path) => {
+        $crate::program!($run, $crate::sys::title::enter);
+    };
+    ($run:path, $enter:path) => {
         #[doc(hidden)]
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
@@ -24,7 +31,7 @@ macro_rules! program {
             arguments: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
             // SAFETY: these are the arguments that the C start-up code hands to main.
-            unsafe { $crate::sys::program::enter(argument_count, arguments, $run) }
+            unsafe { $enter(argument_count, arguments, $run) }
         }
     };
 }

@@ -39,9 +39,8 @@ impl Label {
         let (b'@', digits) = text.split_first().ok_or(BadLabel)? else { return Err(BadLabel) };
         let digits: &[u8; 24] = digits.try_into().map_err(|_| BadLabel)?;
         let mut bytes = [0; 12];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = hex_value(pair[0])? << 4 | hex_value(pair[1])?;
-        }
+        bytes[..8].copy_from_slice(&u64::to_be_bytes(parse_hex(&digits[..16])?));
+        bytes[8..].copy_from_slice(&u64::to_be_bytes(parse_hex(&digits[16..])?)[4..]);
         Label::from_bytes(bytes)
     }
 
@@ -71,7 +70,7 @@ impl Label {
     /// Seconds since 1970-01-01 00:00:00 UTC, negative before.
     #[must_use]
     pub fn unix_seconds(self) -> i64 {
-        self.0.0.0.wrapping_sub(UNIX_EPOCH_SECONDS).cast_signed()
+        unix_seconds(self.0.0.0)
     }
 
     /// Nanoseconds into the second, below 1,000,000,000.
@@ -104,13 +103,37 @@ impl fmt::Display for Label {
     }
 }
 
-fn hex_value(digit: u8) -> Result<u8, BadLabel> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        _ => Err(BadLabel),
-    }
+/// What the first 8 bytes of a label say, in Unix seconds.
+pub(crate) fn unix_seconds(label_seconds: u64) -> i64 {
+    label_seconds.wrapping_sub(UNIX_EPOCH_SECONDS).cast_signed()
 }
+
+/// Reads up to 16 lower-case hexadecimal digits.
+pub(crate) fn parse_hex(digits: &[u8]) -> Result<u64, BadLabel> {
+    let mut value = 0;
+    // Every digit is looked up, good or bad, and the bad ones are found in one test at the end.
+    let mut seen = 0;
+    for &digit in digits {
+        let nibble = NIBBLES[usize::from(digit)];
+        seen |= nibble;
+        value = value << 4 | u64::from(nibble & 15);
+    }
+    if seen & NOT_HEX != 0 { Err(BadLabel) } else { Ok(value) }
+}
+
+/// What no nibble has.
+const NOT_HEX: u8 = 0x80;
+
+/// The value of each lower-case hexadecimal digit.
+const NIBBLES: [u8; 256] = {
+    let mut table = [NOT_HEX; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
 
 /// The bytes are no label: too short, too long, not lower-case hexadecimal, or with too many nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

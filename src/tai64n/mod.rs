@@ -13,10 +13,17 @@
 //! date, and are never called here.
 //!
 //! - [`Label`]: the moment. [`Stamp`]: the 26 bytes that stand before a line.
+//! - [`stamping`] and [`local`]: the programs `tai64n` and `tai64nlocal`, on one [`filter`].
+//! - [`zone`]: the local time zone.
 #![forbid(unsafe_code)]
 
+pub mod filter;
 mod label;
+pub mod local;
 mod stamp;
+pub mod stamping;
+pub mod zone;
 
 pub use label::{BadLabel, Label};
+pub(crate) use label::{parse_hex, unix_seconds};
 pub use stamp::Stamp;

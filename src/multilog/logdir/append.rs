@@ -1,13 +1,19 @@
 //! A log directory in use: appending, rotating, sealing.
 
-use std::ffi::CString;
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::multilog::logdir::archive::{Code, archive};
-use crate::multilog::logdir::finisher::Finisher;
+use crate::multilog::logdir::claim::lock_place;
+use crate::multilog::logdir::copy::copy;
+use crate::multilog::logdir::finisher::{Finisher, Previous};
+use crate::multilog::logdir::upkeep::Upkeep;
+use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
     CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
 };
+use crate::multilog::script::Destination;
 use crate::sys::Errno;
 
 /// How near the largest size a file may end at a newline.
@@ -41,10 +47,16 @@ impl Room {
         self.left_bytes() == 0 || (ends_in_newline && self.may_end_after_line())
     }
 
+    /// The same file when it was, or will be, so full.
+    #[must_use]
+    pub fn at(self, filled_bytes: u64) -> Room {
+        Room { filled_bytes, ..self }
+    }
+
     /// The same file with `bytes` more in it.
     #[must_use]
     pub fn with(self, bytes: usize) -> Room {
-        Room { filled_bytes: self.filled_bytes + bytes as u64, ..self }
+        self.at(self.filled_bytes + bytes as u64)
     }
 }
 
@@ -59,16 +71,39 @@ enum Step {
     Create,
 }
 
+/// `current`, open.
+#[derive(Debug)]
+pub(super) struct Current<F> {
+    /// The file.
+    pub file: F,
+    /// The file system and number of the file.
+    pub identity: (u64, u64),
+}
+
+/// Who finishes the files that `current` was.
+#[derive(Debug)]
+enum Finishing<D: Directory> {
+    /// The engine.
+    Here(Finisher<D>),
+    /// A thread.
+    Aside(Worker<Previous<D::File>>),
+    /// For the moment in which one becomes the other.
+    Nobody,
+}
+
 /// A log directory that is locked, put right, and open for appending.
 #[derive(Debug)]
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
-    _lock: D::Lock,
-    current: D::File,
+    lock: D::Lock,
+    current: Current<D::File>,
     room: Room,
     step: Step,
     files_max: u64,
-    finisher: Finisher<D>,
+    finishing: Finishing<D>,
+    upkeep: Upkeep,
+    /// An fsync of `current` failed: whatever the next one says, the disk may lack some of it.
+    is_doubtful: bool,
 }
 
 impl<D: Directory> LogDir<D> {
@@ -76,14 +111,30 @@ impl<D: Directory> LogDir<D> {
     pub(super) fn new(
         place: Place<D>,
         lock: D::Lock,
-        current: D::File,
+        current: Current<D::File>,
         room: Room,
-        files_max: u64,
-        processor: Option<CString>,
+        destination: &Destination,
     ) -> LogDir<D> {
         let place = Arc::new(place);
-        let finisher = Finisher::new(Arc::clone(&place), files_max, processor);
-        LogDir { place, _lock: lock, current, room, step: Step::Appending, files_max, finisher }
+        let &Destination { files_max, sync_interval, .. } = destination;
+        let finisher = Finisher::new(Arc::clone(&place), files_max, destination.processor.clone());
+        LogDir {
+            place,
+            lock,
+            current,
+            room,
+            step: Step::Appending,
+            files_max,
+            finishing: Finishing::Here(finisher),
+            upkeep: Upkeep::new(sync_interval),
+            is_doubtful: false,
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn place(&self) -> &Place<D> {
+        &self.place
     }
 
     /// How full `current` is.
@@ -92,38 +143,146 @@ impl<D: Directory> LogDir<D> {
         self.room
     }
 
+    /// The file system and number of `current`.
+    #[must_use]
+    pub fn identity(&self) -> (u64, u64) {
+        self.current.identity
+    }
+
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Trouble> {
         let unable = |errno| Trouble::new(format_args!("unable to write to {}/current", self.place.name), errno);
-        match self.current.write(bytes).map_err(unable)? {
+        match self.current.file.write(bytes).map_err(unable)? {
             0 => Err(unable(Errno::ENOSPC)),
             written => {
                 self.room = self.room.with(written);
+                self.upkeep.note_write();
                 Ok(written)
             }
         }
     }
 
+    /// Takes back what was appended last, down to a length: it stays in the input.
+    pub fn take_back(&mut self, length_bytes: u64) -> Result<(), Trouble> {
+        let unable = |errno| Trouble::new(format_args!("unable to shorten {}/current", self.place.name), errno);
+        self.current.file.truncate(length_bytes).map_err(unable)?;
+        self.room.filled_bytes = length_bytes;
+        Ok(())
+    }
+
     /// Makes an archive of `current`, and a new one. After a failure, called again, it goes on with the step that failed.
+    /// Nothing may be under way: see [`LogDir::under_way`].
     pub fn rotate(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         if self.step == Step::Appending {
             self.step = Step::Rename;
         }
         if self.step == Step::Rename {
-            self.finisher.finish(patience)?;
+            self.finish_here(patience)?;
             self.rename_current(patience)?;
             self.step = Step::Create;
         }
         if self.step == Step::Create {
             let current = self.create_current()?;
-            self.finisher.accept(std::mem::replace(&mut self.current, current));
+            let file = std::mem::replace(&mut self.current, current).file;
             self.room.filled_bytes = 0;
             self.step = Step::Appending;
+            let is_doubtful = std::mem::take(&mut self.is_doubtful);
+            self.hand_over(Previous { file, is_doubtful });
+            self.upkeep.note_rotation();
         }
-        self.finisher.finish(patience)
+        self.finish_here(patience)
     }
 
-    fn rename_current(&self, patience: &mut impl Patience) -> Result<(), Trouble> {
+    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
+    pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+        match &mut self.finishing {
+            Finishing::Aside(worker) => worker.done(),
+            Finishing::Here(_) | Finishing::Nobody => None,
+        }
+    }
+
+    /// The logger leaves: what takes long is given up.
+    pub fn hurry(&self) {
+        if let Finishing::Aside(worker) = &self.finishing {
+            worker.hurry();
+        }
+    }
+
+    fn hand_over(&mut self, previous: Previous<D::File>) {
+        self.finishing = match std::mem::replace(&mut self.finishing, Finishing::Nobody) {
+            Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher) {
+                Ok(worker) => Finishing::Aside(worker),
+                Err(finisher) => Finishing::Here(finisher),
+            },
+            other => other,
+        };
+        match &mut self.finishing {
+            Finishing::Here(finisher) => finisher.accept(previous),
+            Finishing::Aside(worker) => worker.accept(previous),
+            Finishing::Nobody => unreachable!("there is always somebody"),
+        }
+    }
+
+    fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        match &mut self.finishing {
+            Finishing::Here(finisher) => finisher.finish(patience),
+            Finishing::Aside(_) | Finishing::Nobody => Ok(()),
+        }
+    }
+
+    /// When [`LogDir::keep_up`] wants to be called; `None` if nothing has been written since it was.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Instant> {
+        self.upkeep.due_at()
+    }
+
+    /// Does what is due: brings `current` to the disk, and looks whether it is still what its name stands for.
+    pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Trouble> {
+        if self.upkeep.is_sync_due(now) {
+            if let Err(errno) = self.current.file.sync() {
+                self.is_doubtful = true;
+                let what = format_args!("unable to write {}/current to disk", self.place.name);
+                patience.complain(&Trouble::new(what, errno));
+            }
+            self.upkeep.note_sync();
+        }
+        if self.upkeep.is_check_due(now) {
+            self.find_current(patience)?;
+            self.upkeep.note_check();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that `current` in the directory is the file that is written to. Where it was removed or replaced, or the
+    /// directory with it, what the descriptor still reaches is written anew; a stranger's file is kept as an archive.
+    fn find_current(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        let Place { name, directory } = &*self.place;
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+        if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
+            directory.restore().map_err(|errno| unable(&format!("open directory {name}"), errno))?;
+            self.lock = lock_place(&self.place)?;
+        }
+        let found = directory.stat(CURRENT).map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+        match found {
+            Some(stat) if stat.identity == self.current.identity => {
+                // Somebody may have truncated it in place.
+                self.room.filled_bytes = self.room.filled_bytes.min(stat.size_bytes);
+                return Ok(());
+            }
+            Some(_) => archive(&self.place, CURRENT, Code::Unfinished, self.files_max, patience)?,
+            None => {}
+        }
+        let file = copy(&self.place, &self.current.file, CURRENT)
+            .map_err(|errno| unable(&format!("create {name}/current"), errno))?;
+        let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+        self.current = Current { file, identity: stat.identity };
+        self.room.filled_bytes = stat.size_bytes;
+        Ok(())
+    }
+
+    fn rename_current(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        // Looked at first, so that nobody else's file becomes ours.
+        self.find_current(patience)?;
         let Place { name, directory } = &*self.place;
         match directory.rename_to_new(CURRENT, PREVIOUS) {
             // A previous that is not ours to overwrite: left by a stranger beside a clean current.
@@ -138,33 +297,43 @@ impl<D: Directory> LogDir<D> {
         .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
     }
 
-    fn create_current(&self) -> Result<D::File, Trouble> {
+    fn create_current(&self) -> Result<Current<D::File>, Trouble> {
         let Place { name, directory } = &*self.place;
-        let current = directory
-            .append_to(CURRENT, MODE_PRIVATE)
-            .map_err(|errno| Trouble::new(format_args!("unable to create {name}/current"), errno))?;
-        current
-            .set_mode(MODE_OPEN)
-            .map_err(|errno| Trouble::new(format_args!("unable to set mode of {name}/current"), errno))?;
-        Ok(current)
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
+        let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
+        file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
+        let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
+        Ok(Current { file, identity })
     }
 
-    /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again.
+    /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again. Nothing
+    /// may be under way.
     ///
-    /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. It will become an
-    /// unfinished archive at the next start.
-    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
-        if self.step != Step::Appending {
-            self.rotate(patience)?;
+    /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. Nor is a directory in
+    /// which a file was left unfinished. The answer is then false, and the next start puts it right.
+    pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Trouble> {
+        self.finish_here(patience)?;
+        let is_whole = match &self.finishing {
+            Finishing::Here(finisher) => !finisher.is_busy(),
+            Finishing::Aside(worker) => !worker.has_left_file(),
+            Finishing::Nobody => true,
+        };
+        if self.step != Step::Appending || !is_whole {
+            return Ok(false);
         }
-        self.finisher.finish(patience)?;
+        self.find_current(patience)?;
         let name = &self.place.name;
-        if let Err(errno) = self.current.sync() {
+        if self.is_doubtful {
+            return Ok(false);
+        }
+        if let Err(errno) = self.current.file.sync() {
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
-            return Ok(());
+            return Ok(false);
         }
         self.current
+            .file
             .set_mode(MODE_DONE)
+            .map(|()| true)
             .map_err(|errno| Trouble::new(format_args!("unable to set mode of {name}/current"), errno))
     }
 }

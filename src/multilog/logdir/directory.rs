@@ -2,13 +2,15 @@
 
 use std::ffi::CStr;
 use std::fmt;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::cli::{Program, cause};
-use crate::multilog::logdir::processor;
+use crate::multilog::journal::Memory;
+use crate::multilog::logdir::{MODE_DIRECTORY, MODE_PRIVATE, processor};
 use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
-use crate::sys::file::{File, Lock, Stat};
+use crate::sys::file::{File, Lock, Stat, process_user};
+use crate::sys::page::Page;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -23,11 +25,15 @@ pub struct Entry {
 
 /// What a log directory asks of the system: calls on names, and the clock. Names are relative to the directory and never
 /// followed through symbolic links.
-pub trait Directory {
+pub trait Directory: Send + Sync + 'static {
+    /// Whether files may be finished by another thread.
+    const FINISHES_ASIDE: bool;
     /// An open file of the directory.
-    type File: LogFile + fmt::Debug;
+    type File: LogFile + fmt::Debug + Send + 'static;
     /// A lock that is held until it is dropped.
     type Lock: fmt::Debug;
+    /// Memory that outlives the process.
+    type Memory: Memory + fmt::Debug;
 
     /// Opens a file for appending and reading back, made with `mode` if it is not there.
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
@@ -35,8 +41,14 @@ pub trait Directory {
     fn replace(&self, name: &str, mode: u32) -> Result<Self::File>;
     /// Locks a file, made with `mode` if it is not there; `EAGAIN` when another process holds the lock.
     fn lock(&self, name: &str, mode: u32) -> Result<Self::Lock>;
+    /// Maps the first `bytes` bytes of a private file, made if it is not there.
+    fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    /// Asks whether the directory has been removed.
+    fn is_removed(&self) -> Result<bool>;
+    /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
+    fn restore(&self) -> Result<()>;
     /// Renames, over what has the new name.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
     /// Renames, unless the new name is taken: then `EEXIST`.
@@ -51,14 +63,19 @@ pub trait Directory {
     fn sync(&self) -> Result<()>;
     /// The moment that is now, by a clock that may stand still or be set back.
     fn now(&self) -> Label;
-    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end.
-    fn process(&self, command: &CStr) -> Result<Ended>;
+    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end. If `hurry`
+    /// becomes readable before, the processor is ended, and the answer is `None`.
+    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
 }
 
 /// What a log directory asks of an open file.
 pub trait LogFile {
     /// Appends some of `bytes`, and says how many.
     fn write(&self, bytes: &[u8]) -> Result<usize>;
+    /// Reads what stands at `offset`, at most as much as `room` holds; 0 means end of file.
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize>;
+    /// Cuts the file to a length.
+    fn truncate(&self, length_bytes: u64) -> Result<()>;
     /// Waits until the bytes are on the disk.
     fn sync(&self) -> Result<()>;
     /// Sets the permission bits.
@@ -67,57 +84,94 @@ pub trait LogFile {
     fn stat(&self) -> Result<Stat>;
 }
 
-impl Directory for Dir {
+/// A directory that can be found again by its path.
+#[derive(Debug)]
+pub struct PathDir {
+    dir: Dir,
+    path: &'static CStr,
+}
+
+impl PathDir {
+    /// Makes the directory if it is not there, and opens it.
+    pub fn open(path: &'static CStr) -> Result<PathDir> {
+        // 0.76 tries and does not look: that it is there now is what counts.
+        let _ = Dir::create(path, MODE_DIRECTORY);
+        Dir::open(path).map(|dir| PathDir { dir, path })
+    }
+}
+
+impl Directory for PathDir {
+    const FINISHES_ASIDE: bool = true;
     type File = File;
     type Lock = Lock;
+    type Memory = Page;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
-        self.open_to_append(name.as_bytes(), mode)
+        self.dir.open_to_append(name.as_bytes(), mode)
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<File> {
-        self.open_to_replace(name.as_bytes(), mode)
+        self.dir.open_to_replace(name.as_bytes(), mode)
     }
 
     fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
-        Lock::try_exclusive(self.open_to_append(name.as_bytes(), mode)?)
+        Lock::try_exclusive(self.dir.open_to_append(name.as_bytes(), mode)?)
+    }
+
+    fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
+        let file = self.dir.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
+        let stat = file.stat()?;
+        // Somebody else's file, or one with another name elsewhere, is not written to.
+        if !stat.is_plain || stat.links != 1 || stat.owner != process_user() {
+            return Err(Errno::EPERM);
+        }
+        Page::map(&file, bytes)
     }
 
     fn stat(&self, name: &str) -> Result<Option<Stat>> {
-        Dir::stat(self, name.as_bytes())
+        self.dir.stat(name.as_bytes())
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        self.dir.stat_self().map(|stat| stat.links == 0)
+    }
+
+    fn restore(&self) -> Result<()> {
+        let _ = Dir::create(self.path, MODE_DIRECTORY);
+        self.dir.replace_with(&Dir::open(self.path)?)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        Dir::rename(self, from.as_bytes(), to.as_bytes())
+        self.dir.rename(from.as_bytes(), to.as_bytes())
     }
 
     fn rename_to_new(&self, from: &str, to: &str) -> Result<()> {
-        Dir::rename_to_new(self, from.as_bytes(), to.as_bytes())
+        self.dir.rename_to_new(from.as_bytes(), to.as_bytes())
     }
 
     fn link(&self, from: &str, to: &str) -> Result<()> {
-        Dir::link(self, from.as_bytes(), to.as_bytes())
+        self.dir.link(from.as_bytes(), to.as_bytes())
     }
 
     fn unlink(&self, name: &[u8]) -> Result<()> {
-        Dir::unlink(self, name)
+        self.dir.unlink(name)
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {
-        let names = Dir::names(self)?;
+        let names = self.dir.names()?;
         Ok(names.into_iter().map(|(name, is_plain)| Entry { name, is_plain }).collect())
     }
 
     fn sync(&self) -> Result<()> {
-        Dir::sync(self)
+        self.dir.sync()
     }
 
     fn now(&self) -> Label {
         Label::now()
     }
 
-    fn process(&self, command: &CStr) -> Result<Ended> {
-        let files = processor::Files::open(self)?;
+    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+        let files = processor::Files::open(&self.dir)?;
         let complain = |errno: Errno| {
             // Between fork and exec nothing may be allocated, so the message goes out in pieces.
             let Program(name) = crate::multilog::PROGRAM;
@@ -126,13 +180,25 @@ impl Directory for Dir {
                 let _ = crate::sys::fd::write_all(crate::sys::fd::stderr(), piece);
             }
         };
-        Child::start_shell(command, self.as_fd(), files.descriptors(), complain)?.wait()
+        let child = Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)?;
+        match hurry {
+            None => child.wait().map(Some),
+            Some(hurry) => child.wait_unless(hurry),
+        }
     }
 }
 
 impl LogFile for File {
     fn write(&self, bytes: &[u8]) -> Result<usize> {
         File::write(self, bytes)
+    }
+
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        File::read_at(self, offset, room)
+    }
+
+    fn truncate(&self, length_bytes: u64) -> Result<()> {
+        File::truncate(self, length_bytes)
     }
 
     fn sync(&self) -> Result<()> {

@@ -8,27 +8,38 @@
 //! Archive   link to @label.s, fsync the directory, unlink the first name; trim
 //! ```
 //!
-//! A file that could not be brought to the disk becomes `@label.u`: after an fsync that failed the next one proves
-//! nothing, so it is not tried again.
+//! After an fsync that failed the next one proves nothing, so it is not tried again: the file is copied, and the copy
+//! brought to the disk. If that fails too the file becomes `@label.u`.
 
 use std::ffi::CString;
+use std::time::Duration;
 
 use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::copy::copy;
 use crate::multilog::logdir::{
-    Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, STATE, SharedPlace,
-    Trouble,
+    Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, REWRITTEN, STATE,
+    SharedPlace, Trouble,
 };
-use crate::sys::Errno;
 use crate::sys::child::Ended;
+use crate::sys::{Errno, Result};
 
 /// What remains to be done with `previous`, by the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Sync,
     Mark(Code),
-    Process(Code),
+    Process,
     Keep,
     Archive(&'static str, Code),
+}
+
+/// What was `current`.
+#[derive(Debug)]
+pub struct Previous<F> {
+    /// The file.
+    pub file: F,
+    /// An fsync of it has failed before.
+    pub is_doubtful: bool,
 }
 
 /// Finishes one file after another.
@@ -38,72 +49,113 @@ pub struct Finisher<D: Directory> {
     files_max: u64,
     processor: Option<CString>,
     /// The file that is being finished: what was `current` and is `previous` now.
-    job: Option<(D::File, Step)>,
+    job: Option<(Previous<D::File>, Step)>,
+    /// How often the processor failed in a row.
+    failures: u32,
 }
+
+/// The longest time that a failing processor is left alone.
+const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
     /// A finisher that keeps `files_max` files, `current` included.
     pub fn new(place: SharedPlace<D>, files_max: u64, processor: Option<CString>) -> Finisher<D> {
-        Finisher { place, files_max, processor, job: None }
+        Finisher { place, files_max, processor, job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`; the one before it must be finished.
-    pub fn accept(&mut self, previous: D::File) {
+    pub fn accept(&mut self, previous: Previous<D::File>) {
         debug_assert!(self.job.is_none(), "one previous at a time");
         self.job = Some((previous, Step::Sync));
     }
 
     /// Goes on with what is to be done, from the step that failed last time.
-    pub fn finish(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+    pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Trouble> {
         while let Some((file, step)) = &mut self.job {
-            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience)? {
-                Some(next) => *step = next,
-                None => self.job = None,
+            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience) {
+                Ok(next) => {
+                    match next {
+                        Some(next) => *step = next,
+                        None => self.job = None,
+                    }
+                    self.failures = 0;
+                }
+                Err(trouble) if matches!(step, Step::Process) => {
+                    // A processor that fails is asked again after 1, 2, 4 … 60 seconds.
+                    let pause = Duration::from_secs(1 << self.failures.min(6)).min(PROCESSOR_PAUSE_MAX);
+                    self.failures += 1;
+                    return Err(trouble.with_pause(pause));
+                }
+                Err(trouble) => return Err(trouble),
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a file is being finished.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.job.is_some()
     }
 }
 
 /// Takes a step, and says which is next.
 fn take_step<D: Directory>(
     place: &Place<D>,
-    previous: &D::File,
+    previous: &mut Previous<D::File>,
     step: Step,
     files_max: u64,
     processor: Option<&CString>,
     patience: &mut impl Patience,
-) -> Result<Option<Step>, Trouble> {
+) -> std::result::Result<Option<Step>, Trouble> {
     let Place { name: shown, directory } = place;
     let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
     match step {
-        Step::Sync => match previous.sync() {
-            Ok(()) => Ok(Some(Step::Mark(Code::Safe))),
-            Err(errno) => {
+        Step::Sync => {
+            find_previous(place, &previous.file).map_err(|errno| unable(&format!("create {shown}/previous"), errno))?;
+            let answer = match previous.is_doubtful {
+                false => previous.file.sync(),
+                true => Err(Errno::EIO),
+            };
+            let Err(errno) = answer else { return Ok(Some(Step::Mark(Code::Safe))) };
+            if !previous.is_doubtful {
                 patience.complain(&unable(&format!("write {shown}/current to disk"), errno));
-                Ok(Some(Step::Mark(Code::Unfinished)))
             }
-        },
+            // Another fsync of the same file would prove nothing. A copy may fare better.
+            match rewrite(place, &previous.file) {
+                Ok(copy) => {
+                    previous.file = copy;
+                    Ok(Some(Step::Mark(Code::Safe)))
+                }
+                Err(_) => Ok(Some(Step::Mark(Code::Unfinished))),
+            }
+        }
         Step::Mark(code) => {
             if code == Code::Safe {
                 previous
+                    .file
                     .set_mode(MODE_DONE)
                     .map_err(|errno| unable(&format!("set mode of {shown}/previous"), errno))?;
             }
-            let next = if processor.is_some() { Step::Process(code) } else { Step::Archive(PREVIOUS, code) };
+            let next = if processor.is_some() { Step::Process } else { Step::Archive(PREVIOUS, code) };
             Ok(Some(next))
         }
-        Step::Process(code) => {
-            let Some(command) = processor else { return Ok(Some(Step::Archive(PREVIOUS, code))) };
-            match directory.process(command) {
-                Ok(Ended::Exited(0)) => {}
-                Ok(Ended::Exited(_)) => return Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
-                Ok(Ended::Killed(_)) => return Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
-                Err(errno) => return Err(Trouble::new(format_args!("unable to run the processor in {shown}"), errno)),
+        Step::Process => {
+            let Some(command) = processor.filter(|_| !patience.is_hurried()) else {
+                return Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished)));
+            };
+            match directory.process(command, patience.hurry()) {
+                Ok(Some(Ended::Exited(0))) => {
+                    seal_output(place, PROCESSED, MODE_DONE)?;
+                    seal_output(place, NEWSTATE, MODE_OPEN)?;
+                    Ok(Some(Step::Keep))
+                }
+                Ok(Some(Ended::Exited(_))) => Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
+                Ok(Some(Ended::Killed(_))) => Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
+                // The logger leaves, and leaves the file as it was before.
+                Ok(None) => Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished))),
+                Err(errno) => Err(unable(&format!("fork for processor in {shown}"), errno)),
             }
-            seal_output(place, PROCESSED, MODE_DONE)?;
-            seal_output(place, NEWSTATE, MODE_OPEN)?;
-            Ok(Some(Step::Keep))
         }
         Step::Keep => {
             directory.sync().map_err(|errno| unable(&format!("write {shown} to disk"), errno))?;
@@ -124,8 +176,24 @@ fn take_step<D: Directory>(
     }
 }
 
+/// Makes sure that `previous` is in the directory: if somebody removed it, what the descriptor reaches is copied.
+fn find_previous<D: Directory>(place: &Place<D>, file: &D::File) -> Result<()> {
+    match place.directory.stat(PREVIOUS)? {
+        Some(_) => Ok(()),
+        None => copy(place, file, PREVIOUS).map(drop),
+    }
+}
+
+/// Puts a copy of `previous` in its place, once the copy is on the disk.
+fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
+    let copy = copy(place, file, REWRITTEN)?;
+    copy.sync()?;
+    place.directory.rename(REWRITTEN, PREVIOUS)?;
+    Ok(copy)
+}
+
 /// Brings what the processor wrote to the disk, and then says so by its mode.
-fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> Result<(), Trouble> {
+fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Trouble> {
     let Place { name: shown, directory } = place;
     let file = directory
         .append_to(name, MODE_OPEN)

@@ -5,8 +5,10 @@
 //! lock        locked while a writer runs
 //! current     what is being appended to: 0644, and 0744 once its writer has left in good order
 //! previous    what was current, on its way to become an archive; 0744 once it is on the disk
+//! rewritten   a copy of previous, for a moment, where the disk refused the original
 //! processed   what the processor makes of previous; 0744 once it is complete and on the disk
 //! state       what the processor wrote to descriptor 5 the last time
+//! journal     what a successor must know if this writer is killed: 0600, gone once it has left in good order
 //! newstate    what it is writing to descriptor 5 this time
 //! @label.s    an archive, safely written (and processed), named after the moment it was finished
 //! @label.u    an archive that an outage may have cut short
@@ -18,6 +20,7 @@
 //! - [`recover`]: what is found at start is put right, so that `current` can be appended to.
 //! - [`LogDir`]: appends to `current`, and starts a rotation.
 //! - [`finisher`]: takes `previous` to its archive: to disk, through the processor, to its name.
+//! - [`worker`]: a thread in which it does.
 //! - [`archive`]: gives a file its name, greater than every name before it.
 //! - [`trim`]: removes the oldest archives.
 //!
@@ -30,16 +33,19 @@ use std::sync::Arc;
 mod append;
 pub mod archive;
 mod claim;
+mod copy;
 mod directory;
 pub mod finisher;
 pub mod processor;
 pub mod recover;
 mod retry;
 pub mod trim;
+pub mod upkeep;
+pub mod worker;
 
 pub use append::{LogDir, Room};
 pub use claim::Claim;
-pub use directory::{Directory, Entry, LogFile};
+pub use directory::{Directory, Entry, LogFile, PathDir};
 
 pub use retry::{Patience, Trouble};
 
@@ -49,12 +55,17 @@ pub const LOCK: &str = "lock";
 pub const CURRENT: &str = "current";
 /// What was current, on its way to become an archive.
 pub const PREVIOUS: &str = "previous";
+/// A copy of previous, while the disk may not have taken the original.
+pub const REWRITTEN: &str = "rewritten";
 /// What the processor makes of previous.
 pub const PROCESSED: &str = "processed";
 /// What the processor kept the last time, on its descriptor 4.
 pub const STATE: &str = "state";
 /// What the processor keeps this time, on its descriptor 5.
 pub const NEWSTATE: &str = "newstate";
+
+/// What a successor must know to lose and repeat nothing; only while a logger reads from a pipe.
+pub const JOURNAL: &str = "journal";
 
 /// The mode of a file that is being written.
 pub const MODE_OPEN: u32 = 0o644;

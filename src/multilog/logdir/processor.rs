@@ -24,16 +24,16 @@ impl Files {
     pub fn open(directory: &Dir) -> Result<Files> {
         Ok(Files {
             previous: directory.open_to_read(PREVIOUS.as_bytes())?,
-            processed: directory.open_to_replace(PROCESSED.as_bytes(), MODE_OPEN)?,
+            processed: create(directory, PROCESSED)?,
             state: match directory.open_to_read(STATE.as_bytes()) {
                 // A directory that was made by hand, or tidied up: there is nothing to remember.
                 Err(Errno::ENOENT) => {
-                    directory.open_to_replace(STATE.as_bytes(), MODE_OPEN)?;
+                    create(directory, STATE)?;
                     directory.open_to_read(STATE.as_bytes())?
                 }
                 answer => answer?,
             },
-            newstate: directory.open_to_replace(NEWSTATE.as_bytes(), MODE_OPEN)?,
+            newstate: create(directory, NEWSTATE)?,
         })
     }
 
@@ -41,5 +41,13 @@ impl Files {
     #[must_use]
     pub fn descriptors(&self) -> [(BorrowedFd<'_>, RawFd); 4] {
         [(self.previous.as_fd(), 0), (self.processed.as_fd(), 1), (self.state.as_fd(), 4), (self.newstate.as_fd(), 5)]
+    }
+}
+
+/// Makes a file that is ours alone: an orphan of an earlier attempt goes on writing to another.
+fn create(directory: &Dir, name: &str) -> Result<File> {
+    match directory.unlink(name.as_bytes()) {
+        Ok(()) | Err(Errno::ENOENT) => directory.open_new(name.as_bytes(), MODE_OPEN),
+        Err(errno) => Err(errno),
     }
 }

@@ -1,6 +1,8 @@
 //! What went wrong, and who decides whether to try again.
 
 use std::fmt;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use crate::cli::cause;
 use crate::sys::Errno;
@@ -12,19 +14,35 @@ pub struct Trouble {
     what: String,
     cause: Option<Errno>,
     remark: Option<String>,
+    pause: Duration,
 }
+
+/// How long a step that failed is left alone, unless it says otherwise.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Trouble {
     /// A system call that failed.
     #[must_use]
     pub fn new(what: impl fmt::Display, cause: Errno) -> Trouble {
-        Trouble { what: what.to_string(), cause: Some(cause), remark: None }
+        Trouble { what: what.to_string(), cause: Some(cause), remark: None, pause: PAUSE }
     }
 
     /// Something that failed without the system having a word for it.
     #[must_use]
     pub fn unexplained(what: impl fmt::Display) -> Trouble {
-        Trouble { what: what.to_string(), cause: None, remark: None }
+        Trouble { what: what.to_string(), cause: None, remark: None, pause: PAUSE }
+    }
+
+    /// The same trouble, with another time to wait before the step is tried again.
+    #[must_use]
+    pub fn with_pause(self, pause: Duration) -> Trouble {
+        Trouble { pause, ..self }
+    }
+
+    /// How long to wait before the step is tried again.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.pause
     }
 
     /// The same sentence, for a step that will be tried again: `unable to create ./main/current, pausing: out of disk
@@ -63,6 +81,16 @@ pub trait Patience {
 
     /// Something failed that nothing depends on. Announces it.
     fn complain(&mut self, trouble: &Trouble);
+
+    /// Tells whether the logger is leaving, so that what can be left undone is.
+    fn is_hurried(&self) -> bool {
+        false
+    }
+
+    /// What becomes readable when the logger begins to leave.
+    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Repeats a step until it succeeds or patience ends.
     fn retry<T>(&mut self, mut step: impl FnMut(&mut Self) -> Result<T, Trouble>) -> Result<T, Trouble>

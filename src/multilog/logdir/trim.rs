@@ -19,6 +19,10 @@ pub fn trim<D: Directory>(
     patience: &mut impl Patience,
 ) -> Result<(), Trouble> {
     for name in victims(entries, newest.is_some(), files_max) {
+        if patience.is_hurried() {
+            // The rest goes at the next rotation.
+            break;
+        }
         match place.directory.unlink(&name) {
             Ok(()) | Err(Errno::ENOENT) => {}
             Err(errno) => {

@@ -212,7 +212,7 @@ fn find(path: &Path) -> std::result::Result<Option<Found>, Trouble> {
 fn read_all(file: &File, room: &mut [u8], offset: u64) -> Result<()> {
     let mut filled = 0;
     while filled < room.len() {
-        match file.read_at(&mut room[filled..], offset + filled as u64)? {
+        match file.read_at(offset + filled as u64, &mut room[filled..])? {
             0 => return Err(Errno::EIO),
             bytes => filled += bytes,
         }

@@ -1,0 +1,4 @@
+//! Runs a program with variables from the files of a directory.
+#![no_main]
+
+logyard::program!(logyard::chain::envdir::run);

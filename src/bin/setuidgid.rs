@@ -1,0 +1,4 @@
+//! Runs a program as another user.
+#![no_main]
+
+logyard::program!(logyard::chain::setuidgid::run);

@@ -1,0 +1,28 @@
+//! `envuidgid account child`: runs a program that drops its privileges itself, and says in `UID` and `GID` for whom.
+
+use std::ffi::CString;
+
+use crate::cli::{Exit, Program};
+use crate::sys::exec::Environment;
+use crate::sys::program::Arguments;
+
+use super::account;
+
+const ENVUIDGID: Program = Program("envuidgid");
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    let (account, next) = match account::read(ENVUIDGID, arguments) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    let [group] = account.groups[..] else {
+        return ENVUIDGID.fatal("no variable holds more than one group");
+    };
+    let mut environment = Environment::inherited();
+    for (name, id) in [("GID", group), ("UID", account.user)] {
+        environment.put(CString::new(format!("{name}={id}")).expect("letters and digits"));
+    }
+    next.with_environment(&environment).run(ENVUIDGID)
+}

@@ -1,0 +1,52 @@
+//! `fghack child`: keeps in the foreground what puts itself in the background, so that supervise can see it.
+//!
+//! The program gets many descriptors of a pipe that nobody writes to. They stay open in whatever it leaves running, as a
+//! daemon closes a few descriptors that it knows, and not these; when the last is closed, all of it has ended.
+
+use std::os::fd::OwnedFd;
+
+use crate::cli::{Exit, Program, cause};
+use crate::sys::child::Ended;
+use crate::sys::program::Arguments;
+use crate::sys::{Result, exec, fd, process};
+
+use super::next::{Next, unable};
+
+const FGHACK: Program = Program("fghack");
+
+/// How many descriptors the program gets besides the pipe's own: more than daemons close at their start.
+const DUPLICATES: usize = 30;
+
+/// Runs the program, and leaves with its exit code when all that it started has ended.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    let Some(next) = Next::new(arguments.get(1..).unwrap_or_default()) else {
+        return FGHACK.usage("fghack child");
+    };
+    let (reader, writer) = match pipe() {
+        Ok(ends) => ends,
+        Err(errno) => return unable(FGHACK, "create pipe", errno),
+    };
+    let child = process::fork(|| {
+        // The program can do with fewer, if it must.
+        let _duplicates: Vec<OwnedFd> = (0..DUPLICATES).map_while(|_| exec::duplicate(&writer).ok()).collect();
+        next.run(FGHACK)
+    });
+    let child = match child {
+        Ok(child) => child,
+        Err(errno) => return unable(FGHACK, "fork", errno),
+    };
+    drop(writer);
+    while fd::read(&reader, &mut [0; 512]).is_ok_and(|read| read > 0) {}
+    match child.wait() {
+        Ok(Ended::Exited(code)) => Exit(code),
+        Ok(Ended::Killed(_)) => FGHACK.fatal("child crashed"),
+        Err(errno) => FGHACK.fatal(format_args!("wait failed: {}", cause(errno))),
+    }
+}
+
+/// A pipe: its reading end for us, its writing end for the program.
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = fd::pipe()?;
+    Ok((reader, exec::hand_on(writer)?))
+}

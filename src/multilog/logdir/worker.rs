@@ -1,0 +1,140 @@
+//! The worker: a thread that finishes files, so that neither the disk nor a processor holds up the input.
+//!
+//! It is started at the first rotation. Where no thread can be had (old run scripts allow little memory) the files are
+//! finished by the engine itself, which then waits for disk and processor as 0.76 does.
+//!
+//! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
+//! says [`Worker::hurry`]: a processor is ended, its file becomes an unfinished archive as it was before, and a step that
+//! fails is not tried again.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use crate::multilog::PROGRAM;
+use crate::multilog::logdir::finisher::{Finisher, Previous};
+use crate::multilog::logdir::{Directory, Patience, Trouble};
+use crate::sys::event::Event;
+use crate::sys::poll;
+
+/// Little is needed: the finisher does not recurse.
+const STACK_BYTES: usize = 128 * 1024;
+
+/// What the engine and the thread both see.
+#[derive(Debug)]
+struct Shared {
+    /// A file has been finished, or left.
+    done: Event,
+    /// The logger leaves.
+    hurry: Event,
+    is_hurried: AtomicBool,
+    /// A file could not be finished, and is still `previous` or `processed`.
+    has_left_file: AtomicBool,
+}
+
+/// A thread that finishes files.
+#[derive(Debug)]
+pub struct Worker<J> {
+    jobs: Sender<J>,
+    shared: Arc<Shared>,
+    is_busy: bool,
+}
+
+impl<F: Send + 'static> Worker<Previous<F>> {
+    /// Starts the thread; gives the finisher back if that is not possible.
+    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<Previous<F>>, Finisher<D>> {
+        let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
+        let shared = Shared { done, hurry, is_hurried: AtomicBool::new(false), has_left_file: AtomicBool::new(false) };
+        let shared = Arc::new(shared);
+        let (jobs, inbox) = channel();
+        let (give, receive) = channel();
+        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                if let Ok(finisher) = receive.recv() {
+                    work(finisher, &inbox, shared);
+                }
+            }
+        });
+        match thread {
+            Ok(_) => {
+                // The thread waits for it.
+                let _ = give.send(finisher);
+                Ok(Worker { jobs, shared, is_busy: false })
+            }
+            Err(_) => Err(finisher),
+        }
+    }
+
+    /// Hands over a file that has just become `previous`; the one before it must be done.
+    pub fn accept(&mut self, previous: Previous<F>) {
+        debug_assert!(!self.is_busy, "one previous at a time");
+        self.is_busy = true;
+        // The thread lives as long as the sender.
+        let _ = self.jobs.send(previous);
+    }
+
+    /// What becomes readable when the file in hand is done; `None` if none is in hand.
+    pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
+        if self.is_busy && poll::readable([self.shared.done.as_fd()], Some(std::time::Duration::ZERO)) == Ok([true]) {
+            self.shared.done.clear();
+            self.is_busy = false;
+        }
+        self.is_busy.then(|| self.shared.done.as_fd())
+    }
+
+    /// Tells whether a file was left that the next start must put right.
+    #[must_use]
+    pub fn has_left_file(&self) -> bool {
+        self.shared.has_left_file.load(Ordering::Acquire)
+    }
+
+    /// The logger leaves: what takes long is given up.
+    pub fn hurry(&self) {
+        self.shared.is_hurried.store(true, Ordering::Release);
+        self.shared.hurry.happen();
+    }
+}
+
+fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::File>>, shared: Arc<Shared>) {
+    let mut patience = Unhurried(shared);
+    while let Ok(previous) = inbox.recv() {
+        finisher.accept(previous);
+        if patience.retry(|patience| finisher.finish(patience)).is_err() {
+            patience.0.has_left_file.store(true, Ordering::Release);
+        }
+        patience.0.done.happen();
+    }
+}
+
+/// The patience of the thread: it ends when the logger leaves.
+#[derive(Debug)]
+struct Unhurried(Arc<Shared>);
+
+impl Patience for Unhurried {
+    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        PROGRAM.warn(trouble.pausing());
+        match poll::readable([self.0.hurry.as_fd()], Some(trouble.pause())) {
+            _ if self.is_hurried() => Err(trouble),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                thread::sleep(trouble.pause());
+                Ok(())
+            }
+        }
+    }
+
+    fn complain(&mut self, trouble: &Trouble) {
+        PROGRAM.warn(trouble);
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.0.is_hurried.load(Ordering::Acquire)
+    }
+
+    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.0.hurry.as_fd())
+    }
+}

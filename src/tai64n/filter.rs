@@ -1,0 +1,64 @@
+//! What the filters share: bytes in, bytes out, and nothing held back.
+//!
+//! What was read is written before the next read, the beginning of a line too, so that `tail -f current | tai64nlocal`
+//! shows each line when it comes. Errors are told by exit code 111 alone, as 0.76 does: a filter that loses its reader
+//! has nobody to talk to.
+
+use std::os::fd::BorrowedFd;
+
+use crate::cli::Exit;
+use crate::multilog::reader::{Reader, Source, Taken};
+use crate::sys::{Errno, Result, fd, poll};
+use crate::tai64n::Label;
+
+/// A descriptor that is read until it ends.
+#[derive(Debug)]
+struct Stream<'f>(BorrowedFd<'f>);
+
+impl Source for Stream<'_> {
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+        loop {
+            match fd::read(self.0, room) {
+                // Somebody made the shared descriptor non-blocking.
+                Err(Errno::EAGAIN) => drop(poll::readable([self.0], None)?),
+                Ok(0) => return Ok(Taken::End),
+                answer => return answer.map(Taken::Bytes),
+            }
+        }
+    }
+
+    fn consume(&mut self, _bytes: usize, _last: &mut [u8]) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Turns lines into other lines.
+pub trait Filter {
+    /// Appends to `output` what becomes of the bytes that `reader` has at hand, and says how many were dealt with. The
+    /// others are shown again with more behind them, or with `is_end` when none will come.
+    fn filter(&mut self, reader: &Reader, is_end: bool, output: &mut Vec<u8>) -> usize;
+}
+
+/// Filters an input to standard output.
+pub fn run(input: BorrowedFd<'_>, filter: &mut impl Filter) -> Exit {
+    match copy(&mut Stream(input), filter) {
+        Ok(()) => Exit::OK,
+        Err(_) => Exit::TROUBLE,
+    }
+}
+
+fn copy(input: &mut Stream<'_>, filter: &mut impl Filter) -> Result<()> {
+    let mut reader = Reader::default();
+    let mut output = Vec::new();
+    loop {
+        let is_end = reader.fill(input, Label::now)? == Taken::End;
+        let done = filter.filter(&reader, is_end, &mut output);
+        reader.mark_written(done);
+        reader.consume_written(input, &mut [0])?;
+        fd::write_all(fd::stdout(), &output)?;
+        output.clear();
+        if is_end {
+            return Ok(());
+        }
+    }
+}

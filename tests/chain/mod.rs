@@ -1,0 +1,95 @@
+//! The process-state tools.
+#![allow(clippy::print_stderr)] // A test says what it skips.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::util::{Workdir, peer};
+
+// Usage, options, and the search for the next program.
+mod calls;
+// Variables from files.
+mod envdir;
+// Who the next program runs as, and where accounts come from.
+mod identity;
+// What nobody asked to change: descriptors, signals.
+mod inherited;
+// fghack and readproctitle, which stay.
+mod lasting;
+// The run scripts of the qmail guides.
+mod scripts;
+// Locks that are held, waited for, or given up.
+mod setlock;
+// Limits, read back by the next program.
+mod softlimit;
+// Commands and their answers, ours beside 0.76's.
+mod transcript;
+
+/// Where the programs under test are.
+fn ours() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_setlock")).parent().expect("a program is in a directory").to_owned()
+}
+
+/// Where 0.76's programs are.
+fn theirs() -> Option<PathBuf> {
+    peer("setlock").map(|program| program.parent().expect("a program is in a directory").to_owned())
+}
+
+/// The search path that finds a family's programs, and the system's.
+fn path(programs: &Path) -> OsString {
+    std::env::join_paths([programs, Path::new("/usr/bin"), Path::new("/bin")]).expect("no colons")
+}
+
+/// A shell that finds the programs in `programs`, with nothing else in its environment.
+fn shell(programs: &Path, dir: &Path, script: &str) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", script]).current_dir(dir).env_clear().env("PATH", path(programs)).stdin(Stdio::null());
+    shell
+}
+
+/// What a script says when it finds our programs.
+#[track_caller]
+fn said(dir: &Path, script: &str) -> String {
+    said_by(&ours(), dir, script)
+}
+
+#[track_caller]
+fn said_by(programs: &Path, dir: &Path, script: &str) -> String {
+    let output = shell(programs, dir, script).output().expect("there is a shell");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// Whether the tests run as root; the notice names what cannot be tested otherwise.
+fn is_root(what: &str) -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        eprintln!("SKIPPED: {what}: only root can");
+    }
+    is_root
+}
+
+/// Whether a helper of the system does what a test needs of it.
+fn can(helper: &str) -> bool {
+    let can = Command::new("/bin/sh").args(["-c", helper]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let can = can.is_ok_and(|status| status.success());
+    if !can {
+        eprintln!("SKIPPED: this system cannot `{helper}`");
+    }
+    can
+}
+
+/// A directory that every user may enter, with copies of our programs in `bin`: the ones that were built may be where
+/// only their owner can go.
+fn open_to_all(programs: &[&str]) -> Workdir {
+    let dir = Workdir::new();
+    std::fs::create_dir(dir.join("bin")).unwrap();
+    for program in programs {
+        std::fs::copy(ours().join(program), dir.join("bin").join(program)).unwrap();
+    }
+    for path in [dir.path().to_owned(), dir.join("bin")] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    dir
+}
