@@ -10,6 +10,9 @@ mod chain;
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// The reader of log directories, alone and beside what wrote them.
+#[cfg(feature = "readlog")]
+mod readlog;
 // The filters that write and read labels.
 mod tai64n;
 mod util;

@@ -66,7 +66,7 @@ fn read(request: &Request) -> Exit {
     });
     let answer = match &request.drawing {
         Some(drawing) => draw(request, drawing, &common),
-        None if request.is_reversed || request.lines_max.is_some() => print_end(request, &common),
+        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => print_end(request, &common),
         None => print_all(request, &common),
     };
     finish(answer, common.complaints.exit())

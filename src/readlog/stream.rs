@@ -459,7 +459,15 @@ impl Stream {
                     return true;
                 }
                 Err(errno) => {
-                    self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+                    let is_archive = span.piece.label.is_some();
+                    match self.spans.get_mut(1) {
+                        // Removed since it was listed, as the oldest are: told with what is found next.
+                        Some(next) if errno == Errno::ENOENT && is_archive => next.is_after_gap = true,
+                        _ => {
+                            let name = &self.spans[0].piece.name;
+                            self.common.complaints.unable_to_read(&self.place.path, name, errno);
+                        }
+                    }
                     self.spans.pop_front();
                 }
             }

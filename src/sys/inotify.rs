@@ -56,6 +56,16 @@ impl Notifier {
         self.0.add_watch(directory, what)
     }
 
+    /// Watches a directory for names that come and go, and for no more than that unless it is watched for more already.
+    pub fn watch_names<P: NixPath + ?Sized>(&self, directory: &P) -> Result<Watch> {
+        let what = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::from_bits_retain(nix::libc::IN_MASK_ADD)
+            | AddWatchFlags::IN_ONLYDIR;
+        self.0.add_watch(directory, what)
+    }
+
     /// Watches a directory no longer. One that is gone has taken its watch with it.
     pub fn forget(&self, watch: Watch) {
         let _ = self.0.rm_watch(watch);

@@ -151,6 +151,14 @@ impl Directory {
         }
     }
 
+    /// Looks whether the path still leads to the directory.
+    pub(super) fn check_path(&mut self) {
+        let Some(open) = &mut self.open else { return };
+        let identity = |directory: &Dir| directory.stat_self().ok().map(|stat| stat.identity);
+        let is_same = Dir::open(&self.path[..]).is_ok_and(|now| identity(&now) == identity(&open.place.directory));
+        open.is_lost |= !is_same;
+    }
+
     /// Events were lost.
     pub(super) fn lose_track(&mut self) {
         if let Some(open) = &mut self.open {
@@ -169,8 +177,13 @@ impl Directory {
     }
 
     /// Begins to keep track, from files that stood still while they were listed.
-    pub(super) fn track(&mut self, pieces: Vec<Piece>) -> Vec<Piece> {
+    pub(super) fn track(&mut self, mut pieces: Vec<Piece>) -> Vec<Piece> {
         let Some(open) = &mut self.open else { return pieces };
+        // What may be removed before its turn comes is held, as far as that goes.
+        let archives = pieces.iter().filter(|piece| piece.held.is_none()).count();
+        for piece in pieces.iter_mut().filter(|piece| piece.held.is_none()).skip(archives.saturating_sub(HELD_MAX)) {
+            piece.held = piece.open(&open.place.directory).ok();
+        }
         let is_current = |piece: &Piece| piece.name == CURRENT.as_bytes();
         let is_one_waiting = pieces.iter().any(|piece| piece.label.is_none() && !is_current(piece));
         open.tracker = Tracker::new(pieces.iter().map(|piece| piece.name.clone()), is_one_waiting);

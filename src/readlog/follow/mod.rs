@@ -16,8 +16,9 @@
 mod directory;
 mod tracker;
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::cli::{Shown, cause};
@@ -42,7 +43,7 @@ struct Follow<'r> {
     common: Rc<Common>,
     notifier: Notifier,
     directories: Vec<Directory>,
-    /// Directories in which one may appear that is not there yet.
+    /// Directories in which one may appear that is not there, and disappear that is.
     ancestors: Vec<Watch>,
     /// Whether something may have appeared.
     may_have_come: bool,
@@ -118,7 +119,10 @@ impl Follow<'_> {
         loop {
             let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
             match self.directories[i].open(&self.notifier, &taken) {
-                Ok(()) => break,
+                Ok(()) => {
+                    self.watch_ancestor(i);
+                    break;
+                }
                 Err(errno) => {
                     if self.directories[i].complains_about(errno) {
                         let path = Shown(&self.request.directories[i]);
@@ -143,21 +147,18 @@ impl Follow<'_> {
         Ok(Some(self.directories[i].track(pieces)))
     }
 
-    /// Watches the nearest directory above one that is not there; `false` if that was watched already.
+    /// Watches the nearest directory above one that is there, or is not; `false` if that was watched already. A directory
+    /// that is held open does not tell that it was removed, but the one above it does.
     fn watch_ancestor(&mut self, i: usize) -> bool {
-        let path = PathBuf::from(std::ffi::OsStr::from_bytes(&self.request.directories[i]));
+        let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
-        for ancestor in path.ancestors().skip(1) {
-            let ancestor = if ancestor.as_os_str().is_empty() { Path::new(".") } else { ancestor };
-            if let Ok(watch) = self.notifier.watch(ancestor) {
-                let is_new = !self.ancestors.contains(&watch);
-                if is_new {
-                    self.ancestors.push(watch);
-                }
-                return is_new;
-            }
+        let watch = path.ancestors().skip(1).find_map(|ancestor| self.notifier.watch_names(ancestor).ok());
+        let Some(watch) = watch else { return false };
+        let is_new = !self.ancestors.contains(&watch);
+        if is_new {
+            self.ancestors.push(watch);
         }
-        false
+        is_new
     }
 
     /// Takes what has happened, and hands it to the directories it happened in.
@@ -191,6 +192,9 @@ impl Follow<'_> {
     /// Opens what can be opened of what comes next in each directory.
     fn catch_up(&mut self, merge: &mut Merge) -> Result<()> {
         self.drain()?;
+        if self.may_have_come {
+            self.directories.iter_mut().for_each(Directory::check_path);
+        }
         for i in 0..self.directories.len() {
             while self.take_step(i, &mut merge.streams[i])? {}
         }
@@ -198,13 +202,6 @@ impl Follow<'_> {
             for i in 0..self.directories.len() {
                 if self.directories[i].place().is_none() && merge.streams[i].spans_left() == 0 {
                     self.reopen(i, merge)?;
-                }
-            }
-            if self.directories.iter().all(|directory| directory.place().is_some()) {
-                for watch in std::mem::take(&mut self.ancestors) {
-                    if !self.directories.iter().any(|directory| directory.is_watched_by(watch)) {
-                        self.notifier.forget(watch);
-                    }
                 }
             }
         }
