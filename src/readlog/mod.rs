@@ -46,6 +46,7 @@ mod plan;
 mod program;
 mod scale;
 mod stamp;
+mod stop;
 mod stream;
 mod when;
 

@@ -14,15 +14,16 @@ use crate::readlog::cursor::Outbox;
 use crate::readlog::follow::follow;
 use crate::readlog::histogram::Histogram;
 use crate::readlog::merge::{Merge, MergeBackward};
-use crate::readlog::output::{Outlet, Printer, Sink, Style, View, tell};
+use crate::readlog::output::{Outlet, Printer, Sink, Style, View};
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::{Place, tell_apart};
 use crate::readlog::plan::plan;
+use crate::readlog::stop::Stop;
 use crate::readlog::stream::{Common, Span, Stream};
 use crate::readlog::{picture, pieces};
 use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
-use crate::sys::{Errno, Result, fd, terminal};
+use crate::sys::{Errno, fd, terminal};
 use crate::tai64n::zone::Zone;
 
 /// Runs `readlog`.
@@ -31,21 +32,15 @@ pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
     let words = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string());
     match arguments::parse(words.collect::<Vec<OsString>>()) {
-        Parsed::Text(text) => finish(fd::write_all(fd::stdout(), &text), Exit::OK),
+        Parsed::Text(text) => match fd::write_all(fd::stdout(), &text) {
+            Ok(()) => Exit::OK,
+            Err(errno) => Stop::Output(errno).exit(Exit::OK),
+        },
         Parsed::Usage(problem) => {
             crate::cli::message::say(format_args!("readlog: {problem}\n"));
             PROGRAM.usage("readlog [options] dir ... (readlog --help tells more)")
         }
         Parsed::Request(request) => read(&request),
-    }
-}
-
-/// The code to leave with after the last write.
-fn finish(answer: Result<()>, exit: Exit) -> Exit {
-    match answer {
-        // Whoever read the output has had enough.
-        Ok(()) | Err(Errno::EPIPE) => exit,
-        Err(errno) => PROGRAM.fatal(format_args!("unable to write output: {}", cause(errno))),
     }
 }
 
@@ -69,7 +64,10 @@ fn read(request: &Request) -> Exit {
         None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => print_end(request, &common),
         None => print_all(request, &common),
     };
-    finish(answer, common.complaints.exit())
+    match answer {
+        Ok(()) => common.complaints.exit(),
+        Err(stop) => stop.exit(common.complaints.exit()),
+    }
 }
 
 /// Opens the directories that can be opened.
@@ -134,12 +132,8 @@ fn printer(request: &Request, common: &Rc<Common>, services: Vec<Vec<u8>>) -> (P
 }
 
 /// Prints everything that is asked for, oldest first; and then what comes.
-fn print_all(request: &Request, common: &Rc<Common>) -> Result<()> {
-    let cursor = match request.cursor.as_deref().map(|path| Outbox::open(path).map_err(|trouble| tell(&trouble, path)))
-    {
-        None => None,
-        Some(cursor) => Some(cursor?),
-    };
+fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
+    let cursor = request.cursor.as_deref().map(Outbox::open).transpose()?;
     if request.follows {
         let (printer, sink) = printer(request, common, tell_apart(&request.directories));
         return follow(request, common, &mut Outlet::new(printer, sink, cursor));
@@ -158,7 +152,7 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<()> {
 }
 
 /// Prints the last lines, or all of them from the last on.
-fn print_end(request: &Request, common: &Rc<Common>) -> Result<()> {
+fn print_end(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
     let places = open_places(request, common);
     let directories = places
         .iter()
@@ -176,7 +170,7 @@ pub(super) fn print_last(
     outlet: &mut Outlet,
     directories: Vec<Backward>,
     lines_max: usize,
-) -> Result<()> {
+) -> Result<(), Stop> {
     let paths: Vec<Vec<u8>> = directories.iter().map(|directory| directory.path().to_vec()).collect();
     let mut merge = MergeBackward::new(directories, request.filter.clone());
     let mut left = lines_max;
@@ -214,7 +208,7 @@ fn last_lines(mut found: Found, left: &mut usize) -> Found {
 }
 
 /// Draws how many lines there are per interval.
-fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<()> {
+fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<(), Stop> {
     let places = open_places(request, common);
     let streams = places
         .iter()
@@ -234,12 +228,15 @@ fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<()>
         None => {
             let columns = terminal::size(fd::stdout()).map_or(80, |(_, columns)| columns);
             let mut sink = Sink::Plain;
-            sink.write(histogram.draw(columns).as_bytes())
+            sink.write(histogram.draw(columns).as_bytes()).map_err(Stop::Output)
         }
         Some(path) => {
             let services: Vec<String> = places.iter().map(|place| Shown(&place.service).to_string()).collect();
             let svg = picture::draw(&mut histogram, &services.join(", "));
-            std::fs::write(path, svg).map_err(|error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+            std::fs::write(path, svg).map_err(|error| {
+                let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+                Stop::Picture(path.clone(), errno)
+            })
         }
     }
 }

@@ -24,4 +24,4 @@
 mod outbox;
 mod record;
 
-pub(super) use outbox::{Outbox, Trouble};
+pub(super) use outbox::Outbox;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::readlog::cursor::record::{self, Record};
 use crate::readlog::locate::Position;
+use crate::readlog::stop::Stop;
 use crate::sys::file::File;
 use crate::sys::handover::SentMark;
 use crate::sys::{Errno, Result, fd};
@@ -35,41 +36,26 @@ struct Found {
     appended: Option<((u64, u64), u64)>,
 }
 
-/// Why there is no cursor.
-#[derive(Debug)]
-pub(in crate::readlog) enum Trouble {
-    /// The system refused.
-    System(Errno),
-    /// The file is something else: it is not overwritten.
-    Foreign,
-    /// The output could not be written.
-    Output(Errno),
-}
-
-impl From<Errno> for Trouble {
-    fn from(errno: Errno) -> Trouble {
-        Trouble::System(errno)
-    }
-}
-
 impl Outbox {
     /// Opens a cursor file, or begins one, and sends what a run before could not send any more.
-    pub(in crate::readlog) fn open(path: &Path) -> std::result::Result<Outbox, Trouble> {
+    pub(in crate::readlog) fn open(path: &Path) -> std::result::Result<Outbox, Stop> {
+        let unable = |errno| Stop::Cursor(path.to_path_buf(), errno);
         let mut new_name = OsString::from(".");
-        new_name.push(path.file_name().ok_or(Errno::EISDIR)?);
+        new_name.push(path.file_name().ok_or(unable(Errno::EISDIR))?);
         new_name.push(".new");
         let new_path = path.with_file_name(new_name);
-        let is_appended = fd::is_appending(fd::stdout())? && fd::stat(fd::stdout())?.is_plain;
+        let stdout = fd::stat(fd::stdout()).map_err(Stop::Output)?;
+        let is_appended = stdout.is_plain && fd::is_appending(fd::stdout()).map_err(Stop::Output)?;
         let mut outbox = Outbox { path: path.to_path_buf(), new_path, records: Vec::new(), is_appended };
-        let Some(found) = find(path)? else { return Ok(outbox) };
-        outbox.send_rest(&found).map_err(Trouble::Output)?;
+        let found = match find(path) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(outbox),
+            Err(Errno::EPROTO) => return Err(Stop::ForeignCursor(path.to_path_buf())),
+            Err(errno) => return Err(unable(errno)),
+        };
+        outbox.send_rest(&found).map_err(Stop::Output)?;
         outbox.records = found.records;
         Ok(outbox)
-    }
-
-    /// The path of the cursor file.
-    pub(in crate::readlog) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The place in a directory, by its path.
@@ -82,15 +68,15 @@ impl Outbox {
         &mut self,
         batch: &[u8],
         positions: Vec<(Vec<u8>, Position)>,
-    ) -> std::result::Result<(), Trouble> {
+    ) -> std::result::Result<(), Stop> {
         for (path, position) in positions {
             match self.records.iter_mut().find(|(other, _)| *other == path) {
                 Some((_, old)) => *old = position,
                 None => self.records.push((path, position)),
             }
         }
-        let file = self.replace(batch)?;
-        self.send_from(&file, batch).map_err(Trouble::Output)
+        let file = self.replace(batch).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
+        self.send_from(&file, batch).map_err(Stop::Output)
     }
 
     /// Makes a new cursor file with a batch that has not been sent.
@@ -175,12 +161,12 @@ fn send_up_to(mark: &mut SentMark, file: &File, end: i64) -> Result<()> {
     Ok(())
 }
 
-/// Reads a cursor file, if there is one.
-fn find(path: &Path) -> std::result::Result<Option<Found>, Trouble> {
+/// Reads a cursor file, if there is one; what is something else is `EPROTO`.
+fn find(path: &Path) -> Result<Option<Found>> {
     let file = match File::open_to_change(path) {
         Ok(file) => file,
         Err(Errno::ENOENT) => return Ok(None),
-        Err(errno) => return Err(errno.into()),
+        Err(errno) => return Err(errno),
     };
     let stat = file.stat()?;
     if stat.is_plain && stat.size_bytes == 0 {
@@ -188,7 +174,7 @@ fn find(path: &Path) -> std::result::Result<Option<Found>, Trouble> {
         return Ok(None);
     }
     if !stat.is_plain || !(HEAD_BYTES as u64..FILE_BYTES_MAX).contains(&stat.size_bytes) {
-        return Err(Trouble::Foreign);
+        return Err(Errno::EPROTO);
     }
     let mut head = vec![0; HEAD_BYTES];
     read_all(&file, &mut head, 0)?;
@@ -199,11 +185,11 @@ fn find(path: &Path) -> std::result::Result<Option<Found>, Trouble> {
         || batch.end < batch.start
         || batch.end != stat.size_bytes
     {
-        return Err(Trouble::Foreign);
+        return Err(Errno::EPROTO);
     }
-    let mut text = vec![0; usize::try_from(batch.start).map_err(|_| Trouble::Foreign)? - HEAD_BYTES];
+    let mut text = vec![0; usize::try_from(batch.start).map_err(|_| Errno::EPROTO)? - HEAD_BYTES];
     read_all(&file, &mut text, HEAD_BYTES as u64)?;
-    let records = std::str::from_utf8(&text).ok().and_then(record::read).ok_or(Trouble::Foreign)?;
+    let records = std::str::from_utf8(&text).ok().and_then(record::read).ok_or(Errno::EPROTO)?;
     let identity = (number(3), number(4));
     let appended = (identity != (0, 0)).then_some((identity, number(5)));
     Ok(Some(Found { file, records, batch, appended }))

@@ -28,6 +28,7 @@ use crate::readlog::follow::directory::Directory;
 use crate::readlog::merge::Merge;
 use crate::readlog::output::Outlet;
 use crate::readlog::place::tell_apart;
+use crate::readlog::stop::Stop;
 use crate::readlog::stream::{Common, Stream};
 use crate::sys::inotify::{Notifier, Tidings, Watch};
 use crate::sys::signal::{self, Signal};
@@ -50,9 +51,9 @@ struct Follow<'r> {
 }
 
 /// Prints what is there and what comes, until nobody reads it any more.
-pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet) -> Result<()> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED)?;
-    let notifier = Notifier::new()?;
+pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet) -> std::result::Result<(), Stop> {
+    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Stop::Follow)?;
+    let notifier = Notifier::new().map_err(Stop::Follow)?;
     let services = tell_apart(&request.directories);
     let directory =
         |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, outlet.position(path).cloned());
@@ -69,17 +70,17 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet
 }
 
 impl Follow<'_> {
-    fn run(&mut self, outlet: &mut Outlet) -> Result<()> {
+    fn run(&mut self, outlet: &mut Outlet) -> std::result::Result<(), Stop> {
         // What a directory that is not there will be read as.
         let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
         for i in 0..self.directories.len() {
-            let stream = self.begin(i)?;
+            let stream = self.begin(i).map_err(Stop::Follow)?;
             merge.streams.push(stream);
         }
         self.print_last_lines(outlet, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
         loop {
-            self.catch_up(&mut merge)?;
+            self.catch_up(&mut merge).map_err(Stop::Follow)?;
             outlet.print_merge(&mut merge)?;
             // What has come while printing is dealt with before waiting; the queue is awake as long as it is not empty.
             if self.has_more(&merge) {
@@ -87,12 +88,12 @@ impl Follow<'_> {
             }
             if is_pipe {
                 // A pipe is "readable" at its writing end when its reader has gone.
-                let [_, is_gone] = poll::readable([self.notifier_fd(), fd::stdout()], None)?;
+                let [_, is_gone] = poll::readable([self.notifier_fd(), fd::stdout()], None).map_err(Stop::Follow)?;
                 if is_gone {
-                    return Err(Errno::EPIPE);
+                    return Err(Stop::Output(Errno::EPIPE));
                 }
             } else {
-                poll::readable([self.notifier_fd()], None)?;
+                poll::readable([self.notifier_fd()], None).map_err(Stop::Follow)?;
             }
         }
     }
@@ -256,7 +257,7 @@ impl Follow<'_> {
     }
 
     /// With `-n`: the last lines of what is there.
-    fn print_last_lines(&mut self, outlet: &mut Outlet, merge: &mut Merge) -> Result<()> {
+    fn print_last_lines(&mut self, outlet: &mut Outlet, merge: &mut Merge) -> std::result::Result<(), Stop> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {

@@ -11,6 +11,6 @@ mod printer;
 mod sink;
 pub(super) mod visible;
 
-pub(super) use outlet::{Outlet, tell};
+pub(super) use outlet::Outlet;
 pub(super) use printer::{Printer, Style, View};
 pub(super) use sink::Sink;

@@ -1,12 +1,10 @@
 //! The one way out: collects what is printed, and sends it off in batches.
 
-use crate::cli::{Shown, cause};
-use crate::readlog::complaints::PROGRAM;
-use crate::readlog::cursor::{Outbox, Trouble};
+use crate::readlog::cursor::Outbox;
 use crate::readlog::locate::Position;
 use crate::readlog::merge::Merge;
 use crate::readlog::output::{Printer, Sink, View};
-use crate::sys::{Errno, Result};
+use crate::readlog::stop::Stop;
 
 /// How much output is collected before it is written.
 const BATCH_BYTES: usize = 1 << 17;
@@ -33,7 +31,7 @@ impl Outlet {
     }
 
     /// Prints a group, soon.
-    pub(in crate::readlog) fn print(&mut self, view: &View<'_>) -> Result<()> {
+    pub(in crate::readlog) fn print(&mut self, view: &View<'_>) -> Result<(), Stop> {
         self.printer.print(&mut self.batch, view);
         if self.batch.len() < BATCH_BYTES || self.cursor.is_some() {
             return Ok(());
@@ -42,7 +40,7 @@ impl Outlet {
     }
 
     /// Prints all groups that streams have (now).
-    pub(in crate::readlog) fn print_merge(&mut self, merge: &mut Merge) -> Result<()> {
+    pub(in crate::readlog) fn print_merge(&mut self, merge: &mut Merge) -> Result<(), Stop> {
         merge.look_again();
         while let Some(i) = merge.next() {
             let stream = &merge.streams[i];
@@ -64,20 +62,20 @@ impl Outlet {
     }
 
     /// Writes what has been printed so far.
-    pub(in crate::readlog) fn flush(&mut self) -> Result<()> {
+    pub(in crate::readlog) fn flush(&mut self) -> Result<(), Stop> {
         let answer = self.sink.write(&self.batch);
         self.batch.clear();
-        answer
+        answer.map_err(Stop::Output)
     }
 
     /// Writes everything, and waits for a pager to end.
-    pub(in crate::readlog) fn finish(mut self) -> Result<()> {
+    pub(in crate::readlog) fn finish(mut self) -> Result<(), Stop> {
         self.flush()?;
-        self.sink.finish()
+        self.sink.finish().map_err(Stop::Output)
     }
 
     /// Sends a batch and the positions behind it through the cursor file.
-    fn send(&mut self, merge: &Merge) -> Result<()> {
+    fn send(&mut self, merge: &Merge) -> Result<(), Stop> {
         let Some(cursor) = &mut self.cursor else { return Ok(()) };
         let files_opened = merge.streams.iter().map(crate::readlog::stream::Stream::files_opened).sum();
         if self.batch.is_empty() && self.files_opened == files_opened {
@@ -91,27 +89,7 @@ impl Outlet {
             .collect();
         let answer = cursor.send(&self.batch, positions);
         self.batch.clear();
-        match answer {
-            Ok(()) => Ok(()),
-            Err(Trouble::Output(errno)) => Err(errno),
-            Err(trouble) => Err(tell(&trouble, cursor.path())),
-        }
-    }
-}
-
-/// Says why there is no cursor; the caller has nothing to add.
-pub(in crate::readlog) fn tell(trouble: &Trouble, path: &std::path::Path) -> Errno {
-    let path = path.as_os_str().as_encoded_bytes();
-    match trouble {
-        Trouble::Foreign => {
-            PROGRAM.warn(format_args!("{} is no cursor file: it is left as it is", Shown(path)));
-            Errno::EINVAL
-        }
-        Trouble::System(errno) => {
-            PROGRAM.warn(format_args!("unable to use cursor file {}: {}", Shown(path), cause(*errno)));
-            *errno
-        }
-        Trouble::Output(errno) => *errno,
+        answer
     }
 }
 
