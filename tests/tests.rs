@@ -14,6 +14,9 @@ mod multilog;
 mod service;
 // Services that are kept running, steered, paired with loggers, and stopped.
 mod supervise;
+// The reader of log directories, alone and beside what wrote them.
+#[cfg(feature = "readlog")]
+mod readlog;
 // The filters that write and read labels.
 mod tai64n;
 // Loggers that are killed, starved and robbed of their files.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use nix::NixPath;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
@@ -26,6 +27,25 @@ impl File {
     pub fn open_or_create(path: &CStr, mode: u32) -> Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CREAT | OFlag::O_CLOEXEC;
         uninterrupted(|| open(path, flags, Mode::from_bits_truncate(mode))).map(File)
+    }
+
+    /// Opens a file by its path for reading and writing; a symbolic link is an error.
+    pub fn open_to_change<P: NixPath + ?Sized>(path: &P) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::empty())).map(File)
+    }
+
+    /// Makes a file by its path for reading and writing. What has the name, a link or a leftover, is removed first.
+    pub fn create_new<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let create = || uninterrupted(|| open(path, flags, Mode::from_bits_truncate(mode))).map(File);
+        match create() {
+            Err(Errno::EEXIST) => {
+                nix::unistd::unlink(path)?;
+                create()
+            }
+            answer => answer,
+        }
     }
 
     /// Appends (or writes, by how it was opened) some of `bytes`, and says how many.
@@ -108,6 +128,11 @@ impl From<&FileStat> for Stat {
             identity: (stat.st_dev, stat.st_ino),
         }
     }
+}
+
+/// Renames a file by its path, over what has the new name.
+pub fn rename<P: NixPath + ?Sized>(from: &P, to: &P) -> Result<()> {
+    uninterrupted(|| nix::fcntl::renameat(nix::fcntl::AT_FDCWD, from, nix::fcntl::AT_FDCWD, to))
 }
 
 /// The user that files made by this process belong to.
