@@ -3,6 +3,9 @@
 //! The family, each a thin executable in `src/bin` that calls one module of this library:
 //!
 //! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
+//! - [`supervise`] keeps services running, each with its logger.
+//! - [`splogger`] hands lines to syslog, for scripts that have not been moved.
+//! - [`setup`] prepares a host for all of them.
 //! - [`chain`] holds the process-state tools, which change one thing about a process and run another program in it.
 //!
 //! What they share:
@@ -16,6 +19,8 @@ pub mod chain;
 pub mod cli;
 pub mod logbench;
 pub mod multilog;
+pub mod setup;
+pub mod splogger;
 pub mod supervise;
 pub mod sys;
 pub mod tai64n;

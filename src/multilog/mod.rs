@@ -12,7 +12,7 @@
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
 //! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
-//! - [`journal`] and [`settle`]: what a killed logger leaves its successor, and what that makes of it.
+//! - [`journal`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
 //!
@@ -37,18 +37,19 @@ pub mod reader;
 pub mod script;
 pub mod selector;
 pub mod settle;
+#[cfg(test)]
+mod simulated;
 pub mod status;
 
 use crate::cli::{Exit, Program};
 use crate::multilog::engine::Engine;
 use crate::multilog::input::{Input, Intake};
-use crate::multilog::journal::{Journal, Origin};
-use crate::multilog::logdir::{Claim, Directory, JOURNAL, LogDir, Trouble};
+use crate::multilog::journal::Origin;
+use crate::multilog::logdir::{Claim, Directory, LogDir, PathDir, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
-use crate::multilog::settle::settle;
+use crate::multilog::settle::{Settled, settle};
 use crate::multilog::status::StatusFile;
-use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{dir, fd, memory};
@@ -77,20 +78,33 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 /// Opens all that the script names. Until every directory is locked, no file in any is touched.
-fn start(script: Script) -> Result<Engine<Dir, Input>, Trouble> {
-    let mut input = catch_signals()?;
+fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
+    let input = catch_signals()?;
     let claims = script.directories.iter().map(Claim::new).collect::<Result<Vec<_>, _>>()?;
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut journal = keep_journal(&script, &claims, &input);
-    let open_line = match &mut journal {
+    assemble(script, input, claims, statuses)
+}
+
+/// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
+fn assemble<D: Directory, I: Intake>(
+    script: Script,
+    mut input: I,
+    claims: Vec<Claim<D>>,
+    statuses: Vec<StatusFile>,
+) -> Result<Engine<D, I>, Trouble> {
+    let origin = input.origin().map(|origin| Origin { script: script.hash, ..origin });
+    let mut journal = match (claims.first(), origin) {
+        (Some(first), Some(origin)) => journal::open(first.place(), claims.len()).map(|journal| (journal, origin)),
+        _ => None,
+    };
+    let settled = match &mut journal {
         Some((journal, origin)) => settle(journal, *origin, &script, &claims, &mut input)?,
-        None => None,
+        None => Settled::Nothing,
     };
     let mut patience = Pausing(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
-    for (number, claim) in claims.into_iter().enumerate() {
-        let goes_on = open_line.as_ref().is_some_and(|line| line.goes_to[number]);
-        match claim.open(goes_on, &mut patience) {
+    for claim in claims {
+        match claim.open(settled == Settled::Torn, &mut patience) {
             Ok(directory) => directories.push(directory),
             Err(trouble) => {
                 // What was in good order is left so.
@@ -101,25 +115,7 @@ fn start(script: Script) -> Result<Engine<Dir, Input>, Trouble> {
             }
         }
     }
-    Ok(Engine::new(script, input, directories, statuses, journal, open_line))
-}
-
-/// Opens the journal in the first directory, if what is not consumed stays in the input. Where that is not possible,
-/// nothing is lost when the logger is killed, but up to a batch may be logged twice.
-fn keep_journal<D: Directory>(
-    script: &Script,
-    claims: &[Claim<D>],
-    input: &impl Intake,
-) -> Option<(Journal<D::Memory>, Origin)> {
-    let first = claims.first()?;
-    let origin = Origin { script: script.hash, ..input.origin()? };
-    match first.place().directory.memory(JOURNAL, journal::page_bytes(claims.len())) {
-        Ok(memory) => Some((Journal::new(memory), origin)),
-        Err(errno) => {
-            PROGRAM.warn(Trouble::new(format_args!("unable to keep {}/{JOURNAL}", first.place().name), errno));
-            None
-        }
-    }
+    Ok(Engine::new(script, input, directories, statuses, journal, settled.open_line().cloned()))
 }
 
 /// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.

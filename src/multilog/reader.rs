@@ -12,7 +12,7 @@
 //!
 //! Lines are stamped with the moment of the read that brought their first byte.
 
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 
 use crate::multilog::batch::{Stamps, Window};
 use crate::sys::Result;
@@ -210,6 +210,14 @@ impl Reader {
     /// Goes on within a line whose beginning another process has written.
     pub fn resume_in_line(&mut self) {
         self.is_in_line = true;
+    }
+
+    /// Forgets what stands behind the first line at hand: it stays in the source, for whoever comes next.
+    pub fn leave_other_lines(&mut self) {
+        if let Some(newline) = memchr(b'\n', &self.buffer[self.written..self.end]) {
+            self.end = self.written + newline + 1;
+            self.lines_end = self.end;
+        }
     }
 
     /// Forgets the beginning of a line: it stays in the source, for whoever comes next.

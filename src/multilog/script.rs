@@ -8,6 +8,7 @@
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; 99999 unless told
 //! nNUMBER      how many files the directories that follow keep, current included; 10 unless told
+//! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; not bounded unless told
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```
@@ -17,6 +18,7 @@
 
 use std::ffi::{CStr, CString};
 use std::fmt;
+use std::time::Duration;
 
 use crate::cli::Shown;
 use crate::multilog::Selector;
@@ -31,6 +33,8 @@ const SIZE_LEAST_BYTES: u64 = 4096;
 const FILES_DEFAULT: u64 = 10;
 /// The least that `n` can ask for: current and one archive.
 const FILES_LEAST: u64 = 2;
+/// The most that `y` can ask for: a day.
+const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
 /// What is done for each line, parsed once.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct Destination {
     pub files_max: u64,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
+    /// What is written is on the disk so much later.
+    pub sync_interval: Option<Duration>,
 }
 
 /// An argument that means nothing, with the reason.
@@ -101,6 +107,7 @@ impl Script {
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut files_max = FILES_DEFAULT;
         let mut processor = None;
+        let mut sync_interval = None;
         for &argument in arguments.iter().skip(usize::from(stamps)) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
@@ -125,11 +132,22 @@ impl Script {
                     files_max = number.max(FILES_LEAST);
                     script.ignore_rest(argument, rest, "something follows the number");
                 }
+                Some(b'y') => {
+                    let (seconds, rest) = parse_number(rest);
+                    sync_interval = (seconds > 0).then(|| Duration::from_secs(seconds.min(SYNC_MOST_SECONDS)));
+                    script.ignore_rest(argument, rest, "something follows the number");
+                }
                 Some(b'!') => processor = Some(CString::new(rest).expect("a C string holds no NUL")),
                 Some(b'.' | b'/') => {
                     script.actions.push(Action::Log(script.directories.len()));
                     let processor = processor.clone();
-                    script.directories.push(Destination { path: argument, size_max_bytes, files_max, processor });
+                    script.directories.push(Destination {
+                        path: argument,
+                        size_max_bytes,
+                        files_max,
+                        processor,
+                        sync_interval,
+                    });
                 }
                 Some(b't') => script.ignore(argument, "only the first action can ask for timestamps"),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),

@@ -3,27 +3,48 @@
 //! The journal says which bytes of the pipe it was writing. If they are still there, the same output is made of them
 //! again, and what is not yet in each `current` is appended. If they are gone, all of them had been written. Where
 //! anything does not agree (another pipe, another script, a file that somebody changed) nothing is touched: what is in the
-//! files stays, and what is in the pipe is logged.
+//! files stays, and what is in the pipe is logged. A line that was torn then gets its newline.
 
 use crate::multilog::batch::{Batch, OpenLine, Window};
 use crate::multilog::input::Intake;
-use crate::multilog::journal::{Entry, Journal, Memory, Origin, Record};
+use crate::multilog::journal::{Entry, Extent, Journal, Memory, Origin, Record};
 use crate::multilog::logdir::{CURRENT, Claim, Directory, LogFile, MODE_PRIVATE, Patience, Room, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 
-/// Completes what the journal says was begun. Returns the line that it ended in, if it did, for the next batch to
-/// continue.
+/// What became of a predecessor's last batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// None was begun that could be known of.
+    Nothing,
+    /// It is complete, and ended in this line if that is open: the next batch continues it.
+    Complete(OpenLine),
+    /// It cannot be completed: what was written of it stays as it is.
+    Torn,
+}
+
+impl Settled {
+    /// The line to continue.
+    #[must_use]
+    pub fn open_line(&self) -> Option<&OpenLine> {
+        match self {
+            Settled::Complete(line) if line.is_open => Some(line),
+            _ => None,
+        }
+    }
+}
+
+/// Completes what the journal says was begun.
 pub fn settle<D: Directory>(
     journal: &mut Journal<impl Memory>,
     origin: Origin,
     script: &Script,
     claims: &[Claim<D>],
     input: &mut impl Intake,
-) -> Result<Option<OpenLine>, Trouble> {
-    let Entry::Begun(record, is_consumed) = journal.entry() else { return Ok(None) };
+) -> Result<Settled, Trouble> {
+    let Entry::Begun(record, is_consumed) = journal.entry() else { return Ok(Settled::Nothing) };
     if record.origin != origin || record.currents.len() != claims.len() {
-        return Ok(None);
+        return Ok(if is_consumed { Settled::Nothing } else { Settled::Torn });
     }
     if !is_consumed {
         let unable = |errno| Trouble::new("unable to read standard input", errno);
@@ -31,15 +52,29 @@ pub fn settle<D: Directory>(
         let is_settled = complete(&record, bytes, script, claims, input)?;
         if is_settled {
             let bytes = usize::try_from(record.input_bytes).expect("they were just in memory");
-            input.consume(bytes, journal.landing()).map_err(unable)?;
+            journal.land(|last| input.consume(bytes, last)).map_err(unable)?;
         }
         input.look_anew();
         if !is_settled {
-            return Ok(None);
+            journal.clear();
+            return Ok(Settled::Torn);
         }
     }
+    let is_ours = claims.iter().zip(&record.currents).all(|(claim, extent)| is_as_left(claim, extent, is_consumed));
     let [_, after] = record.open_lines;
-    Ok(Some(after).filter(|line| line.is_open))
+    Ok(if after.is_open && !is_ours { Settled::Torn } else { Settled::Complete(after) })
+}
+
+/// Tells whether nobody has written to `current` since the batch was: another logger that had the pipe meanwhile may
+/// have ended the line that the batch began. An empty file is what the batch's was rotated to.
+fn is_as_left<D: Directory>(claim: &Claim<D>, extent: &Extent, is_consumed: bool) -> bool {
+    let end_bytes = extent.offset_bytes + extent.output_bytes;
+    match claim.place().directory.stat(CURRENT) {
+        Ok(Some(stat)) if stat.identity == extent.identity => stat.size_bytes == end_bytes,
+        Ok(Some(stat)) => is_consumed && stat.size_bytes == 0,
+        Ok(None) => is_consumed,
+        Err(_) => false,
+    }
 }
 
 /// A `current` that a batch went to, and what is missing in it.
@@ -64,10 +99,10 @@ fn complete<D: Directory>(
         bytes.push(b'\n');
     }
     let window = Window { bytes: &bytes, is_open: bytes.last() != Some(&b'\n') };
-    let rooms = claims
-        .iter()
-        .zip(&record.currents)
-        .map(|(claim, &(_, filled_bytes))| Room { filled_bytes, size_max_bytes: claim.destination().size_max_bytes });
+    let rooms = claims.iter().zip(&record.currents).map(|(claim, extent)| Room {
+        filled_bytes: extent.offset_bytes,
+        size_max_bytes: claim.destination().size_max_bytes,
+    });
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(script);
     batch.resume(before.clone());
@@ -81,8 +116,8 @@ fn complete<D: Directory>(
         if output.is_empty() {
             continue;
         }
-        let (identity, offset) = record.currents[number];
-        match find_gap(claim, identity, offset, output) {
+        let Extent { identity, offset_bytes, .. } = record.currents[number];
+        match find_gap(claim, identity, offset_bytes, output) {
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }

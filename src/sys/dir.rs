@@ -4,7 +4,7 @@
 //! No call here follows a symbolic link in the last place, and files are opened without waiting, so that a FIFO or a
 //! link that somebody planted is an error and not a trap.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
 use nix::dir::Dir as Listing;
@@ -48,6 +48,12 @@ impl Dir {
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
+    }
+
+    /// Puts another directory in the place of this one, for all who hold it.
+    pub fn replace_with(&self, other: &Dir) -> Result<()> {
+        // SAFETY: the number stays open and stays this object's; only what it stands for changes, in one call.
+        Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
     }
 
     /// Takes hold of a directory in this one, to reach what is in it; the name may be a link to it.
@@ -184,6 +190,12 @@ impl Dir {
     /// Waits until the directory's names are on the disk.
     pub fn sync(&self) -> Result<()> {
         uninterrupted(|| nix::unistd::fsync(&self.0))
+    }
+}
+
+impl From<OwnedFd> for Dir {
+    fn from(descriptor: OwnedFd) -> Dir {
+        Dir(descriptor)
     }
 }
 

@@ -13,6 +13,7 @@
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
 //! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
+//! - [`tree`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`title`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
@@ -41,6 +42,8 @@ pub mod program;
 pub mod signal;
 pub mod spawn;
 pub mod title;
+pub mod tree;
+pub mod unix_socket;
 pub mod watch;
 
 pub use nix::errno::Errno;

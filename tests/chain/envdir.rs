@@ -57,7 +57,7 @@ $ mkdir a; echo val >a/F=G; env F=was envdir a sh -c 'echo $F'
 G=val
 $ mkdir b; : >b/H=I; env H=was envdir b sh -c 'echo $H'
 I
-$ mkdir c; echo k >c/=K; envdir c env | grep K
+$ mkdir c; echo k >c/=K; envdir c env | grep ^=K
 =K=k
 $ mkdir d; mkfifo d/F; env F=was envdir d sh -c 'echo ${F-unset}'
 unset

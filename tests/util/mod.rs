@@ -1,9 +1,16 @@
 //! What the integration tests share: a directory of their own, the programs under test, the peers, and patience.
 
 #![allow(dead_code)] // Each test module takes what it needs.
-#![allow(unreachable_pub, clippy::print_stderr)]
+#![allow(unreachable_pub)]
 
+pub mod corpus;
+pub mod logdir;
+pub mod logger;
+
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,6 +24,14 @@ pub struct Workdir(TempDir);
 impl Workdir {
     pub fn new() -> Workdir {
         Workdir(TempDir::with_prefix("logyard-").expect("the temporary directory can be written"))
+    }
+
+    /// The same in memory where the system has such a place: for tests that make very many files.
+    pub fn in_memory() -> Workdir {
+        match TempDir::with_prefix_in("logyard-", "/dev/shm") {
+            Ok(directory) => Workdir(directory),
+            Err(_) => Workdir::new(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -44,6 +59,33 @@ pub fn peer(program: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not installed, so nothing was compared with it", path.display());
+    skipped(format_args!("{} is not installed, so nothing was compared with it", path.display()));
     None
+}
+
+/// Where a tool that a test needs is; `None`, with a notice, where it is not installed.
+pub fn tool(program: &str) -> Option<PathBuf> {
+    let path = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(program))
+        .find(|path| path.exists());
+    if path.is_none() {
+        skipped(format_args!("there is no {program} here, which a test needs"));
+    }
+    path
+}
+
+/// Says what was not tested, and why.
+pub fn skipped(what: impl std::fmt::Display) {
+    report(format_args!("SKIPPED: {what}"));
+}
+
+/// Says something about the tests as a whole, once, to whoever runs them: past the harness, which keeps to itself what
+/// a test that passes prints.
+pub fn report(what: impl std::fmt::Display) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let line = format!("{what}\n");
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
 }

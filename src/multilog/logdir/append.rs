@@ -1,15 +1,19 @@
 //! A log directory in use: appending, rotating, sealing.
 
-use std::ffi::CString;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::multilog::logdir::archive::{Code, archive};
-use crate::multilog::logdir::finisher::Finisher;
+use crate::multilog::logdir::claim::lock_place;
+use crate::multilog::logdir::copy::copy;
+use crate::multilog::logdir::finisher::{Finisher, Previous};
+use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
     CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
 };
+use crate::multilog::script::Destination;
 use crate::sys::Errno;
 
 /// How near the largest size a file may end at a newline.
@@ -82,7 +86,7 @@ enum Finishing<D: Directory> {
     /// The engine.
     Here(Finisher<D>),
     /// A thread.
-    Aside(Worker<D::File>),
+    Aside(Worker<Previous<D::File>>),
     /// For the moment in which one becomes the other.
     Nobody,
 }
@@ -91,12 +95,15 @@ enum Finishing<D: Directory> {
 #[derive(Debug)]
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
-    _lock: D::Lock,
+    lock: D::Lock,
     current: Current<D::File>,
     room: Room,
     step: Step,
     files_max: u64,
     finishing: Finishing<D>,
+    upkeep: Upkeep,
+    /// An fsync of `current` failed: whatever the next one says, the disk may lack some of it.
+    is_doubtful: bool,
 }
 
 impl<D: Directory> LogDir<D> {
@@ -106,12 +113,22 @@ impl<D: Directory> LogDir<D> {
         lock: D::Lock,
         current: Current<D::File>,
         room: Room,
-        files_max: u64,
-        processor: Option<CString>,
+        destination: &Destination,
     ) -> LogDir<D> {
         let place = Arc::new(place);
-        let finishing = Finishing::Here(Finisher::new(Arc::clone(&place), files_max, processor));
-        LogDir { place, _lock: lock, current, room, step: Step::Appending, files_max, finishing }
+        let &Destination { files_max, sync_interval, .. } = destination;
+        let finisher = Finisher::new(Arc::clone(&place), files_max, destination.processor.clone());
+        LogDir {
+            place,
+            lock,
+            current,
+            room,
+            step: Step::Appending,
+            files_max,
+            finishing: Finishing::Here(finisher),
+            upkeep: Upkeep::new(sync_interval),
+            is_doubtful: false,
+        }
     }
 
     /// The directory.
@@ -139,6 +156,7 @@ impl<D: Directory> LogDir<D> {
             0 => Err(unable(Errno::ENOSPC)),
             written => {
                 self.room = self.room.with(written);
+                self.upkeep.note_write();
                 Ok(written)
             }
         }
@@ -165,10 +183,12 @@ impl<D: Directory> LogDir<D> {
         }
         if self.step == Step::Create {
             let current = self.create_current()?;
-            let previous = std::mem::replace(&mut self.current, current).file;
+            let file = std::mem::replace(&mut self.current, current).file;
             self.room.filled_bytes = 0;
             self.step = Step::Appending;
-            self.hand_over(previous);
+            let is_doubtful = std::mem::take(&mut self.is_doubtful);
+            self.hand_over(Previous { file, is_doubtful });
+            self.upkeep.note_rotation();
         }
         self.finish_here(patience)
     }
@@ -188,7 +208,7 @@ impl<D: Directory> LogDir<D> {
         }
     }
 
-    fn hand_over(&mut self, previous: D::File) {
+    fn hand_over(&mut self, previous: Previous<D::File>) {
         self.finishing = match std::mem::replace(&mut self.finishing, Finishing::Nobody) {
             Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher) {
                 Ok(worker) => Finishing::Aside(worker),
@@ -210,7 +230,66 @@ impl<D: Directory> LogDir<D> {
         }
     }
 
-    fn rename_current(&self, patience: &mut impl Patience) -> Result<(), Trouble> {
+    /// When [`LogDir::keep_up`] wants to be called; `None` if nothing has been written since it was.
+    #[must_use]
+    pub fn due_at(&self) -> Option<Instant> {
+        self.upkeep.due_at()
+    }
+
+    /// Does what is due: brings `current` to the disk, and looks whether it is still what its name stands for.
+    pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Trouble> {
+        if self.upkeep.is_sync_due(now) {
+            if let Err(errno) = self.current.file.sync() {
+                self.is_doubtful = true;
+                let what = format_args!("unable to write {}/current to disk", self.place.name);
+                patience.complain(&Trouble::new(what, errno));
+            }
+            self.upkeep.note_sync();
+        }
+        if self.upkeep.is_check_due(now) {
+            self.find_current(patience)?;
+            self.upkeep.note_check();
+        }
+        Ok(())
+    }
+
+    /// Makes sure that `current` in the directory is the file that is written to. Where it was removed or replaced, or the
+    /// directory with it, what the descriptor still reaches is written anew; a stranger's file is kept as an archive.
+    fn find_current(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        let Place { name, directory } = &*self.place;
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+        if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
+            directory.restore().map_err(|errno| unable(&format!("open directory {name}"), errno))?;
+            self.lock = lock_place(&self.place)?;
+        }
+        let found = directory.stat(CURRENT).map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+        match found {
+            Some(stat) if stat.identity == self.current.identity => {
+                // Somebody may have truncated it in place.
+                self.room.filled_bytes = self.room.filled_bytes.min(stat.size_bytes);
+                return Ok(());
+            }
+            Some(_) => archive(&self.place, CURRENT, Code::Unfinished, self.files_max, patience)?,
+            None => {}
+        }
+        let unable_to_make = |errno| unable(&format!("create {name}/current"), errno);
+        let lives_on = self.current.file.stat().is_ok_and(|stat| stat.links > 0);
+        let file = if lives_on {
+            // Somebody gave it another name, and has what is in it.
+            directory.append_to(CURRENT, MODE_PRIVATE).and_then(|file| file.set_mode(MODE_OPEN).map(|()| file))
+        } else {
+            copy(&self.place, &self.current.file, CURRENT)
+        }
+        .map_err(unable_to_make)?;
+        let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+        self.current = Current { file, identity: stat.identity };
+        self.room.filled_bytes = stat.size_bytes;
+        Ok(())
+    }
+
+    fn rename_current(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+        // Looked at first, so that nobody else's file becomes ours.
+        self.find_current(patience)?;
         let Place { name, directory } = &*self.place;
         match directory.rename_to_new(CURRENT, PREVIOUS) {
             // A previous that is not ours to overwrite: left by a stranger beside a clean current.
@@ -249,7 +328,11 @@ impl<D: Directory> LogDir<D> {
         if self.step != Step::Appending || !is_whole {
             return Ok(false);
         }
+        self.find_current(patience)?;
         let name = &self.place.name;
+        if self.is_doubtful {
+            return Ok(false);
+        }
         if let Err(errno) = self.current.file.sync() {
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
             return Ok(false);

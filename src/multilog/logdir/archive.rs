@@ -73,13 +73,28 @@ pub fn archive<D: Directory>(
     let Some(stat) = stat else { return Ok(()) };
     let entries = directory.entries().map_err(|errno| Trouble::new(format_args!("unable to read {shown}"), errno))?;
     let mut newest = None;
-    if stat.links == 1 {
-        newest = Some(give_name(place, file, code, &entries)?);
-    } else {
-        // The second name was given before a crash; it is among the entries.
+    if stat.links > 1 && has_archive(place, stat.identity, &entries)? {
+        // The second name was given before a crash.
         remove(place, file)?;
+    } else {
+        newest = Some(give_name(place, file, code, &entries)?);
     }
     trim::trim(place, entries, newest, files_max, patience)
+}
+
+/// Tells whether one of the archives is this file: any other second name is somebody else's.
+fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), entries: &[Entry]) -> Result<bool, Trouble> {
+    let archives = entries.iter().filter(|entry| entry.is_plain && is_archive_name(&entry.name));
+    for name in archives.filter_map(|entry| std::str::from_utf8(&entry.name).ok()) {
+        let stat = place
+            .directory
+            .stat(name)
+            .map_err(|errno| Trouble::new(format_args!("unable to stat {}/{name}", place.name), errno))?;
+        if stat.is_some_and(|stat| stat.identity == identity) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Gives the file its name and takes the first one away, with the new one on the disk before that.

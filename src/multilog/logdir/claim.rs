@@ -4,10 +4,9 @@ use crate::cli::Shown;
 use crate::multilog::logdir::append::Current;
 use crate::multilog::logdir::recover::recover;
 use crate::multilog::logdir::{
-    Directory, LOCK, LogDir, LogFile, MODE_DIRECTORY, MODE_PRIVATE, Patience, Place, Room, Trouble,
+    Directory, LOCK, LogDir, LogFile, MODE_PRIVATE, PathDir, Patience, Place, Room, Trouble,
 };
 use crate::multilog::script::Destination;
-use crate::sys::dir::Dir;
 use crate::sys::{Errno, file};
 
 /// A directory that is open and locked, and not yet touched otherwise.
@@ -18,13 +17,11 @@ pub struct Claim<D: Directory> {
     destination: Destination,
 }
 
-impl Claim<Dir> {
+impl Claim<PathDir> {
     /// Makes the directory if it is not there, opens and locks it.
-    pub fn new(destination: &Destination) -> Result<Claim<Dir>, Trouble> {
-        // 0.76 tries and does not look: that it is there now is what counts.
-        let _ = Dir::create(destination.path, MODE_DIRECTORY);
+    pub fn new(destination: &Destination) -> Result<Claim<PathDir>, Trouble> {
         let name = Shown(destination.path.to_bytes()).to_string();
-        let directory = Dir::open(destination.path)
+        let directory = PathDir::open(destination.path)
             .map_err(|errno| Trouble::new(format_args!("unable to open directory {name}"), errno))?;
         Claim::lock(Place { name, directory }, destination.clone())
     }
@@ -33,20 +30,8 @@ impl Claim<Dir> {
 impl<D: Directory> Claim<D> {
     /// Locks a directory that is open.
     pub fn lock(place: Place<D>, destination: Destination) -> Result<Claim<D>, Trouble> {
-        match place.directory.lock(LOCK, MODE_PRIVATE) {
-            Ok(lock) => Ok(Claim { place, lock, destination }),
-            Err(errno) => {
-                let trouble = Trouble::new(format_args!("unable to lock directory {}", place.name), errno);
-                let holder = match errno {
-                    Errno::EAGAIN => place.directory.stat(LOCK).ok().flatten().and_then(file::lock_holder),
-                    _ => None,
-                };
-                Err(match holder {
-                    Some(process) => trouble.with_remark(format_args!("held by pid {process}")),
-                    None => trouble,
-                })
-            }
-        }
+        let lock = lock_place(&place)?;
+        Ok(Claim { place, lock, destination })
     }
 
     /// The directory.
@@ -61,17 +46,34 @@ impl<D: Directory> Claim<D> {
         &self.destination
     }
 
-    /// Puts right what is found in the directory, and opens it for appending. `goes_on` tells that the last line of
-    /// `current` will be continued.
-    pub fn open(self, goes_on: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
+    /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
+    /// `current` may lack its end, which will not come.
+    pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
         let Claim { place, lock, destination } = self;
-        let Destination { size_max_bytes, files_max, processor, .. } = destination;
-        let torn_below_bytes = if goes_on { 0 } else { size_max_bytes };
+        let Destination { size_max_bytes, files_max, .. } = destination;
+        let torn_below_bytes = if is_torn { size_max_bytes } else { 0 };
         let current = recover(&place, files_max, torn_below_bytes, patience)?;
         let stat = current
             .stat()
             .map_err(|errno| Trouble::new(format_args!("unable to stat {}/current", place.name), errno))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
-        Ok(LogDir::new(place, lock, Current { file: current, identity: stat.identity }, room, files_max, processor))
+        let current = Current { file: current, identity: stat.identity };
+        Ok(LogDir::new(place, lock, current, room, &destination))
     }
+}
+
+/// Locks a directory against other writers; who holds the lock is named.
+pub(super) fn lock_place<D: Directory>(place: &Place<D>) -> Result<D::Lock, Trouble> {
+    let Place { name, directory } = place;
+    directory.lock(LOCK, MODE_PRIVATE).map_err(|errno| {
+        let trouble = Trouble::new(format_args!("unable to lock directory {name}"), errno);
+        let holder = match errno {
+            Errno::EAGAIN => directory.stat(LOCK).ok().flatten().and_then(file::lock_holder),
+            _ => None,
+        };
+        match holder {
+            Some(process) => trouble.with_remark(format_args!("held by pid {process}")),
+            None => trouble,
+        }
+    })
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::cli::{Program, cause};
 use crate::multilog::journal::Memory;
-use crate::multilog::logdir::{MODE_PRIVATE, processor};
+use crate::multilog::logdir::{MODE_DIRECTORY, MODE_PRIVATE, processor};
 use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
 use crate::sys::file::{File, Lock, Stat, process_user};
@@ -45,6 +45,10 @@ pub trait Directory: Send + Sync + 'static {
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    /// Asks whether the directory has been removed.
+    fn is_removed(&self) -> Result<bool>;
+    /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
+    fn restore(&self) -> Result<()>;
     /// Renames, over what has the new name.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
     /// Renames, unless the new name is taken: then `EEXIST`.
@@ -80,26 +84,42 @@ pub trait LogFile {
     fn stat(&self) -> Result<Stat>;
 }
 
-impl Directory for Dir {
+/// A directory that can be found again by its path.
+#[derive(Debug)]
+pub struct PathDir {
+    dir: Dir,
+    path: &'static CStr,
+}
+
+impl PathDir {
+    /// Makes the directory if it is not there, and opens it.
+    pub fn open(path: &'static CStr) -> Result<PathDir> {
+        // 0.76 tries and does not look: that it is there now is what counts.
+        let _ = Dir::create(path, MODE_DIRECTORY);
+        Dir::open(path).map(|dir| PathDir { dir, path })
+    }
+}
+
+impl Directory for PathDir {
     const FINISHES_ASIDE: bool = true;
     type File = File;
     type Lock = Lock;
     type Memory = Page;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
-        self.open_to_append(name.as_bytes(), mode)
+        self.dir.open_to_append(name.as_bytes(), mode)
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<File> {
-        self.open_to_replace(name.as_bytes(), mode)
+        self.dir.open_to_replace(name.as_bytes(), mode)
     }
 
     fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
-        Lock::try_exclusive(self.open_to_append(name.as_bytes(), mode)?)
+        Lock::try_exclusive(self.dir.open_to_append(name.as_bytes(), mode)?)
     }
 
     fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
-        let file = self.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
+        let file = self.dir.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
         let stat = file.stat()?;
         // Somebody else's file, or one with another name elsewhere, is not written to.
         if !stat.is_plain || stat.links != 1 || stat.owner != process_user() {
@@ -109,32 +129,41 @@ impl Directory for Dir {
     }
 
     fn stat(&self, name: &str) -> Result<Option<Stat>> {
-        Dir::stat(self, name.as_bytes())
+        self.dir.stat(name.as_bytes())
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        self.dir.stat_self().map(|stat| stat.links == 0)
+    }
+
+    fn restore(&self) -> Result<()> {
+        let _ = Dir::create(self.path, MODE_DIRECTORY);
+        self.dir.replace_with(&Dir::open(self.path)?)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        Dir::rename(self, from.as_bytes(), to.as_bytes())
+        self.dir.rename(from.as_bytes(), to.as_bytes())
     }
 
     fn rename_to_new(&self, from: &str, to: &str) -> Result<()> {
-        Dir::rename_to_new(self, from.as_bytes(), to.as_bytes())
+        self.dir.rename_to_new(from.as_bytes(), to.as_bytes())
     }
 
     fn link(&self, from: &str, to: &str) -> Result<()> {
-        Dir::link(self, from.as_bytes(), to.as_bytes())
+        self.dir.link(from.as_bytes(), to.as_bytes())
     }
 
     fn unlink(&self, name: &[u8]) -> Result<()> {
-        Dir::unlink(self, name)
+        self.dir.unlink(name)
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {
-        let names = Dir::names(self)?;
+        let names = self.dir.names()?;
         Ok(names.into_iter().map(|(name, is_plain)| Entry { name, is_plain }).collect())
     }
 
     fn sync(&self) -> Result<()> {
-        Dir::sync(self)
+        self.dir.sync()
     }
 
     fn now(&self) -> Label {
@@ -142,7 +171,7 @@ impl Directory for Dir {
     }
 
     fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
-        let files = processor::Files::open(self)?;
+        let files = processor::Files::open(&self.dir)?;
         let complain = |errno: Errno| {
             // Between fork and exec nothing may be allocated, so the message goes out in pieces.
             let Program(name) = crate::multilog::PROGRAM;
@@ -151,7 +180,7 @@ impl Directory for Dir {
                 let _ = crate::sys::fd::write_all(crate::sys::fd::stderr(), piece);
             }
         };
-        let child = Child::start_shell(command, self.as_fd(), files.descriptors(), complain)?;
+        let child = Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)?;
         match hurry {
             None => child.wait().map(Some),
             Some(hurry) => child.wait_unless(hurry),

@@ -8,19 +8,20 @@
 //! Archive   link to @label.s, fsync the directory, unlink the first name; trim
 //! ```
 //!
-//! A file that could not be brought to the disk becomes `@label.u`: after an fsync that failed the next one proves
-//! nothing, so it is not tried again.
+//! After an fsync that failed the next one proves nothing, so it is not tried again: the file is copied, and the copy
+//! brought to the disk. If that fails too the file becomes `@label.u`.
 
 use std::ffi::CString;
 use std::time::Duration;
 
 use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::copy::copy;
 use crate::multilog::logdir::{
-    Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, STATE, SharedPlace,
-    Trouble,
+    Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, REWRITTEN, STATE,
+    SharedPlace, Trouble,
 };
-use crate::sys::Errno;
 use crate::sys::child::Ended;
+use crate::sys::{Errno, Result};
 
 /// What remains to be done with `previous`, by the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,15 @@ enum Step {
     Archive(&'static str, Code),
 }
 
+/// What was `current`.
+#[derive(Debug)]
+pub struct Previous<F> {
+    /// The file.
+    pub file: F,
+    /// An fsync of it has failed before.
+    pub is_doubtful: bool,
+}
+
 /// Finishes one file after another.
 #[derive(Debug)]
 pub struct Finisher<D: Directory> {
@@ -39,7 +49,7 @@ pub struct Finisher<D: Directory> {
     files_max: u64,
     processor: Option<CString>,
     /// The file that is being finished: what was `current` and is `previous` now.
-    job: Option<(D::File, Step)>,
+    job: Option<(Previous<D::File>, Step)>,
     /// How often the processor failed in a row.
     failures: u32,
 }
@@ -54,13 +64,13 @@ impl<D: Directory> Finisher<D> {
     }
 
     /// Takes over a file that has just become `previous`; the one before it must be finished.
-    pub fn accept(&mut self, previous: D::File) {
+    pub fn accept(&mut self, previous: Previous<D::File>) {
         debug_assert!(self.job.is_none(), "one previous at a time");
         self.job = Some((previous, Step::Sync));
     }
 
     /// Goes on with what is to be done, from the step that failed last time.
-    pub fn finish(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
+    pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Trouble> {
         while let Some((file, step)) = &mut self.job {
             match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience) {
                 Ok(next) => {
@@ -92,25 +102,38 @@ impl<D: Directory> Finisher<D> {
 /// Takes a step, and says which is next.
 fn take_step<D: Directory>(
     place: &Place<D>,
-    previous: &D::File,
+    previous: &mut Previous<D::File>,
     step: Step,
     files_max: u64,
     processor: Option<&CString>,
     patience: &mut impl Patience,
-) -> Result<Option<Step>, Trouble> {
+) -> std::result::Result<Option<Step>, Trouble> {
     let Place { name: shown, directory } = place;
     let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
     match step {
-        Step::Sync => match previous.sync() {
-            Ok(()) => Ok(Some(Step::Mark(Code::Safe))),
-            Err(errno) => {
+        Step::Sync => {
+            find_previous(place, &previous.file).map_err(|errno| unable(&format!("create {shown}/previous"), errno))?;
+            let answer = match previous.is_doubtful {
+                false => previous.file.sync(),
+                true => Err(Errno::EIO),
+            };
+            let Err(errno) = answer else { return Ok(Some(Step::Mark(Code::Safe))) };
+            if !previous.is_doubtful {
                 patience.complain(&unable(&format!("write {shown}/current to disk"), errno));
-                Ok(Some(Step::Mark(Code::Unfinished)))
             }
-        },
+            // Another fsync of the same file would prove nothing. A copy may fare better.
+            match rewrite(place, &previous.file) {
+                Ok(copy) => {
+                    previous.file = copy;
+                    Ok(Some(Step::Mark(Code::Safe)))
+                }
+                Err(_) => Ok(Some(Step::Mark(Code::Unfinished))),
+            }
+        }
         Step::Mark(code) => {
             if code == Code::Safe {
                 previous
+                    .file
                     .set_mode(MODE_DONE)
                     .map_err(|errno| unable(&format!("set mode of {shown}/previous"), errno))?;
             }
@@ -153,12 +176,30 @@ fn take_step<D: Directory>(
     }
 }
 
-/// Brings what the processor wrote to the disk, and then says so by its mode.
-fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> Result<(), Trouble> {
+/// Makes sure that `previous` is in the directory: if somebody removed it, what the descriptor reaches is copied.
+fn find_previous<D: Directory>(place: &Place<D>, file: &D::File) -> Result<()> {
+    match place.directory.stat(PREVIOUS)? {
+        Some(_) => Ok(()),
+        None => copy(place, file, PREVIOUS).map(drop),
+    }
+}
+
+/// Puts a copy of `previous` in its place, once the copy is on the disk.
+fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
+    let copy = copy(place, file, REWRITTEN)?;
+    copy.sync()?;
+    place.directory.rename(REWRITTEN, PREVIOUS)?;
+    Ok(copy)
+}
+
+/// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once
+/// `previous` is gone, the mode is all that tells a finished file from a half-written one.
+fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Trouble> {
     let Place { name: shown, directory } = place;
-    let file = directory
-        .append_to(name, MODE_OPEN)
-        .map_err(|errno| Trouble::new(format_args!("unable to read {shown}/{name}"), errno))?;
-    file.sync().map_err(|errno| Trouble::new(format_args!("unable to write {shown}/{name} to disk"), errno))?;
-    file.set_mode(mode).map_err(|errno| Trouble::new(format_args!("unable to set mode of {shown}/{name}"), errno))
+    let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+    let file = directory.append_to(name, MODE_OPEN).map_err(|errno| unable(&format!("read {shown}/{name}"), errno))?;
+    let sync = || file.sync().map_err(|errno| unable(&format!("write {shown}/{name} to disk"), errno));
+    sync()?;
+    file.set_mode(mode).map_err(|errno| unable(&format!("set mode of {shown}/{name}"), errno))?;
+    if mode == MODE_DONE { sync() } else { Ok(()) }
 }

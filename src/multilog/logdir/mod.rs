@@ -5,6 +5,7 @@
 //! lock        locked while a writer runs
 //! current     what is being appended to: 0644, and 0744 once its writer has left in good order
 //! previous    what was current, on its way to become an archive; 0744 once it is on the disk
+//! rewritten   a copy of previous, for a moment, where the disk refused the original
 //! processed   what the processor makes of previous; 0744 once it is complete and on the disk
 //! state       what the processor wrote to descriptor 5 the last time
 //! journal     what a successor must know if this writer is killed: 0600, gone once it has left in good order
@@ -32,17 +33,19 @@ use std::sync::Arc;
 mod append;
 pub mod archive;
 mod claim;
+mod copy;
 mod directory;
 pub mod finisher;
 pub mod processor;
 pub mod recover;
 mod retry;
 pub mod trim;
+pub mod upkeep;
 pub mod worker;
 
 pub use append::{LogDir, Room};
 pub use claim::Claim;
-pub use directory::{Directory, Entry, LogFile};
+pub use directory::{Directory, Entry, LogFile, PathDir};
 
 pub use retry::{Patience, Trouble};
 
@@ -52,6 +55,8 @@ pub const LOCK: &str = "lock";
 pub const CURRENT: &str = "current";
 /// What was current, on its way to become an archive.
 pub const PREVIOUS: &str = "previous";
+/// A copy of previous, while the disk may not have taken the original.
+pub const REWRITTEN: &str = "rewritten";
 /// What the processor makes of previous.
 pub const PROCESSED: &str = "processed";
 /// What the processor kept the last time, on its descriptor 4.

@@ -2,13 +2,14 @@
 //!
 //! | found | meaning | done |
 //! |---|---|---|
-//! | `current` with the owner-execute bit | the last writer left in good order | appended to; nothing else is touched |
+//! | `current` with the owner-execute bit, a plain file without another name | the last writer left in good order | appended to; nothing else is touched |
 //! | `processed` with that bit | the processor had finished | `previous` goes, `processed` → `@label.s` |
 //! | neither | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
 //!
 //! In the last two cases `state` and `newstate` start anew, and `current` → `@label.u`, unless it is empty: an empty file
 //! tells nothing, and a logger that dies at each start would push the history out with them.
 
+use crate::multilog::logdir::REWRITTEN;
 use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::{
     CURRENT, DONE_BIT, Directory, LogFile, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place,
@@ -31,8 +32,9 @@ pub enum Found {
 /// Decides what was found, from `current` and `processed`.
 #[must_use]
 pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
-    let is_done = |file: Option<Stat>| file.is_some_and(|stat| stat.mode & DONE_BIT != 0);
-    match (is_done(current), is_done(processed)) {
+    let is_done = |stat: Stat| stat.is_plain && stat.mode & DONE_BIT != 0;
+    // What has another name is perhaps somebody else's: it is not written to.
+    match (current.is_some_and(|stat| is_done(stat) && stat.links == 1), processed.is_some_and(is_done)) {
         (true, _) => Found::Clean,
         (false, true) => Found::Processed,
         (false, false) => Found::Interrupted,
@@ -59,18 +61,20 @@ pub fn recover<D: Directory>(
             return set_open(place, file);
         }
         Found::Processed => {
-            forget(place, [STATE, NEWSTATE, PREVIOUS]);
+            forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
             patience.retry(|patience| archive(place, PROCESSED, Code::Safe, files_max, patience))?;
         }
         Found::Interrupted => {
-            forget(place, [STATE, NEWSTATE, PROCESSED]);
+            forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
             patience.retry(|patience| archive(place, PREVIOUS, Code::Unfinished, files_max, patience))?;
         }
     }
     if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
         forget(place, [CURRENT]);
     } else {
-        if let Some(stat) = current.filter(|stat| stat.is_plain && stat.size_bytes < torn_below_bytes) {
+        if let Some(stat) =
+            current.filter(|stat| stat.is_plain && stat.links == 1 && stat.size_bytes < torn_below_bytes)
+        {
             patience.retry(|_| mend_last_line(place, stat))?;
         }
         patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
@@ -138,5 +142,13 @@ mod tests {
         ] {
             assert_eq!(decide(current, processed), found, "current {current:?}, processed {processed:?}");
         }
+    }
+
+    #[test]
+    fn a_current_that_is_no_plain_file_or_has_another_name_is_not_appended_to() {
+        let clean = file(0o744).unwrap();
+
+        assert_eq!(decide(Some(Stat { is_plain: false, ..clean }), None), Found::Interrupted);
+        assert_eq!(decide(Some(Stat { links: 2, ..clean }), None), Found::Interrupted);
     }
 }

@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use crate::multilog::PROGRAM;
-use crate::multilog::logdir::finisher::Finisher;
+use crate::multilog::logdir::finisher::{Finisher, Previous};
 use crate::multilog::logdir::{Directory, Patience, Trouble};
 use crate::sys::event::Event;
 use crate::sys::poll;
@@ -26,6 +26,8 @@ const STACK_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 struct Shared {
     /// A file has been finished, or left.
+    is_done: AtomicBool,
+    /// Wakes whoever waits for that; it may also wake in vain.
     done: Event,
     /// The logger leaves.
     hurry: Event,
@@ -36,18 +38,18 @@ struct Shared {
 
 /// A thread that finishes files.
 #[derive(Debug)]
-pub struct Worker<F> {
-    jobs: Sender<F>,
+pub struct Worker<J> {
+    jobs: Sender<J>,
     shared: Arc<Shared>,
     is_busy: bool,
 }
 
-impl<F: Send + 'static> Worker<F> {
+impl<F: Send + 'static> Worker<Previous<F>> {
     /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<F>, Finisher<D>> {
+    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<Previous<F>>, Finisher<D>> {
         let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
-        let shared = Shared { done, hurry, is_hurried: AtomicBool::new(false), has_left_file: AtomicBool::new(false) };
-        let shared = Arc::new(shared);
+        let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
+        let shared = Arc::new(Shared { is_done, done, hurry, is_hurried, has_left_file });
         let (jobs, inbox) = channel();
         let (give, receive) = channel();
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn({
@@ -69,7 +71,7 @@ impl<F: Send + 'static> Worker<F> {
     }
 
     /// Hands over a file that has just become `previous`; the one before it must be done.
-    pub fn accept(&mut self, previous: F) {
+    pub fn accept(&mut self, previous: Previous<F>) {
         debug_assert!(!self.is_busy, "one previous at a time");
         self.is_busy = true;
         // The thread lives as long as the sender.
@@ -78,9 +80,9 @@ impl<F: Send + 'static> Worker<F> {
 
     /// What becomes readable when the file in hand is done; `None` if none is in hand.
     pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
-        if self.is_busy && poll::readable([self.shared.done.as_fd()], Some(std::time::Duration::ZERO)) == Ok([true]) {
+        if self.is_busy {
             self.shared.done.clear();
-            self.is_busy = false;
+            self.is_busy = !self.shared.is_done.swap(false, Ordering::AcqRel);
         }
         self.is_busy.then(|| self.shared.done.as_fd())
     }
@@ -98,13 +100,14 @@ impl<F: Send + 'static> Worker<F> {
     }
 }
 
-fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<D::File>, shared: Arc<Shared>) {
+fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::File>>, shared: Arc<Shared>) {
     let mut patience = Unhurried(shared);
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
         if patience.retry(|patience| finisher.finish(patience)).is_err() {
             patience.0.has_left_file.store(true, Ordering::Release);
         }
+        patience.0.is_done.store(true, Ordering::Release);
         patience.0.done.happen();
     }
 }

@@ -1,0 +1,191 @@
+//! What multilog says and how it leaves when something is wrong, and that it then touches nothing.
+
+use std::collections::BTreeMap;
+use std::io::{Write, pipe};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, put};
+use crate::util::logger::{Multilog, Running};
+use crate::util::{Workdir, skipped, until};
+
+/// Runs a multilog on a short input, and returns its exit code and words.
+#[track_caller]
+fn log(multilog: Multilog, directory: &Path, script: &[&str]) -> (Option<i32>, String) {
+    let (input, mut output) = pipe().unwrap();
+    output.write_all(b"one\ntwo\n").unwrap();
+    drop(output);
+    let (status, words) = Running::start(multilog.command(directory, script).stdin(input)).end_and_words();
+    (status.code(), words)
+}
+
+/// Runs a shell command with the path of our multilog as `$0`.
+#[track_caller]
+fn shell(directory: &Path, command: &str) -> (Option<i32>, String) {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).arg(Multilog::Ours.path()).current_dir(directory);
+    shell.stderr(std::process::Stdio::piped());
+    let (status, words) = Running::start(&mut shell).end_and_words();
+    (status.code(), words)
+}
+
+#[test]
+fn what_cannot_be_opened_is_named_and_the_exit_code_is_111() {
+    for multilog in Multilog::installed() {
+        for (action, message) in [
+            ("./file", "unable to open directory ./file: not a directory"),
+            ("./no/such", "unable to open directory ./no/such: file does not exist"),
+            ("/dev/null", "unable to open directory /dev/null: not a directory"),
+            ("=no/such", "unable to create no/such: file does not exist"),
+            ("=.", "unable to create .: is a directory"),
+            ("=", "unable to create : file does not exist"),
+        ] {
+            let workdir = Workdir::new();
+            put(&workdir.join("file"), 0o644, b"");
+
+            let said = log(multilog, workdir.path(), &["t", action]);
+
+            assert_eq!(said, (Some(111), format!("multilog: fatal: {message}\n")), "{multilog:?}");
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_named() {
+    for multilog in Multilog::installed() {
+        let workdir = Workdir::new();
+        let main = workdir.join("main");
+        std::fs::create_dir(&main).unwrap();
+        set_mode(&main, 0o000);
+        if std::fs::read_dir(&main).is_ok() {
+            skipped("this user may read everything, so no directory was unreadable");
+            return;
+        }
+
+        let said = log(multilog, workdir.path(), &["./main"]);
+
+        set_mode(&main, 0o700);
+        assert_eq!(said, (Some(111), "multilog: fatal: unable to open directory ./main: access denied\n".into()));
+        assert!(LogDirFiles::read(&main).0.is_empty());
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn a_lock_that_is_held_names_its_holder() {
+    for holder in Multilog::installed() {
+        let workdir = Workdir::in_memory();
+        let (input, mut output) = pipe().unwrap();
+        let mut first = Running::start(holder.command(workdir.path(), &["./main"]).stdin(input));
+        until("the first logger works", || is_in_use(&workdir.join("main")));
+        output.write_all(b"first\n").unwrap();
+        until("the first logger has logged", || current_bytes(&workdir.join("main")) == Some(6));
+        let before = identities(&workdir.join("main"));
+
+        let said = log(Multilog::Ours, workdir.path(), &["./main"]);
+
+        let message = "multilog: fatal: unable to lock directory ./main: temporary failure";
+        assert_eq!(said, (Some(111), format!("{message} (held by pid {})\n", first.pid())));
+        assert_eq!(identities(&workdir.join("main")), before);
+        drop(output);
+        assert!(first.end().success());
+    }
+}
+
+/// Of each file what changes when it is touched: number, mode, length, and when it was changed.
+fn identities(directory: &Path) -> BTreeMap<String, (u64, u32, u64, i64, i64)> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let identity =
+        |about: std::fs::Metadata| (about.ino(), about.mode(), about.len(), about.ctime(), about.ctime_nsec());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), identity(entry.metadata().unwrap()))).collect()
+}
+
+#[test]
+fn a_script_that_cannot_run_touches_no_file() {
+    for action in ["./file", "=no/such", "./held", "./main"] {
+        let workdir = Workdir::in_memory();
+        put(&workdir.join("file"), 0o644, b"");
+        put(&workdir.join("status"), 0o600, b"status\n");
+        for directory in ["main", "unclean", "held"] {
+            std::fs::create_dir(workdir.join(directory)).unwrap();
+            put(&workdir.join(directory).join("lock"), 0o600, b"");
+        }
+        put(&workdir.join("main/current"), 0o744, b"clean\n");
+        put(&workdir.join("unclean/current"), 0o644, b"unclean\n");
+        put(&workdir.join("unclean/processed"), 0o644, b"half\n");
+        let (input, output) = pipe().unwrap();
+        let mut holder = Running::start(Multilog::Ours.command(workdir.path(), &["./held"]).stdin(input));
+        until("the holder works", || is_in_use(&workdir.join("held")));
+        let all = || [".", "main", "unclean", "held"].map(|directory| identities(&workdir.join(directory)));
+        let before = all();
+
+        let (code, words) = log(Multilog::Ours, workdir.path(), &["t", "=status", "./main", "./unclean", action]);
+
+        assert_eq!(code, Some(111), "{action}: {words}");
+        assert_eq!(words.lines().count(), 1, "{action}: {words}");
+        assert_eq!(all(), before, "{action}: {words}");
+        drop(output);
+        assert!(holder.end().success());
+    }
+}
+
+#[test]
+fn actions_that_mean_nothing_are_named_once_and_the_others_are_carried_out() {
+    let workdir = Workdir::new();
+
+    let said = log(Multilog::Ours, workdir.path(), &["s5000", "t", "main", "./main", "main", "\u{1b}[31m"]);
+
+    let expected = "multilog: warning: ignoring the action t: only the first action can ask for timestamps\n\
+                    multilog: warning: ignoring the action main: no such action; a log directory begins with . or /\n\
+                    multilog: warning: ignoring the action \\x1b[31m: no such action; a log directory begins with . or /\n";
+    assert_eq!(said, (Some(0), expected.into()));
+    assert_eq!(LogDirFiles::read(&workdir.join("main")).joined(), b"one\ntwo\n");
+}
+
+#[test]
+fn no_action_at_all_reads_to_the_end() {
+    for multilog in Multilog::installed() {
+        let workdir = Workdir::new();
+
+        assert_eq!(log(multilog, workdir.path(), &[]), (Some(0), String::new()));
+        assert_eq!(log(multilog, workdir.path(), &["t", "-*"]), (Some(0), String::new()));
+    }
+}
+
+#[test]
+fn input_that_cannot_be_read_is_told_and_current_is_left_in_good_order() {
+    for (redirection, cause) in [("<&-", "file descriptor not open"), ("<.", "is a directory")] {
+        let workdir = Workdir::new();
+
+        let said = shell(workdir.path(), &format!("exec \"$0\" ./main {redirection}"));
+
+        let message = format!("multilog: fatal: unable to read standard input: {cause}\n");
+        assert_eq!(said, (Some(111), message));
+        assert_eq!(LogDirFiles::read(&workdir.join("main")).file("current").mode, 0o744);
+    }
+}
+
+#[test]
+fn alerts_that_nobody_can_read_stop_no_logging() {
+    for redirection in ["2>&-", "2>/dev/full", "3>&1 2>&1 | :"] {
+        let workdir = Workdir::new();
+        let lines = "alert\n".repeat(20_000);
+        put(&workdir.join("input"), 0o600, lines.as_bytes());
+
+        shell(workdir.path(), &format!("\"$0\" e =status ./main <input {redirection}"));
+
+        until("the logger has left", || {
+            let about = std::fs::metadata(workdir.join("main/current"));
+            about.is_ok_and(|about| about.mode() & 0o7777 == 0o744)
+        });
+        let files = LogDirFiles::read(&workdir.join("main"));
+        assert!(files.joined() == lines.as_bytes(), "{redirection}");
+        // No file may have become standard error.
+        assert_eq!(files.file("lock").bytes, b"", "{redirection}");
+    }
+}

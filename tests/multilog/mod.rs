@@ -1,0 +1,21 @@
+//! multilog as its users meet it, and 0.76's beside it.
+//!
+//! - [`calls`]: what logging costs in system calls.
+//! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
+//! - [`handover`]: many loggers in turn on one pipe.
+//! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
+//! - [`processor`]: what processors are given, and what becomes of those that fail.
+//! - [`reads`]: how the input is cut into reads does not matter.
+//! - [`signals`]: TERM and ALRM, at any moment.
+//! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
+#![allow(unreachable_pub)]
+
+mod calls;
+mod cases;
+mod differential;
+mod handover;
+mod messages;
+mod processor;
+mod reads;
+mod signals;
+mod takeover;
