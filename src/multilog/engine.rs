@@ -20,7 +20,9 @@ use crate::sys::{Errno, poll};
 use crate::tai64n::Label;
 
 /// How long the rest of a line is waited for once TERM has come.
-const LINE_PATIENCE: Duration = Duration::from_secs(1);
+///
+/// What else has to be waited for then is to fit into the same second.
+const LINE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why the engine stops before its input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -50,6 +50,12 @@ impl Dir {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
     }
 
+    /// Puts another directory in the place of this one, for all who hold it.
+    pub fn replace_with(&self, other: &Dir) -> Result<()> {
+        // SAFETY: the number stays open and stays this object's; only what it stands for changes, in one call.
+        Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
+    }
+
     /// Takes hold of a directory in this one, to reach what is in it; the name may be a link to it.
     pub fn reach_dir(&self, name: &[u8]) -> Result<Dir> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
@@ -70,12 +76,6 @@ impl Dir {
             },
             Err(_) => Ok(()),
         }
-    }
-
-    /// Puts another directory in the place of this one, for all who hold it.
-    pub fn replace_with(&self, other: &Dir) -> Result<()> {
-        // SAFETY: the number stays open and stays this object's; only what it stands for changes, in one call.
-        Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
     }
 
     /// Makes a file for writing that was not there before: `EEXIST` if the name is taken.

@@ -35,6 +35,8 @@ fn log_lines(dir: &Path, script: &[&str], numbers: std::ops::Range<u64>) {
 fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     let dir = Workdir::new();
     log_lines(dir.path(), &["s4096", "n4", "./main"], 0..200);
+    // Without a rotation: now there is something in current.
+    log_lines(dir.path(), &["s100000", "n4", "./main"], 200..201);
     let history = || {
         let main = dir.join("main");
         let archives = harvest::archives(&main);

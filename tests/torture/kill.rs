@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -128,7 +129,8 @@ impl Run {
                 logger.kill();
             } else {
                 let (status, took) = logger.terminate(PATIENCE);
-                refusals += u64::from(!is_ok(status));
+                // One that had not come so far as to wait for it dies of it.
+                refusals += u64::from(!is_ok(status) && status.signal() != Some(Signal::SIGTERM as i32));
                 if self.subjects[which] == Subject::Ours {
                     longest_leave = longest_leave.max(took);
                 }

@@ -107,14 +107,16 @@ fn a_logger_without_standard_output_or_error_loses_nothing() {
 }
 
 #[test]
-fn a_logger_without_standard_input_leaves_in_good_order() {
+fn a_logger_without_standard_input_says_so_and_leaves() {
     let dir = Workdir::new();
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "exec \"$0\" ./main <&-", env!("CARGO_BIN_EXE_multilog")]);
 
     let status = Logger::spawn(&mut shell, dir.path(), nothing()).wait(PATIENCE);
 
-    assert!(is_ok(status), "{status}");
+    assert_eq!(status.code(), Some(111));
+    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    assert_eq!(said, "multilog: fatal: unable to read standard input: file descriptor not open\n");
 }
 
 #[test]

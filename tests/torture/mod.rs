@@ -31,3 +31,5 @@ mod limits;
 mod history;
 // The journal in other hands.
 mod journal;
+// Power cuts.
+mod power;

@@ -143,11 +143,6 @@ impl Tally {
         self.verdict.lost += (self.next..written).filter(|&one| self.belongs(one)).count() as u64;
         self.verdict
     }
-
-    /// The first lines that are missing.
-    pub fn first_missing(&self) -> Vec<u64> {
-        self.missing.iter().copied().take(5).collect()
-    }
 }
 
 #[test]

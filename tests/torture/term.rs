@@ -14,8 +14,6 @@ use crate::util::{Workdir, until};
 
 /// How long a logger may take to leave.
 const A_SECOND: Duration = Duration::from_secs(1);
-/// The same for one that waits a second for the end of a line, and then has to leave.
-const A_SECOND_AND_SOME: Duration = Duration::from_millis(1300);
 /// What a failing test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -207,7 +205,7 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
                 let (status, took) = logger.terminate(PATIENCE);
 
                 assert!(is_ok(status), "{status}; {}", said(&dir));
-                assert!(took < A_SECOND_AND_SOME, "TERM took {took:?}");
+                assert!(took < A_SECOND, "TERM took {took:?}");
             }
             let mut next = Logger::start(&successor.program().unwrap(), &arguments, dir.path(), line.stdin());
             let written = line.end();
@@ -241,5 +239,5 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_is_no_pipe() {
     let (status, took) = logger.terminate(PATIENCE);
 
     assert!(is_ok(status), "{status}; {}", said(&dir));
-    assert!(took < A_SECOND_AND_SOME, "TERM took {took:?}");
+    assert!(took < A_SECOND, "TERM took {took:?}");
 }

@@ -43,22 +43,20 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
     let moment = Instant::now();
 
     let wanted = feed.written() + 100;
-    let reaches = |number: u64| {
-        main.exists()
-            && numbers(&harvest::all(&main)).last().is_some_and(|&last| last.is_some_and(|last| last >= number))
+    let log = || {
+        let mut log = if dir.join("old").exists() { harvest::all(&dir.join("old")) } else { Vec::new() };
+        log.extend(if main.exists() { harvest::all(&main) } else { Vec::new() });
+        log
     };
-    until("lines that came afterwards are where they belong", || reaches(wanted));
+    until("lines that came afterwards are where they belong", || {
+        numbers(&log()).last().is_some_and(|&last| last.is_some_and(|last| last >= wanted))
+    });
     let took = moment.elapsed();
     assert!(took < SOON, "it took {took:?}");
     let last = feed.end() - 1;
     assert!(is_ok(logger.wait(PATIENCE)));
 
-    let mut log = Vec::new();
-    if dir.join("old").exists() {
-        log.extend(harvest::all(&dir.join("old")));
-    }
-    log.extend(harvest::all(&main));
-    let numbers = numbers(&log);
+    let numbers = numbers(&log());
     let first = if before == Before::Kept { 0 } else { numbers[0].unwrap_or(wanted) };
     assert!(first < wanted, "lines that came afterwards are missing up to {first}");
     let expected: Vec<Option<u64>> = (first..=last).map(Some).collect();
@@ -89,7 +87,7 @@ fn a_directory_that_is_removed_is_made_again_with_what_current_held() {
 }
 
 #[test]
-fn a_directory_that_is_replaced_gives_way_to_the_new_one() {
+fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
     take_away(Before::Kept, |dir| {
         fs::rename(dir.join("main"), dir.join("old")).unwrap();
         fs::create_dir(dir.join("main")).unwrap();
