@@ -1,7 +1,7 @@
 //! The manual pages, carried in the program: `cargo install` installs programs and nothing else.
 
 /// Each page's file name and text.
-pub const PAGES: [(&str, &str); 22] = [
+pub const PAGES: [(&str, &str); 23] = [
     ("envdir.8", include_str!("../../doc/man/envdir.8")),
     ("envuidgid.8", include_str!("../../doc/man/envuidgid.8")),
     ("fghack.8", include_str!("../../doc/man/fghack.8")),
@@ -9,6 +9,7 @@ pub const PAGES: [(&str, &str); 22] = [
     ("logyard-setup.8", include_str!("../../doc/man/logyard-setup.8")),
     ("multilog.8", include_str!("../../doc/man/multilog.8")),
     ("pgrphack.8", include_str!("../../doc/man/pgrphack.8")),
+    ("readlog.1", include_str!("../../doc/man/readlog.1")),
     ("readproctitle.8", include_str!("../../doc/man/readproctitle.8")),
     ("servicedir.5", include_str!("../../doc/man/servicedir.5")),
     ("setlock.8", include_str!("../../doc/man/setlock.8")),
