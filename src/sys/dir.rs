@@ -193,6 +193,12 @@ impl Dir {
     }
 }
 
+impl From<OwnedFd> for Dir {
+    fn from(descriptor: OwnedFd) -> Dir {
+        Dir(descriptor)
+    }
+}
+
 /// What a name stands for in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {

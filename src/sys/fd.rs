@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 
+use crate::sys::file::Stat;
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// Standard input. It may be closed: then calls on it answer `EBADF`.
@@ -70,6 +71,16 @@ pub fn write_all(sink: impl AsFd, mut bytes: &[u8]) -> Result<()> {
 /// Moves to the beginning of a file.
 pub fn rewind(file: impl AsFd) -> Result<()> {
     nix::unistd::lseek(file.as_fd(), 0, nix::unistd::Whence::SeekSet).map(drop)
+}
+
+/// Asks what is behind a descriptor.
+pub fn stat(descriptor: impl AsFd) -> Result<Stat> {
+    nix::sys::stat::fstat(descriptor.as_fd()).map(|stat| Stat::from(&stat))
+}
+
+/// Tells whether what is written to a descriptor goes to the end of a file.
+pub fn is_appending(descriptor: impl AsFd) -> Result<bool> {
+    fcntl(descriptor, FcntlArg::F_GETFL).map(|flags| OFlag::from_bits_truncate(flags).contains(OFlag::O_APPEND))
 }
 
 /// Sets or clears close-on-exec.

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use nix::NixPath;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
@@ -26,6 +27,25 @@ impl File {
     pub fn open_or_create(path: &CStr, mode: u32) -> Result<File> {
         let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_CREAT | OFlag::O_CLOEXEC;
         uninterrupted(|| open(path, flags, Mode::from_bits_truncate(mode))).map(File)
+    }
+
+    /// Opens a file by its path for reading and writing; a symbolic link is an error.
+    pub fn open_to_change<P: NixPath + ?Sized>(path: &P) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::empty())).map(File)
+    }
+
+    /// Makes a file by its path for reading and writing. What has the name, a link or a leftover, is removed first.
+    pub fn create_new<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let create = || uninterrupted(|| open(path, flags, Mode::from_bits_truncate(mode))).map(File);
+        match create() {
+            Err(Errno::EEXIST) => {
+                nix::unistd::unlink(path)?;
+                create()
+            }
+            answer => answer,
+        }
     }
 
     /// Appends (or writes, by how it was opened) some of `bytes`, and says how many.
@@ -110,6 +130,11 @@ impl From<&FileStat> for Stat {
     }
 }
 
+/// Renames a file by its path, over what has the new name.
+pub fn rename<P: NixPath + ?Sized>(from: &P, to: &P) -> Result<()> {
+    uninterrupted(|| nix::fcntl::renameat(nix::fcntl::AT_FDCWD, from, nix::fcntl::AT_FDCWD, to))
+}
+
 /// The user that files made by this process belong to.
 #[must_use]
 pub fn process_user() -> u32 {
@@ -138,9 +163,18 @@ impl AsFd for Lock {
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.
     pub fn try_exclusive(file: File) -> Result<Lock> {
+        Lock::take(file, libc::LOCK_EX | libc::LOCK_NB)
+    }
+
+    /// Locks a file, or a directory, when everybody else has released it.
+    pub fn exclusive(file: File) -> Result<Lock> {
+        Lock::take(file, libc::LOCK_EX)
+    }
+
+    fn take(file: File, operation: i32) -> Result<Lock> {
         // By the plain call, and released by closing the file: nix's lock panics where it cannot be released.
-        // SAFETY: a descriptor that is open, and two flags.
-        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }))?;
+        // SAFETY: a descriptor that is open, and flags.
+        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), operation) }))?;
         Ok(Lock(file))
     }
 }

@@ -13,6 +13,9 @@
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
 //! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
+//! - [`tree`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
+//! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
+//! - [`handover`]: sending bytes so that a killed sender's successor knows how many arrived.
 //! - [`title`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
@@ -28,7 +31,9 @@ pub mod family;
 pub mod fd;
 pub mod fifo;
 pub mod file;
+pub mod handover;
 pub mod identity;
+pub mod inotify;
 pub mod limit;
 pub mod lockfile;
 pub mod memory;
@@ -40,7 +45,10 @@ pub mod process;
 pub mod program;
 pub mod signal;
 pub mod spawn;
+pub mod terminal;
 pub mod title;
+pub mod tree;
+pub mod unix_socket;
 pub mod watch;
 
 pub use nix::errno::Errno;

@@ -6,7 +6,7 @@
 //! What was blocked or ignored here is undone in children by [`restore_in_child`].
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -88,4 +88,26 @@ pub fn send(process: i32, signal: Signal) -> Result<()> {
         return Err(Errno::ESRCH);
     }
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal)
+}
+
+/// The code to leave with when the signal of [`leave_on`] comes.
+static LEAVE_CODE: AtomicI32 = AtomicI32::new(0);
+
+/// Leaves with an exit code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
+/// a reader who has stopped; what the process keeps on disk must be right at any moment. A signal that was ignored from
+/// the start stays ignored. One signal only.
+pub fn leave_on(signal: Signal, code: i32) -> Result<()> {
+    LEAVE_CODE.store(code, Ordering::Relaxed);
+    let action = SigAction::new(SigHandler::Handler(leave), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler makes one call, which is async-signal-safe.
+    let before = unsafe { sigaction(signal, &action) }?;
+    if matches!(before.handler(), SigHandler::SigIgn) {
+        ignore(signal)?;
+    }
+    Ok(())
+}
+
+extern "C" fn leave(_signal: nix::libc::c_int) {
+    // SAFETY: `_exit` may be called from a handler.
+    unsafe { nix::libc::_exit(LEAVE_CODE.load(Ordering::Relaxed)) }
 }

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -167,6 +167,13 @@ impl Den {
     pub fn pid(&self, dir: &str) -> i32 {
         let status = fs::read(self.path(dir).join("supervise/status")).unwrap_or_default();
         status.get(12..16).map_or(0, |bytes| i32::from_le_bytes(bytes.try_into().expect("four bytes")))
+    }
+
+    /// Whether a supervisor has `ok` open, asked without another program.
+    pub fn is_supervised(&self, dir: &str) -> bool {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).custom_flags(nix::libc::O_NONBLOCK);
+        options.open(self.path(dir).join("supervise/ok")).is_ok()
     }
 
     /// All processes of the den: those that carry its mark, and those that work in it.

@@ -21,9 +21,13 @@ enum Victim {
 
 const VICTIMS: [Victim; 5] = [Victim::Svscan, Victim::Supervise, Victim::LogSupervise, Victim::Logger, Victim::Service];
 
-/// Each line: which copy of the service wrote it, and its number among that copy's lines. `written.PID` holds the number
-/// of the last line that was certainly written.
-const NUMBERING: &str = "i=0; while :; do i=$((i+1)); echo $$ $i; echo $i >written.$$; sleep 0.001; done";
+/// Each line: which copy of the service wrote it, and its number among that copy's lines; ten of them each ten
+/// milliseconds, as a `sleep` for each would be all that the machine does. `written.PID` holds the number of the last line
+/// that was certainly written.
+const NUMBERING: &str = "i=0; while :; do
+    for ten in 1 2 3 4 5 6 7 8 9 0; do i=$((i+1)); echo $$ $i; echo $i >written.$$; done
+    sleep 0.01
+done";
 
 struct Tree {
     den: Den,
@@ -59,12 +63,18 @@ impl Tree {
         }
     }
 
-    /// Waits until lines that are written now are logged, and everything is supervised.
+    /// Waits until lines that the service writes now are logged, and everything is supervised.
     fn until_moving(&self) -> Duration {
         let start = Instant::now();
-        let (seen, is_up) = (self.logged().len(), |dir: &str| self.den.stat(dir).contains("up (pid"));
+        let seen = self.logged().len();
+        let is_kept = |dir: &str| self.den.pid(dir) != 0 && self.den.is_supervised(dir);
         until(&format!("the service is logged; {}", self.den.read("out")), || {
-            is_up("sv/a") && is_up("sv/a/log") && self.logged().len() > seen
+            let service = self.den.pid("sv/a");
+            let is_alive = fs::exists(format!("/proc/{service}/exe")).unwrap_or(false);
+            is_kept("sv/a") && is_kept("sv/a/log") && is_alive && {
+                let logged = self.logged();
+                logged.len() > seen && logged.last().is_some_and(|(copy, _)| *copy == service)
+            }
         });
         start.elapsed()
     }

@@ -9,7 +9,7 @@ use crate::util::until;
 
 /// A service that writes numbered lines, and a last one when it is asked to end.
 const NUMBERING: &str = "trap 'echo end; echo $i >last; exit' TERM
-    i=0; while :; do i=$((i+1)); echo $i; sleep 0.002; done";
+    i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
 
 #[test]
 fn everything_is_written_before_svscan_leaves() {

@@ -5,7 +5,7 @@ mod boot;
 mod control;
 mod cycles;
 mod daemon;
-mod den;
+pub(crate) mod den;
 mod hostile;
 mod kill_matrix;
 mod leaving;

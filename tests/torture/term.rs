@@ -186,7 +186,9 @@ impl EndlessLine {
 
 #[test]
 fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it() {
-    for (script, is_stamped) in [(&["s16777215", "./main"][..], false), (&["t", "s16777215", "./main"][..], true)] {
+    for (script, is_stamped) in
+        [(&["s16777215", "n1000", "./main"][..], false), (&["t", "s16777215", "n1000", "./main"][..], true)]
+    {
         for successor in successors() {
             if is_stamped && successor == Subject::Multilog {
                 // It cannot know that the line was begun, and stamps the rest of it.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 
 use logyard::sys::signal::{self, Signal};
 
@@ -52,6 +52,21 @@ impl Running {
     #[track_caller]
     pub fn start(command: &mut Command) -> Running {
         Running(command.spawn().unwrap_or_else(|error| panic!("{command:?} can be started: {error}")))
+    }
+
+    /// A process that is a child of the test already.
+    pub fn of(child: Child) -> Running {
+        Running(child)
+    }
+
+    /// The end of the pipe that is its standard input.
+    pub fn take_stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().expect("it was started with a pipe")
+    }
+
+    /// The end of the pipe that is its standard output.
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.0.stdout.take().expect("it was started with a pipe")
     }
 
     /// The process's number.

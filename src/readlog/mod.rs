@@ -1,0 +1,53 @@
+//! `readlog dir ...`: reads back what multilog, svlogd and s6-log wrote.
+//!
+//! A log directory is sorted by itself: its files by their names, which are the moments at which they were finished, and
+//! the lines in them by their labels. So there is no index here and no daemon, and a question about a time is answered by
+//! looking at names, and then by a binary search in the files at the ends.
+//!
+//! ```text
+//! arguments ── what is asked for (when: moments; filter: which lines; scale: how labels count)
+//! pieces ───── a directory's files as one sequence: archives, previous, current
+//! plan ─────── which parts of which files a window of time can be in
+//! stream ───── their lines in order, as groups (a stamped line and those without a stamp behind it)
+//!   content ── a file's bytes, unpacked (ahead: on other processors, before their turn)
+//!   stamp ──── what stands before a line
+//! merge ────── several directories' groups in the order of their labels (backward: from the last to the first)
+//! output ───── how they are shown, and where they go; histogram and picture: how many there are
+//! follow ───── what is written from now on, across rotations, by the events of inotify
+//! cursor ───── where the last run was stopped
+//! ```
+//!
+//! What it promises:
+//!
+//! - A line is shown once, whatever a writer does meanwhile, and lines of one directory in the order in which they were
+//!   written.
+//! - What could not be read is told on standard error, the rest goes on, and the exit code is 1.
+//! - A file is never changed, and no name in a log directory is followed through a symbolic link.
+//! - What is read may be anything: no bytes make it panic, and on a terminal none are obeyed.
+#![forbid(unsafe_code)]
+
+mod ahead;
+mod arguments;
+mod backward;
+mod clock;
+mod complaints;
+mod content;
+mod cursor;
+mod filter;
+mod follow;
+mod histogram;
+mod locate;
+mod merge;
+mod output;
+mod picture;
+mod pieces;
+mod place;
+mod plan;
+mod program;
+mod scale;
+mod stamp;
+mod stop;
+mod stream;
+mod when;
+
+pub use program::run;
