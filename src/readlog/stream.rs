@@ -121,6 +121,8 @@ pub(super) struct Stream {
     group: Option<Group>,
     /// How many stamped lines have had the last label.
     label_count: u64,
+    /// The last label of the groups that have been dealt with, and how many of their lines had it.
+    consumed: Option<(Label, u64)>,
     /// What was printed by an earlier run.
     printed: Option<Printed>,
     files_opened: u64,
@@ -168,6 +170,7 @@ impl Stream {
             is_after_gap: false,
             group: None,
             label_count: 0,
+            consumed: None,
             printed: None,
             files_opened: 0,
             is_endless: false,
@@ -198,15 +201,16 @@ impl Stream {
         Some((mark.file.as_ref()?, &mark.piece, mark.end.map_or(offset, |end| offset.min(end))))
     }
 
-    /// The label of the last line with one, and how many lines had it.
+    /// The last label of the groups that have been taken, the one at hand not among them, and how many lines had it.
     pub(super) fn label(&self) -> Option<(Label, u64)> {
-        self.label.map(|label| (label, self.label_count))
+        self.consumed
     }
 
     /// Goes on as if lines with this label had been read, so many.
     pub(super) fn resume_after(&mut self, label: Option<(Label, u64)>) {
         self.label = label.map(|(label, _)| label);
         self.label_count = label.map_or(0, |(_, count)| count);
+        self.consumed = label;
     }
 
     /// Leaves out what was printed before.
@@ -224,6 +228,7 @@ impl Stream {
         self.place = place;
         self.label = None;
         self.label_count = 0;
+        self.consumed = None;
     }
 
     /// A stream without any file, of a directory that is not there.
@@ -288,6 +293,7 @@ impl Stream {
     pub(super) fn consume(&mut self) {
         if let Some(group) = self.group.take() {
             self.start = group.end;
+            self.consumed = self.label.map(|label| (label, self.label_count));
         }
     }
 

@@ -56,7 +56,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         return Some(Vec::new());
     }
     let pairs = text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    (text.len() % 2 == 0).then(|| pairs.collect())?
+    text.len().is_multiple_of(2).then(|| pairs.collect())?
 }
 
 #[cfg(test)]
