@@ -35,7 +35,7 @@ pub(super) fn service_name(path: &[u8]) -> Vec<u8> {
     }
     match names[..] {
         [.., name, b"log", b"main"] | [.., name, b"log"] if name != b"var" => name.to_vec(),
-        [.., name, b"main"] if name != b"var" => name.to_vec(),
+        [.., name, b"main"] if name != b"var" && name != b"log" => name.to_vec(),
         [.., name] => name.to_vec(),
         [] => path.to_vec(),
     }

@@ -154,7 +154,9 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
     };
     let streams = places.iter().map(stream).collect();
     let mut merge = Merge::new(streams, request.filter.clone());
-    outlet.print_merge(&mut merge)?;
+    if !outlet.print_whole(&mut merge)? {
+        outlet.print_merge(&mut merge)?;
+    }
     outlet.finish()
 }
 

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::cli::Shown;
 use crate::readlog::ahead::{Job, Workers};
@@ -318,6 +318,30 @@ impl Stream {
         false
     }
 
+    /// Takes all the whole lines that are in the buffer, or the next ones; groups are not told apart.
+    pub(super) fn take_lines(&mut self) -> Option<&[u8]> {
+        self.consume();
+        self.ahead = None;
+        let end = loop {
+            if let Some(newline) = memrchr(b'\n', &self.buffer[self.start..self.end]) {
+                break self.start + newline + 1;
+            }
+            if self.end - self.start >= LINE_BYTES_MAX {
+                break self.end;
+            }
+            if !self.fill() {
+                return None;
+            }
+        };
+        let start = std::mem::replace(&mut self.start, end);
+        if std::mem::take(&mut self.is_after_gap) {
+            self.tell_gap(self.label, self.recognise_at(start).map(|stamp| stamp.label));
+        }
+        let last_line = memrchr(b'\n', &self.buffer[start..end - 1]).map_or(start, |newline| start + newline + 1);
+        self.label = self.recognise_at(last_line).map(|stamp| stamp.label).or(self.label);
+        Some(&self.buffer[start..end])
+    }
+
     fn take_group(&mut self) -> bool {
         self.consume();
         let seen = self.ahead.take();
@@ -578,7 +602,7 @@ fn last_line_end(file: &File) -> u64 {
         let start = end.saturating_sub(ROOM_BYTES as u64);
         let length = usize::try_from(end - start).expect("a block at most");
         let Ok(read) = file.read_at(start, &mut block[..length]) else { return 0 };
-        if let Some(newline) = memchr::memrchr(b'\n', &block[..read]) {
+        if let Some(newline) = memrchr(b'\n', &block[..read]) {
             return start + newline as u64 + 1;
         }
         end = start;

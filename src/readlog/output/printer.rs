@@ -76,6 +76,11 @@ pub(in crate::readlog) struct Printer {
 }
 
 impl Printer {
+    /// Tells whether lines are shown with nothing but their time, as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
+    }
+
     /// Appends a group to `out`.
     pub(in crate::readlog) fn print(&self, out: &mut Vec<u8>, view: &View<'_>) {
         let mut start = 0;
