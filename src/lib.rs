@@ -3,6 +3,9 @@
 //! The family, each a thin executable in `src/bin` that calls one module of this library:
 //!
 //! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
+//! - [`supervise`] keeps services running, each with its logger.
+//! - [`splogger`] hands lines to syslog, for scripts that have not been moved.
+//! - [`setup`] prepares a host for all of them.
 //! - `readlog` reads them back: by time, merged, following what is written (feature `readlog`, on by default).
 //! - [`chain`] holds the process-state tools, which change one thing about a process and run another program in it.
 //!
@@ -19,5 +22,8 @@ pub mod logbench;
 pub mod multilog;
 #[cfg(feature = "readlog")]
 pub mod readlog;
+pub mod setup;
+pub mod splogger;
+pub mod supervise;
 pub mod sys;
 pub mod tai64n;

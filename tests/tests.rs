@@ -10,9 +10,15 @@ mod chain;
 mod corpus;
 // The logger, alone and beside 0.76's.
 mod multilog;
+// Setup, syslog, manual pages, examples: what makes an installation of the programs.
+mod service;
+// Services that are kept running, steered, paired with loggers, and stopped.
+mod supervise;
 // The reader of log directories, alone and beside what wrote them.
 #[cfg(feature = "readlog")]
 mod readlog;
 // The filters that write and read labels.
 mod tai64n;
+// Loggers that are killed, starved and robbed of their files.
+mod torture;
 mod util;

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use crate::cli::{Exit, Program, cause};
 use crate::sys::child::Ended;
 use crate::sys::program::Arguments;
-use crate::sys::{Result, exec, fd, process};
+use crate::sys::{Result, exec, fd, pipe as pipes, process};
 
 use super::next::{Next, unable};
 
@@ -47,6 +47,6 @@ pub fn run(arguments: &Arguments) -> Exit {
 
 /// A pipe: its reading end for us, its writing end for the program.
 fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = fd::pipe()?;
+    let (reader, writer) = pipes::new()?;
     Ok((reader, exec::hand_on(writer)?))
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli::Exit;
 use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
-use crate::multilog::journal::{self, Journal, Origin, Record};
+use crate::multilog::journal::{self, Extent, Journal, Origin, Record};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::reader::{Reader, Taken};
@@ -20,7 +20,9 @@ use crate::sys::{Errno, poll};
 use crate::tai64n::Label;
 
 /// How long the rest of a line is waited for once TERM has come.
-const LINE_PATIENCE: Duration = Duration::from_secs(1);
+///
+/// What else has to be waited for then is to fit into the same second.
+const LINE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Why the engine stops before its input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Engine<D: Directory, I> {
     journal: Option<(Journal<D::Memory>, Origin)>,
     /// TERM has come, and everybody has been told to hurry.
     is_leaving: bool,
+    /// Nothing more comes.
+    has_ended: bool,
 }
 
 impl<D: Directory, I: Intake> Engine<D, I> {
@@ -68,13 +72,18 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             batch.resume(line);
             reader.resume_in_line();
         }
-        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false }
+        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false, has_ended: false }
     }
 
     /// Logs until the input ends or TERM comes.
     pub fn run(mut self) -> Exit {
         let mut end = self.log();
-        if end != Err(Stop::GivenUp) {
+        if matches!(end, Err(Stop::Unreadable(_))) && self.input.keeps_rest() {
+            // Whoever reads it next may be luckier.
+            self.reader.leave_rest();
+        } else if self.is_leaving && self.leaves_line() {
+            // The rest is in the pipe, and the journal says where it belongs.
+        } else if end != Err(Stop::GivenUp) {
             // The line that the input broke off in is a line, also where it broke off with an error.
             self.reader.end_line();
             end = self.write_window().and(end);
@@ -87,6 +96,11 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         }
     }
 
+    /// Tells whether a line is partly written whose rest the next logger will find, and know of.
+    fn leaves_line(&self) -> bool {
+        self.reader.is_in_line() && !self.has_ended && self.journal.is_some()
+    }
+
     /// Reads and writes until nothing more is to be read.
     fn log(&mut self) -> Result<(), Stop> {
         loop {
@@ -97,7 +111,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                     return self.complete_line();
                 }
                 Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
-                    Taken::End => return Ok(()),
+                    Taken::End => {
+                        self.has_ended = true;
+                        return Ok(());
+                    }
                     Taken::Bytes(_) => self.write_window()?,
                 },
                 Wake::Timeout => {}
@@ -175,9 +192,9 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let rooms = self.directories.iter().map(LogDir::room);
         self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
         let input_bytes = self.batch.input_bytes();
-        self.note_batch();
-        announce(&self.batch, &mut self.statuses);
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
+        self.note_batch(&before);
+        announce(&self.batch, &mut self.statuses);
         let window = self.reader.window().expect("nothing has been taken from it");
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let mut rest = self.batch.output(number, window);
@@ -197,13 +214,18 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         Ok(true)
     }
 
-    /// Notes in the journal the batch that is planned.
-    fn note_batch(&mut self) {
+    /// Notes in the journal the batch that is planned, with how long each `current` was before it.
+    fn note_batch(&mut self, before: &[u64]) {
         let Some((journal, origin)) = &mut self.journal else { return };
         let Some(window) = self.reader.window() else { return };
         let input_bytes = self.batch.input_bytes();
         let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
         let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return };
+        let currents = self.directories.iter().zip(before).enumerate().map(|(number, (directory, &offset_bytes))| {
+            let output_bytes = self.batch.output(number, window).len() as u64;
+            Extent { identity: directory.identity(), offset_bytes, output_bytes }
+        });
+        let currents = currents.collect();
         journal.begin(&Record {
             origin: *origin,
             input_bytes: last as u64 + 1,
@@ -211,7 +233,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             last_byte: window.bytes[last],
             labels: self.reader.labels(),
             open_lines: self.batch.open_lines().map(OpenLine::clone),
-            currents: self.directories.iter().map(|one| (one.identity(), one.room().filled_bytes)).collect(),
+            currents,
         });
     }
 
@@ -219,12 +241,12 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     fn consume_batch(&mut self, input_bytes: usize) -> Result<(), Stop> {
         self.batch.commit();
         self.reader.mark_written(input_bytes);
-        let mut nowhere = [0];
-        let landing = match &mut self.journal {
-            Some((journal, _)) => journal.landing(),
-            None => &mut nowhere,
-        };
-        Ok(self.reader.consume_written(&mut self.input, landing)?)
+        let (reader, input) = (&mut self.reader, &mut self.input);
+        match &mut self.journal {
+            Some((journal, _)) => journal.land(|last| reader.consume_written(input, last))?,
+            None => reader.consume_written(input, &mut [0])?,
+        }
+        Ok(())
     }
 
     /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
@@ -244,11 +266,11 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 return Ok(());
             }
         }
-        if let Some((journal, _)) = &mut self.journal {
-            journal.clear();
-        }
         if end > 0 {
+            self.note_batch(before);
             self.consume_batch(end)?;
+        } else if let Some((journal, _)) = &mut self.journal {
+            journal.retract();
         }
         self.reader.leave_rest();
         Ok(())
@@ -298,7 +320,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             let directory = &mut self.directories[number];
             is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
         }
-        if is_sealed && self.journal.take().is_some() {
+        if is_sealed && self.journal.take().is_some_and(|(journal, _)| !journal.is_needed()) {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
         }
         is_sealed

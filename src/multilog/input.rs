@@ -4,8 +4,8 @@
 //! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.
 //!
 //! There are two ways to take bytes. From a pipe they are peeked at and stay there until they are on their way to the
-//! disk ([`peek`]): a logger that is killed leaves its successor all that it had not written. From anything else they are
-//! read, and what a killed logger had read and not written is gone.
+//! disk ([`peek`](crate::multilog::peek)): a logger that is killed leaves its successor all that it had not written. From
+//! anything else they are read, and what a killed logger had read and not written is gone.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};

@@ -12,7 +12,7 @@
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
 //! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
-//! - [`journal`] and [`settle`]: what a killed logger leaves its successor, and what that makes of it.
+//! - [`journal`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
 //!
@@ -37,13 +37,15 @@ pub mod reader;
 pub mod script;
 pub mod selector;
 pub mod settle;
+#[cfg(test)]
+mod simulated;
 pub mod status;
 
 use crate::cli::{Exit, Program};
 use crate::multilog::engine::Engine;
 use crate::multilog::input::{Input, Intake};
 use crate::multilog::journal::Origin;
-use crate::multilog::logdir::{Claim, LogDir, PathDir, Trouble};
+use crate::multilog::logdir::{Claim, Directory, LogDir, PathDir, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 use crate::multilog::settle::{Settled, settle};
@@ -77,9 +79,19 @@ pub fn run(arguments: &Arguments) -> Exit {
 
 /// Opens all that the script names. Until every directory is locked, no file in any is touched.
 fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
-    let mut input = catch_signals()?;
+    let input = catch_signals()?;
     let claims = script.directories.iter().map(Claim::new).collect::<Result<Vec<_>, _>>()?;
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    assemble(script, input, claims, statuses)
+}
+
+/// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
+fn assemble<D: Directory, I: Intake>(
+    script: Script,
+    mut input: I,
+    claims: Vec<Claim<D>>,
+    statuses: Vec<StatusFile>,
+) -> Result<Engine<D, I>, Trouble> {
     let origin = input.origin().map(|origin| Origin { script: script.hash, ..origin });
     let mut journal = match (claims.first(), origin) {
         (Some(first), Some(origin)) => journal::open(first.place(), claims.len()).map(|journal| (journal, origin)),

@@ -54,9 +54,10 @@ impl Peek {
     #[must_use]
     pub fn new() -> Option<Peek> {
         let identity = pipe_identity(fd::stdin())?;
-        let pipe_bytes = fd::pipe_size(fd::stdin()).ok()?;
         let copy = pipe::new().ok()?;
-        let copy_bytes = fd::pipe_size(&copy.0).ok()?;
+        // That its size is not told is no reason to do without.
+        let [pipe_bytes, copy_bytes] =
+            [fd::stdin(), copy.0.as_fd()].map(|pipe| fd::pipe_size(pipe).unwrap_or(PAGE_BYTES));
         Some(Peek {
             copy,
             copy_bytes,

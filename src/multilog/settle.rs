@@ -7,7 +7,7 @@
 
 use crate::multilog::batch::{Batch, OpenLine, Window};
 use crate::multilog::input::Intake;
-use crate::multilog::journal::{Entry, Journal, Memory, Origin, Record};
+use crate::multilog::journal::{Entry, Extent, Journal, Memory, Origin, Record};
 use crate::multilog::logdir::{CURRENT, Claim, Directory, LogFile, MODE_PRIVATE, Patience, Room, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
@@ -52,7 +52,7 @@ pub fn settle<D: Directory>(
         let is_settled = complete(&record, bytes, script, claims, input)?;
         if is_settled {
             let bytes = usize::try_from(record.input_bytes).expect("they were just in memory");
-            input.consume(bytes, journal.landing()).map_err(unable)?;
+            journal.land(|last| input.consume(bytes, last)).map_err(unable)?;
         }
         input.look_anew();
         if !is_settled {
@@ -60,8 +60,21 @@ pub fn settle<D: Directory>(
             return Ok(Settled::Torn);
         }
     }
+    let is_ours = claims.iter().zip(&record.currents).all(|(claim, extent)| is_as_left(claim, extent, is_consumed));
     let [_, after] = record.open_lines;
-    Ok(Settled::Complete(after))
+    Ok(if after.is_open && !is_ours { Settled::Torn } else { Settled::Complete(after) })
+}
+
+/// Tells whether nobody has written to `current` since the batch was: another logger that had the pipe meanwhile may
+/// have ended the line that the batch began. An empty file is what the batch's was rotated to.
+fn is_as_left<D: Directory>(claim: &Claim<D>, extent: &Extent, is_consumed: bool) -> bool {
+    let end_bytes = extent.offset_bytes + extent.output_bytes;
+    match claim.place().directory.stat(CURRENT) {
+        Ok(Some(stat)) if stat.identity == extent.identity => stat.size_bytes == end_bytes,
+        Ok(Some(stat)) => is_consumed && stat.size_bytes == 0,
+        Ok(None) => is_consumed,
+        Err(_) => false,
+    }
 }
 
 /// A `current` that a batch went to, and what is missing in it.
@@ -86,10 +99,10 @@ fn complete<D: Directory>(
         bytes.push(b'\n');
     }
     let window = Window { bytes: &bytes, is_open: bytes.last() != Some(&b'\n') };
-    let rooms = claims
-        .iter()
-        .zip(&record.currents)
-        .map(|(claim, &(_, filled_bytes))| Room { filled_bytes, size_max_bytes: claim.destination().size_max_bytes });
+    let rooms = claims.iter().zip(&record.currents).map(|(claim, extent)| Room {
+        filled_bytes: extent.offset_bytes,
+        size_max_bytes: claim.destination().size_max_bytes,
+    });
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(script);
     batch.resume(before.clone());
@@ -103,8 +116,8 @@ fn complete<D: Directory>(
         if output.is_empty() {
             continue;
         }
-        let (identity, offset) = record.currents[number];
-        match find_gap(claim, identity, offset, output) {
+        let Extent { identity, offset_bytes, .. } = record.currents[number];
+        match find_gap(claim, identity, offset_bytes, output) {
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }

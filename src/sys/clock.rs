@@ -2,6 +2,7 @@
 
 use nix::libc;
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// A moment by the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,13 @@ pub fn now() -> UnixTime {
 #[must_use]
 pub fn monotonic() -> UnixTime {
     read(libc::CLOCK_MONOTONIC)
+}
+
+/// The time since the zero of [`monotonic`].
+#[must_use]
+pub fn uptime() -> Duration {
+    let time = monotonic();
+    Duration::new(time.seconds.unsigned_abs(), time.nanoseconds)
 }
 
 fn read(clock: libc::clockid_t) -> UnixTime {

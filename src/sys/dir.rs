@@ -8,10 +8,10 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
 use nix::dir::Dir as Listing;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, readlinkat, renameat, renameat2};
 use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
-use nix::unistd::{LinkatFlags, UnlinkatFlags, linkat, unlinkat};
+use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::sys::clock::UnixTime;
 use crate::sys::file::{File, Stat};
@@ -40,6 +40,12 @@ impl Dir {
         Ok(dir)
     }
 
+    /// Takes hold of a directory by its path, to reach what is in it: no right to list it is needed.
+    pub fn reach<P: NixPath + ?Sized>(path: &P) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
+    }
+
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))
@@ -51,9 +57,36 @@ impl Dir {
         Errno::result(unsafe { libc::dup3(other.0.as_raw_fd(), self.0.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
     }
 
+    /// Takes hold of a directory in this one, to reach what is in it; the name may be a link to it.
+    pub fn reach_dir(&self, name: &[u8]) -> Result<Dir> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(Dir)
+    }
+
+    /// Makes a directory in this one. Where the name is a link that leads to nothing yet, its target is made.
+    pub fn make_dir(&self, name: &[u8], mode: u32) -> Result<()> {
+        let mode = Mode::from_bits_truncate(mode);
+        match mkdirat(&self.0, name, mode) {
+            Err(Errno::EEXIST) => {}
+            answer => return answer,
+        }
+        match readlinkat(&self.0, name) {
+            Ok(target) => match mkdirat(&self.0, target.as_os_str(), mode) {
+                Err(Errno::EEXIST) => Ok(()),
+                answer => answer,
+            },
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Makes a file for writing that was not there before: `EEXIST` if the name is taken.
     pub fn open_new(&self, name: &[u8], mode: u32) -> Result<File> {
         self.open_file(name, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, mode)
+    }
+
+    /// Opens a device for reading and writing.
+    pub fn open_device(&self, name: &[u8]) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR, 0)
     }
 
     /// Opens a file for reading.
@@ -88,6 +121,25 @@ impl Dir {
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }
+    }
+
+    /// Asks what a name stands for in the end, through links; `None` if for nothing.
+    pub fn target(&self, name: &[u8]) -> Result<Option<Target>> {
+        match uninterrupted(|| fstatat(&self.0, name, AtFlags::empty())) {
+            Ok(stat) => Ok(Some(Target {
+                is_directory: stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
+                is_sticky: stat.st_mode & libc::S_ISVTX != 0,
+                identity: (stat.st_dev, stat.st_ino),
+            })),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Whether this process may execute what a name stands for in the end.
+    #[must_use]
+    pub fn is_executable(&self, name: &[u8]) -> bool {
+        uninterrupted(|| faccessat(&self.0, name, AccessFlags::X_OK, AtFlags::AT_EACCESS)).is_ok()
     }
 
     /// Asks what the directory itself is.
@@ -153,10 +205,32 @@ impl Dir {
     }
 }
 
+impl From<OwnedFd> for Dir {
+    fn from(descriptor: OwnedFd) -> Dir {
+        Dir(descriptor)
+    }
+}
+
+/// What a name stands for in the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Whether it is a directory.
+    pub is_directory: bool,
+    /// Whether it has the sticky bit.
+    pub is_sticky: bool,
+    /// The file system it is on, and its number there: together its identity.
+    pub identity: (u64, u64),
+}
+
 impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
+}
+
+/// Makes a directory the one that this process works in.
+pub fn change_to<P: NixPath + ?Sized>(path: &P) -> Result<()> {
+    nix::unistd::chdir(path)
 }
 
 /// Sets the bits that files and directories are made without.

@@ -6,6 +6,9 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use crate::sys::Result;
 
+/// How often a write that should not fail is tried.
+const TRIES: u32 = 8;
+
 /// Something that has happened or not.
 #[derive(Debug)]
 pub struct Event(EventFd);
@@ -18,8 +21,9 @@ impl Event {
 
     /// It has happened: the descriptor can be read.
     pub fn happen(&self) {
-        // It can fail only for having happened 2^64 - 2 times.
-        let _ = self.0.write(1);
+        // It can fail only for having happened 2^64 - 2 times. Whoever waits for it waits for ever if it did otherwise,
+        // so a system that has its whims is asked again.
+        let _ = (0..TRIES).find(|_| self.0.write(1).is_ok());
     }
 
     /// Takes notice: the descriptor cannot be read until it happens again.

@@ -1,6 +1,6 @@
 //! Reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
@@ -87,11 +87,6 @@ pub fn is_appending(descriptor: impl AsFd) -> Result<bool> {
 pub fn set_close_on_exec(descriptor: impl AsFd, on: bool) -> Result<()> {
     let flags = if on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() };
     fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
-}
-
-/// Makes a pipe: the end to read from and the end to write to, both closed on exec.
-pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    nix::unistd::pipe2(OFlag::O_CLOEXEC)
 }
 
 /// Asks for the size of a pipe in bytes; `Err` means that it is no pipe.

@@ -1,10 +1,11 @@
 //! Files that are open.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
-use nix::fcntl::{Flock, FlockArg, OFlag, open};
+use nix::fcntl::{OFlag, open};
+use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
@@ -72,6 +73,11 @@ impl File {
     /// Sets the permission bits.
     pub fn set_mode(&self, mode: u32) -> Result<()> {
         uninterrupted(|| fchmod(&self.0, Mode::from_bits_truncate(mode)))
+    }
+
+    /// Asks for the user that owns it.
+    pub fn owner(&self) -> Result<u32> {
+        fstat(&self.0).map(|stat| stat.st_uid)
     }
 
     /// Asks what the file is.
@@ -146,15 +152,30 @@ pub fn pipe_identity(descriptor: impl AsFd) -> Option<(u64, u64)> {
 ///
 /// The lock is `flock`'s, as 0.76 takes it: the other kinds of locks do not exclude it.
 #[derive(Debug)]
-pub struct Lock(#[allow(dead_code)] Flock<OwnedFd>);
+pub struct Lock(File);
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
 
 impl Lock {
     /// Locks a file, or fails at once with `EAGAIN` when somebody else holds the lock.
     pub fn try_exclusive(file: File) -> Result<Lock> {
-        match Flock::lock(file.0, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Lock(lock)),
-            Err((_, errno)) => Err(errno),
-        }
+        Lock::take(file, libc::LOCK_EX | libc::LOCK_NB)
+    }
+
+    /// Locks a file, or a directory, when everybody else has released it.
+    pub fn exclusive(file: File) -> Result<Lock> {
+        Lock::take(file, libc::LOCK_EX)
+    }
+
+    fn take(file: File, operation: i32) -> Result<Lock> {
+        // By the plain call, and released by closing the file: nix's lock panics where it cannot be released.
+        // SAFETY: a descriptor that is open, and flags.
+        uninterrupted(|| Errno::result(unsafe { libc::flock(file.0.as_raw_fd(), operation) }))?;
+        Ok(Lock(file))
     }
 }
 

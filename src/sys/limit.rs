@@ -1,10 +1,15 @@
 //! Limits on what a process may use.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use nix::sys::resource::{getrlimit, setrlimit};
 
 pub use nix::sys::resource::Resource;
 
 use crate::sys::Result;
+
+/// The soft limit on descriptors that this process had before it raised it; `u64::MAX`: never raised.
+static DESCRIPTORS_BEFORE: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// The two limits on one resource, in its own unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,4 +28,24 @@ pub fn get(resource: Resource) -> Result<Limit> {
 /// Sets both limits on a resource.
 pub fn set(resource: Resource, limit: Limit) -> Result<()> {
     setrlimit(resource, limit.soft, limit.hard)
+}
+
+/// Allows this process, not its children, as many descriptors as it may have.
+pub fn raise_descriptors() -> Result<()> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        DESCRIPTORS_BEFORE.store(soft, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Undoes in a child what [`raise_descriptors`] did. May be called between fork and exec.
+pub fn restore_in_child() -> Result<()> {
+    let before = DESCRIPTORS_BEFORE.load(Ordering::Relaxed);
+    if before == u64::MAX {
+        return Ok(());
+    }
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, before, hard)
 }

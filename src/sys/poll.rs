@@ -20,25 +20,52 @@ pub struct Ready {
 /// what it has to say.
 pub fn wait<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[Ready; N]> {
     let mut asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
-    let timeout = match timeout {
-        None => PollTimeout::NONE,
-        Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
-    };
-    match poll(&mut asked, timeout) {
-        Ok(_) => {}
-        // A stop and a continue end the wait early: the caller asks again, as after any wait.
-        Err(Errno::EINTR) => return Ok([Ready::default(); N]),
-        Err(errno) => return Err(errno),
-    }
-    Ok(asked.map(|one| {
-        let events = one.revents().unwrap_or(PollFlags::POLLERR);
-        Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
-    }))
+    ask(&mut asked, timeout)?;
+    Ok(asked.map(|one| answer(&one)))
 }
 
 /// The same, saying of each only whether it can be read.
 pub fn readable<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[bool; N]> {
     wait(sources, timeout).map(|ready| ready.map(|one| one.is_readable))
+}
+
+/// The same, for sources that may be absent; what is absent is never readable.
+pub fn readable_among<const N: usize>(
+    sources: [Option<BorrowedFd<'_>>; N],
+    timeout: Option<Duration>,
+) -> Result<[bool; N]> {
+    // Something must stand in the place of what is absent; asked for nothing, its answer is not looked at.
+    let Some(&stand_in) = sources.iter().flatten().next() else { return Err(Errno::EINVAL) };
+    let mut asked = sources.map(|source| match source {
+        Some(source) => PollFd::new(source, PollFlags::POLLIN),
+        None => PollFd::new(stand_in, PollFlags::empty()),
+    });
+    ask(&mut asked, timeout)?;
+    Ok(std::array::from_fn(|at| sources[at].is_some() && answer(&asked[at]).is_readable))
+}
+
+/// The same, for any number of sources.
+pub fn readable_of(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Result<Vec<bool>> {
+    let mut asked: Vec<PollFd<'_>> = sources.iter().map(|source| PollFd::new(*source, PollFlags::POLLIN)).collect();
+    ask(&mut asked, timeout)?;
+    Ok(asked.iter().map(|one| answer(one).is_readable).collect())
+}
+
+fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
+    let timeout = match timeout {
+        None => PollTimeout::NONE,
+        Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
+    };
+    match poll(asked, timeout) {
+        // A stop and a continue end the wait early with nothing to say: the caller asks again, as after any wait.
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn answer(one: &PollFd<'_>) -> Ready {
+    let events = one.revents().unwrap_or(PollFlags::POLLERR);
+    Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
 }
 
 /// Rounds up, so that a wait for half a millisecond is not a busy loop.

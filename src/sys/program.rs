@@ -5,12 +5,21 @@
 //! was inherited.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::os::unix::ffi::OsStringExt;
 use std::slice;
+
+use nix::fcntl::readlink;
 
 use crate::cli::Exit;
 
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
+
+/// The path of the program that runs; `None` without `/proc`.
+#[must_use]
+pub fn own_path() -> Option<Vec<u8>> {
+    readlink("/proc/self/exe").ok().map(OsStringExt::into_vec)
+}
 
 /// Defines the C `main` of a program: `logyard::program!(logyard::multilog::run);`, or, for one that shows something in
 /// the process list, `logyard::program!(title: …)`.

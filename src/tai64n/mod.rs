@@ -27,3 +27,4 @@ pub mod zone;
 pub use label::{BadLabel, Label};
 pub(crate) use label::{parse_hex, unix_seconds};
 pub use stamp::Stamp;
+pub use zone::Zone;

@@ -17,6 +17,9 @@ const ZONE_DIRECTORY: &str = "/usr/share/zoneinfo";
 /// The zone of the host.
 const HOST_ZONE: &str = "/etc/localtime";
 
+/// The months as syslog's protocol names them.
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// A time zone.
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
@@ -57,6 +60,21 @@ impl Zone {
             local.minute(),
             local.second()
         );
+        output.extend_from_slice(text.as_bytes());
+    }
+
+    /// Coordinated universal time.
+    #[must_use]
+    pub fn utc() -> Zone {
+        Zone(TimeZone::UTC)
+    }
+
+    /// Appends a moment as syslog's protocol has it, `May  5 20:02:11`; the year's end for a year beyond all calendars.
+    pub fn show_for_syslog(&self, unix_seconds: i64, output: &mut Vec<u8>) {
+        let moment = Timestamp::from_second(unix_seconds).unwrap_or(Timestamp::MAX);
+        let local = self.0.to_datetime(moment);
+        let month = MONTHS[usize::try_from(local.month() - 1).expect("months count from 1")];
+        let text = format!("{month} {:2} {:02}:{:02}:{:02}", local.day(), local.hour(), local.minute(), local.second());
         output.extend_from_slice(text.as_bytes());
     }
 }

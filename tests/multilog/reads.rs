@@ -9,6 +9,7 @@ use logyard::multilog::logdir::Room;
 use logyard::multilog::reader::{Reader, Source, Taken};
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
+use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 use proptest::prelude::*;
 
@@ -32,13 +33,16 @@ struct Pieces {
 
 impl Source for Pieces {
     fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
-        assert!(!room.is_empty(), "a read that can only answer 0 looks like the end");
+        assert!(!room.is_empty(), "nothing can be taken into no room");
+        if self.left.is_empty() {
+            return Ok(Taken::End);
+        }
         let piece = self.random.within(1..=self.piece_bytes_max).min(room.len()).min(self.left.len());
         for (place, byte) in room.iter_mut().zip(self.left.drain(..piece)) {
             *place = byte;
         }
         self.kept_bytes += piece;
-        Ok(if piece == 0 { Taken::End } else { Taken::Bytes(piece) })
+        Ok(Taken::Bytes(piece))
     }
 
     fn consume(&mut self, bytes: usize, _last: &mut [u8]) -> Result<()> {
@@ -81,8 +85,29 @@ impl Files {
     }
 }
 
-/// Logs with the engine's own parts, and a buffer of `buffer_bytes`.
-fn log_in_pieces(script: &Script, input: &[u8], seed: u64, piece_bytes_max: usize, buffer_bytes: usize) -> Output {
+/// Where each read ended in the input.
+struct Reads(Vec<usize>);
+
+impl Reads {
+    /// The stamp of a line that begins at `offset`: that of the read that brought its first byte.
+    fn stamp(&self, offset: usize) -> Vec<u8> {
+        format!("{} ", moment(self.0.partition_point(|&end| end <= offset))).into_bytes()
+    }
+}
+
+/// The moment of a read; each is another.
+fn moment(read: usize) -> Label {
+    Label::from(UnixTime { seconds: 1_000_000_000 + i64::try_from(read).unwrap(), nanoseconds: 5 })
+}
+
+/// Logs with the engine's own parts and a buffer of `buffer_bytes`, and says where the reads ended.
+fn log_in_pieces(
+    script: &Script,
+    input: &[u8],
+    seed: u64,
+    piece_bytes_max: usize,
+    buffer_bytes: usize,
+) -> (Output, Reads) {
     let mut source =
         Pieces { left: input.iter().copied().collect(), random: Random::new(seed), piece_bytes_max, kept_bytes: 0 };
     let mut reader = Reader::with_capacity(buffer_bytes);
@@ -91,10 +116,13 @@ fn log_in_pieces(script: &Script, input: &[u8], seed: u64, piece_bytes_max: usiz
         .map(|directory| Files { size_max_bytes: directory.size_max_bytes, full: vec![], current: vec![] })
         .collect();
     let mut output = Output { statuses: vec![vec![]; script.statuses.len()], ..Output::default() };
+    let mut reads = Reads(vec![]);
     loop {
-        let is_end = reader.fill(&mut source, || stamp().0).unwrap() == Taken::End;
-        if is_end {
-            reader.end_line();
+        let taken_before = reads.0.last().copied().unwrap_or(0);
+        let taken = reader.fill(&mut source, || moment(reads.0.len())).unwrap();
+        match taken {
+            Taken::Bytes(bytes) => reads.0.push(taken_before + bytes),
+            Taken::End => reader.end_line(),
         }
         while let Some(window) = reader.window() {
             batch.plan(script, window, &reader.stamps(), files.iter().map(Files::room));
@@ -118,32 +146,28 @@ fn log_in_pieces(script: &Script, input: &[u8], seed: u64, piece_bytes_max: usiz
                 files.rotate();
             }
         }
-        if is_end {
+        if taken == Taken::End {
             break;
         }
     }
     assert_eq!(source.kept_bytes, 0, "everything that was written has been given up");
     files.iter().for_each(Files::check);
     output.logs = files.into_iter().map(|files| [files.full.concat(), files.current].concat()).collect();
-    output
-}
-
-/// The moment at which everything comes.
-fn stamp() -> (Label, Vec<u8>) {
-    let label = Label::parse(b"@400000003ce2403d3677ea94").expect("this is a label");
-    (label, format!("{label} ").into_bytes())
+    (output, reads)
 }
 
 /// The plain twin: line by line, action by action, as multilog's manual tells it.
-fn log_plainly(script: &Script, input: &[u8]) -> Output {
+fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
     let mut output = Output {
         alerts: vec![],
         statuses: vec![vec![]; script.statuses.len()],
         logs: vec![vec![]; script.directories.len()],
     };
+    let mut offset = 0;
     for text in input.split_inclusive(|&byte| byte == b'\n') {
-        let text = text.strip_suffix(b"\n").unwrap_or(text);
-        let line = if script.stamps { [&stamp().1, text].concat() } else { text.to_vec() };
+        let stamp = if script.stamps { reads.stamp(offset) } else { vec![] };
+        offset += text.len();
+        let line = [&stamp, text.strip_suffix(b"\n").unwrap_or(text)].concat();
         let seen = &line[..line.len().min(1000)];
         let mut is_selected = true;
         for action in &script.actions {
@@ -213,9 +237,9 @@ fn a_window_that_is_more_than_a_batch_is_logged_in_turns() {
     {
         let script = script(actions);
 
-        let output = log_in_pieces(&script, &input, 1, usize::MAX, 256 * 1024);
+        let (output, reads) = log_in_pieces(&script, &input, 1, usize::MAX, 256 * 1024);
 
-        assert!(output == log_plainly(&script, &input), "{actions:?}");
+        assert!(output == log_plainly(&script, &input, &reads), "{actions:?}");
     }
 }
 
@@ -232,9 +256,9 @@ proptest! {
     ) {
         let script = script(&actions);
 
-        let output = log_in_pieces(&script, &input, seed, piece_bytes_max, buffer_bytes);
+        let (output, reads) = log_in_pieces(&script, &input, seed, piece_bytes_max, buffer_bytes);
 
-        prop_assert_eq!(output, log_plainly(&script, &input));
+        prop_assert_eq!(output, log_plainly(&script, &input, &reads));
     }
 
     #[test]
@@ -246,8 +270,8 @@ proptest! {
     ) {
         let script = script(&actions);
 
-        let output = log_in_pieces(&script, &input, seed, 400, buffer_bytes);
+        let (output, reads) = log_in_pieces(&script, &input, seed, 400, buffer_bytes);
 
-        prop_assert_eq!(output, log_plainly(&script, &input));
+        prop_assert_eq!(output, log_plainly(&script, &input, &reads));
     }
 }

@@ -171,6 +171,18 @@ fn term_within_a_last_line_adds_the_newline_that_never_came() {
 }
 
 #[test]
+fn term_within_a_line_that_never_ends_leaves_it_in_the_pipe() {
+    let mut world = World::new(Multilog::Ours, &[]);
+    world.write("one\ntw");
+    world.wait_for_current(4);
+
+    world.logger.signal(Signal::SIGTERM);
+
+    let (files, rest) = world.end();
+    assert_eq!((files.joined(), rest.as_str()), (b"one\n".to_vec(), "tw"));
+}
+
+#[test]
 fn an_alarm_within_a_line_leaves_the_line_to_the_new_file() {
     for multilog in Multilog::installed() {
         let mut world = World::new(multilog, &[]);

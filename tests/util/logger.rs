@@ -54,6 +54,11 @@ impl Running {
         Running(command.spawn().unwrap_or_else(|error| panic!("{command:?} can be started: {error}")))
     }
 
+    /// A process that is a child of the test already.
+    pub fn of(child: Child) -> Running {
+        Running(child)
+    }
+
     /// The end of the pipe that is its standard input.
     pub fn take_stdin(&mut self) -> ChildStdin {
         self.0.stdin.take().expect("it was started with a pipe")

@@ -63,6 +63,18 @@ pub fn peer(program: &str) -> Option<PathBuf> {
     None
 }
 
+/// Where a tool that a test needs is; `None`, with a notice, where it is not installed.
+pub fn tool(program: &str) -> Option<PathBuf> {
+    let path = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"]
+        .iter()
+        .map(|dir| Path::new(dir).join(program))
+        .find(|path| path.exists());
+    if path.is_none() {
+        skipped(format_args!("there is no {program} here, which a test needs"));
+    }
+    path
+}
+
 /// Says what was not tested, and why.
 pub fn skipped(what: impl std::fmt::Display) {
     report(format_args!("SKIPPED: {what}"));

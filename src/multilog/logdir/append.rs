@@ -272,8 +272,15 @@ impl<D: Directory> LogDir<D> {
             Some(_) => archive(&self.place, CURRENT, Code::Unfinished, self.files_max, patience)?,
             None => {}
         }
-        let file = copy(&self.place, &self.current.file, CURRENT)
-            .map_err(|errno| unable(&format!("create {name}/current"), errno))?;
+        let unable_to_make = |errno| unable(&format!("create {name}/current"), errno);
+        let lives_on = self.current.file.stat().is_ok_and(|stat| stat.links > 0);
+        let file = if lives_on {
+            // Somebody gave it another name, and has what is in it.
+            directory.append_to(CURRENT, MODE_PRIVATE).and_then(|file| file.set_mode(MODE_OPEN).map(|()| file))
+        } else {
+            copy(&self.place, &self.current.file, CURRENT)
+        }
+        .map_err(unable_to_make)?;
         let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
         self.current = Current { file, identity: stat.identity };
         self.room.filled_bytes = stat.size_bytes;

@@ -192,12 +192,14 @@ fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
     Ok(copy)
 }
 
-/// Brings what the processor wrote to the disk, and then says so by its mode.
+/// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once
+/// `previous` is gone, the mode is all that tells a finished file from a half-written one.
 fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Trouble> {
     let Place { name: shown, directory } = place;
-    let file = directory
-        .append_to(name, MODE_OPEN)
-        .map_err(|errno| Trouble::new(format_args!("unable to read {shown}/{name}"), errno))?;
-    file.sync().map_err(|errno| Trouble::new(format_args!("unable to write {shown}/{name} to disk"), errno))?;
-    file.set_mode(mode).map_err(|errno| Trouble::new(format_args!("unable to set mode of {shown}/{name}"), errno))
+    let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+    let file = directory.append_to(name, MODE_OPEN).map_err(|errno| unable(&format!("read {shown}/{name}"), errno))?;
+    let sync = || file.sync().map_err(|errno| unable(&format!("write {shown}/{name} to disk"), errno));
+    sync()?;
+    file.set_mode(mode).map_err(|errno| unable(&format!("set mode of {shown}/{name}"), errno))?;
+    if mode == MODE_DONE { sync() } else { Ok(()) }
 }

@@ -26,6 +26,8 @@ const STACK_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 struct Shared {
     /// A file has been finished, or left.
+    is_done: AtomicBool,
+    /// Wakes whoever waits for that; it may also wake in vain.
     done: Event,
     /// The logger leaves.
     hurry: Event,
@@ -46,8 +48,8 @@ impl<F: Send + 'static> Worker<Previous<F>> {
     /// Starts the thread; gives the finisher back if that is not possible.
     pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<Previous<F>>, Finisher<D>> {
         let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
-        let shared = Shared { done, hurry, is_hurried: AtomicBool::new(false), has_left_file: AtomicBool::new(false) };
-        let shared = Arc::new(shared);
+        let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
+        let shared = Arc::new(Shared { is_done, done, hurry, is_hurried, has_left_file });
         let (jobs, inbox) = channel();
         let (give, receive) = channel();
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn({
@@ -78,9 +80,9 @@ impl<F: Send + 'static> Worker<Previous<F>> {
 
     /// What becomes readable when the file in hand is done; `None` if none is in hand.
     pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
-        if self.is_busy && poll::readable([self.shared.done.as_fd()], Some(std::time::Duration::ZERO)) == Ok([true]) {
+        if self.is_busy {
             self.shared.done.clear();
-            self.is_busy = false;
+            self.is_busy = !self.shared.is_done.swap(false, Ordering::AcqRel);
         }
         self.is_busy.then(|| self.shared.done.as_fd())
     }
@@ -105,6 +107,7 @@ fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::Fi
         if patience.retry(|patience| finisher.finish(patience)).is_err() {
             patience.0.has_left_file.store(true, Ordering::Release);
         }
+        patience.0.is_done.store(true, Ordering::Release);
         patience.0.done.happen();
     }
 }

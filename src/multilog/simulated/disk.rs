@@ -1,0 +1,359 @@
+//! Files and names in memory, with what of them a power cut would leave.
+//!
+//! A sync, of a file or of the directory, makes all names durable as they are (file systems with a journal commit what
+//! came before), and the bytes of the file. Of what came later a power cut leaves the names up to some call, and of each
+//! file either what was synced or all.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex};
+
+use super::faults::{Calls, lock};
+use crate::multilog::journal::Memory;
+use crate::multilog::logdir::{Directory, Entry, LogFile, PREVIOUS, PROCESSED, STATE};
+use crate::sys::child::Ended;
+use crate::sys::clock::UnixTime;
+use crate::sys::file::Stat;
+use crate::sys::{Errno, Result};
+use crate::tai64n::Label;
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    bytes: Vec<u8>,
+    mode: u32,
+    synced: Vec<u8>,
+    synced_mode: u32,
+}
+
+type Names = BTreeMap<String, u64>;
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    contents: BTreeMap<u64, Content>,
+    names: Names,
+    /// The names as the last sync left them, and as each call since has.
+    history: Vec<Names>,
+    clock_nanoseconds: i64,
+    /// What each look at the clock adds; may be 0 or less.
+    clock_step_nanoseconds: i64,
+    /// What was ever synced in a file that is a log.
+    safe: Vec<u8>,
+}
+
+/// A disk with one log directory.
+#[derive(Clone, Debug)]
+pub(super) struct Disk(Arc<Mutex<State>>);
+
+impl Disk {
+    /// An empty disk, and a clock that goes so fast.
+    pub(super) fn new(clock_step_nanoseconds: i64) -> Disk {
+        let state = State { history: vec![Names::new()], clock_step_nanoseconds, ..State::default() };
+        Disk(Arc::new(Mutex::new(state)))
+    }
+
+    /// The directory, for a process whose calls are counted.
+    pub(super) fn directory(&self, calls: &Calls) -> DiskDirectory {
+        DiskDirectory { disk: self.clone(), calls: calls.clone() }
+    }
+
+    /// The names and bytes of all files.
+    pub(super) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let state = lock(&self.0);
+        state.names.iter().map(|(name, inode)| (name.clone(), state.contents[inode].bytes.clone())).collect()
+    }
+
+    /// Sets the clock.
+    pub(super) fn set_clock(&self, seconds: i64) {
+        lock(&self.0).clock_nanoseconds = seconds * 1_000_000_000;
+    }
+
+    /// How many images [`Disk::after_power_cut`] can make.
+    pub(super) fn image_count(&self) -> usize {
+        lock(&self.0).history.len() * 2
+    }
+
+    /// What is left when the power goes now: one of several images.
+    pub(super) fn after_power_cut(&self, image: usize) -> Disk {
+        let mut state = lock(&self.0).clone();
+        let keeps_bytes = image % 2 == 1;
+        state.names = state.history[image / 2].clone();
+        for content in state.contents.values_mut() {
+            if !keeps_bytes {
+                content.bytes.clone_from(&content.synced);
+                content.mode = content.synced_mode;
+            }
+            content.synced.clone_from(&content.bytes);
+        }
+        state.history = vec![state.names.clone()];
+        Disk(Arc::new(Mutex::new(state)))
+    }
+}
+
+impl State {
+    fn find(&self, name: &str) -> Result<u64> {
+        self.names.get(name).copied().ok_or(Errno::ENOENT)
+    }
+
+    fn create(&mut self, name: &str, mode: u32) -> u64 {
+        let inode = self.contents.keys().last().map_or(1, |last| last + 1);
+        self.contents.insert(inode, Content { mode, synced_mode: mode, ..Content::default() });
+        self.names.insert(name.into(), inode);
+        self.note_names();
+        inode
+    }
+
+    fn note_names(&mut self) {
+        self.history.push(self.names.clone());
+    }
+
+    fn sync_names(&mut self) {
+        self.history = vec![self.names.clone()];
+    }
+
+    fn stat(&self, inode: u64) -> Stat {
+        let content = &self.contents[&inode];
+        Stat {
+            is_plain: true,
+            mode: content.mode,
+            size_bytes: content.bytes.len() as u64,
+            owner: 0,
+            links: self.names.values().filter(|&&other| other == inode).count() as u64,
+            identity: (1, inode),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct DiskDirectory {
+    disk: Disk,
+    calls: Calls,
+}
+
+impl DiskDirectory {
+    fn call<T>(&self, act: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        self.calls.call()?;
+        act(&mut lock(&self.disk.0))
+    }
+
+    fn open(&self, inode: u64) -> DiskFile {
+        DiskFile { disk: self.disk.clone(), calls: self.calls.clone(), inode }
+    }
+}
+
+impl Directory for DiskDirectory {
+    const FINISHES_ASIDE: bool = false;
+    type File = DiskFile;
+    type Lock = ();
+    type Memory = DiskPage;
+
+    fn append_to(&self, name: &str, mode: u32) -> Result<DiskFile> {
+        let inode = self.call(|state| Ok(state.find(name).unwrap_or_else(|_| state.create(name, mode))))?;
+        Ok(self.open(inode))
+    }
+
+    fn replace(&self, name: &str, mode: u32) -> Result<DiskFile> {
+        let file = self.append_to(name, mode)?;
+        lock(&self.disk.0).contents.entry(file.inode).or_default().bytes.clear();
+        Ok(file)
+    }
+
+    fn lock(&self, _name: &str, _mode: u32) -> Result<()> {
+        Ok(())
+    }
+
+    fn memory(&self, name: &str, bytes: usize) -> Result<DiskPage> {
+        let file = self.append_to(name, 0o600)?;
+        lock(&self.disk.0).contents.entry(file.inode).or_default().bytes.resize(bytes, 0);
+        Ok(DiskPage { file })
+    }
+
+    fn stat(&self, name: &str) -> Result<Option<Stat>> {
+        self.call(|state| Ok(state.find(name).ok().map(|inode| state.stat(inode))))
+    }
+
+    fn is_removed(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn restore(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.call(|state| {
+            let inode = state.find(from)?;
+            state.names.remove(from);
+            state.names.insert(to.into(), inode);
+            state.note_names();
+            Ok(())
+        })
+    }
+
+    fn rename_to_new(&self, from: &str, to: &str) -> Result<()> {
+        self.call(|state| {
+            let inode = state.find(from)?;
+            if state.names.contains_key(to) {
+                return Err(Errno::EEXIST);
+            }
+            state.names.remove(from);
+            state.names.insert(to.into(), inode);
+            state.note_names();
+            Ok(())
+        })
+    }
+
+    fn link(&self, from: &str, to: &str) -> Result<()> {
+        self.call(|state| {
+            let inode = state.find(from)?;
+            if state.names.contains_key(to) {
+                return Err(Errno::EEXIST);
+            }
+            state.names.insert(to.into(), inode);
+            state.note_names();
+            Ok(())
+        })
+    }
+
+    fn unlink(&self, name: &[u8]) -> Result<()> {
+        self.call(|state| {
+            let name = std::str::from_utf8(name).expect("names here are text");
+            state.names.remove(name).map(drop).ok_or(Errno::ENOENT)?;
+            state.note_names();
+            Ok(())
+        })
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
+        self.call(|state| {
+            Ok(state.names.keys().map(|name| Entry { name: name.clone().into(), is_plain: true }).collect())
+        })
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.call(|state| {
+            state.sync_names();
+            Ok(())
+        })
+    }
+
+    fn now(&self) -> Label {
+        let mut state = lock(&self.disk.0);
+        state.clock_nanoseconds += state.clock_step_nanoseconds;
+        let time = state.clock_nanoseconds;
+        Label::from(UnixTime {
+            seconds: time.div_euclid(1_000_000_000),
+            nanoseconds: u32::try_from(time.rem_euclid(1_000_000_000)).expect("below a second"),
+        })
+    }
+
+    /// A processor that keeps everything, and counts its runs in its state.
+    fn process(&self, _command: &CStr, _hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+        let bytes = self.call(|state| Ok(state.contents[&state.find(PREVIOUS)?].bytes.clone()))?;
+        let processed = self.replace(PROCESSED, 0o644)?;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            rest = &rest[processed.write(rest)?..];
+        }
+        let kept = self.call(|state| Ok(state.contents[&state.find(STATE)?].bytes.clone()))?;
+        self.replace("newstate", 0o644)?.write(&[&kept[..], b"x"].concat())?;
+        Ok(Some(Ended::Exited(0)))
+    }
+}
+
+/// A file that is open; it stays when its names go.
+#[derive(Debug)]
+pub(super) struct DiskFile {
+    disk: Disk,
+    calls: Calls,
+    inode: u64,
+}
+
+impl DiskFile {
+    fn call<T>(&self, act: impl FnOnce(&mut Content) -> T) -> Result<T> {
+        self.calls.call()?;
+        Ok(act(lock(&self.disk.0).contents.get_mut(&self.inode).expect("contents are never dropped")))
+    }
+}
+
+impl LogFile for DiskFile {
+    /// Writes in small pieces, as a disk may that fills up.
+    fn write(&self, bytes: &[u8]) -> Result<usize> {
+        let length = bytes.len().min(700);
+        self.call(|content| content.bytes.extend_from_slice(&bytes[..length]))?;
+        Ok(length)
+    }
+
+    fn read_at(&self, offset: u64, room: &mut [u8]) -> Result<usize> {
+        self.call(|content| {
+            let rest = content.bytes.get(usize::try_from(offset).expect("small")..).unwrap_or_default();
+            let length = rest.len().min(room.len());
+            room[..length].copy_from_slice(&rest[..length]);
+            length
+        })
+    }
+
+    fn truncate(&self, length_bytes: u64) -> Result<()> {
+        self.call(|content| content.bytes.truncate(usize::try_from(length_bytes).expect("small")))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.call(|content| {
+            content.synced.clone_from(&content.bytes);
+            content.synced_mode = content.mode;
+        })?;
+        let mut state = lock(&self.disk.0);
+        state.sync_names();
+        let bytes = state.contents[&self.inode].bytes.clone();
+        state.safe.extend(bytes);
+        Ok(())
+    }
+
+    fn set_mode(&self, mode: u32) -> Result<()> {
+        self.call(|content| content.mode = mode)
+    }
+
+    fn stat(&self) -> Result<Stat> {
+        self.calls.call()?;
+        Ok(lock(&self.disk.0).stat(self.inode))
+    }
+}
+
+impl Disk {
+    /// All that was ever brought to the disk by an fsync that succeeded.
+    pub(super) fn safe(&self) -> Vec<u8> {
+        lock(&self.0).safe.clone()
+    }
+}
+
+/// A page of a file. Between two stores the process can be killed.
+#[derive(Debug)]
+pub(super) struct DiskPage {
+    file: DiskFile,
+}
+
+impl Memory for DiskPage {
+    fn store(&mut self, at: usize, bytes: &[u8]) {
+        // A store does not fail; but a kill can come between any two.
+        let _ = self.file.calls.call();
+        let mut state = lock(&self.file.disk.0);
+        let content = state.contents.get_mut(&self.file.inode).expect("contents are never dropped");
+        content.bytes[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn load(&self) -> Vec<u8> {
+        lock(&self.file.disk.0).contents[&self.file.inode].bytes.clone()
+    }
+
+    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        let mut byte = [self.load()[at]];
+        let answer = read(&mut byte);
+        lock(&self.file.disk.0).contents.get_mut(&self.file.inode).expect("contents are never dropped").bytes[at] =
+            byte[0];
+        answer
+    }
+
+    fn is_lost(&self) -> bool {
+        false
+    }
+}

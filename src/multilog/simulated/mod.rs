@@ -1,0 +1,13 @@
+//! A simulated machine behind the engine's interfaces: directories, a clock and a pipe in memory.
+//!
+//! Every call counts. At any one of them the machine can answer with an error, kill the process (by a panic that the test
+//! catches; what was done before the call stays), or lose its power: then a disk remains on which everything that was
+//! synced is there and of the rest some.
+//!
+//! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
+//! - [`tests`]: the loops over all calls.
+
+mod disk;
+mod faults;
+mod pipe;
+mod tests;

@@ -1,0 +1,102 @@
+//! The input: a pipe that outlives its readers.
+
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::faults::{Calls, lock};
+use crate::multilog::input::{Intake, Wake};
+use crate::multilog::journal::Origin;
+use crate::multilog::reader::{Source, Taken};
+use crate::sys::Result;
+
+/// A pipe to which nobody writes any more, with what was written.
+#[derive(Clone, Debug)]
+pub(super) struct Pipe(Arc<Mutex<VecDeque<u8>>>);
+
+impl Pipe {
+    pub(super) fn new(bytes: &[u8]) -> Pipe {
+        Pipe(Arc::new(Mutex::new(bytes.iter().copied().collect())))
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        lock(&self.0).iter().copied().collect()
+    }
+}
+
+/// A process's look into the pipe.
+#[derive(Debug)]
+pub(super) struct PipeInput {
+    pub(super) pipe: Pipe,
+    pub(super) calls: Calls,
+    /// What one look shows at most.
+    pub(super) look_bytes: usize,
+    pub(super) ahead_bytes: usize,
+    /// TERM comes with the first pause.
+    pub(super) terms_at_pause: bool,
+}
+
+impl Source for PipeInput {
+    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+        // A look that fails is the input's trouble, which has tests of its own.
+        let _ = self.calls.call();
+        let pipe = lock(&self.pipe.0);
+        let new = pipe.len().saturating_sub(self.ahead_bytes).min(room.len()).min(self.look_bytes);
+        if new == 0 {
+            return Ok(Taken::End);
+        }
+        for (place, byte) in room.iter_mut().zip(pipe.iter().skip(self.ahead_bytes).take(new)) {
+            *place = *byte;
+        }
+        self.ahead_bytes += new;
+        Ok(Taken::Bytes(new))
+    }
+
+    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
+        let _ = self.calls.call();
+        // The kernel does both in one call.
+        let mut pipe = lock(&self.pipe.0);
+        last[0] = pipe[bytes - 1];
+        pipe.drain(..bytes);
+        self.ahead_bytes -= bytes;
+        Ok(())
+    }
+
+    fn piece_bytes(&self) -> usize {
+        self.look_bytes * 4
+    }
+}
+
+impl Intake for PipeInput {
+    fn wait(&mut self, _timeout: Option<Duration>) -> Result<Wake> {
+        Ok(Wake::Input)
+    }
+
+    fn rest(&mut self, _time: Duration) -> bool {
+        self.calls.pause();
+        !self.terms_at_pause
+    }
+
+    fn wait_for(&mut self, _other: BorrowedFd<'_>) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn keeps_rest(&self) -> bool {
+        true
+    }
+
+    fn origin(&self) -> Option<Origin> {
+        Some(Origin::default())
+    }
+
+    fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
+        let shown: Vec<u8> = lock(&self.pipe.0).iter().take(bytes).copied().collect();
+        self.ahead_bytes = shown.len();
+        Ok(shown)
+    }
+
+    fn look_anew(&mut self) {
+        self.ahead_bytes = 0;
+    }
+}

@@ -1,0 +1,332 @@
+//! The loops: a workload is run again and again, with another call going wrong each time, until none is left.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::disk::Disk;
+use super::faults::{Calls, Fault, Killed};
+use super::pipe::{Pipe, PipeInput};
+use crate::cli::Exit;
+use crate::multilog::assemble;
+use crate::multilog::logdir::{Claim, Place};
+use crate::multilog::script::Script;
+use crate::sys::Errno;
+use crate::tai64n::{Label, Stamp};
+
+/// A script and its input.
+#[derive(Clone, Copy)]
+struct Workload {
+    name: &'static str,
+    script: &'static [&'static CStr],
+    line_bytes: &'static [usize],
+}
+
+const WORKLOADS: &[Workload] = &[
+    Workload { name: "plain", script: &[c"s4096", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
+    Workload { name: "stamps", script: &[c"t", c"s4096", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
+    Workload { name: "long lines", script: &[c"t", c"s4096", c"n1000", c"./a"], line_bytes: &[2500, 9000] },
+    Workload {
+        name: "two directories",
+        // No stamp holds a j: these are hexadecimal.
+        script: &[c"t", c"s4096", c"n1000", c"-*j*", c"./a", c"s5000", c"+*", c"./b"],
+        line_bytes: &[5, 400, 6000],
+    },
+    Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50, 700] },
+];
+
+/// Each is named by its number, so that a missing or doubled one is seen.
+fn lines(workload: &Workload) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut bytes = 0;
+    while bytes < 15_000 {
+        let number = lines.len();
+        let length = workload.line_bytes[number % workload.line_bytes.len()];
+        lines.push(format!("{number:04} {}\n", "abcdefghij".repeat(length / 10 + 1).split_at(length).0));
+        bytes += length + 6;
+    }
+    // The last one lacks its newline.
+    lines.last_mut().map(String::pop);
+    lines
+}
+
+/// A machine with a disk for each directory.
+struct Machine {
+    disks: Vec<Disk>,
+    pipe: Pipe,
+}
+
+/// How a process ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    Left(Exit),
+    Refused,
+    Killed,
+}
+
+impl Machine {
+    fn new(workload: &Workload, clock_step_nanoseconds: i64) -> Machine {
+        let directories = Script::parse(workload.script).directories.len();
+        let disks = (0..directories).map(|_| Disk::new(clock_step_nanoseconds)).collect();
+        Machine { disks, pipe: Pipe::new(lines(workload).concat().as_bytes()) }
+    }
+
+    /// Runs the engine until it ends, by itself or not.
+    fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
+        let script = Script::parse(workload.script);
+        let run = || {
+            let claims: Result<Vec<_>, _> = script
+                .directories
+                .iter()
+                .zip(&self.disks)
+                .map(|(destination, disk)| {
+                    let place = Place { name: "./dir".into(), directory: disk.directory(calls) };
+                    Claim::lock(place, destination.clone())
+                })
+                .collect();
+            let (pipe, calls) = (self.pipe.clone(), calls.clone());
+            let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, terms_at_pause };
+            match claims.and_then(|claims| assemble(Script::parse(workload.script), input, claims, vec![])) {
+                Ok(engine) => End::Left(engine.run()),
+                Err(_) => End::Refused,
+            }
+        };
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(end) => end,
+            Err(panic) if panic.is::<Killed>() => End::Killed,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
+    /// Runs the engine where nothing goes wrong.
+    fn run_well(&self, workload: &Workload) {
+        assert_eq!(self.run(workload, &Calls::new(Fault::None), false), End::Left(Exit::OK));
+    }
+
+    /// Compares what is logged with what should be.
+    #[track_caller]
+    fn check(&self, workload: &Workload, expected: &[Vec<u8>], what: std::fmt::Arguments<'_>) {
+        for (number, (log, expected)) in self.logs(workload).iter().zip(expected).enumerate() {
+            let same = log.iter().zip(expected).take_while(|(a, b)| a == b).count();
+            let around =
+                |bytes: &[u8]| bytes[same.saturating_sub(40)..(same + 40).min(bytes.len())].escape_ascii().to_string();
+            assert!(
+                log == expected,
+                "{}, {what}: directory {number} differs at byte {same} of {}:\n{}\n{}",
+                workload.name,
+                expected.len(),
+                around(log),
+                around(expected)
+            );
+        }
+    }
+
+    /// What each directory holds, one file after the other.
+    fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
+        let has_stamps = Script::parse(workload.script).stamps;
+        self.disks.iter().map(|disk| joined(&disk.files(), has_stamps)).collect()
+    }
+}
+
+/// Archives in the order of their names, and current; checked on the way, and without stamps.
+fn joined(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool) -> Vec<u8> {
+    for (name, bytes) in files {
+        assert!(!name.starts_with('@') || Label::parse(&name.as_bytes()[..25]).is_ok(), "{name} is no name");
+        assert!(name == "journal" || bytes.len() <= 5000, "{name} holds {} bytes", bytes.len());
+    }
+    let archives = files.iter().filter(|(name, _)| name.starts_with('@'));
+    let bytes = archives.chain(files.get_key_value("current")).flat_map(|(_, bytes)| bytes).copied();
+    let bytes: Vec<u8> = bytes.collect();
+    if !has_stamps {
+        return bytes;
+    }
+    let unstamped = |line: &[u8]| {
+        let (stamp, line) = line.split_at_checked(Stamp::BYTES).unwrap_or_else(|| panic!("a line without stamp"));
+        Label::parse(&stamp[..Label::TEXT_BYTES]).expect("each line has a stamp");
+        line.to_vec()
+    };
+    bytes.split_inclusive(|&byte| byte == b'\n').flat_map(unstamped).collect()
+}
+
+/// What a machine on which nothing goes wrong logs.
+fn expected(workload: &Workload) -> Vec<Vec<u8>> {
+    let machine = Machine::new(workload, 1000);
+    machine.run_well(workload);
+    let logs = machine.logs(workload);
+    let everything = [lines(workload).concat(), "\n".into()].concat();
+    if workload.script.len() < 8 {
+        assert_eq!(logs, [everything.into_bytes()], "{}", workload.name);
+    }
+    logs
+}
+
+/// Repeats a case for call 1, 2, 3 … until the run is over before that call.
+fn for_each_call(mut case: impl FnMut(u64) -> bool) -> u64 {
+    (1..).find(|&at| !case(at)).expect("every run ends")
+}
+
+#[test]
+fn a_kill_at_any_call_loses_doubles_and_tears_nothing() {
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        let cases = for_each_call(|at| {
+            let machine = Machine::new(workload, 1000);
+            let calls = Calls::new(Fault::Kill { at });
+            machine.run(workload, &calls, false);
+            machine.run_well(workload);
+            machine.check(workload, &expected, format_args!("killed at call {at}"));
+            assert!(machine.pipe.bytes().is_empty());
+            calls.has_fired()
+        });
+        assert!(cases > 100, "{}: {cases} calls", workload.name);
+    }
+}
+
+#[test]
+fn kills_of_one_logger_after_the_other_lose_double_and_tear_nothing() {
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        for stride in 3..60 {
+            let machine = Machine::new(workload, 1000);
+            // Each gets a little further than the one before, or it would never end.
+            let mut at = stride;
+            while machine.run(workload, &Calls::new(Fault::Kill { at }), false) == End::Killed {
+                at += 1 + at / 4;
+            }
+            machine.run_well(workload);
+            machine.check(workload, &expected, format_args!("killed again and again by {stride}"));
+        }
+    }
+}
+
+#[test]
+fn an_error_at_any_call_loses_and_doubles_nothing() {
+    let errors = [
+        Errno::EIO,
+        Errno::ENOSPC,
+        Errno::EINTR,
+        Errno::EAGAIN,
+        Errno::EMFILE,
+        Errno::ENOMEM,
+        Errno::EROFS,
+        Errno::EDQUOT,
+        Errno::EEXIST,
+    ];
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        for errno in errors {
+            // What is out of room stays so for a while.
+            for pauses in if errno == Errno::ENOSPC { &[0, 1, 3][..] } else { &[0] } {
+                for_each_call(|at| {
+                    let fault = match pauses {
+                        0 => Fault::Once { at, errno },
+                        &pauses => Fault::Fail { at, errno, pauses },
+                    };
+                    let machine = Machine::new(workload, 1000);
+                    let calls = Calls::new(fault);
+                    machine.run(workload, &calls, false);
+                    machine.run_well(workload);
+                    machine.check(workload, &expected, format_args!("{fault:?}"));
+                    calls.has_fired()
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn term_during_trouble_leaves_the_rest_in_the_pipe() {
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        for_each_call(|at| {
+            let machine = Machine::new(workload, 1000);
+            let calls = Calls::new(Fault::Fail { at, errno: Errno::ENOSPC, pauses: 2 });
+            machine.run(workload, &calls, true);
+            machine.run_well(workload);
+            machine.check(workload, &expected, format_args!("a full disk at call {at}"));
+            calls.has_fired()
+        });
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
+    for workload in WORKLOADS {
+        let has_stamps = Script::parse(workload.script).stamps;
+        for_each_call(|at| {
+            let machine = Machine::new(workload, 1000);
+            let calls = Calls::new(Fault::Kill { at });
+            machine.run(workload, &calls, false);
+            for (number, disk) in machine.disks.iter().enumerate() {
+                for image in 0..disk.image_count() {
+                    let mut after = Machine::new(workload, 1000);
+                    // The pipe went with the power.
+                    after.pipe = Pipe::new(b"");
+                    after.disks = machine.disks.clone();
+                    after.disks[number] = disk.after_power_cut(image);
+                    after.run_well(workload);
+                    let log = joined_loosely(&after.disks[number].files(), has_stamps);
+                    let numbers = line_numbers(&log);
+                    let shown = format!("{}: power cut at call {at}, image {image}", workload.name);
+                    assert!(numbers.is_sorted_by(|a, b| a < b), "{shown}: {numbers:?}");
+                    for safe in line_numbers(&strip(&disk.safe(), has_stamps)) {
+                        assert!(numbers.contains(&safe), "{shown}: line {safe} was on the disk");
+                    }
+                }
+            }
+            calls.has_fired()
+        });
+    }
+}
+
+/// As [`joined`], where a power cut may have torn the last line of a file.
+fn joined_loosely(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool) -> Vec<u8> {
+    let archives = files.iter().filter(|(name, _)| name.starts_with('@'));
+    let bytes: Vec<u8> = archives.chain(files.get_key_value("current")).flat_map(|(_, bytes)| bytes).copied().collect();
+    strip(&bytes, has_stamps)
+}
+
+fn strip(bytes: &[u8], has_stamps: bool) -> Vec<u8> {
+    let start = if has_stamps { Stamp::BYTES } else { 0 };
+    bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .flat_map(|line| line.get(start..).unwrap_or_default())
+        .copied()
+        .collect()
+}
+
+/// The numbers of the lines that are whole.
+fn line_numbers(log: &[u8]) -> Vec<u32> {
+    let number =
+        |line: &[u8]| line.ends_with(b"\n").then(|| std::str::from_utf8(line.get(..4)?).ok()?.parse().ok()).flatten();
+    log.split_inclusive(|&byte| byte == b'\n').filter_map(number).collect()
+}
+
+#[test]
+fn no_clock_stops_the_logging_or_takes_the_newest_away() {
+    for step in [0, -1_000_000_000_000, 1] {
+        for workload in WORKLOADS {
+            let machine = Machine::new(workload, step);
+            machine.disks.iter().for_each(|disk| disk.set_clock(1_700_000_000));
+            machine.run_well(workload);
+            machine.check(workload, &expected(workload), format_args!("a step of {step}"));
+        }
+    }
+}
+
+#[test]
+fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
+    let workload = Workload { name: "trimmed", script: &[c"s4096", c"n4", c"./a"], line_bytes: &[60] };
+    let machine = Machine::new(&workload, 1000);
+    machine.disks[0].set_clock(1_700_000_000);
+    machine.run_well(&workload);
+
+    let again = Machine { disks: machine.disks.clone(), pipe: Machine::new(&workload, 1000).pipe };
+    again.disks[0].set_clock(1_700_000_000 - 365 * 24 * 60 * 60);
+    again.run_well(&workload);
+
+    let all = [lines(&workload).concat(), "\n".into()].concat();
+    let kept = again.logs(&workload).remove(0);
+    assert!(kept.len() > 3 * 2096, "{} bytes are kept", kept.len());
+    assert!(all.repeat(2).as_bytes().ends_with(&kept), "what is kept is the end");
+}

@@ -1,0 +1,69 @@
+//! What belongs where: the commands, their links, the manual pages, the scan directory.
+//!
+//! The commands are copied, not linked to where `cargo install` put them: init must not run what an ordinary user may
+//! replace, nor depend on a home directory that is mounted later. Each copy has the names that scripts of 0.76 expect:
+//!
+//! ```text
+//! /usr/local/bin/multilog -> /command/multilog -> /usr/local/lib/logyard/multilog
+//! ```
+
+use crate::setup::pages::PAGES;
+use crate::setup::thing::{Content, Thing};
+
+/// Where the copies are, and the record of what was done.
+pub const HOME: &str = "/usr/local/lib/logyard";
+/// Where 0.76 has its commands.
+const COMMAND: &str = "/command";
+/// Where shells look.
+const BIN: &str = "/usr/local/bin";
+/// Where services are looked for.
+const SERVICE: &str = "/service";
+/// Where manual pages are looked for.
+const MAN: &str = "/usr/local/share/man";
+
+/// The commands that every installation has.
+pub const COMMANDS: [&str; 20] = [
+    "envdir",
+    "envuidgid",
+    "fghack",
+    "logyard-setup",
+    "multilog",
+    "pgrphack",
+    "readproctitle",
+    "setlock",
+    "setuidgid",
+    "softlimit",
+    "splogger",
+    "supervise",
+    "svc",
+    "svok",
+    "svscan",
+    "svscanboot",
+    "svstat",
+    "svwait",
+    "tai64n",
+    "tai64nlocal",
+];
+
+/// The commands that can be left out when the package is built.
+pub const OPTIONAL: [&str; 2] = ["logbench", "readlog"];
+
+/// Lists what a host is to have, apart from what starts it at boot. `has_program` says which commands there are.
+pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Thing> {
+    let commands: Vec<&str> =
+        COMMANDS.into_iter().chain(OPTIONAL.into_iter().filter(|command| has_program(command))).collect();
+    let mut things = Vec::new();
+    for command in &commands {
+        things.push(Thing::file(format!("{HOME}/{command}"), 0o755, Content::Program((*command).to_owned())));
+    }
+    for command in &commands {
+        things.push(Thing::link(format!("{COMMAND}/{command}"), format!("{HOME}/{command}")));
+        things.push(Thing::link(format!("{BIN}/{command}"), format!("{COMMAND}/{command}")));
+    }
+    for (name, text) in PAGES {
+        let section = name.rsplit('.').next().unwrap_or_default();
+        things.push(Thing::file(format!("{MAN}/man{section}/{name}"), 0o644, Content::Text(text)));
+    }
+    things.push(Thing::directory(SERVICE.to_owned()));
+    things
+}

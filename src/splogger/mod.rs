@@ -1,0 +1,159 @@
+//! `splogger [tag [facility]]`: reads lines and hands them to syslog, with the name and the manners of qmail's program,
+//! so that a script which says `| splogger pop3d 3 &` runs as it is.
+//!
+//! - [`facility`]: which of syslog's 24 kinds a message is of, by number or by name.
+//! - [`fold`]: lines cut into messages: their priority, their moment, their printable text.
+//! - [`message`]: a message as `/dev/log` takes it (RFC 3164).
+//! - [`link`]: the way to the syslog daemon, which may go away and come back.
+//!
+//! # Promises
+//!
+//! - While the daemon is away, nothing more is read: the line in hand waits, and the rest waits in the pipe.
+//! - syslog confirms nothing. What was handed to a daemon that went away before it had read it is lost; how much that is
+//!   at most, standard error says.
+//! - On TERM nothing more is read. What was read is sent within a second, or it is said how much was not.
+#![forbid(unsafe_code)]
+
+pub mod facility;
+pub mod fold;
+pub mod link;
+pub mod message;
+
+use std::collections::VecDeque;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::cli::{Exit, Program, cause};
+use crate::sys::program::Arguments;
+use crate::sys::signal::{self, Signal, SignalQueue};
+use crate::sys::{Errno, Result, clock, fd, poll};
+
+use facility::Facility;
+use fold::Folder;
+use link::{Link, Sent};
+use message::Writer;
+
+const SPLOGGER: Program = Program("splogger");
+
+/// How many bytes are read at once. More would be more to lose.
+const READ_BYTES: usize = 4096;
+
+/// How long what was read may take to be sent after TERM, and what was sent to be taken at the end.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    fd::occupy_standard();
+    let tag = arguments.get(1).map_or(&b"splogger"[..], |tag| tag.to_bytes());
+    let facility = match arguments.get(2).map(|facility| Facility::parse(facility.to_bytes())) {
+        None => Facility::MAIL,
+        Some(Ok(facility)) => facility,
+        Some(Err(unknown)) => {
+            SPLOGGER.warn(unknown);
+            Facility::USER
+        }
+    };
+    let started = signal::ignore(Signal::SIGPIPE).and_then(|()| SignalQueue::new(&[Signal::SIGTERM]));
+    match started {
+        Ok(signals) => Splogger {
+            signals,
+            leaving_at: None,
+            folder: Folder::default(),
+            writer: Writer::new(tag, facility),
+            outbox: VecDeque::new(),
+            link: Link::new(link::path()),
+        }
+        .go_on(),
+        Err(errno) => SPLOGGER.fatal(format_args!("unable to catch signals: {}", cause(errno))),
+    }
+}
+
+#[derive(Debug)]
+struct Splogger {
+    signals: SignalQueue,
+    /// The uptime at which it leaves, sent or not.
+    leaving_at: Option<Duration>,
+    folder: Folder,
+    writer: Writer,
+    /// What was read and is not sent.
+    outbox: VecDeque<Vec<u8>>,
+    link: Link,
+}
+
+impl Splogger {
+    fn go_on(mut self) -> Exit {
+        let ended = self.log();
+        let now = clock::now();
+        self.outbox.extend(self.folder.end(now).map(|message| self.writer.write(&message)));
+        let sent = self.send_all();
+        if let Err(errno) = ended.and(sent) {
+            return SPLOGGER.fatal(format_args!("unable to read standard input: {}", cause(errno)));
+        }
+        let lost_max = self.link.lost_max() + u64::try_from(self.outbox.len()).expect("they are in memory");
+        if lost_max > 0 {
+            return SPLOGGER.fatal(format_args!("leaving, up to {lost_max} messages are lost"));
+        }
+        if !self.link.wait_until_taken(self.leaving_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
+            SPLOGGER.warn(format_args!("leaving, {} messages wait for syslog to read them", self.link.unconfirmed()));
+        }
+        Exit::OK
+    }
+
+    /// Reads and sends until the input ends or TERM comes.
+    fn log(&mut self) -> Result<()> {
+        let mut room = [0; READ_BYTES];
+        while !self.is_leaving() {
+            let [_, has_input] = poll::readable([self.signals.as_fd(), fd::stdin()], None)?;
+            if self.is_leaving() {
+                break;
+            }
+            if !has_input {
+                continue;
+            }
+            let count = match fd::read(fd::stdin(), &mut room) {
+                Ok(0) => break,
+                Ok(count) => count,
+                // Somebody shares the descriptor and made it non-blocking.
+                Err(Errno::EAGAIN) => continue,
+                Err(errno) => return Err(errno),
+            };
+            let now = clock::now();
+            self.folder.feed(&room[..count], now, |message| self.outbox.push_back(self.writer.write(&message)));
+            self.send_all()?;
+        }
+        Ok(())
+    }
+
+    /// Sends what was read; comes back early only when there is no more time.
+    fn send_all(&mut self) -> Result<()> {
+        while let Some(message) = self.outbox.front() {
+            let pause = match self.link.send(message) {
+                Sent::Whole => {
+                    self.outbox.pop_front();
+                    continue;
+                }
+                Sent::NoRoom => None,
+                Sent::Later(pause) => Some(pause),
+            };
+            let left = match (self.is_leaving(), self.leaving_at) {
+                (true, Some(end)) => Some(end.saturating_sub(clock::uptime())),
+                _ => None,
+            };
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            let pause = [pause, left].into_iter().flatten().min();
+            self.link.wait(self.signals.as_fd(), pause)?;
+        }
+        Ok(())
+    }
+
+    /// Whether TERM has come.
+    fn is_leaving(&mut self) -> bool {
+        if self.signals.take().is_some() && self.leaving_at.is_none() {
+            self.leaving_at = Some(clock::uptime() + GRACE);
+        }
+        self.leaving_at.is_some()
+    }
+}

@@ -1,0 +1,131 @@
+//! The pipe from a service to its logger, which outlives both.
+//!
+//! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing, so it never lacks
+//! a reader or a writer; service and logger get openings of their own, for writing and for reading alone, so that the
+//! logger sees the end of file once svscan has let go and the service is gone. Whoever dies, the bytes stay as long as
+//! one of them is left, and a new svscan opens the same pipe.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use crate::supervise::files::{Fault, Files, LOGPIPE};
+use crate::sys::dir::Dir;
+use crate::sys::fifo::{self, Access, Fifo};
+use crate::sys::{Errno, Result, pipe, poll};
+
+/// The pipe of a pair, as svscan holds it.
+#[derive(Debug)]
+pub enum LogPipe {
+    /// The FIFO in the service's directory, open for reading and writing.
+    Named(Fifo),
+    /// Where there can be no FIFO: a pipe without a name, as 0.76 has it, which lasts as long as svscan.
+    Nameless {
+        /// The end to read.
+        reads: OwnedFd,
+        /// The end to write, until svscan lets go of it.
+        writes: Option<OwnedFd>,
+    },
+}
+
+/// One end of a pipe, for one process.
+#[derive(Debug)]
+pub enum End<'a> {
+    /// An opening of its own.
+    Own(Fifo),
+    /// svscan's.
+    Shared(BorrowedFd<'a>),
+}
+
+impl AsFd for End<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            End::Own(fifo) => fifo.as_fd(),
+            End::Shared(descriptor) => *descriptor,
+        }
+    }
+}
+
+impl LogPipe {
+    /// Opens the pipe of a service, and makes it if it is not there. The fault is that of the FIFO, if there can be none.
+    pub fn make(service: &Dir) -> Result<(LogPipe, Option<Fault>)> {
+        match Files::make(service).and_then(|files| files.fifo(LOGPIPE, Access::Both)) {
+            Ok((fifo, _)) => Ok((LogPipe::Named(fifo), None)),
+            // More descriptors would be needed for the other kind.
+            Err(Fault::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
+            Err(fault) => {
+                let (reads, writes) = pipe::new()?;
+                Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(fault)))
+            }
+        }
+    }
+
+    /// Whether a supervisor can open it by its name.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        matches!(self, LogPipe::Named(_))
+    }
+
+    /// The end that the service writes to.
+    pub fn end_to_write(&self, service: &Dir) -> Result<End<'_>> {
+        match self {
+            LogPipe::Named(fifo) => own_end(fifo, service, Access::Write),
+            LogPipe::Nameless { writes, .. } => writes.as_ref().map(|end| End::Shared(end.as_fd())).ok_or(Errno::EPIPE),
+        }
+    }
+
+    /// The end that the logger reads from.
+    pub fn end_to_read(&self, service: &Dir) -> Result<End<'_>> {
+        match self {
+            LogPipe::Named(fifo) => own_end(fifo, service, Access::Read),
+            LogPipe::Nameless { reads, .. } => Ok(End::Shared(reads.as_fd())),
+        }
+    }
+
+    /// Gives up writing, so that the logger sees the end of file when all others have too. What is in the pipe stays.
+    pub fn let_go(&mut self, service: &Dir) {
+        match self {
+            LogPipe::Named(fifo) => {
+                let files = Files::open(service).map_err(|_| Errno::ENOENT);
+                if let Ok(reads) = files.and_then(|files| Fifo::open(files.dir(), LOGPIPE, Access::Read)) {
+                    *fifo = reads;
+                }
+            }
+            LogPipe::Nameless { writes, .. } => *writes = None,
+        }
+    }
+
+    /// How many bytes have been written and not yet read.
+    #[must_use]
+    pub fn bytes_waiting(&self) -> usize {
+        pipe::waiting_bytes(self.reads()).unwrap_or(0)
+    }
+
+    /// Whether somebody can still write to it, svscan having let go.
+    #[must_use]
+    pub fn has_writer(&self) -> bool {
+        poll::wait([self.reads()], Some(Duration::ZERO)).is_ok_and(|[ready]| !ready.hung_up)
+    }
+
+    fn reads(&self) -> BorrowedFd<'_> {
+        match self {
+            LogPipe::Named(fifo) => fifo.as_fd(),
+            LogPipe::Nameless { reads, .. } => reads.as_fd(),
+        }
+    }
+}
+
+/// Opens the FIFO a second time. Where its name stands for another one by now, the first opening must do.
+fn own_end<'a>(held: &'a Fifo, service: &Dir, access: Access) -> Result<End<'a>> {
+    let files = Files::open(service).map_err(|_| Errno::ENOENT);
+    match files.and_then(|files| Fifo::open(files.dir(), LOGPIPE, access)) {
+        Ok(fifo) if fifo::identity(&fifo)? == fifo::identity(held)? => {
+            fifo.set_blocking()?;
+            Ok(End::Own(fifo))
+        }
+        Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => Err(errno),
+        Ok(_) | Err(_) => {
+            held.set_blocking()?;
+            Ok(End::Shared(held.as_fd()))
+        }
+    }
+}

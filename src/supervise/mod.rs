@@ -1,0 +1,52 @@
+//! Supervision: services that are kept running, steered by name, and paired with a logger through a pipe that loses
+//! nothing.
+//!
+//! ```text
+//! svscan ──┬── supervise sub ────── sub/run ──▶ sub/supervise/logpipe ──▶ sub/log/run
+//!          └── supervise sub/log ───────────────────────────────────────────┘
+//! svc ──▶ sub/supervise/control      svstat, svwait ◀── sub/supervise/status      svok ──▶ sub/supervise/ok
+//! ```
+//!
+//! One supervisor a directory:
+//!
+//! - [`state`] is its policy, a function; [`throttle`] says when the next start is due.
+//! - [`supervisor`] is the daemon that carries out what they say.
+//! - [`files`], [`status`], [`control`], [`record`]: what is in `supervise`, and what it means.
+//! - [`options`]: the optional files beside `run`.
+//!
+//! One svscan for all of them:
+//!
+//! - [`scan`] is its loop; [`watched`] one service as it sees it; [`keeper`] one supervisor.
+//! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
+//! - [`boot`]: svscan for a whole system.
+//!
+//! And the tools: [`svc`], [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`].
+//!
+//! # Promises
+//!
+//! - There are never two copies of a service, whoever is killed: a supervisor knows the process of the one before.
+//! - No line is lost between a service and its logger as long as one of them, their supervisors or svscan is left.
+//! - Commands are obeyed at once, in every state.
+//! - While nothing happens, nothing runs: no timer, no scan.
+//! - In a service directory nothing is followed but `supervise` itself, and nothing outside is touched.
+#![forbid(unsafe_code)]
+
+pub mod boot;
+pub mod control;
+pub mod files;
+pub mod keeper;
+pub mod logpipe;
+pub mod options;
+pub mod pair;
+pub mod record;
+pub mod report;
+pub mod scan;
+pub mod state;
+pub mod status;
+pub mod supervisor;
+pub mod svc;
+pub mod svok;
+pub mod svstat;
+pub mod svwait;
+pub mod throttle;
+pub mod watched;

@@ -1,0 +1,131 @@
+//! What can be learnt of a service from outside: what `svstat` shows and `svwait` waits for.
+
+use std::fmt;
+
+use crate::cli::cause;
+use crate::supervise::files::{Fault, Files, LastExit, OK, READY, STATUS, read};
+use crate::supervise::options::{DOWN, Options};
+use crate::supervise::state::Want;
+use crate::supervise::status::Status;
+use crate::sys::Errno;
+use crate::sys::dir::Dir;
+use crate::tai64n::Label;
+
+/// A service that has a supervisor.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What its supervisor says.
+    pub status: Status,
+    /// Whether a supervisor that starts would start it: there is no file `down`.
+    pub is_normally_up: bool,
+    /// What it says of itself; `None` if it has no `notification-fd`.
+    pub readiness: Option<Readiness>,
+    /// How often it has been started; 0.76 does not count.
+    pub starts: Option<u64>,
+    /// How it last ended, if it has.
+    pub last_exit: Option<LastExit>,
+}
+
+/// Whether a service that can say so is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Since this moment.
+    Ready(Label),
+    /// It has not said so since it was started.
+    NotReady,
+}
+
+/// Why nothing can be said of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// `down` cannot be asked for.
+    Down(Errno),
+    /// No supervisor has the FIFO open.
+    NotRunning,
+    /// The FIFO that says that a supervisor runs cannot be opened.
+    Ok(Fault),
+    /// The status cannot be opened.
+    OpenStatus(Fault),
+    /// The status is too short, or begins with no label.
+    BadStatus,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Down(errno) => write!(out, "unable to stat down: {}", cause(*errno)),
+            Trouble::NotRunning => out.write_str("supervise not running"),
+            Trouble::Ok(fault) => write!(out, "unable to open supervise/ok: {fault}"),
+            Trouble::OpenStatus(fault) => write!(out, "unable to open supervise/status: {fault}"),
+            Trouble::BadStatus => out.write_str("unable to read supervise/status: bad format"),
+        }
+    }
+}
+
+impl Report {
+    /// Asks what there is to know of a service.
+    pub fn of(service: &Dir) -> Result<Report, Trouble> {
+        let is_normally_up = service.target(DOWN).map_err(Trouble::Down)?.is_none();
+        let files = Files::open(service).map_err(Trouble::Ok)?;
+        match files.fifo_of_supervisor(OK) {
+            Ok(_) => {}
+            Err(Fault::System(Errno::ENXIO)) => return Err(Trouble::NotRunning),
+            Err(fault) => return Err(Trouble::Ok(fault)),
+        }
+        let mut room = [0; Status::BYTES];
+        let record = read(files.dir(), STATUS, &mut room)
+            .and_then(|record| record.ok_or(Fault::System(Errno::ENOENT)))
+            .map_err(Trouble::OpenStatus)?;
+        let status = Status::from_bytes(record).ok_or(Trouble::BadStatus)?;
+        let readiness = matches!(Options(service).notification_fd(), Ok(Some(_))).then(|| readiness(&files));
+        Ok(Report { status, is_normally_up, readiness, starts: files.starts(), last_exit: files.last_exit() })
+    }
+
+    /// Whether the service runs, and is ready if it can say so.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.status.process != 0 && self.readiness != Some(Readiness::NotReady)
+    }
+}
+
+fn readiness(files: &Files) -> Readiness {
+    let mut room = [0; Label::TEXT_BYTES];
+    match read(files.dir(), READY, &mut room).map(|text| text.map(Label::parse)) {
+        Ok(Some(Ok(label))) => Readiness::Ready(label),
+        _ => Readiness::NotReady,
+    }
+}
+
+/// One line, as 0.76 has it; of a service that can say that it is ready, the line ends with whether it is.
+impl fmt::Display for Report {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { status, is_normally_up, .. } = self;
+        let is_up = status.process != 0;
+        if is_up {
+            write!(out, "up (pid {}) ", status.process.cast_unsigned())?;
+        } else {
+            out.write_str("down ")?;
+        }
+        write!(out, "{} seconds", status.age_seconds())?;
+        let additions = [
+            (is_up && !is_normally_up, ", normally down"),
+            (!is_up && *is_normally_up, ", normally up"),
+            (is_up && status.is_paused, ", paused"),
+            (!is_up && status.want == Want::Up, ", want up"),
+            (is_up && status.want == Want::Down, ", want down"),
+        ];
+        for (holds, addition) in additions {
+            if holds {
+                out.write_str(addition)?;
+            }
+        }
+        match self.readiness {
+            Some(Readiness::Ready(label)) if is_up => {
+                let seconds = Label::now().unix_seconds() - label.unix_seconds();
+                write!(out, ", ready {} seconds", seconds.max(0))
+            }
+            Some(Readiness::NotReady) if is_up => out.write_str(", not ready"),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! `svc options services`: steers services by name.
+//!
+//! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
+//! know: see [`Control`](crate::supervise::control::Control).
+
+use std::ffi::CStr;
+
+use crate::cli::{Exit, Options, Program, Shown, cause, message};
+use crate::supervise::files::{CONTROL, Fault, Files};
+use crate::sys::dir::Dir;
+use crate::sys::signal::{self, Signal};
+use crate::sys::{Errno, fd, program};
+
+const SVC: Program = Program("svc");
+
+/// The letters: 0.76's, and those for USR1, USR2, QUIT and WINCH.
+const LETTERS: &[u8] = b"udopchaitkx12qw";
+
+/// Steers services. What goes wrong with one is said, and the others are steered all the same.
+#[must_use]
+pub fn run(arguments: &program::Arguments) -> Exit {
+    let mut letters = Vec::new();
+    let mut options = Options::new(arguments, LETTERS);
+    for option in options.by_ref() {
+        match option {
+            Ok(given) if letters.contains(&given.letter) => {}
+            Ok(given) => letters.push(given.letter),
+            Err(bad) => {
+                message::say(format_args!("{bad}\n"));
+                return usage();
+            }
+        }
+    }
+    // A supervisor may leave between the opening and the writing.
+    if let Err(errno) = signal::ignore(Signal::SIGPIPE) {
+        return SVC.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
+    }
+    for dir in options.rest() {
+        steer(dir, &letters);
+    }
+    Exit::OK
+}
+
+fn steer(dir: &CStr, letters: &[u8]) {
+    let name = Shown(dir.to_bytes());
+    let service = match Dir::reach(dir) {
+        Ok(service) => service,
+        Err(errno) => return SVC.warn(format_args!("unable to chdir to {name}: {}", cause(errno))),
+    };
+    let control = match Files::open(&service).and_then(|files| files.fifo_of_supervisor(CONTROL)) {
+        Ok(control) => control,
+        Err(Fault::System(Errno::ENXIO)) => {
+            return SVC.warn(format_args!("unable to control {name}: supervise not running"));
+        }
+        Err(fault) => return SVC.warn(format_args!("unable to control {name}: {fault}")),
+    };
+    let written = control.set_blocking().and_then(|()| fd::write_all(&control, letters));
+    if let Err(errno) = written {
+        SVC.warn(format_args!("error writing commands to {name}: {}", cause(errno)));
+    }
+}
+
+fn usage() -> Exit {
+    message::say(format_args!(
+        "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, i interrupt, t term, k kill\n"
+    ));
+    Exit::USAGE
+}

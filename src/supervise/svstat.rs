@@ -1,0 +1,148 @@
+//! `svstat [-l | --json] services`: says how services are.
+//!
+//! One line each, as 0.76; with `-l`, the service, its log service and what svscan makes of the two; with `--json`, an
+//! object a line for programs. The exit code is 0 whatever there is to say.
+
+use std::ffi::CStr;
+use std::fmt::Write;
+
+use crate::cli::{Exit, Shown, cause};
+use crate::supervise::files::LastExit;
+use crate::supervise::pair::{LOG, Seen};
+use crate::supervise::report::{Readiness, Report};
+use crate::supervise::state::Want;
+use crate::sys::dir::Dir;
+use crate::sys::{fd, program};
+use crate::tai64n::Label;
+
+/// Says how services are.
+#[must_use]
+pub fn run(arguments: &program::Arguments) -> Exit {
+    let arguments = arguments.get(1..).unwrap_or_default();
+    let (say, dirs): (fn(&CStr) -> String, _) = match arguments {
+        [option, dirs @ ..] if *option == c"-l" => (pair, dirs),
+        [option, dirs @ ..] if *option == c"--json" => (json, dirs),
+        [option, dirs @ ..] if *option == c"--" => (line, dirs),
+        dirs => (line, dirs),
+    };
+    for dir in dirs {
+        // Nobody is left to be told when standard output is gone.
+        let _ = fd::write_all(fd::stdout(), say(dir).as_bytes());
+    }
+    Exit::OK
+}
+
+/// Why nothing can be said, or how it is.
+fn look(service: &Dir) -> Result<Report, String> {
+    Report::of(service).map_err(|trouble| trouble.to_string())
+}
+
+fn reach(dir: &CStr) -> Result<Dir, String> {
+    Dir::reach(dir).map_err(|errno| format!("unable to chdir: {}", cause(errno)))
+}
+
+fn line(dir: &CStr) -> String {
+    let name = Shown(dir.to_bytes());
+    match reach(dir).and_then(|service| look(&service)) {
+        Ok(report) => format!("{name}: {report}\n"),
+        Err(trouble) => format!("{name}: {trouble}\n"),
+    }
+}
+
+/// The service, its log service, and what svscan makes of them.
+fn pair(dir: &CStr) -> String {
+    let mut text = line(dir);
+    let Ok(service) = reach(dir) else { return text };
+    history(&mut text, "  ", look(&service).ok().as_ref());
+    if let Ok(log) = service.reach_dir(LOG) {
+        let report = look(&log);
+        let said = report.as_ref().map_or_else(Clone::clone, ToString::to_string);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  log: {said}");
+        history(&mut text, "    ", report.ok().as_ref());
+    }
+    let _ = writeln!(text, "  svscan: {}", Seen::of(&service));
+    text
+}
+
+fn history(text: &mut String, indent: &str, report: Option<&Report>) {
+    let Some(Report { starts: Some(starts), last_exit, .. }) = report else { return };
+    let last = last_exit.map_or("none".to_owned(), |exit| exit.to_string());
+    let _ = writeln!(text, "{indent}starts: {starts}, last exit: {last}");
+}
+
+fn json(dir: &CStr) -> String {
+    let mut text = String::from("{\"service\":");
+    string(&mut text, &Shown(dir.to_bytes()).to_string());
+    match reach(dir) {
+        Ok(service) => {
+            members(&mut text, &look(&service));
+            if let Ok(log) = service.reach_dir(LOG) {
+                text.push_str(",\"log\":{\"service\":");
+                string(&mut text, &format!("{}/log", Shown(dir.to_bytes())));
+                members(&mut text, &look(&log));
+                text.push('}');
+            } else {
+                text.push_str(",\"log\":null");
+            }
+            text.push_str(",\"svscan\":");
+            string(&mut text, &Seen::of(&service).to_string());
+        }
+        trouble => members(&mut text, &trouble.and_then(|service| look(&service))),
+    }
+    text.push_str("}\n");
+    text
+}
+
+fn members(text: &mut String, report: &Result<Report, String>) {
+    let report = match report {
+        Ok(report) => report,
+        Err(trouble) => {
+            text.push_str(",\"error\":");
+            return string(text, trouble);
+        }
+    };
+    let status = &report.status;
+    let is_up = status.process != 0;
+    let state = if is_up { "up" } else { "down" };
+    let pid = if is_up { status.process.to_string() } else { "null".to_owned() };
+    let want = match status.want {
+        Want::Up => "\"up\"",
+        Want::Down => "\"down\"",
+        Want::Once => "null",
+    };
+    let normally = if report.is_normally_up { "up" } else { "down" };
+    let _ = write!(text, ",\"state\":\"{state}\",\"pid\":{pid},\"seconds\":{}", status.age_seconds());
+    let _ = write!(text, ",\"since\":\"{}\",\"want\":{want},\"normally\":\"{normally}\"", status.changed);
+    let _ = write!(text, ",\"paused\":{}", status.is_paused);
+    let _ = match report.readiness {
+        None => write!(text, ",\"ready\":null"),
+        Some(Readiness::NotReady) => write!(text, ",\"ready\":false"),
+        Some(Readiness::Ready(label)) => {
+            let seconds = (Label::now().unix_seconds() - label.unix_seconds()).max(0);
+            write!(text, ",\"ready\":{is_up},\"ready_seconds\":{seconds}")
+        }
+    };
+    let _ = match report.starts {
+        None => write!(text, ",\"starts\":null"),
+        Some(starts) => write!(text, ",\"starts\":{starts}"),
+    };
+    let _ = match report.last_exit {
+        None => write!(text, ",\"last_exit\":null"),
+        Some(LastExit::Exit(code)) => write!(text, ",\"last_exit\":{{\"code\":{code}}}"),
+        Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
+        Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
+    };
+}
+
+/// Appends a JSON string. Control characters have been made visible before.
+fn string(text: &mut String, value: &str) {
+    text.push('"');
+    for character in value.chars() {
+        if let '"' | '\\' = character {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text.push('"');
+}

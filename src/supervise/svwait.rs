@@ -1,0 +1,108 @@
+//! `svwait -u|-d [-t seconds] services`: waits until all the services are up, or down.
+//!
+//! A service that can say that it is ready counts as up when it has. One whose supervisor has left is down when its
+//! last status says so.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::cli::{Exit, Options, Program, Shown, cause, message};
+use crate::supervise::files::Files;
+use crate::supervise::report::{Report, Trouble};
+use crate::sys::dir::Dir;
+use crate::sys::watch::Changes;
+use crate::sys::{Errno, clock, poll, program};
+
+const SVWAIT: Program = Program("svwait");
+
+/// Between two looks where nothing tells of a change.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+/// Between two looks where changes are told of: a supervisor that is killed tells nothing.
+const BETWEEN_LOOKS_WATCHING: Duration = Duration::from_secs(1);
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Up,
+    Down,
+}
+
+/// Waits until all the services are as asked; exit 111 when that takes too long.
+#[must_use]
+pub fn run(arguments: &program::Arguments) -> Exit {
+    let mut goal = None;
+    let mut limit = None;
+    let mut options = Options::new(arguments, b"udt:");
+    for option in options.by_ref() {
+        match option {
+            Ok(given) if given.letter == b'u' => goal = Some(Goal::Up),
+            Ok(given) if given.letter == b'd' => goal = Some(Goal::Down),
+            Ok(given) => {
+                let seconds = std::str::from_utf8(given.value).ok().and_then(|text| text.parse().ok());
+                let Some(time) = seconds.and_then(|seconds: f64| Duration::try_from_secs_f64(seconds).ok()) else {
+                    return usage();
+                };
+                limit = Some(time);
+            }
+            Err(bad) => {
+                message::say(format_args!("{bad}\n"));
+                return usage();
+            }
+        }
+    }
+    let (Some(goal), [_, ..]) = (goal, options.rest()) else { return usage() };
+    let deadline = limit.map(|time| clock::uptime().saturating_add(time));
+    for dir in options.rest() {
+        if let Err(exit) = wait(dir, goal, deadline) {
+            return exit;
+        }
+    }
+    Exit::OK
+}
+
+fn usage() -> Exit {
+    SVWAIT.usage("svwait -u|-d [ -t seconds ] service ...")
+}
+
+fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> {
+    let unable =
+        |what: &str, errno| SVWAIT.fatal(format_args!("unable to {what} {}: {}", Shown(dir.to_bytes()), cause(errno)));
+    let service = Dir::reach(dir).map_err(|errno| unable("chdir to", errno))?;
+    let path = [dir.to_bytes(), b"/supervise"].concat();
+    // Watched before the first look, so that nothing happens in between.
+    let changes = Changes::new().ok().filter(|changes| changes.watch(path.as_slice()).is_ok());
+    loop {
+        if is_reached(&service, goal) {
+            return Ok(());
+        }
+        let left = deadline.map(|deadline| deadline.saturating_sub(clock::uptime()));
+        if left == Some(Duration::ZERO) {
+            return Err(unable("wait for", Errno::ETIMEDOUT));
+        }
+        let pause = if changes.is_some() { BETWEEN_LOOKS_WATCHING } else { BETWEEN_LOOKS };
+        let pause = left.map_or(pause, |left| left.min(pause));
+        match &changes {
+            None => std::thread::sleep(pause),
+            Some(changes) => {
+                poll::readable([changes.as_fd()], Some(pause)).map_err(|errno| unable("wait for", errno))?;
+                let _ = changes.take();
+            }
+        }
+    }
+}
+
+fn is_reached(service: &Dir, goal: Goal) -> bool {
+    match (goal, Report::of(service)) {
+        (Goal::Up, Ok(report)) => report.is_up(),
+        (Goal::Up, Err(_)) => false,
+        (Goal::Down, Ok(report)) => report.status.process == 0,
+        // A supervisor that left in order has said that nothing runs; one that was killed has not.
+        (Goal::Down, Err(Trouble::NotRunning)) => {
+            Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process == 0)
+        }
+        // Never supervised.
+        (Goal::Down, Err(Trouble::Ok(_))) => true,
+        (Goal::Down, Err(_)) => false,
+    }
+}

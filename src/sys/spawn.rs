@@ -1,0 +1,172 @@
+//! Starting services and their supervisors.
+//!
+//! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and leaves when its
+//! parent dies before opening it. So there is never a service that runs and that no file tells of.
+//!
+//! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec.
+
+use std::convert::Infallible;
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::libc;
+use nix::unistd::{ForkResult, fork, setsid};
+
+use crate::sys::{Errno, Result, fd, limit, pipe, signal};
+
+/// The exit code of a child that could not become what it was started for.
+const CANNOT_RUN: i32 = 111;
+/// What a service's process is to be.
+#[derive(Debug)]
+pub struct Service<'a> {
+    /// The path of the program, not searched for.
+    pub program: &'a CStr,
+    /// Its arguments, its own name first.
+    pub arguments: &'a [&'a CStr],
+    /// Whether it is to lead a session of its own.
+    pub leads_session: bool,
+    /// A descriptor that it gets under this number beside the inherited ones.
+    pub extra: Option<(BorrowedFd<'a>, RawFd)>,
+    /// What it must not hold even while it waits: the lock of its supervisor.
+    pub withheld: BorrowedFd<'a>,
+}
+
+/// A process that waits at the gate. Dropped, it leaves without having run.
+#[derive(Debug)]
+pub struct Waiting {
+    process: i32,
+    gate: OwnedFd,
+}
+
+impl Waiting {
+    /// Forks a process that waits at the gate. What goes wrong when it is let through is for `complain` to say, in the
+    /// child. Only for programs of one thread.
+    pub fn start(service: &Service<'_>, complain: impl Fn(Errno)) -> Result<Waiting> {
+        let (waits_at, gate) = pipe::new()?;
+        // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(Waiting { process: child.as_raw(), gate }),
+            ForkResult::Child => {
+                drop(gate);
+                // SAFETY: the lock's owner in this copy of the process never runs again: it executes or leaves.
+                unsafe { libc::close(service.withheld.as_raw_fd()) };
+                if fd::read(&waits_at, &mut [0]) != Ok(1) {
+                    leave();
+                }
+                let Err(errno) = become_service(service);
+                complain(errno);
+                leave()
+            }
+        }
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn process(&self) -> i32 {
+        self.process
+    }
+
+    /// Opens the gate.
+    pub fn let_go(self) -> Result<()> {
+        fd::write_all(&self.gate, b".")
+    }
+}
+
+fn become_service(service: &Service<'_>) -> Result<Infallible> {
+    if service.leads_session {
+        setsid()?;
+    }
+    if let Some((source, number)) = service.extra {
+        place(source, number)?;
+    }
+    signal::restore_in_child()?;
+    limit::restore_in_child()?;
+    let mut arguments: Vec<*const libc::c_char> = service.arguments.iter().map(|argument| argument.as_ptr()).collect();
+    arguments.push(std::ptr::null());
+    // SAFETY: the arguments are C strings and end with a null pointer; the environment is the process's own.
+    unsafe { libc::execv(service.program.as_ptr(), arguments.as_ptr()) };
+    Err(Errno::last())
+}
+
+/// What a program that is looked for in PATH is to be started with.
+#[derive(Debug)]
+pub struct Program<'a> {
+    /// Its name, or its path.
+    pub name: &'a CStr,
+    /// Its arguments, its own name first.
+    pub arguments: &'a [&'a CStr],
+    /// A path to try when it is not found in PATH.
+    pub otherwise: Option<&'a CStr>,
+    /// What it gets instead of the inherited standard input, output and error.
+    pub standard: [Option<BorrowedFd<'a>>; 3],
+    /// The whole environment, `NAME=value` each, if it is not to be the inherited one.
+    pub environment: Option<&'a [&'a CStr]>,
+}
+
+impl Program<'_> {
+    /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in the
+    /// child. Only for programs of one thread.
+    pub fn start(&self, complain: impl Fn(Errno)) -> Result<i32> {
+        // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
+        match unsafe { fork() }? {
+            ForkResult::Parent { child } => Ok(child.as_raw()),
+            ForkResult::Child => {
+                let Err(errno) = self.execute();
+                complain(errno);
+                leave()
+            }
+        }
+    }
+
+    fn execute(&self) -> Result<Infallible> {
+        for (descriptor, number) in self.standard.iter().zip(0..) {
+            if let Some(descriptor) = descriptor {
+                place(*descriptor, number)?;
+            }
+        }
+        signal::restore_in_child()?;
+        limit::restore_in_child()?;
+        let ended = |strings: &[&CStr]| -> Vec<*const libc::c_char> {
+            strings.iter().map(|string| string.as_ptr()).chain([std::ptr::null()]).collect()
+        };
+        let arguments = ended(self.arguments);
+        let environment = self.environment.map(ended);
+        let run = |path: *const libc::c_char| {
+            // SAFETY: both lists hold C strings that outlive the call and end with a null pointer.
+            unsafe {
+                match &environment {
+                    None => libc::execvp(path, arguments.as_ptr()),
+                    Some(environment) => libc::execvpe(path, arguments.as_ptr(), environment.as_ptr()),
+                };
+            }
+            Errno::last()
+        };
+        let errno = run(self.name.as_ptr());
+        if let (Errno::ENOENT, Some(path)) = (errno, self.otherwise) {
+            run(path.as_ptr());
+        }
+        Err(errno)
+    }
+}
+
+/// Puts a descriptor under this number, open across exec. What had the number goes: in a child that is about to execute,
+/// nobody needs it.
+fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
+    if source.as_raw_fd() == number {
+        return fd::set_close_on_exec(source, false);
+    }
+    // SAFETY: plain descriptor numbers; no object of this copy of the process is used again.
+    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
+}
+
+/// Leaves at once, without running what the parent has registered for its own end.
+fn leave() -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(CANNOT_RUN) }
+}
+
+/// Makes standard output or input of this process something else, for its children too.
+pub fn replace_standard(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
+    // SAFETY: a standard descriptor, which no object owns.
+    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
+}

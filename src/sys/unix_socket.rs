@@ -1,0 +1,89 @@
+//! Sockets that have a path: the way to a syslog daemon.
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::time::Duration;
+
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::sys::{Errno, Result, poll::milliseconds, uninterrupted};
+
+/// A connection to whoever listens at a path. Sending never waits.
+#[derive(Debug)]
+pub enum Peer {
+    /// Each message arrives as it was sent.
+    Datagram(UnixDatagram),
+    /// The receiver has to see for itself where a message ends.
+    Stream(UnixStream),
+}
+
+impl Peer {
+    /// Connects to a path: by datagrams, and where the socket is no such socket, by a stream.
+    pub fn connect(path: &[u8]) -> Result<Peer> {
+        let path = OsStr::from_bytes(path);
+        let datagram = UnixDatagram::unbound().and_then(|socket| {
+            socket.connect(path)?;
+            socket.set_nonblocking(true)?;
+            Ok(Peer::Datagram(socket))
+        });
+        match datagram {
+            Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => UnixStream::connect(path)
+                .and_then(|socket| {
+                    socket.set_nonblocking(true)?;
+                    Ok(Peer::Stream(socket))
+                })
+                .map_err(|error| errno(&error)),
+            answer => answer.map_err(|error| errno(&error)),
+        }
+    }
+
+    /// Sends a message, or some of it through a stream, and says how many bytes; `EAGAIN` while there is no room.
+    ///
+    /// A stream whose reader is gone raises SIGPIPE unless that is ignored.
+    pub fn send(&self, bytes: &[u8]) -> Result<usize> {
+        uninterrupted(|| {
+            match self {
+                Peer::Datagram(socket) => socket.send(bytes),
+                Peer::Stream(socket) => (&*socket).write(bytes),
+            }
+            .map_err(|error| errno(&error))
+        })
+    }
+
+    /// Asks whether the receiver has taken everything that was sent. Of a receiver that is gone this is true as well.
+    pub fn is_taken(&self) -> Result<bool> {
+        let mut unread: libc::c_int = 0;
+        // SAFETY: SIOCOUTQ (which has TIOCOUTQ's number) writes one int, to a variable of ours.
+        Errno::result(unsafe { libc::ioctl(self.as_fd().as_raw_fd(), libc::TIOCOUTQ, &raw mut unread) })?;
+        Ok(unread == 0)
+    }
+
+    /// Waits until there is room to send, or until `other` can be read, at most for `timeout` (`None`: for ever).
+    pub fn wait_for_room(&self, other: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<()> {
+        let timeout = timeout
+            .map_or(PollTimeout::NONE, |time| PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX));
+        let mut asked = [PollFd::new(self.as_fd(), PollFlags::POLLOUT), PollFd::new(other, PollFlags::POLLIN)];
+        match poll(&mut asked, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Peer::Datagram(socket) => socket.as_fd(),
+            Peer::Stream(socket) => socket.as_fd(),
+        }
+    }
+}
+
+/// A path that is too long for a socket has no number of its own.
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENAMETOOLONG))
+}

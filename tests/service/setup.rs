@@ -1,0 +1,192 @@
+//! logyard-setup on root directories made for it: what it makes, what it leaves alone, what it takes away.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use super::root::Root;
+
+#[test]
+fn a_bare_root_gets_all_that_scripts_expect_and_loses_it_again() {
+    let root = Root::new();
+
+    let said = root.said(&[]);
+
+    assert!(said.contains("make directory /service\n"), "{said}");
+    assert!(
+        said.ends_with("svscan starts at the next boot (rc.local); to start it now: pgrphack svscanboot &\n"),
+        "{said}"
+    );
+    assert_eq!(fs::metadata(root.at("/service")).unwrap().permissions().mode() & 0o7777, 0o755);
+    assert_eq!(fs::read_link(root.at("/usr/local/bin/multilog")).unwrap(), Path::new("/command/multilog"));
+    assert_eq!(fs::read_link(root.at("/command/multilog")).unwrap(), Path::new("/usr/local/lib/logyard/multilog"));
+    assert_eq!(fs::read(root.at("/usr/local/lib/logyard/multilog")).unwrap(), b"the program multilog\n");
+    assert_eq!(root.read("/etc/rc.local"), "#!/bin/sh\n/command/svscanboot &\n");
+    assert!(root.read("/usr/local/share/man/man8/multilog.8").contains(".SH EXAMPLES"));
+
+    root.said(&["--remove"]);
+
+    assert_eq!(root.listing(), BTreeMap::new());
+}
+
+#[test]
+fn a_second_run_has_nothing_to_do() {
+    let root = Root::new().with("/etc/inittab", "id:3:initdefault:\n");
+    root.said(&[]);
+    let before = root.listing();
+
+    assert_eq!(root.said(&[]), "nothing to do\n");
+
+    assert_eq!(root.listing(), before);
+}
+
+#[test]
+fn a_dry_run_says_the_same_and_does_nothing() {
+    let root = Root::new();
+
+    let would = root.said(&["--dry-run"]);
+    assert_eq!(root.listing(), BTreeMap::new());
+    let did = root.said(&[]);
+    let before = root.listing();
+    root.said(&["--remove", "--dry-run"]);
+
+    let would: Vec<&str> = would.lines().filter_map(|line| line.strip_prefix("would ")).collect();
+    assert_eq!(would, did.lines().take(would.len()).collect::<Vec<_>>());
+    assert_eq!(root.listing(), before);
+}
+
+#[test]
+fn the_line_in_inittab_is_that_of_0_76() {
+    let table = "id:3:initdefault:\nsi::sysinit:/etc/init.d/rcS\n";
+    let root = Root::new().with("/etc/inittab", table);
+    fs::set_permissions(root.at("/etc/inittab"), fs::Permissions::from_mode(0o640)).unwrap();
+
+    root.said(&[]);
+
+    assert_eq!(root.read("/etc/inittab"), format!("{table}\nSV:123456:respawn:/command/svscanboot\n"));
+    assert_eq!(fs::metadata(root.at("/etc/inittab")).unwrap().permissions().mode() & 0o7777, 0o640);
+    root.said(&["--remove"]);
+    assert_eq!(root.read("/etc/inittab"), table);
+}
+
+#[test]
+fn a_table_that_starts_svscan_already_is_left_as_it_is() {
+    let table = "SV:123456:respawn:/command/svscanboot\n";
+    let root = Root::new().with("/etc/inittab", table);
+
+    root.said(&[]);
+    assert_eq!(root.read("/etc/inittab"), table);
+    root.said(&["--remove"]);
+
+    assert_eq!(root.read("/etc/inittab"), table, "it was somebody else's");
+}
+
+#[test]
+fn each_way_of_booting_is_recognised_and_cleared_away() {
+    for (mark, method, made) in [
+        ("/usr/lib/systemd/systemd", "systemd", "/etc/systemd/system/multi-user.target.wants/svscan.service"),
+        ("/sbin/openrc-run", "openrc", "/etc/runlevels/default/svscan"),
+        ("/etc/inittab", "inittab", "/etc/inittab"),
+        ("/etc/rc.local", "rc.local", "/etc/rc.local"),
+    ] {
+        let root = Root::new().with(mark, "#!/bin/sh\nexit 0\n");
+        let before: Vec<String> = root.listing().into_keys().collect();
+
+        let said = root.said(&[]);
+
+        assert!(said.contains(&format!("next boot ({method})")), "{said}");
+        assert!(fs::symlink_metadata(root.at(made)).is_ok(), "{made}");
+        root.said(&["--remove"]);
+        assert_eq!(root.listing().into_keys().collect::<Vec<_>>(), before, "{method}");
+        assert_eq!(root.read(mark), "#!/bin/sh\nexit 0\n");
+    }
+}
+
+#[test]
+fn what_is_in_the_way_is_refused_before_anything_is_changed_or_moved_aside() {
+    let root = Root::new().with("/usr/local/bin/svc", "somebody's\n");
+    symlink("/package/admin/daemontools/command/multilog", {
+        fs::create_dir(root.at("/command")).unwrap();
+        root.at("/command/multilog")
+    })
+    .unwrap();
+    let before = root.listing();
+
+    let refused = root.setup(&[]);
+    assert_eq!(refused.status.code(), Some(111));
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(
+        words.starts_with("logyard-setup: fatal: unable to make /command/multilog: something else is there"),
+        "{words}"
+    );
+    assert_eq!(root.listing(), before);
+
+    root.said(&["--replace"]);
+    assert_eq!(fs::read_link(root.at("/usr/local/bin/svc")).unwrap(), Path::new("/command/svc"));
+    root.said(&["--remove"]);
+    assert_eq!(root.listing(), before, "what was in the way is back");
+}
+
+#[test]
+fn what_somebody_has_added_stays() {
+    let root = Root::new();
+    root.said(&[]);
+    fs::create_dir(root.at("/service/mine")).unwrap();
+    fs::remove_file(root.at("/command/svc")).unwrap();
+    symlink("/opt/svc", root.at("/command/svc")).unwrap();
+
+    let said = root.said(&["--remove"]);
+
+    assert!(said.contains("leaving /service: directory not empty\n"), "{said}");
+    assert!(said.contains("leaving /command/svc: it is not ours any more\n"), "{said}");
+    let left: Vec<String> = root.listing().into_keys().collect();
+    assert_eq!(left, ["command", "command/svc", "service", "service/mine"]);
+}
+
+#[test]
+fn an_upgrade_replaces_what_is_ours_and_keeps_what_runs() {
+    let root = Root::new();
+    root.said(&[]);
+    let program = root.at("/usr/local/lib/logyard/svok");
+    let old = fs::File::open(&program).unwrap();
+    fs::write(root.at("/usr/local/lib/logyard/svok{other}"), "an older one").unwrap();
+    fs::rename(root.at("/usr/local/lib/logyard/svok{other}"), &program).unwrap();
+
+    assert_eq!(root.said(&[]).lines().next(), Some("copy svok to /usr/local/lib/logyard/svok"));
+
+    assert_eq!(fs::read(&program).unwrap(), b"the program svok\n");
+    assert_ne!(
+        old.metadata().unwrap().ino(),
+        fs::metadata(&program).unwrap().ino(),
+        "a file of its own, not written over"
+    );
+    root.said(&["--remove"]);
+    assert_eq!(root.listing(), BTreeMap::new());
+}
+
+#[test]
+fn a_wrong_call_is_answered_with_the_usage() {
+    let root = Root::new();
+    for arguments in [&["--frobnicate"][..], &["--boot", "upstart"], &["--now"], &["image"]] {
+        let refused = root.setup(arguments);
+
+        assert_eq!(refused.status.code(), Some(100), "{arguments:?}");
+        assert!(refused.stderr.starts_with(b"logyard-setup: usage: logyard-setup [--root dir]"), "{arguments:?}");
+        assert_eq!(root.listing(), BTreeMap::new());
+    }
+}
+
+#[test]
+fn two_runs_at_once_do_what_one_does() {
+    let root = Root::new().with("/etc/inittab", "id:3:initdefault:\n");
+    let runs: Vec<_> = (0..4).map(|_| root.command().stdout(std::process::Stdio::null()).spawn().unwrap()).collect();
+
+    for mut run in runs {
+        assert!(run.wait().unwrap().success());
+    }
+
+    assert_eq!(root.read("/etc/inittab").matches("svscanboot").count(), 1);
+    root.said(&["--remove"]);
+    assert_eq!(root.read("/etc/inittab"), "id:3:initdefault:\n");
+}

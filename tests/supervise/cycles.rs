@@ -1,0 +1,58 @@
+//! Starting and stopping a service again and again costs nothing that stays.
+
+use std::fs;
+
+use super::den::{Den, Maker};
+use crate::util::until;
+
+fn cycles(count: usize) {
+    let den = Den::new();
+    den.script("sv/a/run", "exec sleep 1000");
+    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+    let cycle = || {
+        den.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+        until("it is down", || den.pid("sv/a") == 0);
+        den.run(Maker::Ours, "svc", &["-u", "sv/a"]);
+        until("it is up", || den.pid("sv/a") != 0);
+    };
+    let descriptors = || fs::read_dir(format!("/proc/{supervise}/fd")).unwrap().count();
+    let memory = || {
+        let rollup = fs::read_to_string(format!("/proc/{supervise}/smaps_rollup")).unwrap();
+        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).unwrap().to_owned();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    // The first ones touch what is touched once.
+    (0..3).for_each(|_| cycle());
+    // The gate is open until the service has been let go, and a moment longer on this side.
+    until("the service is what it is to be", || {
+        fs::read_to_string(format!("/proc/{}/comm", den.pid("sv/a"))).is_ok_and(|name| name == "sleep\n")
+    });
+    let sample = |_| {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+        descriptors()
+    };
+    let descriptors_before = (0..50).map(sample).min().expect("there are fifty");
+    let memory_before = memory();
+
+    (0..count).for_each(|_| cycle());
+
+    // The gate of the last start may still be open.
+    until("its descriptors are as before", || descriptors() == descriptors_before);
+    // A page may be shared or not by how the last fork went.
+    let memory_after = memory();
+    assert!(memory_after <= memory_before + 8, "{memory_before} kB grew to {memory_after} kB");
+    assert_eq!(den.processes().len(), 2);
+    assert_eq!(den.read("sv/a/supervise/starts"), format!("{}\n", count + 4));
+}
+
+#[test]
+fn fifty_cycles_leave_everything_as_it_was() {
+    cycles(50);
+}
+
+#[test]
+#[ignore = "the long version"]
+fn a_thousand_cycles_leave_everything_as_it_was() {
+    cycles(1000);
+}

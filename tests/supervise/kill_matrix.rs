@@ -1,0 +1,171 @@
+//! Any two of svscan, the supervisors, the logger and the service are killed, one after the other: there are never two
+//! copies of the service, no line is lost or doubled, and everything goes on.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::den::{Den, Maker, kill_by_id, send};
+use crate::util::until;
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Victim {
+    Svscan,
+    Supervise,
+    LogSupervise,
+    Logger,
+    Service,
+}
+
+const VICTIMS: [Victim; 5] = [Victim::Svscan, Victim::Supervise, Victim::LogSupervise, Victim::Logger, Victim::Service];
+
+/// Each line: which copy of the service wrote it, and its number among that copy's lines; ten of them each ten
+/// milliseconds, as a `sleep` for each would be all that the machine does. `written.PID` holds the number of the last line
+/// that was certainly written.
+const NUMBERING: &str = "i=0; while :; do
+    for ten in 1 2 3 4 5 6 7 8 9 0; do i=$((i+1)); echo $$ $i; echo $i >written.$$; done
+    sleep 0.01
+done";
+
+struct Tree {
+    den: Den,
+    svscan: i32,
+}
+
+impl Tree {
+    fn new() -> Tree {
+        let den = Den::new();
+        den.script("sv/a/run", NUMBERING);
+        fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
+        den.script("sv/a/log/run", "exec multilog ./main");
+        let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
+        let tree = Tree { den, svscan };
+        tree.until_moving();
+        tree
+    }
+
+    fn kill(&mut self, victim: Victim) {
+        let all = |command: &str| self.den.processes_of(command);
+        let victims = match victim {
+            Victim::Svscan => vec![self.svscan],
+            Victim::Supervise => all("supervise a"),
+            Victim::LogSupervise => all("supervise a/log"),
+            Victim::Logger => all("multilog ./main"),
+            Victim::Service => all("/bin/sh ./run"),
+        };
+        victims.into_iter().for_each(kill_by_id);
+        if victim == Victim::Svscan {
+            // As init would.
+            self.den.wait(self.svscan);
+            self.svscan = self.den.start("out", Maker::Ours, "svscan", &["sv"]);
+        }
+    }
+
+    /// Waits until lines that the service writes now are logged, and everything is supervised.
+    fn until_moving(&self) -> Duration {
+        let start = Instant::now();
+        let seen = self.logged().len();
+        let is_kept = |dir: &str| self.den.pid(dir) != 0 && self.den.is_supervised(dir);
+        until(&format!("the service is logged; {}", self.den.read("out")), || {
+            let service = self.den.pid("sv/a");
+            let is_alive = fs::exists(format!("/proc/{service}/exe")).unwrap_or(false);
+            is_kept("sv/a") && is_kept("sv/a/log") && is_alive && {
+                let logged = self.logged();
+                logged.len() > seen && logged.last().is_some_and(|(copy, _)| *copy == service)
+            }
+        });
+        start.elapsed()
+    }
+
+    /// The lines in the log directory, the archives first.
+    fn logged(&self) -> Vec<(i32, u64)> {
+        let main = self.den.path("sv/a/log/main");
+        let mut names: Vec<String> = fs::read_dir(&main)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|name| name.starts_with('@'))
+            .collect();
+        names.sort();
+        names.push("current".to_owned());
+        let text: String = names.iter().map(|name| self.den.read(&format!("sv/a/log/main/{name}"))).collect();
+        text.lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter_map(|(copy, number)| Some((copy.parse().ok()?, number.parse().ok()?)))
+            .collect()
+    }
+
+    /// Ends everything in order and looks at what was logged.
+    fn check(self) {
+        send(self.svscan, nix::sys::signal::Signal::SIGTERM);
+        assert_eq!(self.den.wait(self.svscan), Some(0));
+        until("nothing is left", || {
+            self.den.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
+        });
+        let mut copies = BTreeSet::new();
+        let mut last = (0, 0);
+        for (copy, number) in self.logged() {
+            if copy == last.0 {
+                assert_eq!(number, last.1 + 1, "a line of {copy} is missing or double");
+            } else {
+                assert!(copies.insert(copy), "{copy} wrote again after another copy had begun");
+                assert_eq!(number, 1, "the first lines of {copy} are missing");
+                self.check_end(last);
+            }
+            last = (copy, number);
+        }
+        self.check_end(last);
+    }
+
+    fn check_end(&self, (copy, number): (i32, u64)) {
+        // Empty when the service was killed while it wrote it.
+        let written = self.den.read(&format!("sv/a/written.{copy}"));
+        if let Ok(written) = written.trim().parse::<u64>() {
+            assert!(number == written || number == written + 1, "{copy} wrote {written} lines, and {number} are there");
+        }
+    }
+}
+
+fn pairs() -> Vec<(Victim, Victim)> {
+    VICTIMS.iter().flat_map(|first| VICTIMS.map(|second| (*first, second))).filter(|(a, b)| a != b).collect()
+}
+
+/// Kills each pair in turn, the second a moment after the first, and checks the log at the end.
+#[allow(clippy::print_stderr)] // How long each took, for whoever asks with --nocapture.
+fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
+    let mut tree = Tree::new();
+    for round in 0..rounds {
+        for (first, second) in pairs {
+            tree.kill(*first);
+            thread::sleep(Duration::from_millis(round * 7 % 40));
+            tree.kill(*second);
+            let took = tree.until_moving();
+            eprintln!("{first:?} then {second:?}: moving again after {took:?}");
+        }
+    }
+    tree.check();
+}
+
+#[test]
+fn any_two_may_be_killed() {
+    let pairs = pairs();
+    thread::scope(|scope| {
+        for part in pairs.chunks(4) {
+            scope.spawn(|| kill_in_pairs(part, 1));
+        }
+    });
+}
+
+#[test]
+#[ignore = "the long version"]
+fn any_two_may_be_killed_many_times() {
+    let pairs = pairs();
+    thread::scope(|scope| {
+        for part in pairs.chunks(4) {
+            scope.spawn(|| kill_in_pairs(part, 20));
+        }
+    });
+}

@@ -1,0 +1,114 @@
+//! What was logged long ago: it must not suffer from loggers that are killed while nothing comes, or from a clock that
+//! was wrong.
+//!
+//! The clock itself cannot be set for one process here: our programs are static, and time namespaces do not cover the
+//! time of day. A directory full of names from another year is what a logger meets after the clock was set; a clock that
+//! changes under a running logger is the simulated directory's business.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::harvest;
+use super::lines::{self, Lengths};
+use super::subject::{Logger, Subject, is_ok};
+use crate::util::{Workdir, until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const YEAR_SECONDS: u64 = 365 * 24 * 3600;
+
+fn log_lines(dir: &Path, script: &[&str], numbers: std::ops::Range<u64>) {
+    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
+    let script: Vec<String> = script.iter().map(|&word| word.to_owned()).collect();
+    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir, reading_end.into());
+    for number in numbers {
+        let mut line = Vec::new();
+        lines::push(number, Lengths::Ordinary, &mut line);
+        writing_end.write_all(&line).unwrap();
+    }
+    drop(writing_end);
+    assert!(is_ok(logger.wait(PATIENCE)));
+}
+
+#[test]
+fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
+    let dir = Workdir::new();
+    log_lines(dir.path(), &["s4096", "n4", "./main"], 0..200);
+    // Without a rotation: now there is something in current.
+    log_lines(dir.path(), &["s100000", "n4", "./main"], 200..201);
+    let history = || {
+        let main = dir.join("main");
+        let archives = harvest::archives(&main);
+        archives.into_iter().map(|name| (fs::read(main.join(&name)).unwrap(), name)).collect::<Vec<_>>()
+    };
+    let current = fs::read(dir.join("main/current")).unwrap();
+    let before = history();
+    assert_eq!(before.len(), 3);
+    assert!(!current.is_empty());
+    let (reading_end, _writing_end) = std::io::pipe().unwrap();
+    let script = ["s4096", "n5", "./main"].map(str::to_owned);
+
+    for _ in 0..100 {
+        let stdin = reading_end.try_clone().unwrap().into();
+        let logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), stdin);
+        until("the logger is ready", || {
+            fs::metadata(dir.join("main/current")).is_ok_and(|file| {
+                use std::os::unix::fs::PermissionsExt;
+                file.permissions().mode() & 0o777 == 0o644
+            })
+        });
+        logger.kill();
+    }
+
+    // The first kill leaves what was current as an archive; nothing more comes of the others.
+    let after = history();
+    assert_eq!(after[..3], before[..]);
+    assert_eq!(after.len(), 4);
+    assert_eq!(after[3].0, current);
+    assert_eq!(fs::metadata(dir.join("main/current")).unwrap().len(), 0);
+}
+
+/// Puts a hundred archives where a clock that is wrong by so much would have put them, logs, and looks at what is left.
+#[track_caller]
+fn log_among_names_from(seconds: u64) {
+    let dir = Workdir::new();
+    let main = dir.join("main");
+    fs::create_dir(&main).unwrap();
+    for number in 0..100 {
+        let name = format!("@{:016x}{:08x}.s", (1 << 62) + 10 + seconds, number);
+        File::create(main.join(name)).unwrap().write_all(b"old\n").unwrap();
+    }
+    let newest_old = harvest::archives(&main).last().unwrap().clone();
+
+    log_lines(dir.path(), &["s4096", "n10", "./main"], 0..600);
+    let names = harvest::archives(&main);
+    log_lines(dir.path(), &["s4096", "n10", "./main"], 600..1200);
+
+    assert_eq!(names.len(), 9);
+    let is_newer = names.iter().filter(|&name| name.as_os_str() > newest_old.as_os_str()).count();
+    let is_later = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() < seconds;
+    assert!(is_newer == 9, "{is_newer} names of 9 follow {}, later: {is_later}", newest_old.display());
+    let log = harvest::all(&main);
+    let kept: Vec<u64> = log
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| lines::recognise(line, Lengths::Ordinary).expect("only what was logged last is left"))
+        .collect();
+    assert!(kept.len() > 100);
+    assert_eq!(kept, (1200 - kept.len() as u64..1200).collect::<Vec<_>>());
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+#[test]
+fn a_clock_set_a_year_back_makes_names_that_follow_the_newest() {
+    log_among_names_from(now() + YEAR_SECONDS);
+}
+
+#[test]
+fn a_clock_set_two_years_forward_makes_names_that_follow_the_newest() {
+    log_among_names_from(now() - 2 * YEAR_SECONDS);
+}

@@ -1,0 +1,287 @@
+//! Loggers that are killed at random moments under load, and started again: nothing is lost, doubled, torn or misplaced.
+
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::feed::{Feed, Pace};
+use super::harvest::Harvest;
+use super::lines::{Lengths, scramble};
+use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::tally::{Tally, Verdict};
+use crate::util::{Workdir, until};
+
+/// How long a logger may take to read to the end of its input, or to leave.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What is asked of the loggers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Case {
+    Plain,
+    Stamped,
+    TwoDirectories,
+    Small,
+    Gzip,
+}
+
+impl Case {
+    const ALL: [Case; 5] = [Case::Plain, Case::Stamped, Case::TwoDirectories, Case::Small, Case::Gzip];
+
+    fn task(self) -> Task {
+        let main = Target { name: "main", without: None };
+        let task = Task { is_stamped: false, size_bytes: 1_000_000, processor: None, targets: vec![main] };
+        match self {
+            Case::Plain => task,
+            Case::Stamped => Task { is_stamped: true, ..task },
+            Case::TwoDirectories => Task {
+                is_stamped: true,
+                targets: vec![Target { name: "one", without: Some('b') }, Target { name: "two", without: Some('c') }],
+                ..task
+            },
+            Case::Small => Task { size_bytes: 4096, ..task },
+            Case::Gzip => Task { processor: Some("gzip"), ..task },
+        }
+    }
+}
+
+/// How a logger comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Killed,
+    Terminated,
+}
+
+/// One run: a saturated pipe, and loggers that come and go.
+struct Run {
+    case: Case,
+    /// Who logs; each time one of them at random.
+    subjects: &'static [Subject],
+    end: End,
+    ends: u64,
+    lengths: Lengths,
+    is_fifo: bool,
+    seed: u64,
+}
+
+/// What a run found.
+#[derive(Debug)]
+struct Report {
+    lines: u64,
+    verdict: Verdict,
+    /// Loggers that left by themselves, or with anything but success.
+    refusals: u64,
+    longest_leave: Duration,
+}
+
+impl Run {
+    fn new(case: Case, ends: u64) -> Run {
+        Run {
+            case,
+            subjects: &[Subject::Ours],
+            end: End::Killed,
+            ends,
+            lengths: Lengths::Mixed,
+            is_fifo: false,
+            seed: case as u64,
+        }
+    }
+
+    /// Does it; `None` if a peer is not installed.
+    fn go(&self) -> Option<Report> {
+        let programs: Vec<PathBuf> = self.subjects.iter().map(|one| one.program()).collect::<Option<_>>()?;
+        let dir = Workdir::new();
+        let task = self.case.task();
+        let feed = if self.is_fifo {
+            Feed::fifo(&dir.join("fifo"), self.lengths, Pace::Saturated)
+        } else {
+            Feed::pipe(self.lengths, Pace::Saturated)
+        };
+        let mut harvests: Vec<Harvest> = task
+            .targets
+            .iter()
+            .map(|target| {
+                let tally = Tally::new(self.lengths, task.is_stamped, target.classes());
+                Harvest::new(dir.join(target.name), tally)
+            })
+            .collect();
+        let mut random = scramble(self.seed);
+        let mut next = |below: u64| {
+            random = scramble(random);
+            random % below
+        };
+        let mut longest_leave = Duration::ZERO;
+        let mut refusals = 0;
+        let start = |which: usize| {
+            let arguments = self.subjects[which].arguments(&task, dir.path());
+            Logger::start(&programs[which], &arguments, dir.path(), feed.stdin())
+        };
+        for _ in 0..self.ends {
+            let which = next(programs.len() as u64) as usize;
+            let mut logger = start(which);
+            std::thread::sleep(Duration::from_micros(5_000 + next(75_000)));
+            if logger.ended().is_some() {
+                refusals += 1;
+            } else if self.end == End::Killed {
+                logger.kill();
+            } else {
+                let (status, took) = logger.terminate(PATIENCE);
+                // One that had not come so far as to wait for it dies of it.
+                refusals += u64::from(!is_ok(status) && status.signal() != Some(Signal::SIGTERM as i32));
+                if self.subjects[which] == Subject::Ours {
+                    longest_leave = longest_leave.max(took);
+                }
+            }
+            harvests.iter_mut().for_each(Harvest::gather);
+        }
+        feed.stop();
+        loop {
+            let mut last = start(0);
+            until("the pipe is empty or the last logger leaves", || feed.is_ended() || last.ended().is_some());
+            if is_ok(last.wait(PATIENCE)) && feed.is_ended() {
+                break;
+            }
+            refusals += 1;
+            assert!(refusals <= self.ends, "nobody reads to the end: {}", messages(&dir));
+        }
+        let lines = feed.end();
+        let mut verdict = Verdict::default();
+        for harvest in harvests {
+            verdict.add(harvest.finish(lines));
+        }
+        if !verdict.is_spotless() || refusals > 0 {
+            eprintln!("{}", messages(&dir));
+        }
+        Some(Report { lines, verdict, refusals, longest_leave })
+    }
+
+    /// The run is ours, and nothing may be wrong.
+    #[track_caller]
+    fn prove(&self) -> Option<Report> {
+        let start = Instant::now();
+        let report = self.go()?;
+        eprintln!("{:?}, {} times {:?}: {report:?}, {:.1?}", self.case, self.ends, self.end, start.elapsed());
+        assert!(report.verdict.is_spotless(), "{:?}: {:?}", self.case, report.verdict);
+        assert_eq!(report.refusals, 0, "{:?}: loggers left by themselves", self.case);
+        // multilog.8 says nothing of how long; doc/reliability.md promises a second.
+        assert!(report.longest_leave < Duration::from_secs(1), "TERM took {:?}", report.longest_leave);
+        Some(report)
+    }
+}
+
+fn messages(dir: &Workdir) -> String {
+    fs::read_to_string(dir.join("messages")).unwrap_or_default()
+}
+
+/// How many ends a case has in the ordinary run.
+const FEW: u64 = 10;
+
+#[test]
+fn killed_plain_loggers_lose_nothing() {
+    Run::new(Case::Plain, FEW).prove();
+}
+
+#[test]
+fn killed_stamping_loggers_lose_nothing() {
+    Run::new(Case::Stamped, FEW).prove();
+}
+
+#[test]
+fn killed_loggers_with_two_directories_lose_nothing() {
+    Run::new(Case::TwoDirectories, FEW).prove();
+}
+
+#[test]
+fn killed_loggers_that_rotate_all_the_time_lose_nothing() {
+    Run::new(Case::Small, FEW).prove();
+}
+
+#[test]
+fn killed_loggers_with_a_processor_lose_nothing() {
+    Run::new(Case::Gzip, FEW).prove();
+}
+
+#[test]
+fn killed_loggers_on_a_named_pipe_lose_nothing() {
+    Run { is_fifo: true, ..Run::new(Case::Stamped, FEW) }.prove();
+}
+
+#[test]
+fn terminated_loggers_lose_nothing() {
+    for case in Case::ALL {
+        Run { end: End::Terminated, ..Run::new(case, FEW / 2) }.prove();
+    }
+}
+
+#[test]
+fn loggers_and_their_ancestor_hand_the_pipe_over_to_each_other() {
+    const BOTH: &[Subject] = &[Subject::Ours, Subject::Multilog];
+    for case in Case::ALL {
+        Run { end: End::Terminated, subjects: BOTH, ..Run::new(case, FEW / 2) }.prove();
+    }
+}
+
+/// How many ends a case has in the long run.
+const MANY: u64 = 300;
+
+#[test]
+#[ignore = "takes minutes: .ci/torture"]
+fn three_hundred_kills_of_each_kind_lose_nothing() {
+    let mut lines = 0;
+    for case in Case::ALL {
+        lines += Run::new(case, MANY).prove().map_or(0, |report| report.lines);
+    }
+    // What the fast cases leave over to ten million lines, they make up for.
+    for round in 1.. {
+        if lines >= 10_000_000 {
+            break;
+        }
+        let more = Run { seed: round, ..Run::new(Case::Stamped, MANY) };
+        lines += more.prove().map_or(0, |report| report.lines);
+    }
+    eprintln!("{lines} lines in all");
+}
+
+#[test]
+#[ignore = "takes minutes: .ci/torture"]
+fn three_hundred_terminations_of_each_kind_lose_nothing() {
+    for case in Case::ALL {
+        Run { end: End::Terminated, ..Run::new(case, MANY) }.prove();
+        Run { end: End::Terminated, subjects: &[Subject::Ours, Subject::Multilog], ..Run::new(case, MANY / 3) }.prove();
+    }
+}
+
+/// The table of doc/reliability.md. What the peers do is shown, not judged.
+#[test]
+#[ignore = "takes minutes: .ci/torture"]
+fn figures_of_all_loggers() {
+    let mut table = String::from(
+        "| logger | script | end | ends | lines | lost | doubled | torn | misplaced | left by itself |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for end in [End::Killed, End::Terminated] {
+        for case in Case::ALL {
+            for subject in [&[Subject::Ours], &[Subject::Multilog], &[Subject::S6Log], &[Subject::Svlogd]] {
+                let ends = if subject == &[Subject::Ours] { MANY } else { MANY / 5 };
+                let Some(Report { lines, verdict, refusals, .. }) =
+                    (Run { end, subjects: subject, ..Run::new(case, ends) }).go()
+                else {
+                    continue;
+                };
+                let Verdict { lost, doubled, torn, misplaced, .. } = verdict;
+                let signal = if end == End::Killed { Signal::SIGKILL } else { Signal::SIGTERM };
+                writeln!(
+                    table,
+                    "| {:?} | {case:?} | {signal} | {ends} | {lines} | {lost} | {doubled} | {torn} | {misplaced} | {refusals} |",
+                    subject[0]
+                )
+                .unwrap();
+                eprintln!("{}", table.lines().last().unwrap());
+            }
+        }
+    }
+    eprintln!("{table}");
+}

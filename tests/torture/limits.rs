@@ -1,0 +1,177 @@
+//! Loggers that get less than they need: descriptors, memory, files; and loggers started in odd ways. Whatever becomes of
+//! them, the next logger has all lines.
+
+use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::harvest::Harvest;
+use super::lines::{self, Lengths};
+use super::subject::{Logger, Subject, Target, Task, is_ok, nothing};
+use super::tally::{Tally, Verdict};
+use crate::util::{Workdir, until};
+
+const LINES: u64 = 16;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn main_only() -> Task {
+    Task { is_stamped: true, size_bytes: 4096, processor: None, targets: vec![Target { name: "main", without: None }] }
+}
+
+fn two() -> Task {
+    let targets = vec![Target { name: "one", without: Some('b') }, Target { name: "two", without: Some('c') }];
+    Task { targets, ..main_only() }
+}
+
+fn preloaded() -> OwnedFd {
+    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
+    let mut all = Vec::new();
+    (0..LINES).for_each(|number| lines::push(number, Lengths::Kilobyte, &mut all));
+    writing_end.write_all(&all).unwrap();
+    reading_end.into()
+}
+
+fn stdin(pipe: &OwnedFd) -> Stdio {
+    pipe.try_clone().unwrap().into()
+}
+
+/// Runs a logger behind `prefix` until it leaves, or stays too long and is killed; then another without it, to the end.
+#[track_caller]
+fn survives(prefix: &[&str], task: &Task) {
+    let dir = Workdir::new();
+    let pipe = preloaded();
+    let arguments = Subject::Ours.arguments(task, dir.path());
+    let program = Subject::Ours.program().unwrap();
+    let mut command = Command::new(prefix[0]);
+    command.args(&prefix[1..]).arg(&program).args(&arguments);
+    let mut logger = Logger::spawn(&mut command, dir.path(), stdin(&pipe));
+    let start = Instant::now();
+    while logger.ended().is_none() && start.elapsed() < Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    drop(logger);
+    let mut next = Logger::start(&program, &arguments, dir.path(), stdin(&pipe));
+    let status = next.wait(PATIENCE);
+    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    assert!(is_ok(status), "{prefix:?}: {status}; {said}");
+    let mut verdict = Verdict::default();
+    for target in &task.targets {
+        let tally = Tally::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+        verdict.add(Harvest::new(dir.join(target.name), tally).finish(LINES));
+    }
+    assert!(verdict.is_spotless(), "{prefix:?}: {verdict:?}; {said}");
+}
+
+const SOFTLIMIT: &str = env!("CARGO_BIN_EXE_softlimit");
+
+#[test]
+fn a_logger_with_few_descriptors_loses_nothing() {
+    let processor = Task { processor: Some("cat"), ..main_only() };
+    std::thread::scope(|scope| {
+        for task in [main_only(), two(), processor] {
+            scope.spawn(move || (3..28).for_each(|most| survives(&[SOFTLIMIT, "-o", &most.to_string()], &task)));
+        }
+    });
+}
+
+#[test]
+fn a_logger_with_little_memory_loses_nothing() {
+    let processor = Task { processor: Some("cat"), ..main_only() };
+    std::thread::scope(|scope| {
+        for task in [main_only(), two(), processor] {
+            scope.spawn(move || {
+                for kibibytes in (500..8_000).step_by(400) {
+                    survives(&[SOFTLIMIT, "-a", &(kibibytes * 1024).to_string()], &task);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_logger_that_may_not_start_processes_loses_nothing() {
+    // Only users other than root are held to it.
+    survives(&[SOFTLIMIT, "-p", "1"], &Task { processor: Some("cat"), ..main_only() });
+}
+
+#[test]
+fn a_logger_without_standard_output_or_error_loses_nothing() {
+    for closed in ["1>&-", "2>&-", "1>&- 2>&-"] {
+        let script = format!("exec \"$0\" \"$@\" {closed}");
+        for task in [main_only(), two()] {
+            survives(&["/bin/sh", "-c", &script], &task);
+        }
+    }
+}
+
+#[test]
+fn a_logger_without_standard_input_says_so_and_leaves() {
+    let dir = Workdir::new();
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", "exec \"$0\" ./main <&-", env!("CARGO_BIN_EXE_multilog")]);
+
+    let status = Logger::spawn(&mut shell, dir.path(), nothing()).wait(PATIENCE);
+
+    assert_eq!(status.code(), Some(111));
+    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    assert_eq!(said, "multilog: fatal: unable to read standard input: file descriptor not open\n");
+}
+
+#[test]
+fn an_empty_pipe_that_never_waits_is_no_end_of_input() {
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+    let dir = Workdir::new();
+    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
+    fcntl(&reading_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    let stdin = reading_end.try_clone().unwrap().into();
+    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &["./main".to_owned()], dir.path(), stdin);
+    until("the logger is ready", || dir.join("main/current").exists());
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(logger.ended().is_none());
+
+    writing_end.write_all(b"late\n").unwrap();
+    drop(writing_end);
+
+    assert!(is_ok(logger.wait(PATIENCE)));
+    assert_eq!(fs::read(dir.join("main/current")).unwrap(), b"late\n");
+    let flags = OFlag::from_bits_retain(fcntl(&reading_end, FcntlArg::F_GETFL).unwrap());
+    assert!(flags.contains(OFlag::O_NONBLOCK), "the flag is not ours to clear");
+}
+
+#[test]
+fn alerts_that_nobody_reads_stop_nothing() {
+    let dir = Workdir::new();
+    let (_, nobody) = std::io::pipe().unwrap();
+    let mut command = Command::new(Subject::Ours.program().unwrap());
+    command.args(["e", "./main"]).current_dir(dir.path()).stdin(stdin(&preloaded())).stderr(nobody);
+
+    let status = command.status().unwrap();
+
+    assert!(is_ok(status), "{status}");
+    let verdict = Harvest::new(dir.join("main"), Tally::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
+    assert!(verdict.is_spotless(), "{verdict:?}");
+}
+
+#[test]
+fn a_directory_has_one_logger_and_is_named_once() {
+    let dir = Workdir::new();
+    let (reading_end, writing_end) = std::io::pipe().unwrap();
+    let program = Subject::Ours.program().unwrap();
+    let first = Logger::start(&program, &["./main".to_owned()], dir.path(), reading_end.into());
+    until("the first is ready", || dir.join("main/current").exists());
+
+    let mut second = Logger::start(&program, &["./main".to_owned()], dir.path(), nothing());
+    assert_eq!(second.wait(PATIENCE).code(), Some(111));
+    drop(writing_end);
+    drop(first);
+
+    std::os::unix::fs::symlink("main", dir.join("again")).unwrap();
+    for twice in [["./main", "./main"], ["./main", "./again"], ["./main", "././main"]] {
+        let mut logger = Logger::start(&program, &twice.map(str::to_owned), dir.path(), nothing());
+        assert_eq!(logger.wait(PATIENCE).code(), Some(111), "{twice:?}");
+    }
+    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    assert_eq!(said.matches("multilog: fatal: unable to lock directory ./").count(), 4, "{said}");
+}

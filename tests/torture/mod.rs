@@ -1,0 +1,35 @@
+//! The proof over real processes: loggers that are killed, starved, and robbed of their files, and what is left afterwards.
+//!
+//! The parts:
+//!
+//! - [`lines`]: numbered lines of mixed lengths, each of which can be made again from its number.
+//! - [`feed`]: a thread that writes them into a pipe that the harness holds open, as svscan does.
+//! - [`subject`]: the loggers, ours and the peers, with one script in each one's words.
+//! - [`harvest`]: what a directory holds, in the order in which it was written.
+//! - [`tally`]: the verdict: lost, doubled, torn, misplaced.
+//!
+//! What takes long is ignored: `.ci/torture` runs it, and prints the table of `doc/reliability.md`.
+#![allow(unreachable_pub, clippy::print_stderr)] // A test says what it skips and what it counted.
+
+mod feed;
+mod harvest;
+mod lines;
+mod subject;
+mod tally;
+
+// SIGKILL, SIGTERM and handovers to 0.76, at random moments under load.
+mod kill;
+// A kill, or an error, at every system call.
+mod sweep;
+// TERM, whatever a logger is doing.
+mod term;
+// Files that go away.
+mod vanish;
+// Too few descriptors, too little memory, odd ways to be started.
+mod limits;
+// Idle kills, and names from another year.
+mod history;
+// The journal in other hands.
+mod journal;
+// Power cuts.
+mod power;

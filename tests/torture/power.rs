@@ -1,0 +1,144 @@
+//! Power cuts: a file system in a file is copied while a logger writes to it. The copy is what a disk holds at the moment
+//! at which the power goes; its journal is replayed, and it is looked at.
+//!
+//! The copy itself takes time, and what is written meanwhile may be half in it. An image that the checker finds broken
+//! beyond its journal is such a copy, and is taken again.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use super::feed::{Feed, Pace};
+use super::harvest;
+use super::lines::{self, Lengths, scramble};
+use super::subject::{Logger, Subject, is_ok};
+use crate::util::{Workdir, skipped, tool};
+
+/// How many images are looked at.
+const IMAGES: u32 = 100;
+/// Of these lines no more may be missing, with the bound at a second.
+const BOUND: Duration = Duration::from_millis(1100);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A mounted image; unmounted when dropped.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(image: &Path, at: PathBuf, options: &str) -> Option<Mounted> {
+        fs::create_dir_all(&at).unwrap();
+        let mount = Command::new("mount").args(["-o", options]).arg(image).arg(&at).output().unwrap();
+        mount.status.success().then_some(Mounted(at))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+fn runs(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// What was found on an image.
+struct Found {
+    last: Option<u64>,
+}
+
+/// Looks at a log as the power cut left it: lines in order, each `.s` complete that was there before the copy began, and
+/// nothing wrong but at the end of a file.
+#[track_caller]
+fn look(main: &Path, settled: &BTreeSet<OsString>) -> Found {
+    let mut next = 0;
+    let mut read = |file: &Path, may_be_torn: bool| {
+        let content = fs::read(file).unwrap();
+        let mut pieces: Vec<&[u8]> = content.split(|&byte| byte == b'\n').collect();
+        let rest = pieces.pop().unwrap_or_default();
+        assert!(may_be_torn || rest.is_empty(), "{} ends within a line", file.display());
+        for (at, piece) in pieces.iter().enumerate() {
+            match lines::recognise(piece, Lengths::Ordinary) {
+                Some(number) => {
+                    assert_eq!(number, next, "{}: the lines before are missing", file.display());
+                    next += 1;
+                }
+                None => {
+                    assert!(may_be_torn, "{}, line {at} is torn", file.display());
+                    return;
+                }
+            }
+        }
+    };
+    let archives = harvest::archives(main);
+    for name in &archives {
+        read(&main.join(name), !settled.contains(name));
+    }
+    for name in ["previous", "current"] {
+        let file = main.join(name);
+        // A previous that has its second name is among the archives.
+        let is_alone = fs::metadata(&file).is_ok_and(|stat| std::os::unix::fs::MetadataExt::nlink(&stat) == 1);
+        if is_alone {
+            read(&file, true);
+        }
+    }
+    Found { last: next.checked_sub(1) }
+}
+
+#[test]
+#[ignore = "mounts file systems, and takes minutes: .ci/torture"]
+fn a_power_cut_takes_no_more_than_the_bound_allows() {
+    if !nix::unistd::geteuid().is_root() {
+        return skipped("power cuts: only root can mount a file system");
+    }
+    let (Some(mkfs), Some(fsck)) = (tool("mkfs.ext4"), tool("e2fsck")) else { return };
+    let dir = Workdir::in_memory();
+    let image = dir.join("image");
+    fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
+    assert!(runs(Command::new(&mkfs).args(["-q", "-F"]).arg(&image)));
+    let Some(disk) = Mounted::new(&image, dir.join("disk"), "loop") else {
+        return skipped("power cuts: this system mounts no file");
+    };
+    let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(5, Duration::from_millis(5)));
+    let script = ["s65536", "n200", "y1", "./main"].map(str::to_owned);
+    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, &disk.0, feed.stdin());
+    // When how many lines had been written.
+    let mut history: Vec<(Instant, u64)> = Vec::new();
+    let (mut looked_at, mut broken, mut random) = (0, 0, 1);
+    let mut most_missing = Duration::ZERO;
+    while looked_at < IMAGES {
+        random = scramble(random);
+        let until = Instant::now() + Duration::from_micros(100_000 + random % 400_000);
+        while Instant::now() < until {
+            history.push((Instant::now(), feed.written()));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let copy = dir.join("copy");
+        let live = disk.0.join("main");
+        let settled = if live.exists() { harvest::archives(&live) } else { BTreeSet::new() };
+        let settled = settled.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".s")).collect();
+        let moment = Instant::now();
+        fs::copy(&image, &copy).unwrap();
+        let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
+        let is_whole = runs(Command::new(&fsck).args(["-f", "-n"]).arg(&copy));
+        let Some(mounted) = is_whole.then(|| Mounted::new(&copy, dir.join("looked-at"), "loop,ro")).flatten() else {
+            broken += 1;
+            assert!(broken < 3 * IMAGES, "too few images are whole");
+            continue;
+        };
+        let main = mounted.0.join("main");
+        let last = if main.exists() { look(&main, &settled).last } else { None };
+        let on_disk = last.map_or(0, |last| last + 1);
+        // The lines that were written so long ago must be there.
+        let since = history.iter().find(|&&(_, written)| written > on_disk).map(|&(when, _)| when);
+        let missing = since.map_or(Duration::ZERO, |since| moment.saturating_duration_since(since));
+        most_missing = most_missing.max(missing);
+        assert!(missing <= BOUND, "image {looked_at}: {missing:?} of lines are missing, from number {on_disk}");
+        looked_at += 1;
+    }
+    eprintln!("{looked_at} power cuts, {broken} images taken again, at most {most_missing:?} of lines missing");
+    feed.end();
+    assert!(is_ok(logger.wait(PATIENCE)));
+}

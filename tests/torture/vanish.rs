@@ -1,0 +1,95 @@
+//! Files that somebody takes away under a logger, as other tools for logs do.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::feed::{Feed, Pace};
+use super::harvest;
+use super::lines::{self, Lengths};
+use super::subject::{Logger, Subject, is_ok};
+use crate::util::{Workdir, until};
+
+/// How soon lines that come afterwards are on the disk.
+const SOON: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What is expected of the lines that came before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// The descriptor reaches them, or they are where they were.
+    Kept,
+    /// Somebody destroyed them.
+    Gone,
+}
+
+/// Numbers of the lines in a log; a line that is none of ours is `None`.
+fn numbers(log: &[u8]) -> Vec<Option<u64>> {
+    let mut lines: Vec<&[u8]> = log.split(|&byte| byte == b'\n').collect();
+    lines.pop();
+    lines.into_iter().map(|line| lines::recognise(line, Lengths::Ordinary)).collect()
+}
+
+#[track_caller]
+fn take_away(before: Before, act: impl Fn(&Path)) {
+    let dir = Workdir::new();
+    let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(20, Duration::from_millis(5)));
+    let script = ["s16777215", "./main"].map(str::to_owned);
+    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), feed.stdin());
+    let main = dir.join("main");
+    until("something is logged", || fs::metadata(main.join("current")).is_ok_and(|current| current.len() > 50_000));
+
+    act(dir.path());
+    let moment = Instant::now();
+
+    let wanted = feed.written() + 100;
+    let log = || {
+        let mut log = if dir.join("old").exists() { harvest::all(&dir.join("old")) } else { Vec::new() };
+        log.extend(if main.exists() { harvest::all(&main) } else { Vec::new() });
+        log
+    };
+    until("lines that came afterwards are where they belong", || {
+        numbers(&log()).last().is_some_and(|&last| last.is_some_and(|last| last >= wanted))
+    });
+    let took = moment.elapsed();
+    assert!(took < SOON, "it took {took:?}");
+    let last = feed.end() - 1;
+    assert!(is_ok(logger.wait(PATIENCE)));
+
+    let numbers = numbers(&log());
+    let first = if before == Before::Kept { 0 } else { numbers[0].unwrap_or(wanted) };
+    assert!(first < wanted, "lines that came afterwards are missing up to {first}");
+    let expected: Vec<Option<u64>> = (first..=last).map(Some).collect();
+    assert!(numbers == expected, "{} lines, {} expected", numbers.len(), expected.len());
+}
+
+#[test]
+fn a_current_that_is_removed_is_made_again_with_what_it_held() {
+    take_away(Before::Kept, |dir| fs::remove_file(dir.join("main/current")).unwrap());
+}
+
+#[test]
+fn a_current_that_is_renamed_is_made_again() {
+    take_away(Before::Kept, |dir| {
+        fs::create_dir(dir.join("old")).unwrap();
+        fs::rename(dir.join("main/current"), dir.join("old/current")).unwrap();
+    });
+}
+
+#[test]
+fn a_current_that_is_emptied_is_written_to_from_its_beginning() {
+    take_away(Before::Gone, |dir| drop(fs::File::create(dir.join("main/current")).unwrap()));
+}
+
+#[test]
+fn a_directory_that_is_removed_is_made_again_with_what_current_held() {
+    take_away(Before::Kept, |dir| fs::remove_dir_all(dir.join("main")).unwrap());
+}
+
+#[test]
+fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
+    take_away(Before::Kept, |dir| {
+        fs::rename(dir.join("main"), dir.join("old")).unwrap();
+        fs::create_dir(dir.join("main")).unwrap();
+    });
+}
