@@ -29,6 +29,15 @@ impl Merge {
         Merge { streams, filter, ready: BinaryHeap::new(), taken: None }
     }
 
+    /// The stream, if there is but one and everything in it is wanted.
+    pub(super) fn only_stream(&mut self) -> Option<&mut Stream> {
+        let is_everything = self.filter.pattern.is_none() && self.filter.window.is_everything();
+        match &mut self.streams[..] {
+            [only] if is_everything => Some(only),
+            _ => None,
+        }
+    }
+
     /// Looks at streams again that had no group at hand: at first all, later those that are live.
     pub(super) fn look_again(&mut self) {
         for i in 0..self.streams.len() {

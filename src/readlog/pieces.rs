@@ -19,11 +19,14 @@ use crate::readlog::complaints::Complaints;
 use crate::readlog::place::Place;
 use crate::sys::dir::Dir;
 use crate::sys::file::{File, Stat};
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, clock};
 use crate::tai64n::Label;
 
 /// How often names are read that do not stand still.
 const ATTEMPTS_MAX: u32 = 1000;
+
+/// File systems note times some milliseconds late; a change that is this long ago is told from one that is now.
+const TIME_IS_SHARP_SECONDS: i64 = 2;
 
 /// How many of the newest archives `previous` and `current` may be further names of.
 const LINKED_ARCHIVES_MAX: usize = 2;
@@ -148,12 +151,15 @@ pub(super) fn list(place: &Place, complaints: &Complaints) -> Result<Vec<Piece>>
     let mut attempt = 0;
     let (names, previous, processed, current) = loop {
         attempt += 1;
+        let (now, changed) = (clock::now(), directory.changed()?);
         let names = Names::read(directory)?;
         let open = |is_there: bool, name: &str| if is_there { hold(directory, name) } else { Ok(None) };
         let current = open(names.has_current, CURRENT);
         let previous = open(names.has_previous, PREVIOUS);
         let processed = open(names.has_processed && !names.has_previous, PROCESSED);
-        let stands_still = names == Names::read(directory)?
+        // A directory that has not changed for a while would show by its time that it did; else names are read again.
+        let shows_change = changed.seconds < now.seconds - TIME_IS_SHARP_SECONDS;
+        let stands_still = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
             && is_still(directory, CURRENT, &current)
             && is_still(directory, PREVIOUS, &previous);
         if stands_still || attempt == ATTEMPTS_MAX {

@@ -65,7 +65,12 @@ enum First {
 
 impl First {
     fn of(place: &Place, piece: &Piece, common: &Common) -> First {
-        let Ok(file) = piece.open(&place.directory) else { return First::Unknown };
+        // Not asked whether it is a plain file: the listing said so, and this is done for every file.
+        let opened = match &piece.held {
+            Some(file) => Ok(Arc::clone(file)),
+            None => place.directory.open_to_read(&piece.name).map(Arc::new),
+        };
+        let Ok(file) = opened else { return First::Unknown };
         let mut head = [0; HEAD_BYTES];
         match file.read_at(0, &mut head) {
             Ok(0) => return First::Without,

@@ -75,13 +75,20 @@ fn open_places(request: &Request, common: &Common) -> Vec<Rc<Place>> {
     let mut places: Vec<Rc<Place>> = Vec::new();
     for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
         match Dir::open(&path[..]) {
+            // Named twice, it is read once.
+            Ok(directory) if places.iter().any(|place| is_same(&place.directory, &directory)) => {}
             Ok(directory) => places.push(Rc::new(Place { path: path.clone(), service, directory })),
             Err(errno) => {
-                common.complaints.warn(format_args!("unable to open directory {}: {}", Shown(path), cause(errno)));
+                let (path, cause) = (Shown(path), cause(errno));
+                common.complaints.warn(format_args!("unable to open directory {path}: {cause}"));
             }
         }
     }
     places
+}
+
+fn is_same(one: &Dir, other: &Dir) -> bool {
+    matches!((one.stat_self(), other.stat_self()), (Ok(one), Ok(other)) if one.identity == other.identity)
 }
 
 /// The parts of a directory's files that are asked for.
@@ -147,7 +154,9 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
     };
     let streams = places.iter().map(stream).collect();
     let mut merge = Merge::new(streams, request.filter.clone());
-    outlet.print_merge(&mut merge)?;
+    if !outlet.print_whole(&mut merge)? {
+        outlet.print_merge(&mut merge)?;
+    }
     outlet.finish()
 }
 

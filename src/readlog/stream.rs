@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use crate::cli::Shown;
 use crate::readlog::ahead::{Job, Workers};
@@ -121,6 +121,8 @@ pub(super) struct Stream {
     group: Option<Group>,
     /// How many stamped lines have had the last label.
     label_count: u64,
+    /// The last label of the groups that have been dealt with, and how many of their lines had it.
+    consumed: Option<(Label, u64)>,
     /// What was printed by an earlier run.
     printed: Option<Printed>,
     files_opened: u64,
@@ -168,6 +170,7 @@ impl Stream {
             is_after_gap: false,
             group: None,
             label_count: 0,
+            consumed: None,
             printed: None,
             files_opened: 0,
             is_endless: false,
@@ -198,15 +201,16 @@ impl Stream {
         Some((mark.file.as_ref()?, &mark.piece, mark.end.map_or(offset, |end| offset.min(end))))
     }
 
-    /// The label of the last line with one, and how many lines had it.
+    /// The last label of the groups that have been taken, the one at hand not among them, and how many lines had it.
     pub(super) fn label(&self) -> Option<(Label, u64)> {
-        self.label.map(|label| (label, self.label_count))
+        self.consumed
     }
 
     /// Goes on as if lines with this label had been read, so many.
     pub(super) fn resume_after(&mut self, label: Option<(Label, u64)>) {
         self.label = label.map(|(label, _)| label);
         self.label_count = label.map_or(0, |(_, count)| count);
+        self.consumed = label;
     }
 
     /// Leaves out what was printed before.
@@ -224,6 +228,7 @@ impl Stream {
         self.place = place;
         self.label = None;
         self.label_count = 0;
+        self.consumed = None;
     }
 
     /// A stream without any file, of a directory that is not there.
@@ -288,6 +293,7 @@ impl Stream {
     pub(super) fn consume(&mut self) {
         if let Some(group) = self.group.take() {
             self.start = group.end;
+            self.consumed = self.label.map(|label| (label, self.label_count));
         }
     }
 
@@ -310,6 +316,30 @@ impl Stream {
             }
         }
         false
+    }
+
+    /// Takes all the whole lines that are in the buffer, or the next ones; groups are not told apart.
+    pub(super) fn take_lines(&mut self) -> Option<&[u8]> {
+        self.consume();
+        self.ahead = None;
+        let end = loop {
+            if let Some(newline) = memrchr(b'\n', &self.buffer[self.start..self.end]) {
+                break self.start + newline + 1;
+            }
+            if self.end - self.start >= LINE_BYTES_MAX {
+                break self.end;
+            }
+            if !self.fill() {
+                return None;
+            }
+        };
+        let start = std::mem::replace(&mut self.start, end);
+        if std::mem::take(&mut self.is_after_gap) {
+            self.tell_gap(self.label, self.recognise_at(start).map(|stamp| stamp.label));
+        }
+        let last_line = memrchr(b'\n', &self.buffer[start..end - 1]).map_or(start, |newline| start + newline + 1);
+        self.label = self.recognise_at(last_line).map(|stamp| stamp.label).or(self.label);
+        Some(&self.buffer[start..end])
     }
 
     fn take_group(&mut self) -> bool {
@@ -572,7 +602,7 @@ fn last_line_end(file: &File) -> u64 {
         let start = end.saturating_sub(ROOM_BYTES as u64);
         let length = usize::try_from(end - start).expect("a block at most");
         let Ok(read) = file.read_at(start, &mut block[..length]) else { return 0 };
-        if let Some(newline) = memchr::memrchr(b'\n', &block[..read]) {
+        if let Some(newline) = memrchr(b'\n', &block[..read]) {
             return start + newline as u64 + 1;
         }
         end = start;

@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
+use crate::sys::clock::UnixTime;
 use crate::sys::file::{File, Stat};
 use crate::sys::{Errno, Result, uninterrupted};
 
@@ -164,6 +165,17 @@ impl Dir {
     /// Takes a name away from a file. A name that is not there is an error.
     pub fn unlink(&self, name: &[u8]) -> Result<()> {
         uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+    }
+
+    /// When a name in the directory last came or went, as exact as the file system has it, which may be some milliseconds.
+    pub fn changed(&self) -> Result<UnixTime> {
+        let stat = nix::sys::stat::fstat(&self.0)?;
+        // The C types differ from one machine to the next.
+        #[allow(clippy::useless_conversion)]
+        Ok(UnixTime {
+            seconds: i64::from(stat.st_mtime),
+            nanoseconds: u32::try_from(stat.st_mtime_nsec).map_err(|_| Errno::EINVAL)?,
+        })
     }
 
     /// The names in the directory, `.` and `..` left out, in no order, each with whether it stands for a plain file.

@@ -60,7 +60,7 @@ fn a_file_that_may_not_be_read_is_told() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 3);
     let name = format!("main/{}.s", second(20));
-    std::fs::set_permissions(dir.join(&name), PermissionsExt::from_mode(0o0)).unwrap();
+    std::fs::set_permissions(dir.join(&name), PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::read(dir.join(&name)).is_ok() {
         skipped("root may read every file");
         return;

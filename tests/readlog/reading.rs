@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use proptest::prelude::*;
+
 use super::{label, lines, log_directory, printed, readlog, second, ten_seconds_each};
 use crate::util::{Workdir, peer};
 
@@ -18,6 +20,31 @@ fn a_directory_is_read_as_cat_and_tai64nlocal_read_it() {
         let ours = readlog(dir.path(), &["main"]).env("TZ", zone).output().unwrap();
 
         assert_eq!(String::from_utf8_lossy(&ours.stdout), String::from_utf8_lossy(&theirs.stdout), "{zone}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn lines_in_bulk_are_shown_as_one_by_one(
+        files in proptest::collection::vec(proptest::collection::vec(prop_oneof![
+            (0_u64..5, 0_u64..1_000_000_000).prop_map(|(s, n)| format!("{} text\n", label(s * 1_000_000_000 + n))),
+            (0_u64..5).prop_map(|s| format!("{}\n", second(s))),
+            (0_u64..5).prop_map(|s| format!("{}f too long\n", second(s))),
+            (0_u64..5).prop_map(|s| format!("{} torn", second(s))),
+            "@[0-9a-f@ ]{0,30}\n?",
+            "2026-09-2[0-9][_T]1[0-9]:00:00\\.[0-9]{5} x\n",
+            "[ a-z\n]{0,20}",
+        ], 0..20), 1..4),
+    ) {
+        let dir = Workdir::new();
+        for (i, lines) in files.iter().enumerate() {
+            log_directory(&dir, "main", &[(&format!("{}.s", second(i as u64)), lines.concat().as_bytes())]);
+        }
+
+        // A pattern that every line has leads past the bulk.
+        prop_assert_eq!(printed(&dir, &["main"]), printed(&dir, &["-g", "", "main"]));
     }
 }
 

@@ -6,6 +6,7 @@
 use std::io::Write;
 
 use crate::readlog::output::View;
+use crate::readlog::output::visible::turns_direction;
 
 /// Appends the object of a line, without a newline.
 pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, service: &[u8], time: Option<&[u8]>, message: &[u8]) {
@@ -42,21 +43,32 @@ fn print_value(out: &mut Vec<u8>, bytes: &[u8]) {
         return out.push(b']');
     };
     out.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
-            '\t' => out.extend_from_slice(b"\\t"),
-            // A terminal would obey these, and no reader of JSON minds.
-            _ if character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-                let _ = write!(out, "\\u{:04x}", u32::from(character));
-            }
-            _ => {
-                let mut utf8 = [0; 4];
-                out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
-            }
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~')) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain.as_bytes());
+        let character = special.chars().next().expect("a byte was found");
+        print_special(out, character);
+        rest = &special[character.len_utf8()..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a character that is not printable ASCII, or that JSON gives a meaning.
+fn print_special(out: &mut Vec<u8>, character: char) {
+    match character {
+        '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
+        '\t' => out.extend_from_slice(b"\\t"),
+        // A terminal would obey these, and no reader of JSON minds.
+        _ if character.is_control() || turns_direction(character) => {
+            let _ = write!(out, "\\u{:04x}", u32::from(character));
+        }
+        _ => {
+            let mut utf8 = [0; 4];
+            out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]

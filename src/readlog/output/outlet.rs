@@ -1,8 +1,11 @@
 //! The one way out: collects what is printed, and sends it off in batches.
 
+use std::rc::Rc;
+
 use crate::readlog::cursor::Outbox;
 use crate::readlog::locate::Position;
 use crate::readlog::merge::Merge;
+use crate::readlog::output::bulk::Bulk;
 use crate::readlog::output::{Printer, Sink, View};
 use crate::readlog::stop::Stop;
 
@@ -37,6 +40,22 @@ impl Outlet {
             return Ok(());
         }
         self.flush()
+    }
+
+    /// Prints all lines of a stream, if they are wanted as they are; `false` if this is no case for it.
+    pub(in crate::readlog) fn print_whole(&mut self, merge: &mut Merge) -> Result<bool, Stop> {
+        let Some(stream) = merge.only_stream() else { return Ok(false) };
+        if !self.printer.is_plain() || self.cursor.is_some() {
+            return Ok(false);
+        }
+        let mut bulk = Bulk::new(Rc::clone(&self.printer.common));
+        while let Some(lines) = stream.take_lines() {
+            bulk.print(&mut self.batch, lines);
+            if self.batch.len() >= BATCH_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(true)
     }
 
     /// Prints all groups that streams have (now).

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use memchr::memchr;
 
-use crate::readlog::clock::{SECOND_BYTES, put_digits};
+use crate::readlog::clock::{SECOND_BYTES, put_digits, put_nanoseconds};
 use crate::readlog::filter::Pattern;
 use crate::readlog::output::{json, visible};
 use crate::readlog::stamp::Stamp;
@@ -76,6 +76,11 @@ pub(in crate::readlog) struct Printer {
 }
 
 impl Printer {
+    /// Tells whether lines are shown with nothing but their time, as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
+    }
+
     /// Appends a group to `out`.
     pub(in crate::readlog) fn print(&self, out: &mut Vec<u8>, view: &View<'_>) {
         let mut start = 0;
@@ -159,8 +164,10 @@ impl Printer {
             _ => match self.common.clock.show(self.common.scale.unix_seconds(label)) {
                 Some(second) => {
                     let mut time = [b'.'; TIME_BYTES];
-                    time[..SECOND_BYTES].copy_from_slice(&second);
-                    put_digits(&mut time[SECOND_BYTES + 1..], label.nanoseconds().into());
+                    let (place, fraction) = time.split_at_mut(SECOND_BYTES + 1);
+                    place[..SECOND_BYTES].copy_from_slice(&second);
+                    let fraction = fraction.try_into().expect("nine bytes are left");
+                    put_nanoseconds(fraction, label.nanoseconds());
                     out.extend_from_slice(&time);
                 }
                 None => out.extend_from_slice(&label.to_text()),

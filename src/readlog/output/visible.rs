@@ -37,7 +37,7 @@ fn print_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Marks that reorder the text around them, or break lines.
-fn turns_direction(character: char) -> bool {
+pub(super) fn turns_direction(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
