@@ -11,18 +11,39 @@ use crate::multilog::reader::{Reader, Source, Taken};
 use crate::sys::{Errno, Result, fd, poll};
 use crate::tai64n::Label;
 
+/// The size that a pipe is asked to have once a read comes back full: fewer and larger turns for reader and writer.
+const PIPE_BYTES: usize = 1024 * 1024;
+
 /// A descriptor that is read until it ends.
 #[derive(Debug)]
-struct Stream<'f>(BorrowedFd<'f>);
+struct Stream<'f> {
+    input: BorrowedFd<'f>,
+    /// The size of the pipe, as long as a larger one may still be asked for.
+    growable_bytes: Option<usize>,
+}
+
+impl<'f> Stream<'f> {
+    fn new(input: BorrowedFd<'f>) -> Stream<'f> {
+        Stream { input, growable_bytes: fd::pipe_size(input).ok().filter(|&size| size < PIPE_BYTES) }
+    }
+}
 
 impl Source for Stream<'_> {
     fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
         loop {
-            match fd::read(self.0, room) {
+            match fd::read(self.input, room) {
                 // Somebody made the shared descriptor non-blocking.
-                Err(Errno::EAGAIN) => drop(poll::readable([self.0], None)?),
+                Err(Errno::EAGAIN) => drop(poll::readable([self.input], None)?),
                 Ok(0) => return Ok(Taken::End),
-                answer => return answer.map(Taken::Bytes),
+                Ok(bytes) => {
+                    if self.growable_bytes.is_some_and(|size| bytes >= size) {
+                        self.growable_bytes = None;
+                        // A refusal is no harm.
+                        let _ = fd::set_pipe_size(self.input, PIPE_BYTES);
+                    }
+                    return Ok(Taken::Bytes(bytes));
+                }
+                Err(errno) => return Err(errno),
             }
         }
     }
@@ -41,7 +62,7 @@ pub trait Filter {
 
 /// Filters an input to standard output.
 pub fn run(input: BorrowedFd<'_>, filter: &mut impl Filter) -> Exit {
-    match copy(&mut Stream(input), filter) {
+    match copy(&mut Stream::new(input), filter) {
         Ok(()) => Exit::OK,
         Err(_) => Exit::TROUBLE,
     }
