@@ -15,11 +15,12 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 
 use crate::multilog::logdir::Room;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::selector::Progress;
+use crate::multilog::stamping::{Output, stamp_lines};
 use crate::multilog::{alert, status};
 use crate::tai64n::Stamp;
 
@@ -70,7 +71,7 @@ struct Share {
     /// Output that is the window's own bytes.
     range: Range<usize>,
     /// Output that was put together.
-    copied: Vec<u8>,
+    copied: Output,
     /// The file must be rotated before the next line can be written.
     is_full: bool,
 }
@@ -89,8 +90,8 @@ impl Share {
     }
 
     fn take(&mut self, stamp: &[u8], line: &[u8]) {
-        self.copied.extend_from_slice(stamp);
-        self.copied.extend_from_slice(line);
+        self.copied.push(stamp);
+        self.copied.push(line);
         self.grow(stamp.len() + line.len());
     }
 }
@@ -192,7 +193,7 @@ impl Batch {
     #[must_use]
     pub fn output<'b>(&'b self, directory: usize, window: Window<'b>) -> &'b [u8] {
         let share = &self.shares[if self.is_uniform { 0 } else { directory }];
-        if share.copied.is_empty() { &window.bytes[share.range.clone()] } else { &share.copied }
+        if share.copied.filled().is_empty() { &window.bytes[share.range.clone()] } else { share.copied.filled() }
     }
 
     /// Tells whether a directory must be rotated once the batch is written.
@@ -258,24 +259,13 @@ impl Batch {
         self.choose_all();
         let left = self.shares.iter().map(Share::left).fold(COPIED_BYTES_MAX, usize::min);
         let output = &mut self.shares[0].copied;
-        let mut stamp = stamps.first.as_bytes();
-        let mut end = 0;
-        for newline in memchr_iter(b'\n', window.bytes) {
-            let line = &window.bytes[end..=newline];
-            if output.len() + stamp.len() + line.len() > left {
-                break;
-            }
-            output.extend_from_slice(stamp);
-            output.extend_from_slice(line);
-            stamp = stamps.rest.as_bytes();
-            end = newline + 1;
-        }
-        if end == 0 {
-            self.begin_line(stamp, first_line(window));
+        let taken = stamp_lines(window.bytes, stamps, left, output);
+        if taken == 0 {
+            self.begin_line(stamps.first.as_bytes(), first_line(window));
             return;
         }
-        let length = output.len();
-        self.input_bytes = end;
+        let length = output.filled().len();
+        self.input_bytes = taken;
         self.shares.iter_mut().for_each(|share| share.grow(length));
     }
 
@@ -361,7 +351,7 @@ impl Batch {
     fn has_room(&self, bytes: usize) -> bool {
         self.chosen.iter().all(|&directory| {
             let share = &self.shares[directory];
-            bytes <= share.left() && share.copied.len() + bytes <= COPIED_BYTES_MAX
+            bytes <= share.left() && share.copied.filled().len() + bytes <= COPIED_BYTES_MAX
         })
     }
 

@@ -39,6 +39,7 @@ pub mod selector;
 pub mod settle;
 #[cfg(test)]
 mod simulated;
+pub mod stamping;
 pub mod status;
 
 use crate::cli::{Exit, Program};
