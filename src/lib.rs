@@ -14,8 +14,10 @@
 //! - [`tai64n`]: labels, the moments written as `@` and 24 hexadecimal digits.
 //! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111, options.
 //! - [`sys`]: every system call, and all the `unsafe` there is.
+//! - [`aside`]: a thread that writes while its owner reads on.
 //! - [`logbench`]: the corpora that tests and benchmarks share.
 
+pub mod aside;
 pub mod chain;
 pub mod cli;
 pub mod logbench;

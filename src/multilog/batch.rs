@@ -18,9 +18,9 @@ use std::ops::Range;
 use memchr::{memchr, memrchr};
 
 use crate::multilog::logdir::Room;
+use crate::multilog::rewriting::{Output, rewrite_lines};
 use crate::multilog::script::{Action, Script};
 use crate::multilog::selector::Progress;
-use crate::multilog::stamping::{Output, stamp_lines};
 use crate::multilog::{alert, status};
 use crate::tai64n::Stamp;
 
@@ -259,7 +259,7 @@ impl Batch {
         self.choose_all();
         let left = self.shares.iter().map(Share::left).fold(COPIED_BYTES_MAX, usize::min);
         let output = &mut self.shares[0].copied;
-        let taken = stamp_lines(window.bytes, stamps, left, output);
+        let taken = rewrite_lines(window.bytes, &mut &*stamps, left, output);
         if taken == 0 {
             self.begin_line(stamps.first.as_bytes(), first_line(window));
             return;

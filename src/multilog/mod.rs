@@ -34,12 +34,12 @@ pub mod partial;
 pub mod pausing;
 pub mod peek;
 pub mod reader;
+pub mod rewriting;
 pub mod script;
 pub mod selector;
 pub mod settle;
 #[cfg(test)]
 mod simulated;
-pub mod stamping;
 pub mod status;
 
 use crate::cli::{Exit, Program};

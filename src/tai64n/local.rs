@@ -8,14 +8,13 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd;
 
-use memchr::memchr;
-
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::multilog::reader::Reader;
+use crate::multilog::rewriting::{HEAD_BYTES_MAX, Head, Output, rewrite_lines};
 use crate::sys::fd;
 use crate::sys::file::File;
 use crate::sys::program::Arguments;
-use crate::tai64n::filter::{self, Filter};
+use crate::tai64n::filter::{self, Filter, begun_bytes};
 use crate::tai64n::zone::Zone;
 use crate::tai64n::{Label, parse_hex, unix_seconds};
 
@@ -47,88 +46,104 @@ fn show(file: &CStr, localiser: &mut Localiser) -> Exit {
     }
 }
 
+/// What a moment takes at most, a year of five digits with its sign and a fraction of ten digits included; no more than
+/// the beginning of a line may.
+const SHOWN_BYTES: usize = 40;
+
 /// Shows labels as local time.
 #[derive(Debug)]
 struct Localiser {
     zone: Zone,
     /// The label's seconds that were shown last.
     second: [u8; SECOND_BYTES],
-    /// How they were shown: `2002-05-15 20:02:11.`; empty if they cannot be.
-    shown: Vec<u8>,
+    /// How they were shown: `2002-05-15 20:02:11.`; nothing if they cannot be.
+    shown: [u8; SHOWN_BYTES],
+    shown_bytes: usize,
 }
 
 impl Localiser {
     fn new(zone: Zone) -> Localiser {
-        Localiser { zone, second: [0; SECOND_BYTES], shown: Vec::new() }
+        Localiser { zone, second: [0; SECOND_BYTES], shown: [0; SHOWN_BYTES], shown_bytes: 0 }
     }
 
-    /// Shows the label at the beginning of `line`, if there is one, and says how long it was.
-    fn show_label(&mut self, line: &[u8], output: &mut Vec<u8>) -> usize {
-        let Some((label, rest)) = line.split_first_chunk::<{ Label::TEXT_BYTES }>() else { return 0 };
+    /// Shows the label at the beginning of `line`, if there is one, at the front of `place`. Says how long both are.
+    fn show_label(&mut self, line: &[u8], place: &mut [u8]) -> Option<(usize, usize)> {
+        let (label, rest) = line.split_first_chunk::<{ Label::TEXT_BYTES }>()?;
         if rest.first().is_some_and(|&next| parse_hex(&[next]).is_ok()) {
-            return 0;
+            return None;
         }
         let (second, fraction) = label.split_at(SECOND_BYTES);
         // 0.76 shows what is no fraction of a second (1,000,000,000 nanoseconds or more) as it stands, and so do we.
-        let Ok(nanoseconds) = parse_hex(fraction) else { return 0 };
+        let nanoseconds = parse_hex(fraction).ok()?;
         if second != self.second {
-            let Ok(seconds) = parse_hex(&second[1..]) else { return 0 };
+            let seconds = parse_hex(&second[1..]).ok()?;
             self.second.copy_from_slice(second);
-            self.shown.clear();
-            self.zone.show(unix_seconds(seconds), &mut self.shown);
+            let mut shown = Vec::new();
+            self.zone.show(unix_seconds(seconds), &mut shown);
+            self.shown_bytes = shown.len();
+            self.shown[..shown.len()].copy_from_slice(&shown);
         }
-        if self.shown.is_empty() {
-            return 0;
+        if self.shown_bytes == 0 {
+            return None;
         }
-        output.extend_from_slice(&self.shown);
-        push_nanoseconds(nanoseconds, output);
-        Label::TEXT_BYTES
+        place[..SHOWN_BYTES].copy_from_slice(&self.shown);
+        let fraction_bytes = show_nanoseconds(nanoseconds, &mut place[self.shown_bytes..]);
+        Some((Label::TEXT_BYTES, self.shown_bytes + fraction_bytes))
+    }
+}
+
+impl Head for Localiser {
+    fn put(&mut self, _is_first: bool, line: &[u8], place: &mut [u8]) -> (usize, usize) {
+        if line.first() == Some(&b'@') { self.show_label(line, place).unwrap_or_default() } else { (0, 0) }
     }
 }
 
 impl Filter for Localiser {
-    fn filter(&mut self, reader: &Reader, is_end: bool, output: &mut Vec<u8>) -> usize {
+    fn filter(&mut self, reader: &Reader, is_end: bool, output: &mut Output) -> usize {
         let bytes = reader.pending();
-        let mut at = 0;
-        if reader.is_in_line() {
-            at = memchr(b'\n', bytes).map_or(bytes.len(), |newline| newline + 1);
-            output.extend_from_slice(&bytes[..at]);
+        let begun_bytes = begun_bytes(reader);
+        output.push(&bytes[..begun_bytes]);
+        let lines_end = begun_bytes + rewrite_lines(&bytes[begun_bytes..], self, usize::MAX, output);
+        let open_line = &bytes[lines_end..];
+        if open_line.is_empty() || (!is_end && may_become_label(open_line)) {
+            return lines_end;
         }
-        while at < bytes.len() {
-            let line = &bytes[at..];
-            if line[0] == b'@' {
-                if !is_end && may_become_label(line) {
-                    return at;
-                }
-                let label_bytes = self.show_label(line, output);
-                at += label_bytes;
-            }
-            let rest = &bytes[at..];
-            let end = memchr(b'\n', rest).map_or(rest.len(), |newline| newline + 1);
-            output.extend_from_slice(&rest[..end]);
-            at += end;
-        }
-        at
+        let mut place = [0; HEAD_BYTES_MAX];
+        let (label_bytes, shown_bytes) = self.put(false, open_line, &mut place);
+        output.push(&place[..shown_bytes]);
+        output.push(&open_line[label_bytes..]);
+        bytes.len()
     }
 }
 
 /// Tells whether a line is so short that what is still to come decides whether it begins with a label.
 fn may_become_label(line: &[u8]) -> bool {
-    line.len() <= Label::TEXT_BYTES && parse_hex(&line[1..line.len().min(SECOND_BYTES)]).is_ok() && {
+    line[0] == b'@' && line.len() <= Label::TEXT_BYTES && parse_hex(&line[1..line.len().min(SECOND_BYTES)]).is_ok() && {
         let fraction = line.get(SECOND_BYTES..).unwrap_or_default();
         parse_hex(fraction).is_ok()
     }
 }
 
-/// Writes nanoseconds with at least nine digits.
-fn push_nanoseconds(nanoseconds: u64, output: &mut Vec<u8>) {
-    let mut digits = [b'0'; 10];
-    let mut rest = u32::try_from(nanoseconds).expect("eight hexadecimal digits fit");
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).expect("a digit is small");
-        rest /= 10;
+/// Writes nanoseconds with at least nine digits to the front of `place`, and says how many.
+fn show_nanoseconds(nanoseconds: u64, place: &mut [u8]) -> usize {
+    let (high, low) = (nanoseconds / 100_000_000, nanoseconds % 100_000_000);
+    let leading = usize::from(high >= 10);
+    // Ten digits need not be shown quickly: no clock makes them.
+    if leading == 1 {
+        place[0] = digit(high / 10);
     }
-    output.extend_from_slice(&digits[usize::from(digits[0] == b'0')..]);
+    place[leading] = digit(high % 10);
+    let digits = &mut place[leading + 1..][..8];
+    let (thousands, ones) = (low / 10_000, low % 10_000);
+    for (pair, value) in [thousands / 100, thousands % 100, ones / 100, ones % 100].into_iter().enumerate() {
+        digits[2 * pair] = digit(value / 10);
+        digits[2 * pair + 1] = digit(value % 10);
+    }
+    leading + 9
+}
+
+fn digit(value: u64) -> u8 {
+    b'0' + u8::try_from(value).expect("a digit is small")
 }
 
 #[cfg(test)]
@@ -139,9 +154,9 @@ mod tests {
 
     fn shown(line: &str, zone: &str) -> String {
         let zone = Zone::from(TimeZone::posix(zone).expect("a POSIX time zone"));
-        let mut output = Vec::new();
-        let length = Localiser::new(zone).show_label(line.as_bytes(), &mut output);
-        format!("{}{}", String::from_utf8_lossy(&output), &line[length..])
+        let mut place = [0; HEAD_BYTES_MAX];
+        let (label_bytes, shown_bytes) = Localiser::new(zone).put(false, line.as_bytes(), &mut place);
+        format!("{}{}", String::from_utf8_lossy(&place[..shown_bytes]), &line[label_bytes..])
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! tai64n: puts a stamp before each line, of the moment at which its first byte was read.
 
-use memchr::memchr_iter;
-
 use crate::cli::Exit;
+use crate::multilog::batch::Stamps;
 use crate::multilog::reader::Reader;
+use crate::multilog::rewriting::{Output, rewrite_lines};
 use crate::sys::fd;
 use crate::sys::program::Arguments;
-use crate::tai64n::filter::{self, Filter};
+use crate::tai64n::filter::{self, Filter, begun_bytes};
 
 /// The program. Arguments mean nothing to it.
 pub fn run(_arguments: &Arguments) -> Exit {
@@ -18,22 +18,17 @@ pub fn run(_arguments: &Arguments) -> Exit {
 struct Stamping;
 
 impl Filter for Stamping {
-    fn filter(&mut self, reader: &Reader, _is_end: bool, output: &mut Vec<u8>) -> usize {
+    fn filter(&mut self, reader: &Reader, _is_end: bool, output: &mut Output) -> usize {
         let bytes = reader.pending();
         let stamps = reader.stamps();
-        let mut start = 0;
-        let mut is_in_line = reader.is_in_line();
-        // One more turn for what stands behind the last newline.
-        for end in memchr_iter(b'\n', bytes).map(|newline| newline + 1).chain([bytes.len()]) {
-            if start == end {
-                continue;
-            }
-            if !is_in_line {
-                output.extend_from_slice(stamps.rest.as_bytes());
-            }
-            output.extend_from_slice(&bytes[start..end]);
-            is_in_line = false;
-            start = end;
+        let stamps = Stamps { first: stamps.rest, ..stamps };
+        let begun_bytes = begun_bytes(reader);
+        output.push(&bytes[..begun_bytes]);
+        let lines = &bytes[begun_bytes..];
+        let open_line = &lines[rewrite_lines(lines, &mut &stamps, usize::MAX, output)..];
+        if !open_line.is_empty() {
+            output.push(stamps.rest.as_bytes());
+            output.push(open_line);
         }
         bytes.len()
     }
