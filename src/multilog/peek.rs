@@ -186,7 +186,9 @@ impl Peek {
 
     /// Shows the head of the pipe to somebody who knows how much of it matters. Nothing may have been handed on yet.
     pub fn show(&mut self, bytes: usize) -> Result<Vec<u8>> {
-        if bytes > self.copy_bytes && fd::set_pipe_size(&self.copy.1, bytes).is_ok() {
+        // Each page of the pipe takes a page of the copy, full or not.
+        let copy_bytes = bytes.max(self.pipe_bytes);
+        if copy_bytes > self.copy_bytes && fd::set_pipe_size(&self.copy.1, copy_bytes).is_ok() {
             self.copy_bytes = fd::pipe_size(&self.copy.1)?;
         }
         let mut shown = vec![0; bytes.min(self.copy_bytes)];
