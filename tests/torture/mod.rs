@@ -5,6 +5,7 @@
 //! - [`lines`]: numbered lines of mixed lengths, each of which can be made again from its number.
 //! - [`feed`]: a thread that writes them into a pipe that the harness holds open, as svscan does.
 //! - [`subject`]: the loggers, ours and the peers, with one script in each one's words.
+//! - [`mounted`]: file systems for one test.
 //! - [`harvest`]: what a directory holds, in the order in which it was written.
 //! - [`tally`]: the verdict: lost, doubled, torn, misplaced.
 //!
@@ -14,6 +15,7 @@
 mod feed;
 mod harvest;
 mod lines;
+mod mounted;
 mod subject;
 mod tally;
 
@@ -23,6 +25,8 @@ mod kill;
 mod sweep;
 // TERM, whatever a logger is doing.
 mod term;
+// Full file systems.
+mod full;
 // Files that go away.
 mod vanish;
 // Too few descriptors, too little memory, odd ways to be started.

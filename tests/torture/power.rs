@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use super::feed::{Feed, Pace};
 use super::harvest;
 use super::lines::{self, Lengths, scramble};
+use super::mounted::Mounted;
 use super::subject::{Logger, Subject, is_ok};
 use crate::util::{Workdir, skipped, tool};
 
@@ -22,23 +23,6 @@ const IMAGES: u32 = 100;
 /// Of these lines no more may be missing, with the bound at a second.
 const BOUND: Duration = Duration::from_millis(1100);
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A mounted image; unmounted when dropped.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn new(image: &Path, at: PathBuf, options: &str) -> Option<Mounted> {
-        fs::create_dir_all(&at).unwrap();
-        let mount = Command::new("mount").args(["-o", options]).arg(image).arg(&at).output().unwrap();
-        mount.status.success().then_some(Mounted(at))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
 
 fn runs(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
@@ -98,12 +82,12 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
     let image = dir.join("image");
     fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
     assert!(runs(Command::new(&mkfs).args(["-q", "-F"]).arg(&image)));
-    let Some(disk) = Mounted::new(&image, dir.join("disk"), "loop") else {
+    let Some(disk) = Mounted::image(&image, dir.join("disk"), "loop") else {
         return skipped("power cuts: this system mounts no file");
     };
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(5, Duration::from_millis(5)));
     let script = ["s65536", "n200", "y1", "./main"].map(str::to_owned);
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, &disk.0, feed.stdin());
+    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, disk.path(), feed.stdin());
     // When how many lines had been written.
     let mut history: Vec<(Instant, u64)> = Vec::new();
     let (mut looked_at, mut broken, mut random) = (0, 0, 1);
@@ -116,19 +100,19 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
             std::thread::sleep(Duration::from_millis(2));
         }
         let copy = dir.join("copy");
-        let live = disk.0.join("main");
+        let live = disk.path().join("main");
         let settled = if live.exists() { harvest::archives(&live) } else { BTreeSet::new() };
         let settled = settled.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".s")).collect();
         let moment = Instant::now();
         fs::copy(&image, &copy).unwrap();
         let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
         let is_whole = runs(Command::new(&fsck).args(["-f", "-n"]).arg(&copy));
-        let Some(mounted) = is_whole.then(|| Mounted::new(&copy, dir.join("looked-at"), "loop,ro")).flatten() else {
+        let Some(mounted) = is_whole.then(|| Mounted::image(&copy, dir.join("looked-at"), "loop,ro")).flatten() else {
             broken += 1;
             assert!(broken < 3 * IMAGES, "too few images are whole");
             continue;
         };
-        let main = mounted.0.join("main");
+        let main = mounted.path().join("main");
         let last = if main.exists() { look(&main, &settled).last } else { None };
         let on_disk = last.map_or(0, |last| last + 1);
         // The lines that were written so long ago must be there.

@@ -1,4 +1,6 @@
 //! TERM ends a logger within a second, whatever it is doing; what it had not written is the next logger's.
+//!
+//! All is in memory: how long a busy disk takes to bring a file down to its platters is not the logger's to decide.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,7 +15,7 @@ use super::tally::Tally;
 use crate::util::{Workdir, until};
 
 /// How long a logger may take to leave.
-const A_SECOND: Duration = Duration::from_secs(1);
+pub const A_SECOND: Duration = Duration::from_secs(1);
 /// What a failing test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -30,17 +32,17 @@ fn task(processor: Option<&'static str>) -> Task {
 }
 
 /// Both who can follow: ours, and 0.76 where it is installed.
-fn successors() -> Vec<Subject> {
+pub fn successors() -> Vec<Subject> {
     [Subject::Ours, Subject::Multilog].into_iter().filter(|one| one.program().is_some()).collect()
 }
 
-fn said(dir: &Workdir) -> String {
+pub fn said(dir: &Workdir) -> String {
     fs::read_to_string(dir.join("messages")).unwrap_or_default()
 }
 
 /// Ends a logger by TERM, lets a successor read to the end, and looks whether anything is wrong.
 #[track_caller]
-fn hand_over(logger: Logger, feed: Feed, successor: Subject, task: &Task, dir: &Workdir, most: Duration) {
+pub fn hand_over(logger: Logger, feed: Feed, successor: Subject, task: &Task, dir: &Workdir, most: Duration) {
     let (status, took) = logger.terminate(PATIENCE);
     assert!(took < most, "TERM took {took:?}; {}", said(dir));
     assert!(matches!(status.code(), Some(0 | 111)), "it left with {status}; {}", said(dir));
@@ -64,7 +66,7 @@ fn limited(limit: &[&str], task: &Task, dir: &Workdir) -> Command {
 #[test]
 fn term_ends_a_logger_whose_disk_takes_no_more() {
     for successor in successors() {
-        let dir = Workdir::new();
+        let dir = Workdir::in_memory();
         let task = task(None);
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         // A limit on the size of files is as good as a full disk, and needs no mount.
@@ -88,7 +90,7 @@ fn memory_kib(pid: i32) -> u64 {
 #[test]
 fn term_ends_a_logger_whose_processor_hangs_and_the_processor_too() {
     for successor in successors() {
-        let dir = Workdir::new();
+        let dir = Workdir::in_memory();
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         let hanging = task(Some("echo $$ > ../processor; trap '' TERM; while :; do sleep 0.1; done"));
         let arguments = Subject::Ours.arguments(&hanging, dir.path());
@@ -194,7 +196,7 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
                 // It cannot know that the line was begun, and stamps the rest of it.
                 continue;
             }
-            let dir = Workdir::new();
+            let dir = Workdir::in_memory();
             let line = EndlessLine::new();
             let arguments: Vec<String> = script.iter().map(|&word| word.to_owned()).collect();
             for _ in 0..3 {

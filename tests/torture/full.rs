@@ -1,0 +1,115 @@
+//! File systems that are full: of bytes, or of files. What cannot be written waits, and TERM is obeyed all the same.
+//!
+//! Each is a file system of its own in memory, as small as it needs to be, mounted where the log directory is to be.
+
+use std::fs;
+use std::time::Duration;
+
+use super::feed::{Feed, Pace};
+use super::harvest::Harvest;
+use super::lines::Lengths;
+use super::mounted::Mounted;
+use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::tally::Tally;
+use super::term::{A_SECOND, hand_over, said, successors};
+use crate::util::{Workdir, skipped, until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory `main` in a new directory, with a file system of its own; `None`, with a notice, where none can be mounted.
+fn small_disk(limit: &str) -> Option<(Workdir, Mounted)> {
+    let dir = Workdir::new();
+    let disk = Mounted::memory(dir.join("main"), limit);
+    if disk.is_none() {
+        skipped("full disks: only root can mount a file system");
+    }
+    disk.map(|disk| (dir, disk))
+}
+
+fn task(size_bytes: u64, names: &[&'static str]) -> Task {
+    let targets = names.iter().map(|name| Target { name, without: None }).collect();
+    Task { is_stamped: true, size_bytes, processor: None, targets }
+}
+
+fn start(task: &Task, dir: &Workdir, feed: &Feed) -> Logger {
+    let arguments = Subject::Ours.arguments(task, dir.path());
+    Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), feed.stdin())
+}
+
+/// The log must hold every line, once and in order.
+#[track_caller]
+fn check(dir: &Workdir, name: &str, written: u64) {
+    let verdict = Harvest::new(dir.join(name), Tally::new(Lengths::Mixed, true, b"abc")).finish(written);
+    assert!(verdict.is_spotless(), "{name}: {verdict:?}; {}", said(dir));
+}
+
+#[test]
+fn term_ends_a_logger_whose_disk_is_full() {
+    for successor in successors() {
+        let Some((dir, disk)) = small_disk("size=300k") else { return };
+        let task = task(1_000_000, &["main"]);
+        let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
+        let logger = start(&task, &dir, &feed);
+        until("the logger cannot write", || said(&dir).contains("unable to write to ./main/current, pausing"));
+        // What it had not written goes to a disk that has room again.
+        let (status, took) = logger.terminate(PATIENCE);
+        assert!(took < A_SECOND, "TERM took {took:?}; {}", said(&dir));
+        assert!(matches!(status.code(), Some(0 | 111)), "it left with {status}; {}", said(&dir));
+        disk.remount("size=500m");
+
+        let logger = start(&task, &dir, &feed);
+        until("it writes", || fs::metadata(dir.join("main/current")).is_ok_and(|current| current.len() > 400_000));
+        hand_over(logger, feed, successor, &task, &dir, A_SECOND);
+    }
+}
+
+#[test]
+fn a_logger_goes_on_when_a_full_disk_has_room_again() {
+    let Some((dir, disk)) = small_disk("size=300k") else { return };
+    let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
+    let mut logger = start(&task(1_000_000, &["main"]), &dir, &feed);
+    until("the logger cannot write", || said(&dir).contains("unable to write to ./main/current, pausing"));
+
+    disk.remount("size=500m");
+    until("it writes again", || fs::metadata(dir.join("main/current")).is_ok_and(|current| current.len() > 400_000));
+
+    let written = feed.end();
+    assert!(is_ok(logger.wait(PATIENCE)), "{}", said(&dir));
+    check(&dir, "main", written);
+}
+
+#[test]
+fn of_two_directories_the_one_with_room_waits_for_the_full_one() {
+    let Some((dir, disk)) = small_disk("size=300k") else { return };
+    let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
+    let mut logger = start(&task(100_000_000, &["other", "main"]), &dir, &feed);
+    until("the logger cannot write", || said(&dir).contains("unable to write to ./main/current, pausing"));
+    let length = |name: &str| fs::metadata(dir.join(name).join("current")).unwrap().len();
+    let ahead = length("other") - length("main");
+    assert!(ahead < 1_000_000, "the directory with room is {ahead} bytes ahead");
+
+    disk.remount("size=500m");
+    until("it writes again", || length("main") > 400_000);
+
+    let written = feed.end();
+    assert!(is_ok(logger.wait(PATIENCE)), "{}", said(&dir));
+    check(&dir, "main", written);
+    check(&dir, "other", written);
+}
+
+#[test]
+fn a_logger_goes_on_when_a_disk_full_of_files_has_room_again() {
+    let Some((dir, disk)) = small_disk("size=100m,nr_inodes=12") else { return };
+    let feed = Feed::pipe(Lengths::Mixed, Pace::Bursts(20, Duration::from_millis(1)));
+    let mut logger = start(&task(4096, &["main"]), &dir, &feed);
+    until("the logger cannot make a file", || said(&dir).contains("pausing: out of disk space"));
+
+    let count = || fs::read_dir(dir.join("main")).unwrap().count();
+    let before = count();
+    disk.remount("size=100m,nr_inodes=1000000");
+    until("it makes files again", || count() > before + 3);
+
+    let written = feed.end();
+    assert!(is_ok(logger.wait(PATIENCE)), "{}", said(&dir));
+    check(&dir, "main", written);
+}
