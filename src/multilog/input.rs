@@ -10,7 +10,9 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::multilog::PROGRAM;
 use crate::multilog::journal::Origin;
+use crate::multilog::logdir::Trouble;
 use crate::multilog::peek::Peek;
 use crate::multilog::reader::{Source, Taken};
 use crate::sys::signal::{Signal, SignalQueue};
@@ -167,6 +169,7 @@ impl Source for Input {
                 // The system does not let us look: then we read. Nothing has been taken yet.
                 Err(errno) if peek.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
+                    PROGRAM.warn(Trouble::new("unable to look into standard input, reading it", errno));
                     self.peek = None;
                 }
                 answer => return answer,
