@@ -164,6 +164,11 @@ impl Batch {
         }
     }
 
+    /// Gives back the memory of the largest batch. It must have been committed.
+    pub fn shrink(&mut self) {
+        self.shares.iter_mut().for_each(|share| share.copied = Output::default());
+    }
+
     /// The batch is written: the next one follows it.
     pub fn commit(&mut self) {
         if self.input_bytes > 0 {

@@ -16,7 +16,7 @@ use crate::multilog::reader::{Reader, Taken};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
 use crate::multilog::{PROGRAM, alert, partial};
-use crate::sys::{Errno, poll};
+use crate::sys::{Errno, memory, poll};
 use crate::tai64n::Label;
 
 /// How long the rest of a line is waited for once TERM has come.
@@ -134,6 +134,11 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         if self.due_in() != Some(Duration::ZERO) {
             return Ok(());
         }
+        // This comes now and then, and last when the input has been quiet for a while.
+        self.batch.shrink();
+        self.reader.shrink();
+        self.input.shrink();
+        memory::give_back();
         let now = Instant::now();
         for directory in &mut self.directories {
             Pausing(&mut self.input).retry(|patience| directory.keep_up(now, patience)).map_err(|_| Stop::GivenUp)?;

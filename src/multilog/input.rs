@@ -191,6 +191,12 @@ impl Source for Input {
         }
     }
 
+    fn shrink(&mut self) {
+        if let Some(peek) = &mut self.peek {
+            peek.shrink();
+        }
+    }
+
     fn piece_bytes(&self) -> usize {
         self.peek.as_ref().map_or(usize::MAX, Peek::piece_bytes)
     }

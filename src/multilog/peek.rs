@@ -36,8 +36,8 @@ pub struct Peek {
     has_grown: bool,
     /// The bytes at the head of the pipe that have been handed on and not been consumed.
     ahead_bytes: usize,
-    /// Where bytes go that were seen before.
-    scratch: Box<[u8]>,
+    /// Where bytes go that were seen before; as long as has been needed.
+    scratch: Vec<u8>,
     /// The last look showed all there was.
     saw_all: bool,
     /// Nobody can write any more: what is in the pipe is all there will be.
@@ -65,7 +65,7 @@ impl Peek {
             pipe_bytes,
             has_grown: pipe_bytes >= PIPE_BYTES,
             ahead_bytes: 0,
-            scratch: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            scratch: Vec::new(),
             saw_all: false,
             hung_up: false,
             is_crowded: false,
@@ -153,6 +153,7 @@ impl Peek {
     /// Reads the copy: first what is known, then what is new.
     fn receive(&mut self, known: usize, new: usize, room: &mut [u8]) -> Result<()> {
         let (mut from, end) = (0, known + new);
+        self.reserve_scratch(known);
         while from < end {
             let scratch_part = &mut self.scratch[from.min(known)..known];
             let room_part = &mut room[from.saturating_sub(known)..new];
@@ -167,6 +168,7 @@ impl Peek {
     /// Takes bytes off the pipe that were handed on before. They are there, so this does not wait.
     pub fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
         let before_last = bytes - 1;
+        self.reserve_scratch(before_last);
         let mut from = 0;
         while from < bytes {
             let scratch_part = &mut self.scratch[from.min(before_last)..before_last];
@@ -182,6 +184,17 @@ impl Peek {
         self.ahead_bytes -= bytes;
         self.is_crowded = false;
         Ok(())
+    }
+
+    fn reserve_scratch(&mut self, bytes: usize) {
+        if self.scratch.len() < bytes {
+            self.scratch.resize(bytes.next_power_of_two(), 0);
+        }
+    }
+
+    /// Gives back what large looks have needed.
+    pub fn shrink(&mut self) {
+        self.scratch = Vec::new();
     }
 
     /// Shows the head of the pipe to somebody who knows how much of it matters. Nothing may have been handed on yet.

@@ -39,6 +39,9 @@ pub trait Source {
     /// `last`, in the same moment.
     fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()>;
 
+    /// Gives back memory that only much input needs.
+    fn shrink(&mut self) {}
+
     /// The beginning of a line that is as long as this cannot be left where it is until its end comes.
     fn piece_bytes(&self) -> usize {
         usize::MAX
@@ -123,6 +126,14 @@ impl Reader {
         }
         self.end += count;
         Ok(taken)
+    }
+
+    /// Gives back the memory that input has touched, but for what is still at hand.
+    pub fn shrink(&mut self) {
+        self.roll();
+        let mut buffer = vec![0; self.buffer.len()].into_boxed_slice();
+        buffer[..self.end].copy_from_slice(&self.buffer[..self.end]);
+        self.buffer = buffer;
     }
 
     /// Moves the beginning of a line to the front.

@@ -2,11 +2,26 @@
 
 use nix::libc;
 
-/// Keeps all threads to one pool of memory: a second one would reserve address space that `softlimit -m` counts.
+/// From how many bytes on memory is mapped by itself.
+#[cfg(target_env = "gnu")]
+const MAPPED_BYTES: libc::c_int = 64 * 1024;
+
+/// Keeps all threads to one pool of memory: a second one would reserve address space that `softlimit -m` counts. What is
+/// large is taken from the system and given back to it: it costs nothing before it is used, and nothing afterwards.
 pub fn use_one_arena() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: only sets a parameter, before there is a second thread.
+    // SAFETY: only sets parameters, before there is a second thread.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+    }
+}
+
+/// Gives back to the system what has been freed.
+pub fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: the allocator looks through what is free, under its own lock.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

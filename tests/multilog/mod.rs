@@ -3,6 +3,7 @@
 //! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
+//! - [`memory`]: what a logger holds while nothing comes.
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
 //! - [`reads`]: how the input is cut into reads does not matter.
@@ -14,6 +15,7 @@ mod calls;
 mod cases;
 mod differential;
 mod handover;
+mod memory;
 mod messages;
 mod processor;
 mod reads;
