@@ -71,8 +71,13 @@ pub struct Input {
 impl Input {
     /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
     pub fn new() -> Result<Input> {
+        Ok(Input { peek: Peek::new(), ..Input::reading()? })
+    }
+
+    /// The same, but bytes are read whatever the input is.
+    pub fn reading() -> Result<Input> {
         let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
-        Ok(Input { signals, peek: Peek::new(), has_term: false, has_alarm: false })
+        Ok(Input { signals, peek: None, has_term: false, has_alarm: false })
     }
 
     fn take_signals(&mut self) {

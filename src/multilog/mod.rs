@@ -53,7 +53,7 @@ use crate::multilog::settle::{Settled, settle};
 use crate::multilog::status::StatusFile;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
-use crate::sys::{dir, fd, memory};
+use crate::sys::{self, dir, fd, memory};
 
 pub use selector::Selector;
 
@@ -65,6 +65,15 @@ const UMASK: u32 = 0o022;
 
 /// The program: logs standard input as the arguments say.
 pub fn run(arguments: &Arguments) -> Exit {
+    run_on(arguments, Input::new)
+}
+
+/// The same program without peeking: it reads, and what it has read is gone when it is killed. For comparison.
+pub fn run_reading(arguments: &Arguments) -> Exit {
+    run_on(arguments, Input::reading)
+}
+
+fn run_on(arguments: &Arguments, input: fn() -> sys::Result<Input>) -> Exit {
     fd::occupy_standard();
     memory::use_one_arena();
     dir::set_umask(UMASK);
@@ -72,15 +81,15 @@ pub fn run(arguments: &Arguments) -> Exit {
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
-    match start(script) {
+    match start(script, input) {
         Ok(engine) => engine.run(),
         Err(trouble) => PROGRAM.fatal(trouble),
     }
 }
 
 /// Opens all that the script names. Until every directory is locked, no file in any is touched.
-fn start(script: Script) -> Result<Engine<PathDir, Input>, Trouble> {
-    let input = catch_signals()?;
+fn start(script: Script, input: fn() -> sys::Result<Input>) -> Result<Engine<PathDir, Input>, Trouble> {
+    let input = catch_signals(input)?;
     let claims = script.directories.iter().map(Claim::new).collect::<Result<Vec<_>, _>>()?;
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
     assemble(script, input, claims, statuses)
@@ -120,10 +129,10 @@ fn assemble<D: Directory, I: Intake>(
 }
 
 /// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.
-fn catch_signals() -> Result<Input, Trouble> {
+fn catch_signals(input: fn() -> sys::Result<Input>) -> Result<Input, Trouble> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()
         .try_for_each(signal::ignore)
-        .and_then(|()| Input::new())
+        .and_then(|()| input())
         .map_err(|errno| Trouble::new("unable to catch signals", errno))
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,7 @@ use super::harvest::Harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::{Tally, Verdict};
-use crate::util::{Workdir, tool};
+use crate::util::{Workdir, tool, until};
 
 /// Enough for four or five rotations at the smallest size.
 const LINES: u64 = 16;
@@ -150,6 +151,11 @@ fn calls(work: Work) -> BTreeMap<String, usize> {
     most
 }
 
+/// Tells whether nobody holds the lock of a directory.
+fn is_unlocked(directory: &Path) -> bool {
+    File::open(directory.join("lock")).map_or(true, |lock| lock.try_lock().is_ok())
+}
+
 impl Blow {
     fn strike(&self) -> Outcome {
         let dir = Workdir::new();
@@ -185,6 +191,9 @@ impl Blow {
             troubles.push(format!("the first left with {status}"));
         }
         first.kill_traced();
+        // A child that has not become the processor yet holds the lock for a moment longer.
+        let targets = self.work.task().targets;
+        until("the directories are free", || targets.iter().all(|target| is_unlocked(&dir.join(target.name))));
         let traced =
             File::open(dir.join("trace")).map_or(0, |trace| std::io::read_to_string(trace).unwrap().lines().count());
         if traced > CALLS_MAX {
