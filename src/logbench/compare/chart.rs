@@ -3,13 +3,13 @@
 use plotters::coord::Shift;
 use plotters::element::PathElement;
 use plotters::prelude::{
-    ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoFont, RGBColor, Rectangle, SVGBackend, Text,
-    TextStyle,
+    ChartBuilder, Circle, Color, DrawingArea, IntoDrawingArea, IntoFont, LabelAreaPosition, RGBColor, Rectangle,
+    SVGBackend, Text, TextStyle,
 };
 use plotters::style::ShapeStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::logbench::compare::results::{Report, duration};
+use crate::logbench::compare::results::{Entry, Report, duration};
 use crate::logbench::compare::statistics::Spread;
 
 /// The colours by which a style sheet finds what it colours anew.
@@ -98,14 +98,14 @@ fn charts(report: &Report) -> Vec<Chart> {
             report.entries[number].rates(&report.counts)
         });
     }
-    bars("Processor time of the logger: less is better", |seconds| format!("{seconds:.2} s"), &|number| {
+    bars("Processor time of the logger: less is better", duration, &|number| {
         report.entries[number].processor_seconds()
     });
     bars("Peak memory: less is better", |megabytes| format!("{megabytes:.1} MB"), &|number| {
         report.entries[number].peak_megabytes()
     });
     if report.has_latencies() {
-        let row = |entry: &crate::logbench::compare::results::Entry| {
+        let row = |entry: &Entry| {
             let latencies = entry.latencies();
             let words = entry
                 .fault()
@@ -163,8 +163,8 @@ fn draw_chart(area: &Area<'_>, chart: &Chart) -> Result<(), Box<dyn std::error::
     builder
         .margin_top(44)
         .margin_right(FIGURES_WIDTH)
-        .set_label_area_size(plotters::prelude::LabelAreaPosition::Left, NAMES_WIDTH)
-        .set_label_area_size(plotters::prelude::LabelAreaPosition::Bottom, 30);
+        .set_label_area_size(LabelAreaPosition::Left, NAMES_WIDTH)
+        .set_label_area_size(LabelAreaPosition::Bottom, 30);
     let mut plot = builder.build_cartesian_2d(from..to, 0.0..count)?;
     let show = |position: &f64| (chart.show)(if chart.is_logarithmic { 10_f64.powf(*position) } else { *position });
     plot.configure_mesh()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::logbench::Counts;
 use crate::logbench::compare::check::Difference;
 use crate::logbench::compare::feed::Pace;
+use crate::logbench::compare::follow::Latency;
 use crate::logbench::compare::machine::Machine;
 use crate::logbench::compare::measure::{Run, Verdict};
 use crate::logbench::compare::statistics::Spread;
@@ -71,7 +72,7 @@ impl Entry {
 
     /// The medians of p50, p99 and max over the runs, in seconds.
     pub(super) fn latencies(&self) -> Option<[f64; 3]> {
-        let median = |pick: fn(&crate::logbench::compare::follow::Latency) -> Duration| {
+        let median = |pick: fn(&Latency) -> Duration| {
             Spread::of(self.figures(|run| Some(pick(run.latency.as_ref()?).as_secs_f64()))).map(|spread| spread.median)
         };
         Some([median(|latency| latency.p50)?, median(|latency| latency.p99)?, median(|latency| latency.max)?])
@@ -167,6 +168,7 @@ fn lines(count: u64) -> String {
 /// Seconds, in a unit that fits.
 pub(super) fn duration(seconds: f64) -> String {
     match seconds {
+        0.0 => "0".to_owned(),
         _ if seconds < 1e-3 => format!("{:.0} µs", seconds * 1e6),
         _ if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
         _ => format!("{seconds:.2} s"),
