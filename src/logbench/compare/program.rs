@@ -12,7 +12,7 @@ use crate::logbench::compare::arguments::{self, Parsed, Request, Source};
 use crate::logbench::compare::machine::Machine;
 use crate::logbench::compare::measure::Track;
 use crate::logbench::compare::results::{Entry, Report};
-use crate::logbench::compare::stop::Stop;
+use crate::logbench::compare::stop::{PROGRAM, Stop};
 use crate::logbench::compare::subject::{self, Subject};
 use crate::logbench::compare::task::{LogTask, Task};
 use crate::logbench::compare::{calls, chart, html, json, table};
@@ -138,8 +138,11 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
         baseline,
     };
     print(table::draw(&report).as_bytes())?;
-    let files: [(&Option<PathBuf>, fn(&Report) -> String); 3] =
-        [(&request.json, json::write), (&request.svg, chart::draw_all), (&request.html, html::write)];
+    let files = [
+        (&request.json, json::write as fn(&Report) -> String),
+        (&request.svg, chart::draw_all),
+        (&request.html, html::write),
+    ];
     for (path, write) in files {
         if let Some(path) = path {
             std::fs::write(path, write(&report)).map_err(|error| Stop::file("write", path, &error))?;
@@ -153,9 +156,13 @@ fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Stop> {
     let mut subjects = Vec::new();
     let mut given = Vec::new();
     match task {
-        Task::Log(task) if !request.only_given => subjects.extend(subject::loggers(task)),
-        Task::Log(_) => {}
-        Task::Filter => {}
+        Task::Log(task) if !request.only_given => {
+            subjects.extend(subject::loggers(task));
+            if !subjects.first().is_some_and(Subject::is_ours) {
+                PROGRAM.warn("there is no multilog of ours beside this program or in PATH");
+            }
+        }
+        Task::Log(_) | Task::Filter => {}
     }
     for text in request.loggers.iter().chain(&request.filters) {
         if text.contains('=') || matches!(task, Task::Log(_)) {

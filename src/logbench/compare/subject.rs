@@ -39,6 +39,11 @@ impl Subject {
         Subject { name: name.to_owned(), command, config: None, limit: None, version }
     }
 
+    /// Whether it is one of our own programs.
+    pub(super) fn is_ours(&self) -> bool {
+        self.name == OURS
+    }
+
     /// A command line, `name=command`.
     pub(super) fn given(text: &str) -> Result<Subject, Stop> {
         let (name, command) = text
