@@ -15,7 +15,8 @@
 //! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111, options.
 //! - [`sys`]: every system call, and all the `unsafe` there is.
 //! - [`aside`]: a thread that writes while its owner reads on.
-//! - [`logbench`]: the corpora that tests and benchmarks share.
+//! - [`logbench`]: the corpora that tests and benchmarks share, and the command `logbench` that compares loggers (feature
+//!   `logbench`, on by default).
 
 pub mod aside;
 pub mod chain;

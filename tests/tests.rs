@@ -8,6 +8,9 @@
 mod chain;
 // The samples and what is stated of them.
 mod corpus;
+// The comparison of loggers.
+#[cfg(feature = "logbench")]
+mod logbench;
 // The logger, alone and beside 0.76's.
 mod multilog;
 // Setup, syslog, manual pages, examples: what makes an installation of the programs.

@@ -26,6 +26,15 @@ pub enum Ended {
     Killed(i32),
 }
 
+/// What a process took, with those of its children that it waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time in its own code.
+    pub user: Duration,
+    /// Processor time in the kernel.
+    pub system: Duration,
+}
+
 /// A process that was started and has not been waited for.
 #[derive(Debug)]
 pub struct Child(Pid);
@@ -99,6 +108,38 @@ impl Child {
                 _ => {}
             }
         }
+    }
+
+    /// The number of the process.
+    #[must_use]
+    pub fn number(&self) -> i32 {
+        self.0.as_raw()
+    }
+
+    /// Kills the process, and whoever else is in its group.
+    pub fn kill_group(&self) -> Result<()> {
+        killpg(self.0, Signal::SIGKILL)
+    }
+
+    /// Waits until the process ends, and says what it took.
+    pub fn wait_with_usage(&self) -> Result<(Ended, Usage)> {
+        let mut status = 0;
+        // SAFETY: rusage is plain numbers, for which zero is a value.
+        let mut taken: libc::rusage = unsafe { std::mem::zeroed() };
+        uninterrupted(|| {
+            // SAFETY: the call writes an int and a rusage, to ours.
+            Errno::result(unsafe { libc::wait4(self.0.as_raw(), &raw mut status, 0, &raw mut taken) })
+        })?;
+        let ended = match WaitStatus::from_raw(self.0, status)? {
+            WaitStatus::Signaled(_, signal, _) => Ended::Killed(signal as i32),
+            WaitStatus::Exited(_, code) => Ended::Exited(code),
+            // Stops are not asked for.
+            _ => return Err(Errno::ECHILD),
+        };
+        let time = |time: libc::timeval| {
+            Duration::from_secs(time.tv_sec.unsigned_abs()) + Duration::from_micros(time.tv_usec.unsigned_abs())
+        };
+        Ok((ended, Usage { user: time(taken.ru_utime), system: time(taken.ru_stime) }))
     }
 }
 

@@ -1,0 +1,4 @@
+//! `logbench`: see [`logyard::logbench`].
+#![no_main]
+
+logyard::program!(logyard::logbench::run);

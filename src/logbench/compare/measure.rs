@@ -1,0 +1,232 @@
+//! One run: a directory, a pipe, a logger at its end, and what it took.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::logbench::compare::check::{Difference, check_filtered, check_log, log_files};
+use crate::logbench::compare::feed::{Pace, Written};
+use crate::logbench::compare::follow::{Latency, follow};
+use crate::logbench::compare::stop::Stop;
+use crate::logbench::compare::subject::Subject;
+use crate::logbench::compare::task::{Expected, Task};
+use crate::sys::child::{Child, Ended, Usage};
+use crate::sys::signal::SignalQueue;
+use crate::sys::{pipe, poll};
+
+/// How long the logger has to empty the pipe before its memory is looked at.
+const DRAINING: Duration = Duration::from_millis(100);
+/// Where a filter's output goes.
+const OUTPUT: &str = "output";
+
+/// What is the same in all runs.
+#[derive(Debug)]
+pub(super) struct Track<'t> {
+    pub(super) task: &'t Task,
+    pub(super) input: &'t [u8],
+    pub(super) expected: &'t Expected<'t>,
+    pub(super) pace: Pace,
+    /// Where the runs' directories are made.
+    pub(super) directory: &'t Path,
+    pub(super) wants_latency: bool,
+    pub(super) interruptions: SignalQueue,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) wall: Duration,
+    pub(super) usage: Usage,
+    /// The most memory that it had at a time; of several processes, that of the largest.
+    pub(super) peak_bytes: Option<u64>,
+    pub(super) latency: Option<Latency>,
+    pub(super) verdict: Verdict,
+}
+
+/// Whether the figures count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// What was left is right.
+    Right,
+    /// Lines are missing, or there that should not be.
+    Wrong(Difference),
+    /// It ended as no logger should, or left nothing to compare.
+    Failed(String),
+}
+
+impl Track<'_> {
+    /// Runs a subject once.
+    pub(super) fn measure(&mut self, subject: &Subject) -> Result<Run, Stop> {
+        let place = self.place_for(subject)?;
+        let command = CString::new(&subject.command[..]).map_err(|_| Stop::Usage("a NUL in a command".to_owned()))?;
+        let ran = self.run(&command, &place.0, self.input)?;
+        let verdict = match ran.ended {
+            Ended::Exited(0) => self.judge(subject, &place.0)?,
+            Ended::Exited(code) => Verdict::Failed(format!("exit code {code}")),
+            Ended::Killed(signal) => Verdict::Failed(format!("killed by signal {signal}")),
+        };
+        Ok(Run { wall: ran.wall, usage: ran.usage, peak_bytes: ran.peak_bytes, latency: ran.latency, verdict })
+    }
+
+    /// A directory for one run, with what the subject needs in it.
+    pub(super) fn place_for(&self, subject: &Subject) -> Result<RunDir, Stop> {
+        let place = RunDir::new(self.directory)?;
+        if let (Task::Log(task), Some(config)) = (self.task, &subject.config) {
+            let log = place.0.join(&task.directory);
+            let written = std::fs::create_dir_all(&log).and_then(|()| std::fs::write(log.join("config"), config));
+            written.map_err(|error| Stop::file("write", &log.join("config"), &error))?;
+        }
+        Ok(place)
+    }
+
+    /// Starts a shell command in a directory, feeds it, and waits for its end.
+    pub(super) fn run(&mut self, command: &CString, place: &Path, input: &[u8]) -> Result<Ran, Stop> {
+        if self.interruptions.take().is_some() {
+            return Err(Stop::Interrupted);
+        }
+        let log = match self.task {
+            Task::Log(task) if self.wants_latency => Some(place.join(&task.directory)),
+            _ => None,
+        };
+        let output = match self.task {
+            Task::Filter => place.join(OUTPUT),
+            Task::Log(_) => PathBuf::from("/dev/null"),
+        };
+        let output = File::create(&output).map_err(|error| Stop::file("create", &output, &error))?;
+        let directory = File::open(place).map_err(|error| Stop::file("open directory", place, &error))?;
+        let (end, source) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
+        let (is_over, is_interrupted) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (gone, alive) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
+
+        let start = Instant::now();
+        // The descriptors are the child's before anything can go wrong that would be worth a word.
+        let child = Child::start_shell(command, directory.as_fd(), [(end.as_fd(), 0), (output.as_fd(), 1)], |_| ())
+            .map_err(|errno| Stop::unable("fork", errno))?;
+        drop(end);
+        std::thread::scope(|scope| {
+            let follower = log.as_ref().map(|log| scope.spawn(|| follow(log, &is_over)));
+            let (interruptions, gone) = (self.interruptions.as_fd(), gone.as_fd());
+            let (child, is_interrupted) = (&child, &is_interrupted);
+            scope.spawn(move || guard(child, interruptions, gone, is_interrupted));
+            let fed = self.pace.feed(source.as_fd(), input);
+            let peak_bytes = peak_bytes(child, &source);
+            drop(source);
+            let waited = child.wait_with_usage();
+            let wall = start.elapsed();
+            drop(alive);
+            is_over.store(true, Ordering::Release);
+            let seen = follower.map(|follower| follower.join().expect("reading along does not panic"));
+            if is_interrupted.load(Ordering::Acquire) {
+                return Err(Stop::Interrupted);
+            }
+            let written: Vec<Written> = fed?;
+            let (ended, usage) = waited.map_err(|errno| Stop::unable("wait for the logger", errno))?;
+            let latency = seen.and_then(|seen| Latency::between(&written, &seen));
+            Ok(Ran { ended, wall, usage, peak_bytes, latency })
+        })
+    }
+
+    /// Looks at what was left.
+    fn judge(&self, subject: &Subject, place: &Path) -> Result<Verdict, Stop> {
+        let log = match self.task {
+            Task::Filter => None,
+            Task::Log(task) => match log_directory(place, &task.directory) {
+                Some(log) => Some(log),
+                None => return Ok(Verdict::Failed("no log directory was left".to_owned())),
+            },
+        };
+        if let Some(limit) = subject.limit {
+            let files = log.map_or_else(|| Ok(vec![place.join(OUTPUT)]), |log| log_files(&log))?;
+            let left_bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+            let is_kept = limit.is_kept_in(left_bytes);
+            return Ok(if is_kept { Verdict::Right } else { Verdict::Failed(format!("left {left_bytes} bytes")) });
+        }
+        let difference = match log {
+            Some(log) => check_log(&log, self.expected)?,
+            None => check_filtered(&place.join(OUTPUT), self.expected)?,
+        };
+        Ok(if difference.is_none() { Verdict::Right } else { Verdict::Wrong(difference) })
+    }
+}
+
+/// A command that was fed and has ended.
+#[derive(Debug)]
+pub(super) struct Ran {
+    pub(super) ended: Ended,
+    wall: Duration,
+    usage: Usage,
+    peak_bytes: Option<u64>,
+    latency: Option<Latency>,
+}
+
+/// Ends the logger when the user has had enough, so that whoever writes to it or waits for it goes on.
+fn guard(child: &Child, interruptions: BorrowedFd<'_>, gone: BorrowedFd<'_>, is_interrupted: &AtomicBool) {
+    loop {
+        match poll::readable([interruptions, gone], None) {
+            Ok([_, true]) | Err(_) => return,
+            Ok([true, false]) => {
+                is_interrupted.store(true, Ordering::Release);
+                let _ = child.kill_group();
+                return;
+            }
+            Ok([false, false]) => {}
+        }
+    }
+}
+
+/// The log directory that the script names, or else whichever has a `current`: a given command line may name another.
+fn log_directory(place: &Path, named: &str) -> Option<PathBuf> {
+    let has_current = |directory: &PathBuf| directory.join("current").exists();
+    let named = place.join(named);
+    if named.is_dir() {
+        return Some(named);
+    }
+    std::fs::read_dir(place).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(has_current)
+}
+
+/// The most memory that a process and those it started have had, each for itself, as soon as the pipe is empty.
+///
+/// What `wait4` says would not do: it counts what the process had before it became the logger, and that was ours.
+fn peak_bytes(child: &Child, pipe: &OwnedFd) -> Option<u64> {
+    let start = Instant::now();
+    while pipe::waiting_bytes(pipe).is_ok_and(|bytes| bytes > 0) && start.elapsed() < DRAINING {
+        std::hint::spin_loop();
+    }
+    peak_bytes_of(child.number())
+}
+
+fn peak_bytes_of(process: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let own = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    let numbers = children.split_ascii_whitespace().filter_map(|number| number.parse().ok());
+    numbers.filter_map(peak_bytes_of).chain([own]).max()
+}
+
+/// The directory of a run, which goes with it.
+pub(super) struct RunDir(pub(super) PathBuf);
+
+impl RunDir {
+    fn new(parent: &Path) -> Result<RunDir, Stop> {
+        let mut number = 0;
+        loop {
+            let path = parent.join(format!("logbench-{}-{number}", std::process::id()));
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Ok(RunDir(path)),
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(Stop::file("create directory", &path, &error)),
+            }
+        }
+    }
+}
+
+impl Drop for RunDir {
+    fn drop(&mut self) {
+        // What cannot be removed is left; the report is worth more.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
