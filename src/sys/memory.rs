@@ -26,12 +26,12 @@ pub fn give_back() {
     }
 }
 
-/// Keeps the whole pages of some bytes out of the copies that fork makes, which is then as quick as without them. A child
+/// Keeps the whole pages of a list out of the copies that fork makes, which is then as quick as without them. A child
 /// must not look at them.
-pub fn keep_from_children(bytes: &[u8]) {
+pub fn keep_from_children<T>(list: &[T]) {
     let page = 4096;
-    let start = (bytes.as_ptr() as usize).next_multiple_of(page);
-    let end = (bytes.as_ptr() as usize + bytes.len()) / page * page;
+    let start = (list.as_ptr() as usize).next_multiple_of(page);
+    let end = (list.as_ptr() as usize + size_of_val(list)) / page * page;
     if start < end {
         // SAFETY: changes nothing in this process, and a child of ours executes another program at once. What answers an
         // error forks more slowly, and that is all.

@@ -77,6 +77,7 @@ impl Limit {
         // Where it is refused the pipe stays as it is.
         let _ = fd::set_pipe_size(fd::stdin(), PIPE_BYTES);
         let mut files = Files { size_max_bytes: self.size_max_bytes, files_max: self.files_max, ..Files::default() };
+        files.open()?;
         let mut room = vec![b'.'; PIECE_BYTES];
         let filler = vec![b'.'; PIECE_BYTES];
         let (mut read, mut written) = (0_u64, 0_u64);
@@ -111,6 +112,14 @@ struct Files {
 }
 
 impl Files {
+    /// Begins `current`, as loggers do before there is anything to log.
+    fn open(&mut self) -> Result<(), Errno> {
+        if self.size_max_bytes > 0 {
+            self.current = Some((begin().map_err(|error| errno(&error))?, 0));
+        }
+        Ok(())
+    }
+
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), Errno> {
         if self.size_max_bytes == 0 {
             return fd::write_all(fd::stdout(), bytes);

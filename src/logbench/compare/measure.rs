@@ -19,6 +19,8 @@ use crate::sys::{pipe, poll};
 
 /// How long the logger has to empty the pipe before its memory is looked at.
 const DRAINING: Duration = Duration::from_millis(100);
+/// How long a logger that is fed at a rate has to begin its log: its start is no latency.
+const STARTING: Duration = Duration::from_secs(1);
 /// Where a filter's output goes.
 const OUTPUT: &str = "output";
 
@@ -111,6 +113,9 @@ impl Track<'_> {
             let (interruptions, gone) = (self.interruptions.as_fd(), gone.as_fd());
             let (child, is_interrupted) = (&child, &is_interrupted);
             scope.spawn(move || guard(child, interruptions, gone, is_interrupted));
+            if let Some(log) = &log {
+                wait_for(&log.join("current"));
+            }
             let fed = self.pace.feed(source.as_fd(), input);
             let peak_bytes = peak_bytes(child, &source);
             drop(source);
@@ -185,6 +190,14 @@ fn log_directory(place: &Path, named: &str) -> Option<PathBuf> {
         return Some(named);
     }
     std::fs::read_dir(place).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(has_current)
+}
+
+/// Waits until a file is there; not for ever, as some loggers begin theirs with the first line.
+fn wait_for(file: &Path) {
+    let start = Instant::now();
+    while !file.exists() && start.elapsed() < STARTING {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The most memory that a process and those it started have had, each for itself, as soon as the pipe is empty.

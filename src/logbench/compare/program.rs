@@ -106,6 +106,7 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
     let input = lines(&request.source, request.is_labelled)?;
     memory::keep_from_children(&input);
     let expected = task.expected(&input);
+    memory::keep_from_children(&expected.lines);
     if request.has_limit {
         subjects.extend(Subject::limit(&task, &expected, &input));
     }
