@@ -19,14 +19,15 @@ fn main() {
     if arguments.next().as_deref() == Some("reading") {
         let program = CString::from(c"multilog");
         let script = arguments.map(|argument| CString::new(argument).unwrap());
-        let words: Vec<_> = [program].into_iter().chain(script).map(|word| &*Box::leak(word.into_boxed_c_str())).collect();
-        exit(multilog::run_reading(&words).code());
+        let words: Vec<_> =
+            [program].into_iter().chain(script).map(|word| &*Box::leak(word.into_boxed_c_str())).collect();
+        exit(multilog::run_reading(&words).0);
     }
     let this = std::env::current_exe().unwrap();
     for script in ["t s1000000 n10 ./main", "s1000000 n10 ./main"] {
         let subject = |name: &str, program: &str| ["--logger".to_owned(), format!("{name}={program} {script}")];
         let status = Command::new(env!("CARGO_BIN_EXE_logbench"))
-            .args(["run", "--script", script, "--only", "--baseline", "reading"])
+            .args(["run", "--script", script, "--only-given", "--no-limit", "--baseline", "reading"])
             .args(subject("reading", &format!("{} reading", this.display())))
             .args(subject("peeking", env!("CARGO_BIN_EXE_multilog")))
             .status()
