@@ -32,7 +32,7 @@ use crate::sys::file::Lock;
 use crate::sys::pidfd::Pidfd;
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::spawn::{self, Waiting};
-use crate::sys::{Result, boot, clock, fd, poll, program, signal};
+use crate::sys::{Result, boot, clock, fd, memory, poll, program, signal};
 use crate::tai64n::Label;
 
 const PROGRAM: Program = Program("supervise");
@@ -318,6 +318,8 @@ impl Supervisor {
             let is_failure = !std::mem::take(&mut self.was_asked);
             self.throttle.ended(clock::uptime(), is_failure, delay_max);
         }
+        // What starting and recording took in small pieces would else add up to some pages over a thousand starts.
+        memory::give_back();
         let finishes = is_run && Options(&self.service).has_finish();
         self.feed(Event::Ended { finishes });
     }

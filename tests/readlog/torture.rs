@@ -38,6 +38,12 @@ fn follow(rotations: u64, script: &[&str]) {
     }
     reader.signal(Signal::SIGCONT);
     drop(input);
+    // All of it may take longer than anything is waited for: what counts is that it goes on.
+    let printed = || std::fs::metadata(dir.join("out")).map_or(0, |out| out.len());
+    while logger.is_alive() {
+        let before = printed();
+        until("the logger goes on", || !logger.is_alive() || printed() > before);
+    }
     logger.end();
     let end = format!("{} ", count - 1);
     until("the last line was printed", || text(&dir, "out").lines().last().is_some_and(|line| line.starts_with(&end)));

@@ -39,7 +39,7 @@ impl Tree {
         let den = Den::new();
         den.script("sv/a/run", NUMBERING);
         fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
-        den.script("sv/a/log/run", "exec multilog ./main");
+        den.script("sv/a/log/run", "exec multilog n100000 ./main");
         let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
         let tree = Tree { den, svscan };
         tree.until_moving();
@@ -52,7 +52,7 @@ impl Tree {
             Victim::Svscan => vec![self.svscan],
             Victim::Supervise => all("supervise a"),
             Victim::LogSupervise => all("supervise a/log"),
-            Victim::Logger => all("multilog ./main"),
+            Victim::Logger => all("multilog n100000 ./main"),
             Victim::Service => all("/bin/sh ./run"),
         };
         victims.into_iter().for_each(kill_by_id);
