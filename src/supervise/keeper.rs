@@ -5,6 +5,8 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::supervise::files::{CONTROL, Files, OK};
+use crate::supervise::state::Want;
+use crate::supervise::status::Status;
 use crate::sys::child::Ended;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::Fifo;
@@ -55,11 +57,15 @@ impl Keeper {
         };
     }
 
-    /// The one that was found has gone. If its status says that nothing runs, it has left by itself.
+    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has left by itself;
+    /// if nothing runs and something should, it was killed while it waited, or was told to leave as it was.
     pub fn vanished(&mut self, directory: &CStr) {
         let status = Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.status());
-        let has_left = status.is_some_and(|status| status.process == 0);
-        let wait = if has_left { AFTER_LEAVING } else { Duration::ZERO };
+        let wait = match status {
+            Some(Status { process: 0, want: Want::Up, .. }) => BETWEEN_STARTS,
+            Some(Status { process: 0, .. }) => AFTER_LEAVING,
+            _ => Duration::ZERO,
+        };
         *self = Keeper::Absent(clock::uptime() + wait);
     }
 
