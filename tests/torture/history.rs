@@ -49,20 +49,23 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     let (reading_end, _writing_end) = std::io::pipe().unwrap();
     let script = ["s4096", "n4", "./main"].map(str::to_owned);
 
-    for _ in 0..100 {
+    for kills in 0..100 {
         let stdin = reading_end.try_clone().unwrap().into();
         let logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), stdin);
-        until("the logger is ready", || {
-            fs::metadata(dir.join("main/current")).is_ok_and(|file| {
-                use std::os::unix::fs::PermissionsExt;
-                file.permissions().mode() & 0o777 == 0o644
-            })
+        // The first goes on with what is current; the second has to put it away first.
+        let descriptors = format!("/proc/{}/fd", logger.pid());
+        until("the logger has current open", || {
+            let is_open = fs::read_dir(&descriptors)
+                .unwrap()
+                .flatten()
+                .any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|file| file.ends_with("main/current")));
+            is_open && (kills == 0 || fs::metadata(dir.join("main/current")).is_ok_and(|current| current.len() == 0))
         });
         logger.kill();
     }
 
-    // The first kill leaves what was current as an archive, for which the oldest goes, unless the next kill comes before
-    // that; nothing more comes of the others.
+    // What was current when the first was killed has become an archive, for which the oldest goes, unless the next kill
+    // comes before that; nothing more comes of the others.
     let after = history();
     let kept = after.strip_prefix(&before[..1]).unwrap_or(&after);
     assert_eq!(kept.len(), 3);
