@@ -17,10 +17,10 @@ use std::ops::Range;
 
 use memchr::{memchr, memrchr};
 
+use crate::multilog::judge::Judge;
 use crate::multilog::logdir::Room;
 use crate::multilog::rewriting::{Output, rewrite_lines};
-use crate::multilog::script::{Action, Script};
-use crate::multilog::selector::Progress;
+use crate::multilog::script::Script;
 use crate::multilog::{alert, status};
 use crate::tai64n::Stamp;
 
@@ -111,14 +111,9 @@ pub struct Batch {
     /// What this batch leaves open.
     after: OpenLine,
     input_bytes: usize,
-    /// The directories that the line in hand goes to.
+    /// The directories that the lines in hand go to.
     chosen: Vec<usize>,
-    /// The status files that note the line in hand.
-    noted: Vec<usize>,
-    /// How many alerts the line in hand gives.
-    alert_count: usize,
-    /// Where each selector stands after the stamp.
-    starts: Vec<Progress>,
+    judge: Judge,
 }
 
 impl Batch {
@@ -134,9 +129,7 @@ impl Batch {
             after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
             chosen: Vec::new(),
-            noted: Vec::new(),
-            alert_count: 0,
-            starts: Vec::new(),
+            judge: Judge::new(script),
         }
     }
 
@@ -167,6 +160,7 @@ impl Batch {
     /// Gives back the memory of the largest batch. It must have been committed.
     pub fn shrink(&mut self) {
         self.shares.iter_mut().for_each(|share| share.copied = Output::default());
+        self.judge.shrink();
     }
 
     /// The batch is written: the next one follows it.
@@ -274,76 +268,73 @@ impl Batch {
         self.shares.iter_mut().for_each(|share| share.grow(length));
     }
 
-    /// Each line to where the script sends it.
+    /// Each line to where the script sends it. Lines that follow each other and have the same verdict are taken together.
     fn take_chosen(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps) {
-        let [first, rest] = [stamps.first, stamps.rest].map(|stamp| stamp.as_bytes()[..].to_vec());
-        let mut stamp = if script.stamps { &first[..] } else { b"" };
-        self.start_selectors(script, stamp);
-        while self.input_bytes < window.bytes.len() {
-            let line = first_line(Window { bytes: &window.bytes[self.input_bytes..], ..window });
+        let [first, rest]: [&[u8]; 2] =
+            if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };
+        let mut stamp = first;
+        self.judge.tidy();
+        self.judge.begin(stamp);
+        // The lines that have been judged alike and have room where they go.
+        let mut run = 0..0;
+        let mut run_verdict = None;
+        let mut left_bytes = 0;
+        while run.end < window.bytes.len() {
+            let line = first_line(Window { bytes: &window.bytes[run.end..], ..window });
             let seen = line.strip_suffix(b"\n").unwrap_or(line);
             let seen = &seen[..seen.len().min(SEEN_BYTES - stamp.len())];
-            self.judge(script, seen);
-            let fits = self.has_room(stamp.len() + line.len());
-            if self.input_bytes > 0 && !fits {
+            let verdict = self.judge.judge(seen);
+            if run_verdict != Some(verdict) {
+                self.take_run(script, window, run.clone(), stamps);
+                run.start = run.end;
+                run_verdict = Some(verdict);
+                self.chosen.clone_from(&self.judge.verdict(verdict).directories);
+                left_bytes = self.left_for_chosen();
+            }
+            let line_bytes = stamp.len() + line.len();
+            if line_bytes > left_bytes || !line.ends_with(b"\n") {
+                self.take_run(script, window, run.clone(), stamps);
+                self.input_bytes = run.end;
+                if run.end == 0 && self.begin_line(stamp, line) {
+                    self.announce(verdict, stamp, seen);
+                }
                 return;
             }
-            if fits && line.ends_with(b"\n") {
-                self.take_whole(stamp, line);
-            } else if !self.begin_line(stamp, line) {
-                return;
+            self.announce(verdict, stamp, seen);
+            left_bytes -= line_bytes;
+            run.end += line.len();
+            if stamp != rest {
+                stamp = rest;
+                self.judge.begin(stamp);
             }
-            self.announce(stamp, seen);
-            if self.after.is_open {
-                return;
+        }
+        self.input_bytes = run.end;
+        self.take_run(script, window, run, stamps);
+    }
+
+    /// Takes lines of the window, all of which have room where they go.
+    fn take_run(&mut self, script: &Script, window: Window<'_>, run: Range<usize>, stamps: &Stamps) {
+        let stamps = if run.start == 0 { *stamps } else { Stamps { first: stamps.rest, ..*stamps } };
+        let lines = &window.bytes[run];
+        for &directory in &self.chosen {
+            let share = &mut self.shares[directory];
+            let before_bytes = share.copied.filled().len();
+            if script.stamps {
+                rewrite_lines(lines, &mut &stamps, usize::MAX, &mut share.copied);
+            } else {
+                share.copied.push(lines);
             }
-            if script.stamps && stamp != rest {
-                stamp = &rest;
-                self.start_selectors(script, stamp);
-            }
+            share.grow(share.copied.filled().len() - before_bytes);
         }
     }
 
-    /// Brings each selector to where it stands after the stamp, which many lines share.
-    fn start_selectors(&mut self, script: &Script, stamp: &[u8]) {
-        self.starts.clear();
-        self.starts.extend(script.actions.iter().filter_map(|action| match action {
-            Action::Select(selector) | Action::Deselect(selector) => Some(selector.start(stamp)),
-            _ => None,
-        }));
-    }
-
-    /// Carries out the script for a line as far as nothing is written: finds out which actions write it, and where to.
-    fn judge(&mut self, script: &Script, seen: &[u8]) {
-        self.chosen.clear();
-        self.noted.clear();
-        self.alert_count = 0;
-        let mut is_selected = true;
-        let mut starts = self.starts.iter();
-        for action in &script.actions {
-            match action {
-                Action::Select(selector) => {
-                    let start = *starts.next().expect("each selector has been started");
-                    is_selected = is_selected || selector.finish(start, seen);
-                }
-                Action::Deselect(selector) => {
-                    let start = *starts.next().expect("each selector has been started");
-                    is_selected = is_selected && !selector.finish(start, seen);
-                }
-                Action::Alert if is_selected => self.alert_count += 1,
-                Action::Status(file) if is_selected => self.noted.push(*file),
-                Action::Log(directory) if is_selected => self.chosen.push(*directory),
-                Action::Alert | Action::Status(_) | Action::Log(_) => {}
-            }
-        }
-    }
-
-    /// Prepares the alerts and status records of the line that was judged last.
-    fn announce(&mut self, stamp: &[u8], seen: &[u8]) {
-        for _ in 0..self.alert_count {
+    /// Prepares the alerts and status records of a line.
+    fn announce(&mut self, verdict: usize, stamp: &[u8], seen: &[u8]) {
+        let verdict = self.judge.verdict(verdict);
+        for _ in 0..verdict.alert_count {
             alert::push(&mut self.alerts, stamp, seen);
         }
-        for &file in &self.noted {
+        for &file in &verdict.statuses {
             status::set(&mut self.statuses[file], stamp, seen);
         }
     }
@@ -353,18 +344,10 @@ impl Batch {
         self.chosen.extend(0..self.shares.len());
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.chosen.iter().all(|&directory| {
-            let share = &self.shares[directory];
-            bytes <= share.left() && share.copied.filled().len() + bytes <= COPIED_BYTES_MAX
-        })
-    }
-
-    fn take_whole(&mut self, stamp: &[u8], line: &[u8]) {
-        self.input_bytes += line.len();
-        for &directory in &self.chosen {
-            self.shares[directory].take(stamp, line);
-        }
+    /// How much all directories that were chosen have room for.
+    fn left_for_chosen(&self) -> usize {
+        let left = |share: &Share| share.left().min(COPIED_BYTES_MAX - share.copied.filled().len());
+        self.chosen.iter().map(|&directory| left(&self.shares[directory])).min().unwrap_or(usize::MAX)
     }
 
     /// Begins a line, the first of the batch, that does not fit or whose end is not in sight. Returns false if a

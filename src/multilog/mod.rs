@@ -29,6 +29,7 @@ pub mod batch;
 pub mod engine;
 pub mod input;
 pub mod journal;
+pub mod judge;
 pub mod logdir;
 pub mod partial;
 pub mod pausing;

@@ -37,10 +37,22 @@ pub struct Selector {
 /// How far a pattern has come after some first bytes of a line.
 ///
 /// All lines of a batch begin with the same stamp, so this is computed once for the stamp and continued for each line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Progress(State);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl Progress {
+    /// Whether the pattern matches, where the rest of the line does not matter any more.
+    #[must_use]
+    pub fn verdict(self) -> Option<bool> {
+        match self.0 {
+            State::Matched => Some(true),
+            State::Failed => Some(false),
+            State::Within { .. } | State::Seeking { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum State {
     /// `offset` bytes of the literal of `link` have been seen; link 0 is the head.
     Within { link: usize, offset: usize },
@@ -81,6 +93,27 @@ impl Selector {
     #[must_use]
     pub fn start(&self, first: &[u8]) -> Progress {
         Progress(self.advance(State::Within { link: 0, offset: 0 }, first))
+    }
+
+    /// Goes on with the next bytes of the line.
+    #[must_use]
+    pub fn go_on(&self, progress: Progress, next: &[u8]) -> Progress {
+        Progress(self.advance(progress.0, next))
+    }
+
+    /// The byte up to which all others make no difference, if the pattern is at a star.
+    #[must_use]
+    pub fn sought(&self, progress: Progress) -> Option<u8> {
+        match progress.0 {
+            State::Seeking { link } => Some(self.links[link - 1].seek),
+            _ => None,
+        }
+    }
+
+    /// The bytes that stand in the pattern; all others are alike to it.
+    pub fn bytes(&self) -> impl Iterator<Item = u8> {
+        let links = self.links.iter().flat_map(|link| std::iter::once(&link.seek).chain(&link.literal));
+        self.head.iter().chain(links).copied()
     }
 
     /// Tells whether the pattern matches a line of which the first bytes went to [`Selector::start`].
