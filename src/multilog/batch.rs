@@ -15,9 +15,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::multilog::judge::Judge;
+use crate::multilog::judge::{Judge, Verdict};
 use crate::multilog::logdir::Room;
 use crate::multilog::rewriting::{Output, rewrite_lines};
 use crate::multilog::script::Script;
@@ -273,26 +273,32 @@ impl Batch {
         let [first, rest]: [&[u8]; 2] =
             if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };
         let mut stamp = first;
+        let mut is_last_stamp = first == rest;
         self.judge.tidy();
         self.judge.begin(stamp);
+        let mut newlines = memchr_iter(b'\n', window.bytes);
         // The lines that have been judged alike and have room where they go.
         let mut run = 0..0;
         let mut run_verdict = None;
         let mut left_bytes = 0;
+        let mut is_announced = false;
         while run.end < window.bytes.len() {
-            let line = first_line(Window { bytes: &window.bytes[run.end..], ..window });
-            let seen = line.strip_suffix(b"\n").unwrap_or(line);
-            let seen = &seen[..seen.len().min(SEEN_BYTES - stamp.len())];
+            let newline = newlines.next();
+            let end = newline.unwrap_or(window.bytes.len());
+            let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - stamp.len())];
+            let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
             let verdict = self.judge.judge(seen);
             if run_verdict != Some(verdict) {
                 self.take_run(script, window, run.clone(), stamps);
                 run.start = run.end;
                 run_verdict = Some(verdict);
-                self.chosen.clone_from(&self.judge.verdict(verdict).directories);
+                let Verdict { directories, statuses, alert_count } = self.judge.verdict(verdict);
+                is_announced = *alert_count > 0 || !statuses.is_empty();
+                self.chosen.clone_from(directories);
                 left_bytes = self.left_for_chosen();
             }
             let line_bytes = stamp.len() + line.len();
-            if line_bytes > left_bytes || !line.ends_with(b"\n") {
+            if line_bytes > left_bytes || newline.is_none() {
                 self.take_run(script, window, run.clone(), stamps);
                 self.input_bytes = run.end;
                 if run.end == 0 && self.begin_line(stamp, line) {
@@ -300,11 +306,14 @@ impl Batch {
                 }
                 return;
             }
-            self.announce(verdict, stamp, seen);
+            if is_announced {
+                self.announce(verdict, stamp, seen);
+            }
             left_bytes -= line_bytes;
             run.end += line.len();
-            if stamp != rest {
+            if !is_last_stamp {
                 stamp = rest;
+                is_last_stamp = true;
                 self.judge.begin(stamp);
             }
         }

@@ -81,7 +81,8 @@ pub struct Judge {
     actions: Vec<Verdict>,
     /// Bytes that no pattern tells apart have the same class.
     classes: [u8; 256],
-    class_count: usize,
+    /// A row of the table has a place for each class; how many bits tell them.
+    row_bits: u32,
     /// Where the clauses are after the stamp.
     beginning: Pending,
     beginning_row: Row,
@@ -144,7 +145,7 @@ impl Judge {
             clauses,
             actions,
             classes,
-            class_count,
+            row_bits: usize::next_power_of_two(class_count).trailing_zeros(),
             beginning: Vec::new(),
             beginning_row: UNKNOWN,
             states: Vec::new(),
@@ -205,7 +206,7 @@ impl Judge {
             let place = row as usize + usize::from(self.classes[usize::from(byte)]);
             row = self.table[place];
             if row == UNKNOWN {
-                let from = place / self.class_count;
+                let from = place >> self.row_bits;
                 row = self.make_next(from, byte);
                 if row == UNKNOWN {
                     return self.judge_plainly(&self.states[from].pending.clone(), &line[at..]);
@@ -249,7 +250,7 @@ impl Judge {
     }
 
     fn state(&self, row: Row) -> &State {
-        &self.states[row as usize / self.class_count]
+        &self.states[row as usize >> self.row_bits]
     }
 
     /// The state that a byte leads to; `UNKNOWN` if there is no room for it.
@@ -294,7 +295,7 @@ impl Judge {
         if let Some(&row) = self.rows.get(pending) {
             return row;
         }
-        let row_bytes = self.class_count * size_of::<Row>();
+        let row_bytes = size_of::<Row>() << self.row_bits;
         // Twice: in the state, and where it is found.
         let bytes = size_of::<State>() + row_bytes + 2 * (size_of::<Pending>() + size_of_val(&pending[..]));
         if self.memory_bytes + bytes > self.memory_max_bytes {
@@ -314,7 +315,7 @@ impl Judge {
         let special = if matches!(kind, Kind::Plain) { 0 } else { SPECIAL };
         // The bound on memory keeps it far from the flag.
         let row = special | Row::try_from(self.table.len()).expect("a table of a megabyte");
-        self.table.resize(self.table.len() + self.class_count, UNKNOWN);
+        self.table.resize(self.table.len() + (1 << self.row_bits), UNKNOWN);
         self.states.push(State { pending: pending.clone(), kind, at_end });
         self.rows.insert(pending.clone(), row);
         row
