@@ -105,6 +105,19 @@ impl Dir {
         self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT, mode)
     }
 
+    /// Makes a file without a name for appending and reading. It is gone when it is closed, unless it was given a name.
+    pub fn make_nameless(&self, mode: u32) -> Result<File> {
+        let flags = OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_TMPFILE | OFlag::O_CLOEXEC;
+        uninterrupted(|| openat(&self.0, c".", flags, Mode::from_bits_truncate(mode))).map(File::from)
+    }
+
+    /// Gives a name to a file that has none, unless the name is taken: then `EEXIST`.
+    pub fn give_name(&self, file: &File, name: &[u8]) -> Result<()> {
+        // By its path among the descriptors: without one only a privileged process may.
+        let path = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+        uninterrupted(|| linkat(nix::fcntl::AT_FDCWD, &path[..], &self.0, name, AtFlags::AT_SYMLINK_FOLLOW))
+    }
+
     /// Opens a file for writing, emptied, made with `mode` if it is not there.
     pub fn open_to_replace(&self, name: &[u8], mode: u32) -> Result<File> {
         self.open_file(name, OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, mode)

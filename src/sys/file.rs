@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use nix::NixPath;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
 use nix::sys::uio::pread;
@@ -65,6 +65,12 @@ impl File {
         uninterrupted(|| ftruncate(&self.0, length))
     }
 
+    /// Takes room for the first `room_bytes` bytes; the length stays.
+    pub fn reserve(&self, room_bytes: u64) -> Result<()> {
+        let length = i64::try_from(room_bytes).map_err(|_| Errno::EINVAL)?;
+        uninterrupted(|| fallocate(&self.0, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length))
+    }
+
     /// Waits until the file's bytes are on the disk.
     pub fn sync(&self) -> Result<()> {
         uninterrupted(|| nix::unistd::fsync(&self.0))
@@ -107,6 +113,8 @@ pub struct Stat {
     pub mode: u32,
     /// The length.
     pub size_bytes: u64,
+    /// The room it takes, which may reach beyond its end.
+    pub allocated_bytes: u64,
     /// The user that it belongs to.
     pub owner: u32,
     /// How many names the file has.
@@ -123,6 +131,8 @@ impl From<&FileStat> for Stat {
             is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
             mode: stat.st_mode & 0o7777,
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            // In units of 512 bytes on every file system.
+            allocated_bytes: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
             owner: stat.st_uid,
             links: u64::from(stat.st_nlink),
             identity: (stat.st_dev, stat.st_ino),

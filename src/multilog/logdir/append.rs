@@ -8,6 +8,7 @@ use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::claim::lock_place;
 use crate::multilog::logdir::copy::copy;
 use crate::multilog::logdir::finisher::{Finisher, Previous};
+use crate::multilog::logdir::spare::{self, Spare};
 use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
@@ -17,7 +18,7 @@ use crate::multilog::script::Destination;
 use crate::sys::Errno;
 
 /// How near the largest size a file may end at a newline.
-const NEWLINE_ZONE_BYTES: u64 = 2000;
+pub(super) const NEWLINE_ZONE_BYTES: u64 = 2000;
 
 /// How much of the largest size of `current` is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,11 @@ pub struct LogDir<D: Directory> {
     files_max: u64,
     finishing: Finishing<D>,
     upkeep: Upkeep,
+    spare: Arc<Spare<D>>,
+    /// The room that `current` had from the beginning, as it was a spare.
+    reserved_bytes: u64,
+    /// When the last rotation was, or the start.
+    filling_since: Instant,
     /// An fsync of `current` failed: whatever the next one says, the disk may lack some of it.
     is_doubtful: bool,
 }
@@ -117,6 +123,7 @@ impl<D: Directory> LogDir<D> {
     ) -> LogDir<D> {
         let place = Arc::new(place);
         let &Destination { files_max, sync_interval, .. } = destination;
+        let spare = Arc::new(Spare::new(Arc::clone(&place), room.size_max_bytes));
         let finisher = Finisher::new(Arc::clone(&place), files_max, destination.processor.clone());
         LogDir {
             place,
@@ -127,6 +134,9 @@ impl<D: Directory> LogDir<D> {
             files_max,
             finishing: Finishing::Here(finisher),
             upkeep: Upkeep::new(sync_interval),
+            spare,
+            reserved_bytes: 0,
+            filling_since: Instant::now(),
             is_doubtful: false,
         }
     }
@@ -151,8 +161,13 @@ impl<D: Directory> LogDir<D> {
 
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Trouble> {
+        let answer = match self.current.file.write(bytes) {
+            // What was taken ahead is needed now.
+            Err(Errno::ENOSPC | Errno::EDQUOT) if self.spare.forget() => self.current.file.write(bytes),
+            answer => answer,
+        };
         let unable = |errno| Trouble::new(format_args!("unable to write to {}/current", self.place.name), errno);
-        match self.current.file.write(bytes).map_err(unable)? {
+        match answer.map_err(unable)? {
             0 => Err(unable(Errno::ENOSPC)),
             written => {
                 self.room = self.room.with(written);
@@ -182,13 +197,22 @@ impl<D: Directory> LogDir<D> {
             self.step = Step::Create;
         }
         if self.step == Step::Create {
-            let current = self.create_current()?;
+            let (current, reserved_bytes) = self.create_current()?;
             let file = std::mem::replace(&mut self.current, current).file;
+            self.reserved_bytes = reserved_bytes;
             self.room.filled_bytes = 0;
             self.step = Step::Appending;
+            if self.filling_since.elapsed() < spare::FILLING_TIME {
+                self.spare.want();
+            }
+            self.filling_since = Instant::now();
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
             self.hand_over(Previous { file, is_doubtful });
             self.upkeep.note_rotation();
+            if self.has_reserved() {
+                // Should nothing more be written, it is given back after a while.
+                self.upkeep.note_write();
+            }
         }
         self.finish_here(patience)
     }
@@ -210,7 +234,7 @@ impl<D: Directory> LogDir<D> {
 
     fn hand_over(&mut self, previous: Previous<D::File>) {
         self.finishing = match std::mem::replace(&mut self.finishing, Finishing::Nobody) {
-            Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher) {
+            Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher, Arc::clone(&self.spare)) {
                 Ok(worker) => Finishing::Aside(worker),
                 Err(finisher) => Finishing::Here(finisher),
             },
@@ -225,7 +249,11 @@ impl<D: Directory> LogDir<D> {
 
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         match &mut self.finishing {
-            Finishing::Here(finisher) => finisher.finish(patience),
+            Finishing::Here(finisher) => {
+                finisher.finish(patience)?;
+                self.spare.prepare();
+                Ok(())
+            }
             Finishing::Aside(_) | Finishing::Nobody => Ok(()),
         }
     }
@@ -249,6 +277,7 @@ impl<D: Directory> LogDir<D> {
         if self.upkeep.is_check_due(now) {
             self.find_current(patience)?;
             self.upkeep.note_check();
+            self.give_back();
         }
         Ok(())
     }
@@ -283,6 +312,7 @@ impl<D: Directory> LogDir<D> {
         .map_err(unable_to_make)?;
         let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
         self.current = Current { file, identity: stat.identity };
+        self.reserved_bytes = 0;
         self.room.filled_bytes = stat.size_bytes;
         Ok(())
     }
@@ -290,6 +320,7 @@ impl<D: Directory> LogDir<D> {
     fn rename_current(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         // Looked at first, so that nobody else's file becomes ours.
         self.find_current(patience)?;
+        self.end_reserve();
         let Place { name, directory } = &*self.place;
         match directory.rename_to_new(CURRENT, PREVIOUS) {
             // A previous that is not ours to overwrite: left by a stranger beside a clean current.
@@ -304,13 +335,39 @@ impl<D: Directory> LogDir<D> {
         .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
     }
 
-    fn create_current(&self) -> Result<Current<D::File>, Trouble> {
+    /// Makes a new `current`, of the spare if there is one, and says how much room is taken for it.
+    fn create_current(&self) -> Result<(Current<D::File>, u64), Trouble> {
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
+        if let Some(file) = self.spare.take()
+            && let Ok(stat) = file.stat()
+            && directory.give_name(&file, CURRENT).is_ok()
+        {
+            return Ok((Current { file, identity: stat.identity }, self.spare.room_bytes()));
+        }
         let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
         file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
         let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
-        Ok(Current { file, identity })
+        Ok((Current { file, identity }, 0))
+    }
+
+    fn has_reserved(&self) -> bool {
+        self.reserved_bytes > self.room.filled_bytes || self.spare.is_wanted()
+    }
+
+    /// Gives back what was taken ahead: the spare, and what `current` has not filled.
+    fn give_back(&mut self) {
+        self.spare.forget();
+        self.end_reserve();
+    }
+
+    /// Nothing more is going to be written to `current` soon: what it has not filled of its room is given back.
+    fn end_reserve(&mut self) {
+        if self.reserved_bytes > self.room.filled_bytes {
+            // If that fails the room is free when the file is removed.
+            let _ = spare::give_back(&self.current.file);
+        }
+        self.reserved_bytes = 0;
     }
 
     /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again. Nothing
@@ -329,6 +386,7 @@ impl<D: Directory> LogDir<D> {
             return Ok(false);
         }
         self.find_current(patience)?;
+        self.give_back();
         let name = &self.place.name;
         if self.is_doubtful {
             return Ok(false);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::cli::{Program, cause};
 use crate::multilog::journal::Memory;
-use crate::multilog::logdir::{MODE_DIRECTORY, MODE_PRIVATE, processor};
+use crate::multilog::logdir::{MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE, processor};
 use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
 use crate::sys::file::{File, Lock, Stat, process_user};
@@ -28,6 +28,8 @@ pub struct Entry {
 pub trait Directory: Send + Sync + 'static {
     /// Whether files may be finished by another thread.
     const FINISHES_ASIDE: bool;
+    /// For files smaller than this a spare is not worth its making.
+    const SPARE_BYTES_MIN: u64;
     /// An open file of the directory.
     type File: LogFile + fmt::Debug + Send + 'static;
     /// A lock that is held until it is dropped.
@@ -37,6 +39,10 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Opens a file for appending and reading back, made with `mode` if it is not there.
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Makes a file without a name, of the mode of a file that is written to, with room for `room_bytes`.
+    fn nameless(&self, room_bytes: u64) -> Result<Self::File>;
+    /// Gives a file that has no name one, unless that is taken: then `EEXIST`.
+    fn give_name(&self, file: &Self::File, name: &str) -> Result<()>;
     /// Opens a file for writing, emptied, made with `mode` if it is not there.
     fn replace(&self, name: &str, mode: u32) -> Result<Self::File>;
     /// Locks a file, made with `mode` if it is not there; `EAGAIN` when another process holds the lock.
@@ -102,12 +108,24 @@ impl PathDir {
 
 impl Directory for PathDir {
     const FINISHES_ASIDE: bool = true;
+    // Measured in memory: a fifth faster at 1000000 bytes, nothing gained below this, and a loss at 32768.
+    const SPARE_BYTES_MIN: u64 = 256 * 1024;
     type File = File;
     type Lock = Lock;
     type Memory = Page;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
         self.dir.open_to_append(name.as_bytes(), mode)
+    }
+
+    fn nameless(&self, room_bytes: u64) -> Result<File> {
+        let file = self.dir.make_nameless(MODE_OPEN)?;
+        file.reserve(room_bytes)?;
+        Ok(file)
+    }
+
+    fn give_name(&self, file: &File, name: &str) -> Result<()> {
+        self.dir.give_name(file, name.as_bytes())
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<File> {

@@ -20,6 +20,7 @@
 //! - [`recover`]: what is found at start is put right, so that `current` can be appended to.
 //! - [`LogDir`]: appends to `current`, and starts a rotation.
 //! - [`finisher`]: takes `previous` to its archive: to disk, through the processor, to its name.
+//! - [`spare`]: makes the next `current` ahead, where files are full soon.
 //! - [`worker`]: a thread in which it does.
 //! - [`archive`]: gives a file its name, greater than every name before it.
 //! - [`trim`]: removes the oldest archives.
@@ -39,6 +40,7 @@ pub mod finisher;
 pub mod processor;
 pub mod recover;
 mod retry;
+pub mod spare;
 pub mod trim;
 pub mod upkeep;
 pub mod worker;

@@ -13,7 +13,7 @@ use crate::multilog::logdir::REWRITTEN;
 use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::{
     CURRENT, DONE_BIT, Directory, LogFile, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place,
-    STATE, Trouble,
+    STATE, Trouble, spare,
 };
 use crate::sys::Errno;
 use crate::sys::file::Stat;
@@ -72,10 +72,13 @@ pub fn recover<D: Directory>(
     if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
         forget(place, [CURRENT]);
     } else {
-        if let Some(stat) =
-            current.filter(|stat| stat.is_plain && stat.links == 1 && stat.size_bytes < torn_below_bytes)
-        {
-            patience.retry(|_| mend_last_line(place, stat))?;
+        if let Some(stat) = current.filter(|stat| stat.is_plain && stat.links == 1) {
+            if spare::has_slack(stat) {
+                give_back(place);
+            }
+            if stat.size_bytes < torn_below_bytes {
+                patience.retry(|_| mend_last_line(place, stat))?;
+            }
         }
         patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
     }
@@ -83,6 +86,12 @@ pub fn recover<D: Directory>(
     directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(STATE, errno))?;
     let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(CURRENT, errno))?;
     set_open(place, file)
+}
+
+/// Gives back the room that a killed writer took ahead.
+fn give_back<D: Directory>(place: &Place<D>) {
+    // If that fails the room is free when the file is removed.
+    let _ = place.directory.append_to(CURRENT, MODE_PRIVATE).and_then(|file| spare::give_back(&file));
 }
 
 /// Ends the last line of `current` if nothing does.
@@ -126,7 +135,7 @@ mod tests {
     use super::*;
 
     fn file(mode: u32) -> Option<Stat> {
-        Some(Stat { is_plain: true, mode, size_bytes: 1, owner: 0, links: 1, identity: (0, 0) })
+        Some(Stat { is_plain: true, mode, size_bytes: 1, allocated_bytes: 4096, owner: 0, links: 1, identity: (0, 0) })
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! It is started at the first rotation. Where no thread can be had (old run scripts allow little memory) the files are
 //! finished by the engine itself, which then waits for disk and processor as 0.76 does.
 //!
+//! Between two files it makes the [spare](super::spare), if one is wanted.
+//!
 //! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
 //! says [`Worker::hurry`]: a processor is ended, its file becomes an unfinished archive as it was before, and a step that
 //! fails is not tried again.
@@ -15,6 +17,7 @@ use std::thread;
 
 use crate::multilog::PROGRAM;
 use crate::multilog::logdir::finisher::{Finisher, Previous};
+use crate::multilog::logdir::spare::Spare;
 use crate::multilog::logdir::{Directory, Patience, Trouble};
 use crate::sys::event::Event;
 use crate::sys::poll;
@@ -46,7 +49,10 @@ pub struct Worker<J> {
 
 impl<F: Send + 'static> Worker<Previous<F>> {
     /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D: Directory<File = F>>(finisher: Finisher<D>) -> Result<Worker<Previous<F>>, Finisher<D>> {
+    pub fn start<D>(finisher: Finisher<D>, spare: Arc<Spare<D>>) -> Result<Worker<Previous<F>>, Finisher<D>>
+    where
+        D: Directory<File = F>,
+    {
         let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
         let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
         let shared = Arc::new(Shared { is_done, done, hurry, is_hurried, has_left_file });
@@ -56,7 +62,7 @@ impl<F: Send + 'static> Worker<Previous<F>> {
             let shared = Arc::clone(&shared);
             move || {
                 if let Ok(finisher) = receive.recv() {
-                    work(finisher, &inbox, shared);
+                    work(finisher, &spare, &inbox, shared);
                 }
             }
         });
@@ -100,7 +106,12 @@ impl<F: Send + 'static> Worker<Previous<F>> {
     }
 }
 
-fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::File>>, shared: Arc<Shared>) {
+fn work<D: Directory>(
+    mut finisher: Finisher<D>,
+    spare: &Spare<D>,
+    inbox: &Receiver<Previous<D::File>>,
+    shared: Arc<Shared>,
+) {
     let mut patience = Unhurried(shared);
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
@@ -109,6 +120,8 @@ fn work<D: Directory>(mut finisher: Finisher<D>, inbox: &Receiver<Previous<D::Fi
         }
         patience.0.is_done.store(true, Ordering::Release);
         patience.0.done.happen();
+        // Nobody waits for this.
+        spare.prepare();
     }
 }
 

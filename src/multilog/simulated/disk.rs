@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::faults::{Calls, lock};
 use crate::multilog::journal::Memory;
-use crate::multilog::logdir::{Directory, Entry, LogFile, PREVIOUS, PROCESSED, STATE};
+use crate::multilog::logdir::{Directory, Entry, LogFile, MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::sys::child::Ended;
 use crate::sys::clock::UnixTime;
 use crate::sys::file::Stat;
@@ -96,10 +96,15 @@ impl State {
     }
 
     fn create(&mut self, name: &str, mode: u32) -> u64 {
-        let inode = self.contents.keys().last().map_or(1, |last| last + 1);
-        self.contents.insert(inode, Content { mode, synced_mode: mode, ..Content::default() });
+        let inode = self.create_nameless(mode);
         self.names.insert(name.into(), inode);
         self.note_names();
+        inode
+    }
+
+    fn create_nameless(&mut self, mode: u32) -> u64 {
+        let inode = self.contents.keys().last().map_or(1, |last| last + 1);
+        self.contents.insert(inode, Content { mode, synced_mode: mode, ..Content::default() });
         inode
     }
 
@@ -117,6 +122,7 @@ impl State {
             is_plain: true,
             mode: content.mode,
             size_bytes: content.bytes.len() as u64,
+            allocated_bytes: content.bytes.len() as u64,
             owner: 0,
             links: self.names.values().filter(|&&other| other == inode).count() as u64,
             identity: (1, inode),
@@ -143,6 +149,7 @@ impl DiskDirectory {
 
 impl Directory for DiskDirectory {
     const FINISHES_ASIDE: bool = false;
+    const SPARE_BYTES_MIN: u64 = 4096;
     type File = DiskFile;
     type Lock = ();
     type Memory = DiskPage;
@@ -150,6 +157,22 @@ impl Directory for DiskDirectory {
     fn append_to(&self, name: &str, mode: u32) -> Result<DiskFile> {
         let inode = self.call(|state| Ok(state.find(name).unwrap_or_else(|_| state.create(name, mode))))?;
         Ok(self.open(inode))
+    }
+
+    fn nameless(&self, _room_bytes: u64) -> Result<DiskFile> {
+        let inode = self.call(|state| Ok(state.create_nameless(MODE_OPEN)))?;
+        Ok(self.open(inode))
+    }
+
+    fn give_name(&self, file: &DiskFile, name: &str) -> Result<()> {
+        self.call(|state| {
+            if state.names.contains_key(name) {
+                return Err(Errno::EEXIST);
+            }
+            state.names.insert(name.into(), file.inode);
+            state.note_names();
+            Ok(())
+        })
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<DiskFile> {

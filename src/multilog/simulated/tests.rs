@@ -32,6 +32,7 @@ const WORKLOADS: &[Workload] = &[
         script: &[c"t", c"s4096", c"n1000", c"-*j*", c"./a", c"s5000", c"+*", c"./b"],
         line_bytes: &[5, 400, 6000],
     },
+    Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50, 700] },
 ];
 
@@ -123,16 +124,18 @@ impl Machine {
 
     /// What each directory holds, one file after the other.
     fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
-        let has_stamps = Script::parse(workload.script).stamps;
-        self.disks.iter().map(|disk| joined(&disk.files(), has_stamps)).collect()
+        let script = Script::parse(workload.script);
+        let size_max_bytes = script.directories.iter().map(|destination| destination.size_max_bytes).max().unwrap();
+        self.disks.iter().map(|disk| joined(&disk.files(), script.stamps, size_max_bytes)).collect()
     }
 }
 
 /// Archives in the order of their names, and current; checked on the way, and without stamps.
-fn joined(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool) -> Vec<u8> {
+fn joined(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool, size_max_bytes: u64) -> Vec<u8> {
     for (name, bytes) in files {
         assert!(!name.starts_with('@') || Label::parse(&name.as_bytes()[..25]).is_ok(), "{name} is no name");
-        assert!(name == "journal" || bytes.len() <= 5000, "{name} holds {} bytes", bytes.len());
+        let length = bytes.len() as u64;
+        assert!(name == "journal" || length <= size_max_bytes, "{name} holds {length} bytes");
     }
     let archives = files.iter().filter(|(name, _)| name.starts_with('@'));
     let bytes = archives.chain(files.get_key_value("current")).flat_map(|(_, bytes)| bytes).copied();
