@@ -1,5 +1,6 @@
 //! multilog as its users meet it, and 0.76's beside it.
 //!
+//! - [`ahead`]: room that is taken ahead is given back.
 //! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
@@ -11,6 +12,7 @@
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 #![allow(unreachable_pub)]
 
+mod ahead;
 mod calls;
 mod cases;
 mod differential;

@@ -339,16 +339,12 @@ impl<D: Directory> LogDir<D> {
     fn create_current(&self) -> Result<(Current<D::File>, u64), Trouble> {
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
-        if let Some(file) = self.spare.take()
-            && let Ok(stat) = file.stat()
-            && directory.give_name(&file, CURRENT).is_ok()
-        {
-            return Ok((Current { file, identity: stat.identity }, self.spare.room_bytes()));
-        }
+        let is_spare = self.spare.take().is_some_and(|file| directory.give_name(&file, CURRENT).is_ok());
+        // Opened by its name in any case: what was opened without one is shown as a file that is removed.
         let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
         file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
         let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
-        Ok((Current { file, identity }, 0))
+        Ok((Current { file, identity }, if is_spare { self.spare.room_bytes() } else { 0 }))
     }
 
     fn has_reserved(&self) -> bool {

@@ -1,0 +1,131 @@
+//! Room that is taken ahead of a log that grows fast: it is given back whatever happens.
+
+use std::fs;
+use std::io::{PipeWriter, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use logyard::logbench::{Corpus, Shape};
+use nix::sys::signal::Signal;
+
+use crate::util::logdir::{LogDirFiles, is_archive_name};
+use crate::util::logger::{Multilog, Running};
+use crate::util::{Workdir, until};
+
+/// More room than this behind the end of a file was taken ahead.
+const SLACK_BYTES: u64 = 64 * 1024;
+const FILE_BYTES: usize = 400_000;
+
+/// A logger that is fed fast enough for it to take room ahead.
+struct Fast {
+    workdir: Workdir,
+    logger: Running,
+    output: PipeWriter,
+    corpus: Corpus,
+}
+
+fn script() -> [String; 4] {
+    ["t".into(), format!("s{FILE_BYTES}"), "n4".into(), "./main".into()]
+}
+
+fn slack_bytes(file: &Path) -> u64 {
+    let file = fs::metadata(file).unwrap();
+    (file.blocks() * 512).saturating_sub(file.len())
+}
+
+impl Fast {
+    /// Starts the logger, and feeds it until `current` has more room than it fills.
+    fn start() -> Fast {
+        let workdir = Workdir::in_memory();
+        let (input, output) = std::io::pipe().unwrap();
+        let mut command = Multilog::Ours.command(workdir.path(), &script());
+        let logger = Running::start(command.stdin(Stdio::from(input)));
+        let mut fast = Fast { workdir, logger, output, corpus: Corpus::new(Shape::Qmail, 1, u64::MAX) };
+        until("room is taken ahead", || {
+            fast.feed(FILE_BYTES / 8);
+            let current = fast.main().join("current");
+            // Within a rotation it is not there.
+            current.exists()
+                && fast.has_spare()
+                && fs::metadata(&current).is_ok()
+                && slack_bytes(&current) > SLACK_BYTES
+        });
+        fast
+    }
+
+    fn main(&self) -> PathBuf {
+        self.workdir.join("main")
+    }
+
+    fn feed(&mut self, bytes: usize) {
+        let mut fed = 0;
+        while fed < bytes {
+            let line = self.corpus.next_line().unwrap();
+            fed += line.len();
+            self.output.write_all(line).unwrap();
+        }
+    }
+
+    /// Whether the logger holds a file of the directory that has no name.
+    fn has_spare(&self) -> bool {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.logger.pid())).unwrap();
+        descriptors.flatten().filter_map(|descriptor| fs::read_link(descriptor.path()).ok()).any(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with('#') && name.ends_with("(deleted)")
+        })
+    }
+
+    fn names_of_archives(&self) -> Vec<String> {
+        LogDirFiles::read(&self.main()).archives().map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+/// Nothing in the directory has another name than ever, or more room than it needs.
+#[track_caller]
+fn check_files(main: &Path) {
+    for entry in fs::read_dir(main).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(is_archive_name(name) || ["current", "journal", "lock", "state"].contains(&name), "{name}");
+        assert!(slack_bytes(&path) <= SLACK_BYTES, "{name} has {} bytes more than it needs", slack_bytes(&path));
+    }
+}
+
+#[test]
+fn room_that_was_taken_ahead_is_given_back_when_the_log_is_quiet() {
+    let fast = Fast::start();
+    let current = fast.main().join("current");
+
+    until("the room is given back", || !fast.has_spare() && slack_bytes(&current) <= SLACK_BYTES);
+
+    check_files(&fast.main());
+}
+
+#[test]
+fn room_that_was_taken_ahead_is_given_back_at_the_end_and_by_a_rotation_before_its_time() {
+    let mut fast = Fast::start();
+    let before = fast.names_of_archives();
+
+    fast.logger.deliver(Signal::SIGALRM);
+    until("it has rotated", || fast.names_of_archives().last() != before.last());
+    fast.logger.deliver(Signal::SIGTERM);
+    assert!(fast.logger.end().success());
+
+    check_files(&fast.main());
+}
+
+#[test]
+fn room_that_a_killed_logger_had_taken_ahead_is_given_back_by_the_next() {
+    let Fast { workdir, logger, output, .. } = Fast::start();
+    let main = workdir.join("main");
+    drop(output);
+    logger.kill();
+
+    let mut next = Running::start(Multilog::Ours.command(workdir.path(), &script()).stdin(Stdio::null()));
+    assert!(next.end().success());
+
+    check_files(&main);
+    let last = LogDirFiles::read(&main).archives().last().map(|(name, _)| name.to_owned()).unwrap();
+    assert!(last.ends_with(".u"), "{last}");
+}
