@@ -1,5 +1,7 @@
 //! Whether what a logger left is right: the end of what was expected, line for line behind the stamps.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memchr::memchr;
@@ -42,7 +44,7 @@ pub(super) fn check_log(directory: &Path, expected: &Expected<'_>) -> Result<Dif
         lines.iter().any(|line| has_stamp(line)) && !expected.lines.first().is_some_and(|line| has_stamp(line));
     let left: Vec<&[u8]> =
         lines.iter().map(|line| if is_stamped && has_stamp(line) { unstamped(line) } else { line }).collect();
-    Ok(compare(&left, &expected.lines, expected.first_kept))
+    Ok(compare(&left, &expected.lines, &expected.optional, expected.first_kept))
 }
 
 /// Compares what a filter wrote with its input: each line must end as the input's does, whole or behind its label.
@@ -57,11 +59,11 @@ pub(super) fn check_filtered(output: &Path, expected: &Expected<'_>) -> Result<D
             let first = lines.first().and_then(|line| line.get(head_bytes..)).filter(|line| !line.is_empty());
             if first.is_some() && first == wanted.first().copied() {
                 let left: Vec<&[u8]> = lines.iter().map(|line| line.get(head_bytes..).unwrap_or_default()).collect();
-                return Ok(compare(&left, wanted, 0));
+                return Ok(compare(&left, wanted, &expected.optional, 0));
             }
         }
     }
-    Ok(compare(&lines, whole, 0))
+    Ok(compare(&lines, whole, &expected.optional, 0))
 }
 
 /// The bytes of all files of a log directory, oldest first.
@@ -103,15 +105,20 @@ fn unstamped(line: &[u8]) -> &[u8] {
 
 /// Walks through both from their ends. Where they differ, what was expected is searched for the next lines that are
 /// there: all in between is lost.
-fn compare(left: &[&[u8]], expected: &[&[u8]], first_kept: usize) -> Difference {
+fn compare(left: &[&[u8]], expected: &[&[u8]], optional: &BTreeSet<usize>, first_kept: usize) -> Difference {
     let mut difference = Difference::default();
     let (mut at, mut wanted) = (left.len(), expected.len());
     let mut looks = LOOKS_MAX;
+    let required = |missing: Range<usize>| missing.filter(|number| !optional.contains(number)).count() as u64;
     while at > 0 {
         let is_same = wanted > 0 && left[at - 1] == expected[wanted - 1];
         // A line too long for one file is cut, and its beginning may have been removed since.
         if is_same || (at == 1 && wanted > 0 && wanted <= first_kept && expected[wanted - 1].ends_with(left[0])) {
             (at, wanted) = (at - 1, wanted - 1);
+            continue;
+        }
+        if wanted > 0 && optional.contains(&(wanted - 1)) {
+            wanted -= 1;
             continue;
         }
         let agrees = |skipped: &usize| {
@@ -123,7 +130,7 @@ fn compare(left: &[&[u8]], expected: &[&[u8]], first_kept: usize) -> Difference 
         looks = looks.saturating_sub(found.unwrap_or(wanted));
         match found {
             Some(skipped) => {
-                difference.lost += wanted.saturating_sub(first_kept.max(wanted - skipped)) as u64;
+                difference.lost += required(first_kept.max(wanted - skipped)..wanted);
                 wanted -= skipped;
             }
             None => {
@@ -132,7 +139,7 @@ fn compare(left: &[&[u8]], expected: &[&[u8]], first_kept: usize) -> Difference 
             }
         }
     }
-    difference.lost += wanted.saturating_sub(first_kept) as u64;
+    difference.lost += required(first_kept..wanted);
     difference
 }
 
@@ -140,11 +147,13 @@ fn compare(left: &[&[u8]], expected: &[&[u8]], first_kept: usize) -> Difference 
 mod tests {
     use super::*;
 
-    /// Compares lists of words.
+    /// Compares lists of words; those with a question mark may be missing.
     fn compared(left: &str, expected: &str, first_kept: usize) -> (u64, u64) {
         let words = |text: &'static str| -> Vec<&'static [u8]> { text.split(' ').map(str::as_bytes).collect() };
         let (left, expected) = (words(left.to_owned().leak()), words(expected.to_owned().leak()));
-        let difference = compare(&left, &expected, first_kept);
+        let optional = expected.iter().enumerate().filter(|(_, word)| word.starts_with(b"?")).map(|(number, _)| number);
+        let expected: Vec<&[u8]> = expected.iter().map(|word| word.strip_prefix(b"?").unwrap_or(word)).collect();
+        let difference = compare(&left, &expected, &optional.collect(), first_kept);
         (difference.lost, difference.surplus)
     }
 
@@ -156,6 +165,15 @@ mod tests {
         assert_eq!(compared("c", "a b c", 1), (1, 0));
         assert_eq!(compared("le b c", "apple b c", 1), (0, 0));
         assert_eq!(compared("le b c", "apple b c", 0), (1, 1));
+    }
+
+    #[test]
+    fn what_may_be_missing_is_not_lost() {
+        assert_eq!(compared("a b d", "a b ?c d", 0), (0, 0));
+        assert_eq!(compared("a b c d", "a b ?c d", 0), (0, 0));
+        assert_eq!(compared("b", "?a b ?c ?d", 0), (0, 0));
+        assert_eq!(compared("a d", "a b ?c d", 0), (1, 0));
+        assert_eq!(compared("a", "a ?b c d", 0), (2, 0));
     }
 
     #[test]
