@@ -8,7 +8,7 @@
 //! [`rewrite_lines_plainly`] says the same in few words. It does the last lines, which a block would reach beyond, and is
 //! what the other is tested against.
 
-use memchr::memchr_iter;
+use memchr::memchr;
 use wide::u8x64;
 
 use crate::multilog::batch::Stamps;
@@ -77,7 +77,7 @@ impl Output {
 /// bytes of `lines` that took; what stands behind the last newline is no line.
 pub fn rewrite_lines(lines: &[u8], head: &mut impl Head, room_bytes: usize, output: &mut Output) -> usize {
     if lines.len() < 2 * BLOCK_BYTES {
-        return rewrite_from(0, lines, head, room_bytes, output);
+        return rewrite_lines_plainly(lines, head, room_bytes, output);
     }
     // Enough for all but the shortest lines; those let it grow for the next time.
     output.reserve(room_bytes.min(output.filled_bytes + 3 * lines.len()) + SLACK_BYTES);
@@ -95,7 +95,8 @@ pub fn rewrite_lines(lines: &[u8], head: &mut impl Head, room_bytes: usize, outp
             let end = newlines.trailing_zeros() as usize + 1;
             to += end - begin;
             if to > room_bytes {
-                break 'blocks;
+                output.filled_bytes = filled_bytes;
+                return done_bytes;
             }
             (done_bytes, filled_bytes) = (from + end, to);
             let (skipped_bytes, made_bytes) = head.put(false, &lines[from + end..], &mut place[to..]);
@@ -111,38 +112,55 @@ pub fn rewrite_lines(lines: &[u8], head: &mut impl Head, room_bytes: usize, outp
         to += BLOCK_BYTES - begin;
         from += BLOCK_BYTES;
     }
-    output.filled_bytes = filled_bytes;
-    rewrite_from(done_bytes, lines, head, room_bytes, output)
+    output.filled_bytes = to;
+    rewrite_rest(Done { lines_bytes: done_bytes, output_bytes: filled_bytes }, from, lines, head, room_bytes, output)
 }
 
 /// The same, one line after the other.
 pub fn rewrite_lines_plainly(lines: &[u8], head: &mut impl Head, room_bytes: usize, output: &mut Output) -> usize {
-    rewrite_from(0, lines, head, room_bytes, output)
+    if lines.is_empty() {
+        return 0;
+    }
+    let done = Done { lines_bytes: 0, output_bytes: output.filled_bytes };
+    let mut beginning = [0; HEAD_BYTES_MAX];
+    let (skipped_bytes, made_bytes) = head.put(true, lines, &mut beginning);
+    output.push(&beginning[..made_bytes]);
+    rewrite_rest(done, skipped_bytes, lines, head, room_bytes, output)
 }
 
-fn rewrite_from(
-    mut done_bytes: usize,
+/// Behind the last line that is done.
+#[derive(Clone, Copy)]
+struct Done {
+    lines_bytes: usize,
+    output_bytes: usize,
+}
+
+/// Goes on within a line of which all before `from` is in the output. What is not done in the end is taken out again.
+fn rewrite_rest(
+    mut done: Done,
+    mut from: usize,
     lines: &[u8],
     head: &mut impl Head,
     room_bytes: usize,
     output: &mut Output,
 ) -> usize {
     let mut beginning = [0; HEAD_BYTES_MAX];
-    for newline in memchr_iter(b'\n', &lines[done_bytes..]).map({
-        let start = done_bytes;
-        move |newline| start + newline
-    }) {
-        let line = &lines[done_bytes..=newline];
-        let (skipped_bytes, made_bytes) = head.put(done_bytes == 0, line, &mut beginning);
-        let rest = &line[skipped_bytes..];
-        if output.filled_bytes + made_bytes + rest.len() > room_bytes {
+    while let Some(newline) = memchr(b'\n', &lines[from..]) {
+        let end = from + newline + 1;
+        if output.filled_bytes + end - from > room_bytes {
             break;
         }
+        output.push(&lines[from..end]);
+        done = Done { lines_bytes: end, output_bytes: output.filled_bytes };
+        if end == lines.len() {
+            break;
+        }
+        let (skipped_bytes, made_bytes) = head.put(false, &lines[end..], &mut beginning);
         output.push(&beginning[..made_bytes]);
-        output.push(rest);
-        done_bytes = newline + 1;
+        from = end + skipped_bytes;
     }
-    done_bytes
+    output.filled_bytes = done.output_bytes;
+    done.lines_bytes
 }
 
 /// The block that begins at a place.
