@@ -7,7 +7,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used)] // Criterion's macros make functions; a part that fails is not measured.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::hint::black_box;
@@ -18,9 +18,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logyard::logbench::{Corpus, Shape};
 use logyard::multilog::Selector;
 use logyard::multilog::batch::Stamps;
+use logyard::multilog::judge::Judge;
 use logyard::multilog::logdir::{Claim, Patience, Trouble};
 use logyard::multilog::rewriting::{Output, rewrite_lines, rewrite_lines_plainly};
-use logyard::multilog::script::Destination;
+use logyard::multilog::script::{Destination, Script};
 use logyard::sys::poll;
 use logyard::tai64n::{Label, Stamp};
 use memchr::memchr_iter;
@@ -100,7 +101,14 @@ fn selectors(criterion: &mut Criterion) {
         let compiled: Vec<Selector> = patterns.iter().map(|pattern| Selector::new(pattern.as_bytes())).collect();
         let mut group = criterion.benchmark_group(format!("selectors, {count}"));
         group.throughput(Throughput::Bytes(INPUT_BYTES)).sample_size(20);
-        group.bench_function("compiled", |bencher| {
+        let actions = patterns.iter().map(|pattern| format!("-{pattern}")).chain(["./main".to_owned()]);
+        let arguments: Vec<&CStr> =
+            actions.map(|action| &*Box::leak(CString::new(action).unwrap().into_boxed_c_str())).collect();
+        let mut judge = Judge::new(&Script::parse(&arguments));
+        group.bench_function("all in one pass", |bencher| {
+            bencher.iter(|| black_box(&lines).iter().fold(0, |sum, line| sum + judge.judge(line)));
+        });
+        group.bench_function("one after the other", |bencher| {
             let is_selected = |line: &&&[u8]| compiled.iter().any(|pattern| pattern.matches(line));
             bencher.iter(|| black_box(&lines).iter().filter(is_selected).count());
         });

@@ -131,6 +131,10 @@ impl Judge {
             }
             clauses.push(Clause { selector: selector.clone(), selects, run: actions.len() - 1 });
         }
+        // What nothing follows is of no account.
+        if actions.last() == Some(&Verdict::default()) {
+            clauses.retain(|clause| clause.run != actions.len() - 1);
+        }
         let mut classes = [0; 256];
         let mut class_count = 1;
         for byte in clauses.iter().flat_map(|clause| clause.selector.bytes()) {
