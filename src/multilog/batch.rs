@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::multilog::judge::{Judge, Verdict};
+use crate::multilog::judge::{Judge, UNKEPT, Verdict};
 use crate::multilog::logdir::Room;
 use crate::multilog::rewriting::{Output, rewrite_lines};
 use crate::multilog::script::Script;
@@ -288,7 +288,7 @@ impl Batch {
             let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - stamp.len())];
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
             let verdict = self.judge.judge(seen);
-            if run_verdict != Some(verdict) {
+            if run_verdict != Some(verdict) || verdict == UNKEPT {
                 self.take_run(script, window, run.clone(), stamps);
                 run.start = run.end;
                 run_verdict = Some(verdict);
@@ -329,7 +329,7 @@ impl Batch {
             let share = &mut self.shares[directory];
             let before_bytes = share.copied.filled().len();
             if script.stamps {
-                rewrite_lines(lines, &mut &stamps, usize::MAX, &mut share.copied);
+                rewrite_lines(lines, &mut &stamps, COPIED_BYTES_MAX, &mut share.copied);
             } else {
                 share.copied.push(lines);
             }

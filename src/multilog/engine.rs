@@ -201,10 +201,12 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         self.note_batch(&before);
         announce(&self.batch, &mut self.statuses);
         let window = self.reader.window().expect("nothing has been taken from it");
-        for (number, directory) in self.directories.iter_mut().enumerate() {
+        for number in 0..self.directories.len() {
             let mut rest = self.batch.output(number, window);
             while !rest.is_empty() {
-                match Pausing(&mut self.input).retry(|_| directory.append(rest)) {
+                let directories = &mut self.directories;
+                let append = |one: &mut LogDir<D>| one.append(rest);
+                match Pausing(&mut self.input).retry(|_| making_room(directories, number, append)) {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before).and(Err(Stop::GivenUp)),
                 }
@@ -293,8 +295,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 
     fn rotate(&mut self, directory: usize) -> Result<(), Stop> {
         self.wait_until_finished(directory);
-        let directory = &mut self.directories[directory];
-        Pausing(&mut self.input).retry(|patience| directory.rotate(patience)).map_err(|_| Stop::GivenUp)
+        let directories = &mut self.directories;
+        Pausing(&mut self.input)
+            .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
+            .map_err(|_| Stop::GivenUp)
     }
 
     /// Waits until the file in hand is finished; TERM shortens it.
@@ -329,6 +333,22 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
         }
         is_sealed
+    }
+}
+
+/// Does something in one directory. If there is no room, it is tried once more with what all of them have taken ahead.
+fn making_room<D: Directory, T>(
+    directories: &mut [LogDir<D>],
+    number: usize,
+    mut act: impl FnMut(&mut LogDir<D>) -> Result<T, Trouble>,
+) -> Result<T, Trouble> {
+    match act(&mut directories[number]) {
+        Err(trouble) if trouble.is_want_of_room() => {
+            // All of them: each holds room for itself.
+            let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
+            if had_any { act(&mut directories[number]) } else { Err(trouble) }
+        }
+        answer => answer,
     }
 }
 

@@ -9,8 +9,8 @@
 //! - Where nothing is left to find out the rest of the line is not looked at, and where all that are left are at a star
 //!   the bytes up to what they seek are skipped.
 //!
-//! The states take no more than [`MEMORY_BYTES`]. A script whose lines lead to more of them is judged one selector after
-//! the other, as [`Judge::judge_plainly`] does it, which is also what the automaton is tested against.
+//! States and verdicts take no more than [`MEMORY_BYTES`]. Lines that lead to more of them are judged one selector after the
+//! other; after many such lines all is forgotten and begun anew.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,9 @@ use crate::multilog::selector::Progress;
 pub const MEMORY_BYTES: usize = 1024 * 1024;
 /// So many lines are judged without it before states that are full are forgotten, as other lines may have come.
 const PLAIN_LINES_MAX: usize = 10_000;
+
+/// The number of a verdict that is not kept, as there is no room: it is another for every line.
+pub const UNKEPT: usize = 0;
 
 /// What is done with a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -158,7 +161,7 @@ impl Judge {
             memory_bytes: 0,
             memory_max_bytes,
             plain_lines: 0,
-            verdicts: Vec::new(),
+            verdicts: vec![Verdict::default()],
             numbers: BTreeMap::new(),
         };
         judge.begin(b"");
@@ -180,7 +183,8 @@ impl Judge {
         &self.verdicts[number]
     }
 
-    /// Judges a line, its stamp and its newline left out, and says which of the verdicts is its own.
+    /// Judges a line, its stamp and its newline left out, and says which of the verdicts is its own. Those with the same
+    /// number are the same until the next call of [`Judge::tidy`], but for [`UNKEPT`], which is valid until the next line.
     pub fn judge(&mut self, line: &[u8]) -> usize {
         if self.beginning_row == UNKNOWN {
             return self.judge_plainly(&self.beginning.clone(), line);
@@ -244,7 +248,7 @@ impl Judge {
         self.states = Vec::new();
         self.table = Vec::new();
         self.rows.clear();
-        self.verdicts = Vec::new();
+        self.verdicts = vec![Verdict::default()];
         self.numbers.clear();
         self.memory_bytes = 0;
         self.plain_lines = 0;
@@ -302,15 +306,15 @@ impl Judge {
         let row_bytes = size_of::<Row>() << self.row_bits;
         // Twice: in the state, and where it is found.
         let bytes = size_of::<State>() + row_bytes + 2 * (size_of::<Pending>() + size_of_val(&pending[..]));
-        if self.memory_bytes + bytes > self.memory_max_bytes {
-            return UNKNOWN;
-        }
-        self.memory_bytes += bytes;
         let finish = |&(number, progress): &(usize, Progress)| {
             self.clauses[number].selector.finish(progress, b"").then_some(number)
         };
         let matching: Vec<usize> = pending.iter().filter_map(finish).collect();
         let at_end = self.decide(&matching);
+        if at_end == UNKEPT || self.memory_bytes + bytes > self.memory_max_bytes {
+            return UNKNOWN;
+        }
+        self.memory_bytes += bytes;
         let kind = match self.sought(pending) {
             _ if pending.iter().all(|(_, progress)| progress.verdict().is_some()) => Kind::Decided(at_end),
             Some(bytes) => Kind::Seeking(bytes),
@@ -359,6 +363,14 @@ impl Judge {
             verdict.statuses.extend(&met.statuses);
             verdict.alert_count += met.alert_count;
         }
+        // Twice what the lists hold, as they grow by doubling.
+        let lists = verdict.directories.len() + verdict.statuses.len();
+        let bytes = size_of::<(Verdict, Vec<bool>, usize)>() + 2 * (lists * size_of::<usize>() + selected_after.len());
+        if self.memory_bytes + bytes > self.memory_max_bytes {
+            self.verdicts[UNKEPT] = verdict;
+            return UNKEPT;
+        }
+        self.memory_bytes += bytes;
         self.verdicts.push(verdict);
         self.numbers.insert(selected_after, self.verdicts.len() - 1);
         self.verdicts.len() - 1
@@ -427,6 +439,23 @@ mod tests {
                 prop_assert_eq!(judge.verdict(number), &verdict_by_the_book(&script, &whole));
             }
             prop_assert!(judge.memory_bytes <= memory_max_bytes);
+        }
+    }
+
+    #[test]
+    fn whoever_writes_the_lines_cannot_make_the_judge_grow() {
+        let selector = |byte: u8| [(4, b"*".to_vec()), (0, [b"*", &[byte][..], b"*"].concat()), (9, Vec::new())];
+        let script = script((b'a'..=b'x').flat_map(selector).collect());
+        let mut judge = Judge::with_memory(&script, 50_000);
+        // Each line has another set of letters, and so another verdict.
+        let letters =
+            |set: u32| (0..24_u8).filter(|letter| set >> letter & 1 == 1).map(|letter| b'a' + letter).collect();
+
+        for number in 0..PLAIN_LINES_MAX as u32 * 2 {
+            let line: Vec<u8> = letters(number.wrapping_mul(0x9e37_79b9));
+            let verdict = judge.judge(&line);
+            assert_eq!(*judge.verdict(verdict), verdict_by_the_book(&script, &line));
+            assert!(judge.verdicts.len() < 500, "{} verdicts", judge.verdicts.len());
         }
     }
 

@@ -7,6 +7,7 @@ use nix::NixPath;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
 use nix::libc;
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
+use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 
@@ -63,6 +64,15 @@ impl File {
     pub fn truncate(&self, length_bytes: u64) -> Result<()> {
         let length = i64::try_from(length_bytes).map_err(|_| Errno::EINVAL)?;
         uninterrupted(|| ftruncate(&self.0, length))
+    }
+
+    /// Asks how much room the file's file system has for everybody.
+    pub fn free_bytes(&self) -> Result<u64> {
+        let stat = uninterrupted(|| fstatvfs(&self.0))?;
+        // The C types differ from one machine to the next.
+        #[allow(clippy::useless_conversion)]
+        let [blocks, block_bytes] = [u64::from(stat.blocks_available()), u64::from(stat.fragment_size())];
+        Ok(blocks.saturating_mul(block_bytes))
     }
 
     /// Takes room for the first `room_bytes` bytes; the length stays.

@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -59,7 +60,11 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
                 .unwrap()
                 .flatten()
                 .any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|file| file.ends_with("main/current")));
-            is_open && (kills == 0 || fs::metadata(dir.join("main/current")).is_ok_and(|current| current.len() == 0))
+            let is_ready = |current: fs::Metadata| match kills {
+                0 => current.permissions().mode() & 0o777 == 0o644,
+                _ => current.len() == 0,
+            };
+            is_open && fs::metadata(dir.join("main/current")).is_ok_and(is_ready)
         });
         logger.kill();
     }

@@ -66,7 +66,8 @@ impl LogTask {
         })
     }
 
-    /// Stamps that differ in all that patterns can see of a stamp: those in whose wake selectors stand elsewhere.
+    /// Stamps behind which the script's selectors stand in different places: samples of each digit and of several, so that a
+    /// pattern that asks for certain digits in a row may be taken for one that never sees them.
     fn stamps(&self) -> Vec<Vec<u8>> {
         if !self.stamps {
             return vec![Vec::new()];

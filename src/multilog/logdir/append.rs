@@ -161,13 +161,8 @@ impl<D: Directory> LogDir<D> {
 
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Trouble> {
-        let answer = match self.current.file.write(bytes) {
-            // What was taken ahead is needed now.
-            Err(Errno::ENOSPC | Errno::EDQUOT) if self.spare.forget() => self.current.file.write(bytes),
-            answer => answer,
-        };
         let unable = |errno| Trouble::new(format_args!("unable to write to {}/current", self.place.name), errno);
-        match answer.map_err(unable)? {
+        match self.current.file.write(bytes).map_err(unable)? {
             0 => Err(unable(Errno::ENOSPC)),
             written => {
                 self.room = self.room.with(written);
@@ -197,12 +192,12 @@ impl<D: Directory> LogDir<D> {
             self.step = Step::Create;
         }
         if self.step == Step::Create {
-            let (current, reserved_bytes) = self.create_current()?;
+            let current = self.create_current()?;
             let file = std::mem::replace(&mut self.current, current).file;
-            self.reserved_bytes = reserved_bytes;
+            let was_full = self.room.filled_bytes >= self.spare.room_bytes();
             self.room.filled_bytes = 0;
             self.step = Step::Appending;
-            if self.filling_since.elapsed() < spare::FILLING_TIME {
+            if was_full && self.filling_since.elapsed() < spare::FILLING_TIME {
                 self.spare.want();
             }
             self.filling_since = Instant::now();
@@ -311,8 +306,8 @@ impl<D: Directory> LogDir<D> {
         }
         .map_err(unable_to_make)?;
         let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+        self.end_reserve();
         self.current = Current { file, identity: stat.identity };
-        self.reserved_bytes = 0;
         self.room.filled_bytes = stat.size_bytes;
         Ok(())
     }
@@ -335,35 +330,43 @@ impl<D: Directory> LogDir<D> {
         .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
     }
 
-    /// Makes a new `current`, of the spare if there is one, and says how much room is taken for it.
-    fn create_current(&self) -> Result<(Current<D::File>, u64), Trouble> {
+    /// Makes a new `current`, of the spare if there is one.
+    fn create_current(&mut self) -> Result<Current<D::File>, Trouble> {
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
-        let is_spare = self.spare.take().is_some_and(|file| directory.give_name(&file, CURRENT).is_ok());
+        if let Some(file) = self.spare.take() {
+            match directory.give_name(&file, CURRENT) {
+                Ok(()) => self.reserved_bytes = self.spare.room_bytes(),
+                // Somebody else's file, or a disk that is full.
+                Err(Errno::EEXIST | Errno::ENOSPC | Errno::EDQUOT) => {}
+                Err(_) => self.spare.give_up(),
+            }
+        }
         // Opened by its name in any case: what was opened without one is shown as a file that is removed.
         let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
         file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
         let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
-        Ok((Current { file, identity }, if is_spare { self.spare.room_bytes() } else { 0 }))
+        Ok(Current { file, identity })
     }
 
     fn has_reserved(&self) -> bool {
         self.reserved_bytes > self.room.filled_bytes || self.spare.is_wanted()
     }
 
-    /// Gives back what was taken ahead: the spare, and what `current` has not filled.
-    fn give_back(&mut self) {
-        self.spare.forget();
-        self.end_reserve();
+    /// Gives back what was taken ahead: the spare, and what `current` has not filled. Says whether that was anything.
+    pub fn give_back(&mut self) -> bool {
+        let had_spare = self.spare.forget();
+        self.end_reserve() || had_spare
     }
 
     /// Nothing more is going to be written to `current` soon: what it has not filled of its room is given back.
-    fn end_reserve(&mut self) {
-        if self.reserved_bytes > self.room.filled_bytes {
+    fn end_reserve(&mut self) -> bool {
+        let has_reserve = std::mem::take(&mut self.reserved_bytes) > self.room.filled_bytes;
+        if has_reserve {
             // If that fails the room is free when the file is removed.
             let _ = spare::give_back(&self.current.file);
         }
-        self.reserved_bytes = 0;
+        has_reserve
     }
 
     /// Brings `current` to the disk and marks it as left in good order. After a failure it may be called again. Nothing

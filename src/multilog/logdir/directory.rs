@@ -39,8 +39,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Opens a file for appending and reading back, made with `mode` if it is not there.
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
-    /// Makes a file without a name, of the mode of a file that is written to, with room for `room_bytes`.
-    fn nameless(&self, room_bytes: u64) -> Result<Self::File>;
+    /// Makes a file without a name, of the mode of a file that is written to, with room for `room_bytes`; `ENOSPC` unless
+    /// there are `free_bytes`.
+    fn nameless(&self, room_bytes: u64, free_bytes: u64) -> Result<Self::File>;
     /// Gives a file that has no name one, unless that is taken: then `EEXIST`.
     fn give_name(&self, file: &Self::File, name: &str) -> Result<()>;
     /// Opens a file for writing, emptied, made with `mode` if it is not there.
@@ -118,8 +119,11 @@ impl Directory for PathDir {
         self.dir.open_to_append(name.as_bytes(), mode)
     }
 
-    fn nameless(&self, room_bytes: u64) -> Result<File> {
+    fn nameless(&self, room_bytes: u64, free_bytes: u64) -> Result<File> {
         let file = self.dir.make_nameless(MODE_OPEN)?;
+        if file.free_bytes()? < free_bytes {
+            return Err(Errno::ENOSPC);
+        }
         file.reserve(room_bytes)?;
         Ok(file)
     }

@@ -39,6 +39,12 @@ impl Trouble {
         Trouble { pause, ..self }
     }
 
+    /// Tells whether there is no room: on the disk, or in what the user may have of it.
+    #[must_use]
+    pub fn is_want_of_room(&self) -> bool {
+        matches!(self.cause, Some(Errno::ENOSPC | Errno::EDQUOT))
+    }
+
     /// How long to wait before the step is tried again.
     #[must_use]
     pub fn pause(&self) -> Duration {

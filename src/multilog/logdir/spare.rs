@@ -5,8 +5,9 @@
 //! killed logger leaves nothing of it behind. Where the system knows no such files, or the disk has no room to give away,
 //! there is none, and `current` is made when it is needed.
 //!
-//! Room behind the end of `current` is given back when the file ends early, when nothing has been logged for some seconds,
-//! when the disk is full, and by the successor of a killed logger: see [`give_back`].
+//! None is made on a disk that is short of room, and when a disk is full whatever was taken ahead in any directory of the
+//! script is given back. Room behind the end of `current` is also given back when the file ends early, after some seconds,
+//! and by the successor of a killed logger.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(super) const FILLING_TIME: Duration = Duration::from_secs(1);
 const PAGE_BYTES: u64 = 4096;
 /// A spare takes no more than this.
 const ROOM_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// There is no spare unless the disk has room for so many: other loggers may want one too, and all want to write.
+const SPARES_FREE: u64 = 8;
 /// Less room than this behind the end of a file is nothing out of the ordinary: file systems have blocks.
 const SLACK_BYTES: u64 = 64 * 1024;
 
@@ -48,7 +51,8 @@ impl<D: Directory> Spare<D> {
     pub fn new(place: SharedPlace<D>, size_max_bytes: u64) -> Spare<D> {
         // So much every file holds that is full, wherever its last line ends.
         let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
-        let room_bytes = if least_bytes < D::SPARE_BYTES_MIN { 0 } else { least_bytes / PAGE_BYTES * PAGE_BYTES };
+        let is_worth_it = size_max_bytes >= D::SPARE_BYTES_MIN;
+        let room_bytes = if is_worth_it { least_bytes / PAGE_BYTES * PAGE_BYTES } else { 0 };
         Spare { place, room_bytes, state: Mutex::new(State::Unwanted) }
     }
 
@@ -93,19 +97,24 @@ impl<D: Directory> Spare<D> {
         }
     }
 
+    /// Spares cannot become `current` here: there are to be none.
+    pub fn give_up(&self) {
+        *self.state() = State::Impossible;
+    }
+
     /// Makes the spare if one is wanted and can be had.
     pub fn prepare(&self) {
         if !matches!(*self.state(), State::Wanted) {
             return;
         }
-        let made = self.place.directory.nameless(self.room_bytes);
+        let made = self.place.directory.nameless(self.room_bytes, SPARES_FREE * self.room_bytes);
         let mut state = self.state();
         // It may have been forgotten meanwhile.
         if matches!(*state, State::Wanted) {
             *state = match made {
                 Ok(file) => State::Ready(file),
-                Err(Errno::ENOSPC | Errno::EDQUOT | Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) => State::Unwanted,
-                Err(_) => State::Impossible,
+                Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOSYS) => State::Impossible,
+                Err(_) => State::Unwanted,
             };
         }
     }

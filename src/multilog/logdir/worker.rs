@@ -120,7 +120,7 @@ fn work<D: Directory>(
         }
         patience.0.is_done.store(true, Ordering::Release);
         patience.0.done.happen();
-        // Nobody waits for this.
+        // The file that was finished is out of the way, and the next one is still filling.
         spare.prepare();
     }
 }

@@ -159,7 +159,7 @@ impl Directory for DiskDirectory {
         Ok(self.open(inode))
     }
 
-    fn nameless(&self, _room_bytes: u64) -> Result<DiskFile> {
+    fn nameless(&self, _room_bytes: u64, _free_bytes: u64) -> Result<DiskFile> {
         let inode = self.call(|state| Ok(state.create_nameless(MODE_OPEN)))?;
         Ok(self.open(inode))
     }
