@@ -81,15 +81,15 @@ fn a_logger_goes_on_when_a_full_disk_has_room_again() {
 #[test]
 fn room_that_is_taken_ahead_is_never_missed() {
     // Room for the three files that there can be in a rotation, and hardly more.
-    for (limit, names) in [("size=3200k", &["main/one"][..]), ("size=6400k", &["main/one", "main/two"])] {
+    for (limit, names) in [("size=12m", &["main/one"][..]), ("size=24m", &["main/one", "main/two"])] {
         let Some((dir, _disk)) = small_disk(limit) else { return };
-        let mut arguments = vec!["t".to_owned(), "s1000000".to_owned(), "n2".to_owned()];
+        let mut arguments = vec!["t".to_owned(), "s4000000".to_owned(), "n2".to_owned()];
         arguments.extend(names.iter().map(|name| format!("./{name}")));
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), feed.stdin());
         until("the directory is there", || dir.join(names[0]).is_dir());
         let newest = || harvest::archives(&dir.join(names[0])).pop_last();
-        for _ in 0..30 {
+        for _ in 0..12 {
             let before = newest();
             until("the logger rotates", || newest() != before);
         }
