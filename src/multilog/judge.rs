@@ -187,7 +187,8 @@ impl Judge {
     /// number are the same until the next call of [`Judge::tidy`], but for [`UNKEPT`], which is valid until the next line.
     pub fn judge(&mut self, line: &[u8]) -> usize {
         if self.beginning_row == UNKNOWN {
-            return self.judge_plainly(&self.beginning.clone(), line);
+            let matching = self.matching(&self.beginning, line);
+            return self.decide_plainly(&matching);
         }
         let mut row = self.beginning_row;
         let mut at = 0;
@@ -217,7 +218,8 @@ impl Judge {
                 let from = place >> self.row_bits;
                 row = self.make_next(from, byte);
                 if row == UNKNOWN {
-                    return self.judge_plainly(&self.states[from].pending.clone(), &line[at..]);
+                    let matching = self.matching(&self.states[from].pending, &line[at..]);
+                    return self.decide_plainly(&matching);
                 }
                 self.table[place] = row;
             }
@@ -225,15 +227,16 @@ impl Judge {
         }
     }
 
-    /// Judges the rest of a line, one selector after the other.
-    fn judge_plainly(&mut self, pending: &[(usize, Progress)], rest: &[u8]) -> usize {
-        let finish = |&(number, progress): &(usize, Progress)| {
-            let matches = self.clauses[number].selector.finish(progress, rest);
-            matches.then_some(number)
-        };
-        let matching: Vec<usize> = pending.iter().filter_map(finish).collect();
+    /// The clauses that match, looked for one after the other in the rest of a line.
+    fn matching(&self, pending: &[(usize, Progress)], rest: &[u8]) -> Vec<usize> {
+        let matches = |&&(number, progress): &&(usize, Progress)| self.clauses[number].selector.finish(progress, rest);
+        pending.iter().filter(matches).map(|(number, _)| *number).collect()
+    }
+
+    /// The verdict on a line for which there was no state.
+    fn decide_plainly(&mut self, matching: &[usize]) -> usize {
         self.plain_lines += 1;
-        self.decide(&matching)
+        self.decide(matching)
     }
 
     /// Forgets the states if they were of no help to many lines. The numbers of verdicts are no longer valid.
@@ -306,10 +309,7 @@ impl Judge {
         let row_bytes = size_of::<Row>() << self.row_bits;
         // Twice: in the state, and where it is found.
         let bytes = size_of::<State>() + row_bytes + 2 * (size_of::<Pending>() + size_of_val(&pending[..]));
-        let finish = |&(number, progress): &(usize, Progress)| {
-            self.clauses[number].selector.finish(progress, b"").then_some(number)
-        };
-        let matching: Vec<usize> = pending.iter().filter_map(finish).collect();
+        let matching = self.matching(pending, b"");
         let at_end = self.decide(&matching);
         if at_end == UNKEPT || self.memory_bytes + bytes > self.memory_max_bytes {
             return UNKNOWN;

@@ -68,7 +68,7 @@ impl LogTask {
 
     /// Stamps behind which the script's selectors stand in different places: samples of each digit and of several, so that a
     /// pattern that asks for certain digits in a row may be taken for one that never sees them.
-    fn stamps(&self) -> Vec<Vec<u8>> {
+    fn sample_stamps(&self) -> Vec<Vec<u8>> {
         if !self.stamps {
             return vec![Vec::new()];
         }
@@ -96,7 +96,7 @@ impl LogTask {
     fn selected(&self, lines: &[&[u8]]) -> Vec<Option<bool>> {
         let mut judge = Judge::new(&self.script);
         let mut selected = Vec::new();
-        for stamp in self.stamps() {
+        for stamp in self.sample_stamps() {
             judge.begin(&stamp);
             let verdicts = lines.iter().map(|line| {
                 let seen = &line[..line.len().min(SEEN_BYTES - stamp.len())];
