@@ -7,9 +7,10 @@ use nix::sys::signal::Signal;
 use super::den::{Den, Maker, send};
 use crate::util::until;
 
-/// A service that writes numbered lines, and a last one when it is asked to end.
+/// A service that writes numbered lines, and a last one when it is asked to end. It counts and writes in one command, for the
+/// shell looks for signals between two.
 const NUMBERING: &str = "trap 'echo end; echo $i >last; exit' TERM
-    i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
+    i=0; while :; do echo $((i=i+1)); sleep 0.02; done";
 
 #[test]
 fn everything_is_written_before_svscan_leaves() {
