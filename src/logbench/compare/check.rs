@@ -122,9 +122,20 @@ fn compare(left: &[&[u8]], expected: &[&[u8]], optional: &BTreeSet<usize>, first
             continue;
         }
         let agrees = |skipped: &usize| {
-            let end = wanted - skipped;
-            let count = AGREEING_LINES.min(at).min(end);
-            count > 0 && left[at - count..at] == expected[end - count..end]
+            let mut end = wanted - skipped;
+            for (count, line) in left[..at].iter().rev().take(AGREEING_LINES).enumerate() {
+                while end > 0 && expected[end - 1] != *line && optional.contains(&(end - 1)) {
+                    end -= 1;
+                }
+                if end == 0 {
+                    return count > 0;
+                }
+                if expected[end - 1] != *line {
+                    return false;
+                }
+                end -= 1;
+            }
+            true
         };
         let found = (1..=wanted.min(looks)).find(agrees);
         looks = looks.saturating_sub(found.unwrap_or(wanted));
@@ -181,6 +192,9 @@ mod tests {
         assert_eq!(compared("a b e f", "a b c d e f", 0), (2, 0));
         assert_eq!(compared("a b c d", "a b c d e f", 0), (2, 0));
         assert_eq!(compared("a b c c d", "a b c d", 0), (0, 1));
+        // Where something may be missing, what is lost elsewhere is still found.
+        assert_eq!(compared("a b c d z", "a ?x b ?y c d t u z", 0), (2, 0));
+        assert_eq!(compared("a b c z", "?w a ?x b c ?y t z", 0), (1, 0));
         assert_eq!(compared("a x b", "a b", 0), (0, 1));
         assert_eq!(compared("a", "x y", 0), (2, 1));
         assert_eq!(compared("a b", "a b c d e f", 4), (2, 0));
