@@ -26,6 +26,7 @@
 use crate::multilog::PROGRAM;
 use crate::multilog::batch::{OpenLine, Stamps};
 use crate::multilog::logdir::{Directory, JOURNAL, Place, Trouble};
+use crate::pages::PAGE_BYTES;
 use crate::sys::page::Page;
 use crate::tai64n::{Label, Stamp};
 
@@ -42,8 +43,6 @@ const BODY_LENGTH: usize = 4;
 const CHECKSUM: usize = 8;
 const BODY: usize = 16;
 
-/// What a page is rounded up to.
-const PAGE_BYTES: usize = 4096;
 /// The length of a body apart from its directories, and what each directory adds.
 const FIXED_BODY_BYTES: usize = 16 + 16 + 8 + 8 + 12 + 12 + 3 + 4;
 const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 8 + 2;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::multilog::journal::Origin;
 use crate::multilog::reader::Taken;
+use crate::pages::PAGE_BYTES;
 use crate::sys::edge::EdgeWatch;
 use crate::sys::file::pipe_identity;
 use crate::sys::{Errno, Result, boot, fd, pipe, poll};
@@ -21,8 +22,6 @@ use crate::sys::{Errno, Result, boot, fd, pipe, poll};
 const PIPE_BYTES: usize = 1024 * 1024;
 /// How much is looked at at once, well below the size of the pipe, so that the writer always has room.
 pub const CHUNK_BYTES: usize = 128 * 1024;
-/// A pipe is made of these.
-const PAGE_BYTES: usize = 4096;
 
 /// A pipe on descriptor 0, looked into.
 #[derive(Debug)]

@@ -8,13 +8,15 @@
 //! ```
 //!
 //! What has been written and what has been consumed are two marks: an input that can be peeked at gives its bytes up only
-//! when they are on their way to the disk. Only the beginning of a line is ever moved, to the front of the buffer.
+//! when they are on their way to the disk. Only the beginning of a line is ever moved: to the first page of the buffer, and
+//! there to the same place of its page, so that what follows comes to lie as it does in the pages of a [pipe](crate::pages).
 //!
 //! Lines are stamped with the moment of the read that brought their first byte.
 
 use memchr::{memchr, memrchr};
 
 use crate::multilog::batch::{Stamps, Window};
+use crate::pages::{PAGE_BYTES, Pages};
 use crate::sys::Result;
 use crate::tai64n::{Label, Stamp};
 
@@ -51,7 +53,9 @@ pub trait Source {
 /// A window on the input.
 #[derive(Debug)]
 pub struct Reader {
-    buffer: Box<[u8]>,
+    buffer: Pages,
+    /// How many bytes there may be from `written` on.
+    capacity_bytes: usize,
     /// Up to here the source has been told that it may forget.
     consumed: usize,
     /// Up to here all is written; never before `consumed`.
@@ -84,8 +88,9 @@ impl Reader {
     pub fn with_capacity(bytes: usize) -> Reader {
         let epoch = Label::from(crate::sys::clock::UnixTime { seconds: 0, nanoseconds: 0 });
         Reader {
-            // One byte more, for the newline that the last line may lack.
-            buffer: vec![0; bytes + 1].into_boxed_slice(),
+            // One byte more, for the newline that the last line may lack, and a page for where in it the line begins.
+            buffer: Pages::new(bytes + 1 + PAGE_BYTES),
+            capacity_bytes: bytes,
             consumed: 0,
             written: 0,
             lines_end: 0,
@@ -101,8 +106,7 @@ impl Reader {
     /// Takes more bytes from the source, all that is there and fits, and says how many. `now` is when they came. All
     /// lines of the window must have been written.
     pub fn fill(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<Taken> {
-        let room = self.buffer.len() - 1;
-        self.fill_at_most(source, now, room)
+        self.fill_at_most(source, now, self.capacity_bytes)
     }
 
     /// The same, for a line that is to be completed and nothing behind it: one byte.
@@ -112,7 +116,7 @@ impl Reader {
 
     fn fill_at_most(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label, most: usize) -> Result<Taken> {
         self.roll();
-        let room_end = (self.end + most).min(self.buffer.len() - 1);
+        let room_end = (self.end + most).min(self.written + self.capacity_bytes);
         let taken = source.take(&mut self.buffer[self.end..room_end])?;
         self.piece_bytes = source.piece_bytes();
         let Taken::Bytes(count @ 1..) = taken else { return Ok(taken) };
@@ -131,19 +135,20 @@ impl Reader {
     /// Gives back the memory that input has touched, but for what is still at hand.
     pub fn shrink(&mut self) {
         self.roll();
-        let mut buffer = vec![0; self.buffer.len()].into_boxed_slice();
-        buffer[..self.end].copy_from_slice(&self.buffer[..self.end]);
+        let mut buffer = Pages::new(self.buffer.len());
+        buffer[self.written..self.end].copy_from_slice(&self.buffer[self.written..self.end]);
         self.buffer = buffer;
     }
 
-    /// Moves the beginning of a line to the front.
+    /// Moves the beginning of a line to the first page. Where there is none, a pipe is mostly empty, and begins a new page.
     fn roll(&mut self) {
         debug_assert_eq!(self.written, self.consumed, "a source that is not told cannot be asked for more");
-        self.buffer.copy_within(self.written..self.end, 0);
-        self.end -= self.written;
-        self.lines_end -= self.written;
-        self.consumed = 0;
-        self.written = 0;
+        let place = if self.end > self.written { self.written % PAGE_BYTES } else { 0 };
+        self.buffer.copy_within(self.written..self.end, place);
+        self.end = place + (self.end - self.written);
+        self.lines_end = place + (self.lines_end - self.written);
+        self.consumed = place;
+        self.written = place;
     }
 
     /// The whole lines at hand, or the first piece of a line that fills the buffer; `None` if there is neither.
@@ -153,7 +158,7 @@ impl Reader {
             return Some(Window { bytes: &self.buffer[self.written..self.lines_end], is_open: false });
         }
         let beginning = &self.buffer[self.written..self.end];
-        let is_full = self.written == 0 && self.end == self.buffer.len() - 1;
+        let is_full = beginning.len() == self.capacity_bytes;
         let is_piece = is_full || (!beginning.is_empty() && beginning.len() >= self.piece_bytes);
         is_piece.then_some(Window { bytes: beginning, is_open: true })
     }
@@ -245,5 +250,59 @@ impl Reader {
             self.lines_end = self.end;
             self.has_added_newline = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text that lies in the pages of a pipe.
+    #[derive(Default)]
+    struct Piped {
+        text: Vec<u8>,
+        taken_bytes: usize,
+        consumed_bytes: usize,
+    }
+
+    impl Source for Piped {
+        fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+            let rest = &self.text[self.taken_bytes..];
+            if rest.is_empty() {
+                return Ok(Taken::End);
+            }
+            assert_eq!(room.as_ptr().addr() % PAGE_BYTES, self.taken_bytes % PAGE_BYTES);
+            // Pages are read to their ends, which are not those of lines.
+            let count = rest.len().min(room.len()).min(3 * PAGE_BYTES - self.taken_bytes % PAGE_BYTES);
+            room[..count].copy_from_slice(&rest[..count]);
+            self.taken_bytes += count;
+            Ok(Taken::Bytes(count))
+        }
+
+        fn consume(&mut self, bytes: usize, _last: &mut [u8]) -> Result<()> {
+            self.consumed_bytes += bytes;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn bytes_come_to_lie_where_they_lie_in_the_pages_of_a_pipe() {
+        let text: Vec<u8> = (0..20_000).flat_map(|number| format!("{number}\n").into_bytes()).collect();
+        let mut source = Piped { text, ..Piped::default() };
+        let mut reader = Reader::with_capacity(5 * PAGE_BYTES);
+        let mut seen = Vec::new();
+        while reader.fill(&mut source, Label::now).unwrap() != Taken::End {
+            while let Some(window) = reader.window() {
+                seen.extend_from_slice(window.bytes);
+                let count = window.bytes.len();
+                reader.mark_written(count);
+            }
+            reader.consume_written(&mut source, &mut [0]).unwrap();
+            if seen.len() % 7 == 0 {
+                reader.shrink();
+            }
+        }
+        assert_eq!(seen, source.text);
+        assert_eq!(source.consumed_bytes, source.text.len());
     }
 }

@@ -14,13 +14,12 @@ use std::time::Duration;
 
 use crate::multilog::logdir::append::NEWLINE_ZONE_BYTES;
 use crate::multilog::logdir::{Directory, LogFile, SharedPlace};
+use crate::pages::PAGE_BYTES;
 use crate::sys::file::Stat;
 use crate::sys::{Errno, Result};
 
 /// A file that is full sooner than this is worth a spare.
 pub(super) const FILLING_TIME: Duration = Duration::from_secs(1);
-/// Room is taken in these.
-const PAGE_BYTES: u64 = 4096;
 /// A spare takes no more than this.
 const ROOM_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// There is no spare unless the disk has room for so many: other loggers may want one too, and all want to write.
@@ -52,7 +51,7 @@ impl<D: Directory> Spare<D> {
         // So much every file holds that is full, wherever its last line ends.
         let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
         let is_worth_it = size_max_bytes >= D::SPARE_BYTES_MIN;
-        let room_bytes = if is_worth_it { least_bytes / PAGE_BYTES * PAGE_BYTES } else { 0 };
+        let room_bytes = if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 };
         Spare { place, room_bytes, state: Mutex::new(State::Unwanted) }
     }
 
