@@ -14,7 +14,8 @@
 //! - [`tai64n`]: labels, the moments written as `@` and 24 hexadecimal digits.
 //! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111, options.
 //! - [`sys`]: every system call, and all the `unsafe` there is.
-//! - [`aside`]: a thread that writes while its owner reads on. [`pages`]: memory for what is read from pipes.
+//! - [`aside`]: a thread that writes while its owner reads on.
+//! - [`page_buffer`]: memory for what is read from pipes.
 //! - [`logbench`]: the corpora that tests and benchmarks share, and the command `logbench` that compares loggers (feature
 //!   `logbench`, on by default).
 
@@ -23,7 +24,7 @@ pub mod chain;
 pub mod cli;
 pub mod logbench;
 pub mod multilog;
-pub mod pages;
+pub mod page_buffer;
 #[cfg(feature = "readlog")]
 pub mod readlog;
 pub mod setup;

@@ -196,6 +196,10 @@ impl Source for Input {
         }
     }
 
+    fn gave_all(&self, count: usize, room_bytes: usize) -> bool {
+        self.peek.as_ref().map_or(count < room_bytes, Peek::saw_all)
+    }
+
     fn shrink(&mut self) {
         if let Some(peek) = &mut self.peek {
             peek.shrink();

@@ -26,7 +26,7 @@
 use crate::multilog::PROGRAM;
 use crate::multilog::batch::{OpenLine, Stamps};
 use crate::multilog::logdir::{Directory, JOURNAL, Place, Trouble};
-use crate::pages::PAGE_BYTES;
+use crate::page_buffer::PAGE_BYTES;
 use crate::sys::page::Page;
 use crate::tai64n::{Label, Stamp};
 

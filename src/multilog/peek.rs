@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::multilog::journal::Origin;
 use crate::multilog::reader::Taken;
-use crate::pages::PAGE_BYTES;
+use crate::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::sys::edge::EdgeWatch;
 use crate::sys::file::pipe_identity;
 use crate::sys::{Errno, Result, boot, fd, pipe, poll};
@@ -36,7 +36,7 @@ pub struct Peek {
     /// The bytes at the head of the pipe that have been handed on and not been consumed.
     ahead_bytes: usize,
     /// Where bytes go that were seen before; as long as has been needed.
-    scratch: Vec<u8>,
+    scratch: PageBuffer,
     /// The last look showed all there was.
     saw_all: bool,
     /// Nobody can write any more: what is in the pipe is all there will be.
@@ -64,7 +64,7 @@ impl Peek {
             pipe_bytes,
             has_grown: pipe_bytes >= PIPE_BYTES,
             ahead_bytes: 0,
-            scratch: Vec::new(),
+            scratch: PageBuffer::new(0),
             saw_all: false,
             hung_up: false,
             is_crowded: false,
@@ -77,6 +77,12 @@ impl Peek {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Tells whether the last look showed all there was.
+    #[must_use]
+    pub fn saw_all(&self) -> bool {
+        self.saw_all
     }
 
     /// What a journal for this pipe belongs to.
@@ -187,13 +193,13 @@ impl Peek {
 
     fn reserve_scratch(&mut self, bytes: usize) {
         if self.scratch.len() < bytes {
-            self.scratch.resize(bytes.next_power_of_two(), 0);
+            self.scratch = PageBuffer::new(bytes.next_power_of_two());
         }
     }
 
     /// Gives back what large looks have needed.
     pub fn shrink(&mut self) {
-        self.scratch = Vec::new();
+        self.scratch = PageBuffer::new(0);
     }
 
     /// Shows the head of the pipe to somebody who knows how much of it matters. Nothing may have been handed on yet.

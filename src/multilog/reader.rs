@@ -9,14 +9,15 @@
 //!
 //! What has been written and what has been consumed are two marks: an input that can be peeked at gives its bytes up only
 //! when they are on their way to the disk. Only the beginning of a line is ever moved: to the first page of the buffer, and
-//! there to the same place of its page, so that what follows comes to lie as it does in the pages of a [pipe](crate::pages).
+//! there to the place that it had in its own, so that what follows lies as it does in the full pages of a
+//! [pipe](crate::page_buffer).
 //!
 //! Lines are stamped with the moment of the read that brought their first byte.
 
 use memchr::{memchr, memrchr};
 
 use crate::multilog::batch::{Stamps, Window};
-use crate::pages::{PAGE_BYTES, Pages};
+use crate::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::sys::Result;
 use crate::tai64n::{Label, Stamp};
 
@@ -41,6 +42,11 @@ pub trait Source {
     /// `last`, in the same moment.
     fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()>;
 
+    /// Tells whether the last `take`, which gave `count` bytes, gave all there were.
+    fn gave_all(&self, count: usize, room_bytes: usize) -> bool {
+        count < room_bytes
+    }
+
     /// Gives back memory that only much input needs.
     fn shrink(&mut self) {}
 
@@ -53,9 +59,11 @@ pub trait Source {
 /// A window on the input.
 #[derive(Debug)]
 pub struct Reader {
-    buffer: Pages,
-    /// How many bytes there may be from `written` on.
+    buffer: PageBuffer,
+    /// How many bytes the source may give from `written` on.
     capacity_bytes: usize,
+    /// The source has given all it had: what comes next begins a page of the pipe.
+    is_drained: bool,
     /// Up to here the source has been told that it may forget.
     consumed: usize,
     /// Up to here all is written; never before `consumed`.
@@ -88,9 +96,11 @@ impl Reader {
     pub fn with_capacity(bytes: usize) -> Reader {
         let epoch = Label::from(crate::sys::clock::UnixTime { seconds: 0, nanoseconds: 0 });
         Reader {
-            // One byte more, for the newline that the last line may lack, and a page for where in it the line begins.
-            buffer: Pages::new(bytes + 1 + PAGE_BYTES),
+            // One byte more, for the newline that the last line may lack; a page more, for a line may begin anywhere in the
+            // first.
+            buffer: PageBuffer::new(bytes + 1 + PAGE_BYTES),
             capacity_bytes: bytes,
+            is_drained: true,
             consumed: 0,
             written: 0,
             lines_end: 0,
@@ -120,6 +130,7 @@ impl Reader {
         let taken = source.take(&mut self.buffer[self.end..room_end])?;
         self.piece_bytes = source.piece_bytes();
         let Taken::Bytes(count @ 1..) = taken else { return Ok(taken) };
+        self.is_drained = source.gave_all(count, room_end - self.end);
         let new = &self.buffer[self.end..self.end + count];
         self.last_came = now();
         if self.end == self.written {
@@ -135,15 +146,15 @@ impl Reader {
     /// Gives back the memory that input has touched, but for what is still at hand.
     pub fn shrink(&mut self) {
         self.roll();
-        let mut buffer = Pages::new(self.buffer.len());
+        let mut buffer = PageBuffer::new(self.buffer.len());
         buffer[self.written..self.end].copy_from_slice(&self.buffer[self.written..self.end]);
         self.buffer = buffer;
     }
 
-    /// Moves the beginning of a line to the first page. Where there is none, a pipe is mostly empty, and begins a new page.
+    /// Moves the beginning of a line to the first page.
     fn roll(&mut self) {
         debug_assert_eq!(self.written, self.consumed, "a source that is not told cannot be asked for more");
-        let place = if self.end > self.written { self.written % PAGE_BYTES } else { 0 };
+        let place = if self.end == self.written && self.is_drained { 0 } else { self.written % PAGE_BYTES };
         self.buffer.copy_within(self.written..self.end, place);
         self.end = place + (self.end - self.written);
         self.lines_end = place + (self.lines_end - self.written);
@@ -272,8 +283,7 @@ mod tests {
                 return Ok(Taken::End);
             }
             assert_eq!(room.as_ptr().addr() % PAGE_BYTES, self.taken_bytes % PAGE_BYTES);
-            // Pages are read to their ends, which are not those of lines.
-            let count = rest.len().min(room.len()).min(3 * PAGE_BYTES - self.taken_bytes % PAGE_BYTES);
+            let count = rest.len().min(room.len()).min(4 * PAGE_BYTES);
             room[..count].copy_from_slice(&rest[..count]);
             self.taken_bytes += count;
             Ok(Taken::Bytes(count))
@@ -283,11 +293,17 @@ mod tests {
             self.consumed_bytes += bytes;
             Ok(())
         }
+
+        fn gave_all(&self, _count: usize, _room_bytes: usize) -> bool {
+            false
+        }
     }
 
     #[test]
     fn bytes_come_to_lie_where_they_lie_in_the_pages_of_a_pipe() {
-        let text: Vec<u8> = (0..20_000).flat_map(|number| format!("{number}\n").into_bytes()).collect();
+        // What is given at once often ends with a line, often within one.
+        let text: Vec<u8> =
+            (0..20_000).flat_map(|number| format!("{number:05}{}\n", "x".repeat(number % 3)).into_bytes()).collect();
         let mut source = Piped { text, ..Piped::default() };
         let mut reader = Reader::with_capacity(5 * PAGE_BYTES);
         let mut seen = Vec::new();

@@ -123,12 +123,15 @@ fn compare(left: &[&[u8]], expected: &[&[u8]], optional: &BTreeSet<usize>, first
         }
         let agrees = |skipped: &usize| {
             let mut end = wanted - skipped;
-            for (count, line) in left[..at].iter().rev().take(AGREEING_LINES).enumerate() {
+            if end == 0 || expected[end - 1] != left[at - 1] {
+                return false;
+            }
+            for line in left[..at].iter().rev().take(AGREEING_LINES) {
                 while end > 0 && expected[end - 1] != *line && optional.contains(&(end - 1)) {
                     end -= 1;
                 }
                 if end == 0 {
-                    return count > 0;
+                    return true;
                 }
                 if expected[end - 1] != *line {
                     return false;

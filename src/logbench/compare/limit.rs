@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::cli::{Exit, cause};
 use crate::logbench::compare::stop::PROGRAM;
 use crate::logbench::compare::task::{Expected, LogTask, STAMP_BYTES};
-use crate::pages::Pages;
+use crate::page_buffer::PageBuffer;
 use crate::sys::{Errno, fd};
 
 /// What is read at once, and how large the pipe is to be.
@@ -79,7 +79,7 @@ impl Limit {
         let _ = fd::set_pipe_size(fd::stdin(), PIPE_BYTES);
         let mut files = Files { size_max_bytes: self.size_max_bytes, files_max: self.files_max, ..Files::default() };
         files.open()?;
-        let mut room = Pages::new(PIECE_BYTES);
+        let mut room = PageBuffer::new(PIECE_BYTES);
         let filler = vec![b'.'; PIECE_BYTES];
         let (mut read, mut written) = (0_u64, 0_u64);
         loop {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::multilog::logdir::append::NEWLINE_ZONE_BYTES;
 use crate::multilog::logdir::{Directory, LogFile, SharedPlace};
-use crate::pages::PAGE_BYTES;
+use crate::page_buffer::PAGE_BYTES;
 use crate::sys::file::Stat;
 use crate::sys::{Errno, Result};
 

@@ -11,19 +11,19 @@ pub const PAGE_BYTES: usize = 4096;
 
 /// Bytes, the first of which begins a page.
 #[derive(Debug)]
-pub struct Pages {
+pub struct PageBuffer {
     /// A page more than is shown.
     bytes: Box<[u8]>,
     start: usize,
 }
 
-impl Pages {
+impl PageBuffer {
     /// So many bytes, all of them 0. The system gives them memory where they are used.
     #[must_use]
-    pub fn new(count: usize) -> Pages {
+    pub fn new(count: usize) -> PageBuffer {
         let bytes = vec![0; count + PAGE_BYTES].into_boxed_slice();
         let start = bytes.as_ptr().align_offset(PAGE_BYTES).min(PAGE_BYTES);
-        Pages { bytes, start }
+        PageBuffer { bytes, start }
     }
 
     fn end(&self) -> usize {
@@ -31,7 +31,7 @@ impl Pages {
     }
 }
 
-impl Deref for Pages {
+impl Deref for PageBuffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -39,7 +39,7 @@ impl Deref for Pages {
     }
 }
 
-impl DerefMut for Pages {
+impl DerefMut for PageBuffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         let end = self.end();
         &mut self.bytes[self.start..end]
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn all_that_was_asked_for_is_there_and_begins_a_page() {
         for count in [0, 1, 4095, 4096, 300_000] {
-            let mut pages = Pages::new(count);
+            let mut pages = PageBuffer::new(count);
             assert_eq!(pages.len(), count);
             assert_eq!(pages.as_ptr().addr() % PAGE_BYTES, 0);
             pages.fill(1);
