@@ -37,6 +37,8 @@ pub struct Peek {
     ahead_bytes: usize,
     /// Where bytes go that were seen before; as long as has been needed.
     scratch: PageBuffer,
+    /// Where in its page the head of the pipe is, as far as that can be told from outside.
+    head_at: usize,
     /// The last look showed all there was.
     saw_all: bool,
     /// Nobody can write any more: what is in the pipe is all there will be.
@@ -65,6 +67,7 @@ impl Peek {
             has_grown: pipe_bytes >= PIPE_BYTES,
             ahead_bytes: 0,
             scratch: PageBuffer::new(0),
+            head_at: 0,
             saw_all: false,
             hung_up: false,
             is_crowded: false,
@@ -158,9 +161,9 @@ impl Peek {
     /// Reads the copy: first what is known, then what is new.
     fn receive(&mut self, known: usize, new: usize, room: &mut [u8]) -> Result<()> {
         let (mut from, end) = (0, known + new);
-        self.reserve_scratch(known);
+        self.reserve_scratch(self.head_at + known);
         while from < end {
-            let scratch_part = &mut self.scratch[from.min(known)..known];
+            let scratch_part = &mut self.scratch[self.head_at..][from.min(known)..known];
             let room_part = &mut room[from.saturating_sub(known)..new];
             match pipe::read_scattered(&self.copy.0, &mut [scratch_part, room_part])? {
                 0 => return Err(Errno::EIO),
@@ -173,10 +176,10 @@ impl Peek {
     /// Takes bytes off the pipe that were handed on before. They are there, so this does not wait.
     pub fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
         let before_last = bytes - 1;
-        self.reserve_scratch(before_last);
+        self.reserve_scratch(self.head_at + before_last);
         let mut from = 0;
         while from < bytes {
-            let scratch_part = &mut self.scratch[from.min(before_last)..before_last];
+            let scratch_part = &mut self.scratch[self.head_at..][from.min(before_last)..before_last];
             let answer = pipe::read_scattered(fd::stdin(), &mut [scratch_part, last]);
             match answer {
                 Ok(0) => return Err(Errno::EIO),
@@ -187,6 +190,8 @@ impl Peek {
             }
         }
         self.ahead_bytes -= bytes;
+        let is_drained = self.saw_all && self.ahead_bytes == 0;
+        self.head_at = if is_drained { 0 } else { (self.head_at + bytes) % PAGE_BYTES };
         self.is_crowded = false;
         Ok(())
     }
