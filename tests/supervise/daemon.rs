@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
+use logyard::sys::pidfd;
 use nix::sys::signal::Signal;
 
 use super::den::{Den, Maker, kill_by_id, send};
@@ -107,7 +108,12 @@ fn another_process_of_the_recorded_number_is_not_taken_for_the_service() {
     let service = den.pid("sv/a");
     kill_by_id(first);
     den.wait(first);
-    let bystander = den.start_command("out", den.command("/bin/sleep", &["1000"]));
+    // One that was started in the same tick of the kernel's clock would bear the service's whole name.
+    let mut bystander = 0;
+    until("one runs that was started at another time", || {
+        bystander = den.start_command("out", den.command("/bin/sleep", &["1000"]));
+        pidfd::start_time(bystander) != pidfd::start_time(service)
+    });
     let record = den.read("sv/a/supervise/process").replacen(&service.to_string(), &bystander.to_string(), 1);
     den.write("sv/a/supervise/process", &record);
 
