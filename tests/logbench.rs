@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::util::Workdir;
+use crate::torture::mounted::Mounted;
+use crate::util::{Workdir, skipped, until};
 
 /// `logbench` with these arguments, in a directory.
 fn logbench(directory: &Path, arguments: &[&str]) -> Output {
@@ -123,6 +124,107 @@ fn selected_lines_and_long_ones_are_expected_as_the_script_has_them() {
     let output = compared(dir.path(), &given);
 
     assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_logger_whose_stamps_cannot_be_true_is_reported() {
+    let dir = Workdir::new();
+    let bare = format!("bare={}", multilog("./main"));
+    let constant = "constant=mkdir main; sed 's/^/@400000006b027f5801020304 /' > main/current";
+    let given = ["--only-given", "--no-limit", "--script", "t ./main", "--logger", &bare, "--logger", constant];
+
+    let output = compared(dir.path(), &given);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    for name in ["bare", "constant"] {
+        let fault = subject(&report, name)["fault"].as_str().unwrap_or("none").to_owned();
+        assert!(fault.ends_with(" lines without a true stamp"), "{name}: {fault}");
+        assert_eq!(subject(&report, name)["runs"][0]["lines_lost"], 0);
+    }
+}
+
+#[test]
+fn labels_of_the_input_are_no_stamps_of_the_logger() {
+    let dir = Workdir::new();
+    let ours = format!("ours={}", multilog("t s1000000 n10 ./main"));
+    let bare = format!("bare={}", multilog("s1000000 n10 ./main"));
+    let given = ["--only-given", "--no-limit", "--labelled", "--logger", &ours, "--logger", &bare];
+
+    let output = compared(dir.path(), &given);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "ours")["fault"], Value::Null);
+    assert_ne!(subject(&report, "bare")["fault"], Value::Null);
+}
+
+#[test]
+fn a_logger_that_hangs_is_killed() {
+    let dir = Workdir::new();
+    let given = ["--logger", "deaf=sleep 1000", "--logger", "stays=cat > /dev/null; sleep 1000", "--timeout", "1"];
+
+    let output = compared(dir.path(), &[&["--only-given", "--no-limit"][..], &given].concat());
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "deaf")["fault"], "did not read for 1 s");
+    assert_eq!(subject(&report, "stays")["fault"], "did not end for 1 s");
+}
+
+#[test]
+fn a_full_disk_ends_the_comparison() {
+    let dir = Workdir::new();
+    let Some(disk) = Mounted::memory(dir.join("disk"), "size=1m") else {
+        return skipped("logbench on a full disk: only root can mount a file system");
+    };
+    let on_disk = |more: &[&str]| {
+        let few = ["run", "--runs", "1", "--no-calls", "--only-given", "--no-limit", "--dir", "disk", "--timeout", "1"];
+        logbench(dir.path(), &[&few, more].concat())
+    };
+    let ours = multilog("t s1000000 n10 ./main");
+
+    let output = on_disk(&["--bytes", "2M", "--logger", &format!("ours={ours}")]);
+    assert_eq!(output.status.code(), Some(111), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "logbench: fatal: unable to log to disk: out of disk space\n");
+
+    let output = on_disk(&["--bytes", "300k", "--logger", &format!("ours=cat /dev/zero > ballast; exec {ours}")]);
+    assert_eq!(output.status.code(), Some(111), "{output:?}");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.lines().any(|line| line == "logbench: fatal: unable to log to disk: out of disk space"), "{words}");
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "the runs' directories are gone");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_first_run() {
+    let dir = Workdir::new();
+    for option in ["--json", "--svg", "--html"] {
+        let given = ["--only-given", "--no-limit", "--no-calls", "--runs", "1", "--bytes", "100k"];
+        let logger = format!("ours=touch {}/started; cat > /dev/null", dir.path().display());
+        let refused = ["--logger", &logger, option, "missing/report"];
+
+        let output = logbench(dir.path(), &[&given[..], &refused].concat());
+
+        assert_eq!(output.status.code(), Some(111), "{output:?}");
+        assert_eq!(output.stderr, b"logbench: fatal: unable to write missing/report: file does not exist\n");
+        assert!(!dir.join("started").exists(), "{option}");
+    }
+}
+
+#[test]
+fn a_killed_logbench_leaves_no_directory() {
+    let dir = Workdir::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logbench"));
+    command.args(["run", "--bytes", "300k", "--only-given", "--no-limit", "--no-calls", "--dir", "."]);
+    command.args(["--rate", "10", "--logger", "ours=cat > /dev/null"]);
+    let mut logbench = command.current_dir(dir.path()).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let count = || std::fs::read_dir(dir.path()).unwrap().count();
+    until("it runs", || count() == 1);
+
+    logbench.kill().unwrap();
+    logbench.wait().unwrap();
+
+    until("its directory is gone", || count() == 0);
 }
 
 #[test]

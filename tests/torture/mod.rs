@@ -15,7 +15,7 @@
 mod feed;
 mod harvest;
 mod lines;
-mod mounted;
+pub mod mounted;
 mod subject;
 mod tally;
 

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// How long a file system may stay busy after its test.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A mounted file system; unmounted when dropped.
 pub struct Mounted(PathBuf);
@@ -37,6 +41,20 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
+        // A process that is ending may hold it for a moment longer.
+        let start = Instant::now();
+        loop {
+            let output = Command::new("umount").arg(&self.0).output().unwrap();
+            if output.status.success() {
+                return;
+            }
+            if start.elapsed() > DEADLINE {
+                let words = String::from_utf8_lossy(&output.stderr).into_owned();
+                // A test that is failing already has said why.
+                assert!(std::thread::panicking(), "{} stays mounted: {words}", self.0.display());
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }

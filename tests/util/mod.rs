@@ -53,6 +53,30 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// Fails if two long texts differ, and shows the first line that does.
+#[track_caller]
+pub fn assert_same(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+    let (found, expected) = (found.as_ref(), expected.as_ref());
+    if found == expected {
+        return;
+    }
+    let lines = |text| <[u8]>::split_inclusive(text, |&byte| byte == b'\n');
+    let agreeing = lines(found).zip(lines(expected)).take_while(|(one, other)| one == other).count();
+    let shown = |text| match lines(text).nth(agreeing) {
+        Some(line) => format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(500)])),
+        None => "the end".to_owned(),
+    };
+    let count = |text| lines(text).count();
+    panic!(
+        "line {} differs (of {} found, {} expected)\n   found: {}\nexpected: {}",
+        agreeing + 1,
+        count(found),
+        count(expected),
+        shown(found),
+        shown(expected)
+    );
+}
+
 /// Where Debian's package puts a peer; `None`, with a notice, where it is not installed.
 pub fn peer(program: &str) -> Option<PathBuf> {
     let path = Path::new("/usr/bin").join(program);

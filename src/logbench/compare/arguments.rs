@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -10,6 +11,7 @@ use crate::logbench::Shape;
 use crate::logbench::compare::feed::Pace;
 use crate::logbench::compare::limit::Limit;
 use crate::logbench::compare::stop::Stop;
+use crate::logbench::compare::workplace::SWEEP;
 
 /// Where the lines come from.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub(super) struct Request {
     pub(super) has_limit: bool,
     pub(super) counts_calls: bool,
     pub(super) runs: usize,
+    /// A logger that makes no progress for this long is killed.
+    pub(super) patience: Duration,
     pub(super) baseline: Option<String>,
     pub(super) directory: Option<PathBuf>,
     pub(super) json: Option<PathBuf>,
@@ -53,6 +57,8 @@ pub(super) enum Parsed {
     Corpus { source: Source, is_labelled: bool },
     /// Be the stand-in.
     Limit(Limit),
+    /// Remove a directory once standard input ends.
+    Sweep(PathBuf),
     /// Print a text and leave: help, the version.
     Text(String),
     /// Something is wrong with it.
@@ -141,6 +147,11 @@ fn run() -> Command {
         .arg(flag("only-given", "Leave out what is found: only the given commands and the limit"))
         .arg(flag("no-limit", "Leave out the limit, the stand-in that moves the same volume and looks at nothing"))
         .arg(flag("no-calls", "Do not count system calls, in a run of their own with strace"))
+        .arg(
+            option("timeout", "SECONDS", "Kill a logger that reads nothing, or does not end, for this long")
+                .value_parser(value_parser!(u64).range(1..))
+                .default_value("60"),
+        )
         .arg(option("baseline", "NAME", "Whom the others are compared with; the first unless told"))
         .arg(path("dir", "Where the runs' directories are made; /dev/shm where there is one").value_name("DIR"))
         .arg(path("json", "Write every run as JSON"))
@@ -189,6 +200,11 @@ fn rate(text: &str) -> Result<f64, String> {
 
 /// Reads a command line; `arguments` begins with the program's name.
 pub(super) fn parse(mut arguments: Vec<OsString>) -> Parsed {
+    if let [_, word, directory] = &arguments[..]
+        && word == SWEEP
+    {
+        return Parsed::Sweep(PathBuf::from(directory));
+    }
     if arguments.get(1).is_some_and(|word| word == "limit") {
         let numbers = arguments[2..].iter().map(|number| number.to_str()?.parse().ok()).collect::<Option<Vec<u64>>>();
         return match numbers.and_then(|numbers| Limit::parse(&numbers)) {
@@ -243,6 +259,7 @@ fn request(matches: &ArgMatches) -> Request {
         has_limit: !matches.get_flag("no-limit"),
         counts_calls: !matches.get_flag("no-calls"),
         runs: usize::from(*matches.get_one::<u16>("runs").expect("has a default")),
+        patience: Duration::from_secs(*matches.get_one("timeout").expect("has a default")),
         baseline: matches.get_one::<String>("baseline").cloned(),
         directory: file("dir"),
         json: file("json"),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use memchr::memchr;
 
+use crate::logbench::compare::stamps::StampRule;
 use crate::logbench::compare::stop::Stop;
 use crate::logbench::compare::task::{Expected, STAMP_BYTES};
 use crate::tai64n::Label;
@@ -24,6 +25,8 @@ pub(super) struct Difference {
     pub(super) lost: u64,
     /// Lines that are there and should not be: doubled, torn, or nobody's.
     pub(super) surplus: u64,
+    /// Lines whose stamp is missing or cannot be true.
+    pub(super) badly_stamped: u64,
 }
 
 impl Difference {
@@ -33,18 +36,23 @@ impl Difference {
     }
 }
 
-/// Compares what a log directory holds with what was expected.
-pub(super) fn check_log(directory: &Path, expected: &Expected<'_>) -> Result<Difference, Stop> {
+/// Compares what a log directory holds with what was expected. With `stamps`, each line must have a true stamp.
+pub(super) fn check_log(
+    directory: &Path,
+    expected: &Expected<'_>,
+    stamps: Option<&StampRule>,
+) -> Result<Difference, Stop> {
     let log = read_log(directory)?;
     let lines = lines(&log);
-    // Stamps are the logger's own only where the input has none.
+    // Where the script asks for no stamps, a label is the logger's own only if the input has none.
     let has_stamp = |line: &[u8]| line.get(..Label::TEXT_BYTES).is_some_and(|head| Label::parse(head).is_ok());
     // What was cut to fit into files may be the end of a line, without its stamp.
-    let is_stamped =
-        lines.iter().any(|line| has_stamp(line)) && !expected.lines.first().is_some_and(|line| has_stamp(line));
+    let is_stamped = stamps.is_some()
+        || (lines.iter().any(|line| has_stamp(line)) && !expected.lines.first().is_some_and(|line| has_stamp(line)));
     let left: Vec<&[u8]> =
         lines.iter().map(|line| if is_stamped && has_stamp(line) { unstamped(line) } else { line }).collect();
-    Ok(compare(&left, &expected.lines, &expected.optional, expected.first_kept))
+    let badly_stamped = stamps.map_or(0, |rule| rule.count_bad(&lines));
+    Ok(Difference { badly_stamped, ..compare(&left, &expected.lines, &expected.optional, expected.first_kept) })
 }
 
 /// Compares what a filter wrote with its input: each line must end as the input's does, whole or behind its label.

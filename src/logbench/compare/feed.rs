@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use memchr::memchr;
 
 use crate::logbench::compare::stop::Stop;
+use crate::logbench::compare::watch::Progress;
 use crate::sys::{Errno, fd};
 
 /// What is written at once at full speed: as much as `cat` does.
@@ -35,12 +36,16 @@ impl Pace {
 
     /// Writes all of the input, and says when each line was written if there is a rate. A logger that has closed the pipe
     /// gets no more, and that is no trouble here.
-    pub(super) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8]) -> Result<Vec<Written>, Stop> {
+    pub(super) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8], progress: &Progress) -> Result<Vec<Written>, Stop> {
         let mut written = Vec::new();
         let fed = match self.rate {
-            None => input.chunks(self.piece_bytes()).try_for_each(|piece| fd::write_all(pipe, piece)),
-            Some(rate) => self.feed_at_rate(pipe, input, rate, &mut written),
+            None => {
+                let mut pieces = input.chunks(self.piece_bytes());
+                pieces.try_for_each(|piece| progress.during_write(|| fd::write_all(pipe, piece)))
+            }
+            Some(rate) => self.feed_at_rate(pipe, input, rate, progress, &mut written),
         };
+        progress.note_end();
         match fed {
             Ok(()) | Err(Errno::EPIPE) => Ok(written),
             Err(errno) => Err(Stop::unable("write to the logger's pipe", errno)),
@@ -52,6 +57,7 @@ impl Pace {
         pipe: BorrowedFd<'_>,
         input: &[u8],
         rate: f64,
+        progress: &Progress,
         written: &mut Vec<Written>,
     ) -> Result<(), Errno> {
         let (mut rest, mut lines) = (input, 0);
@@ -63,7 +69,7 @@ impl Pace {
             rest = behind;
             lines += count;
             written.push(Written { lines, at: Instant::now() });
-            fd::write_all(pipe, piece)?;
+            progress.during_write(|| fd::write_all(pipe, piece))?;
         }
         Ok(())
     }

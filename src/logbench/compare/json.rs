@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::logbench::compare::check::Difference;
 use crate::logbench::compare::measure::{Run, Verdict};
 use crate::logbench::compare::results::{Entry, Report};
 use crate::logbench::compare::statistics::Spread;
@@ -60,10 +61,10 @@ fn spread(figures: Vec<f64>) -> Option<Value> {
 }
 
 fn run_value(run: &Run) -> Value {
-    let (lost, surplus, failure) = match &run.verdict {
-        Verdict::Right => (Some(0), Some(0), None),
-        Verdict::Wrong(difference) => (Some(difference.lost), Some(difference.surplus), None),
-        Verdict::Failed(what) => (None, None, Some(what)),
+    let (difference, failure) = match &run.verdict {
+        Verdict::Right => (Some(Difference::default()), None),
+        Verdict::Wrong(difference) => (Some(*difference), None),
+        Verdict::Failed(what) => (None, Some(what)),
     };
     let latency = run.latency.map(|latency| {
         json!({
@@ -78,8 +79,9 @@ fn run_value(run: &Run) -> Value {
         "system_seconds": run.usage.system.as_secs_f64(),
         "peak_bytes": run.peak_bytes,
         "latency_seconds": latency,
-        "lines_lost": lost,
-        "lines_surplus": surplus,
+        "lines_lost": difference.map(|difference| difference.lost),
+        "lines_surplus": difference.map(|difference| difference.surplus),
+        "lines_badly_stamped": difference.map(|difference| difference.badly_stamped),
         "failure": failure,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use crate::logbench::compare::check::{Difference, check_filtered, check_log, log_files};
 use crate::logbench::compare::feed::{Pace, Written};
 use crate::logbench::compare::follow::{Latency, follow};
+use crate::logbench::compare::stamps::StampRule;
 use crate::logbench::compare::stop::Stop;
 use crate::logbench::compare::subject::Subject;
 use crate::logbench::compare::task::{Expected, Task};
+use crate::logbench::compare::watch::{Cut, Progress, watch};
+use crate::logbench::compare::workplace::{RunDir, Workplace};
 use crate::sys::child::{Child, Ended, Usage};
 use crate::sys::signal::SignalQueue;
-use crate::sys::{pipe, poll};
+use crate::sys::{clock, pipe};
 
 /// How long the logger has to empty the pipe before its memory is looked at.
 const DRAINING: Duration = Duration::from_millis(100);
@@ -32,8 +35,10 @@ pub(super) struct Track<'t> {
     pub(super) expected: &'t Expected<'t>,
     pub(super) pace: Pace,
     /// Where the runs' directories are made.
-    pub(super) directory: &'t Path,
+    pub(super) workplace: &'t Workplace,
     pub(super) wants_latency: bool,
+    /// A logger that makes no progress for this long is killed.
+    pub(super) patience: Duration,
     pub(super) interruptions: SignalQueue,
 }
 
@@ -64,18 +69,21 @@ impl Track<'_> {
     pub(super) fn measure(&mut self, subject: &Subject) -> Result<Run, Stop> {
         let place = self.place_for(subject)?;
         let command = CString::new(&subject.command[..]).map_err(|_| Stop::Usage("a NUL in a command".to_owned()))?;
+        let from = clock::now();
         let ran = self.run(&command, &place.0, self.input)?;
-        let verdict = match ran.ended {
-            Ended::Exited(0) => self.judge(subject, &place.0)?,
-            Ended::Exited(code) => Verdict::Failed(format!("exit code {code}")),
-            Ended::Killed(signal) => Verdict::Failed(format!("killed by signal {signal}")),
+        let stamps = StampRule::new(from, clock::now(), self.pace.rate);
+        let verdict = match (ran.hung, ran.ended) {
+            (Some(how), _) => Verdict::Failed(how),
+            (None, Ended::Exited(0)) => self.judge(subject, &place.0, &stamps)?,
+            (None, Ended::Exited(code)) => Verdict::Failed(format!("exit code {code}")),
+            (None, Ended::Killed(signal)) => Verdict::Failed(format!("killed by signal {signal}")),
         };
         Ok(Run { wall: ran.wall, usage: ran.usage, peak_bytes: ran.peak_bytes, latency: ran.latency, verdict })
     }
 
     /// A directory for one run, with what the subject needs in it.
     pub(super) fn place_for(&self, subject: &Subject) -> Result<RunDir, Stop> {
-        let place = RunDir::new(self.directory)?;
+        let place = self.workplace.run_dir()?;
         if let (Task::Log(task), Some(config)) = (self.task, &subject.config) {
             let log = place.0.join(&task.directory);
             let written = std::fs::create_dir_all(&log).and_then(|()| std::fs::write(log.join("config"), config));
@@ -100,7 +108,7 @@ impl Track<'_> {
         let output = File::create(&output).map_err(|error| Stop::file("create", &output, &error))?;
         let directory = File::open(place).map_err(|error| Stop::file("open directory", place, &error))?;
         let (end, source) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
-        let (is_over, is_interrupted) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (is_over, progress) = (AtomicBool::new(false), Progress::default());
         let (gone, alive) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
 
         let start = Instant::now();
@@ -111,12 +119,12 @@ impl Track<'_> {
         std::thread::scope(|scope| {
             let follower = log.as_ref().map(|log| scope.spawn(|| follow(log, &is_over)));
             let (interruptions, gone) = (self.interruptions.as_fd(), gone.as_fd());
-            let (child, is_interrupted) = (&child, &is_interrupted);
-            scope.spawn(move || guard(child, interruptions, gone, is_interrupted));
+            let (child, progress, patience) = (&child, &progress, self.patience);
+            let watcher = scope.spawn(move || watch(child, [interruptions, gone], progress, place, patience));
             if let Some(log) = &log {
                 wait_for(&log.join("current"));
             }
-            let fed = self.pace.feed(source.as_fd(), input);
+            let fed = self.pace.feed(source.as_fd(), input, progress);
             let peak_bytes = peak_bytes(child, &source);
             drop(source);
             let waited = child.wait_with_usage();
@@ -124,18 +132,21 @@ impl Track<'_> {
             drop(alive);
             is_over.store(true, Ordering::Release);
             let seen = follower.map(|follower| follower.join().expect("reading along does not panic"));
-            if is_interrupted.load(Ordering::Acquire) {
-                return Err(Stop::Interrupted);
-            }
+            let hung = match watcher.join().expect("watching does not panic") {
+                Some(Cut::Interrupted) => return Err(Stop::Interrupted),
+                Some(Cut::DiskFull) => return Err(Stop::full(&self.workplace.parent)),
+                Some(Cut::Hung(how)) => Some(how),
+                None => None,
+            };
             let written: Vec<Written> = fed?;
             let (ended, usage) = waited.map_err(|errno| Stop::unable("wait for the logger", errno))?;
             let latency = seen.and_then(|seen| Latency::between(&written, &seen));
-            Ok(Ran { ended, wall, usage, peak_bytes, latency })
+            Ok(Ran { ended, hung, wall, usage, peak_bytes, latency })
         })
     }
 
     /// Looks at what was left.
-    fn judge(&self, subject: &Subject, place: &Path) -> Result<Verdict, Stop> {
+    fn judge(&self, subject: &Subject, place: &Path, stamps: &StampRule) -> Result<Verdict, Stop> {
         let log = match self.task {
             Task::Filter => None,
             Task::Log(task) => match log_directory(place, &task.directory) {
@@ -150,7 +161,11 @@ impl Track<'_> {
             return Ok(if is_kept { Verdict::Right } else { Verdict::Failed(format!("left {left_bytes} bytes")) });
         }
         let difference = match log {
-            Some(log) => check_log(&log, self.expected)?,
+            Some(log) => {
+                // A label in the input stands where the logger's own stamp would be looked for.
+                let is_stamped = matches!(self.task, Task::Log(task) if task.stamps);
+                check_log(&log, self.expected, Some(stamps).filter(|_| is_stamped))?
+            }
             None => check_filtered(&place.join(OUTPUT), self.expected)?,
         };
         Ok(if difference.is_none() { Verdict::Right } else { Verdict::Wrong(difference) })
@@ -161,25 +176,12 @@ impl Track<'_> {
 #[derive(Debug)]
 pub(super) struct Ran {
     pub(super) ended: Ended,
+    /// How it hung, if it was killed for that.
+    hung: Option<String>,
     wall: Duration,
     usage: Usage,
     peak_bytes: Option<u64>,
     latency: Option<Latency>,
-}
-
-/// Ends the logger when the user has had enough, so that whoever writes to it or waits for it goes on.
-fn guard(child: &Child, interruptions: BorrowedFd<'_>, gone: BorrowedFd<'_>, is_interrupted: &AtomicBool) {
-    loop {
-        match poll::readable([interruptions, gone], None) {
-            Ok([_, true]) | Err(_) => return,
-            Ok([true, false]) => {
-                is_interrupted.store(true, Ordering::Release);
-                let _ = child.kill_group();
-                return;
-            }
-            Ok([false, false]) => {}
-        }
-    }
 }
 
 /// The log directory that the script names, or else whichever has a `current`: a given command line may name another.
@@ -218,28 +220,4 @@ fn peak_bytes_of(process: i32) -> Option<u64> {
     let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
     let numbers = children.split_ascii_whitespace().filter_map(|number| number.parse().ok());
     numbers.filter_map(peak_bytes_of).chain([own]).max()
-}
-
-/// The directory of a run, which goes with it.
-pub(super) struct RunDir(pub(super) PathBuf);
-
-impl RunDir {
-    fn new(parent: &Path) -> Result<RunDir, Stop> {
-        let mut number = 0;
-        loop {
-            let path = parent.join(format!("logbench-{}-{number}", std::process::id()));
-            match std::fs::create_dir(&path) {
-                Ok(()) => return Ok(RunDir(path)),
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(Stop::file("create directory", &path, &error)),
-            }
-        }
-    }
-}
-
-impl Drop for RunDir {
-    fn drop(&mut self) {
-        // What cannot be removed is left; the report is worth more.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }

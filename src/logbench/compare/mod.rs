@@ -6,8 +6,10 @@
 //! subject ──── who takes part: ours, peers that are found, command lines that are given, the limit
 //! measure ──── one run: a directory, a pipe, the logger, and what it took
 //!   feed ───── the input, at full speed or at a rate
+//!   watch ──── ends a logger that hangs, and a run that is interrupted
 //!   follow ─── when each line could be read in current
-//!   check ──── whether what was left is right
+//!   check ──── whether what was left is right (stamps: whether its stamps can be true)
+//! workplace ── where the runs' directories are; gone even if logbench is killed
 //! calls ────── system calls, counted in a run of their own
 //! limit ────── the stand-in that moves the same volume and looks at nothing
 //! results ──── medians, spreads and ratios (statistics, machine)
@@ -32,11 +34,15 @@ mod limit;
 mod machine;
 mod measure;
 mod program;
+mod report_file;
 mod results;
+mod stamps;
 mod statistics;
 mod stop;
 mod subject;
 mod table;
 mod task;
+mod watch;
+mod workplace;
 
 pub use program::run;

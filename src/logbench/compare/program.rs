@@ -11,11 +11,13 @@ use crate::cli::{Exit, Shown};
 use crate::logbench::compare::arguments::{self, Parsed, Request, Source};
 use crate::logbench::compare::machine::Machine;
 use crate::logbench::compare::measure::Track;
+use crate::logbench::compare::report_file::ReportFile;
 use crate::logbench::compare::results::{Entry, Report};
 use crate::logbench::compare::stop::{PROGRAM, Stop};
 use crate::logbench::compare::subject::{self, Subject};
-use crate::logbench::compare::task::{LogTask, Task};
-use crate::logbench::compare::{calls, chart, html, json, table};
+use crate::logbench::compare::task::{Expected, LogTask, Task};
+use crate::logbench::compare::workplace::{self, Workplace};
+use crate::logbench::compare::{calls, chart, html, json, table, watch};
 use crate::logbench::{Corpus, Counts};
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal, SignalQueue};
@@ -36,6 +38,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     let words: Vec<OsString> = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string()).collect();
     let answer = match arguments::parse(words.clone()) {
         Parsed::Limit(limit) => return limit.run(),
+        Parsed::Sweep(directory) => return workplace::sweep(&directory),
         Parsed::Wrong(stop) => Err(stop),
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
@@ -99,6 +102,7 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
     let moment = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
     let task = if request.filters.is_empty() { Task::Log(LogTask::parse(&request.script)?) } else { Task::Filter };
     let mut subjects = subjects(request, &task)?;
+    let files = report_files(request)?;
     let interruptions = SignalQueue::new(&[Signal::SIGINT, Signal::SIGTERM]);
     let interruptions = interruptions.map_err(|errno| Stop::unable("receive signals", errno))?;
     // A logger that ends early is reported, not followed.
@@ -112,13 +116,16 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
     }
     let baseline = baseline(request, &subjects)?;
     let directory = request.directory.clone().unwrap_or_else(in_memory);
+    check_room(&directory, &task, &expected)?;
+    let workplace = Workplace::new(&directory)?;
     let mut track = Track {
         task: &task,
         input: &input,
         expected: &expected,
         pace: request.pace,
-        directory: &directory,
+        workplace: &workplace,
         wants_latency: request.pace.rate.is_some(),
+        patience: request.patience,
         interruptions,
     };
     let entries = measure(request, subjects, &mut track)?;
@@ -139,17 +146,31 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
         baseline,
     };
     print(table::draw(&report).as_bytes())?;
-    let files = [
-        (&request.json, json::write as fn(&Report) -> String),
-        (&request.svg, chart::draw_all),
-        (&request.html, html::write),
-    ];
-    for (path, write) in files {
-        if let Some(path) = path {
-            std::fs::write(path, write(&report)).map_err(|error| Stop::file("write", path, &error))?;
-        }
+    for (file, write) in files {
+        file.write(&write(&report))?;
     }
     Ok(if report.entries.iter().all(|entry| entry.fault().is_none()) { Exit::OK } else { WRONG })
+}
+
+/// Opens the files that reports go to.
+fn report_files(request: &Request) -> Result<Vec<(ReportFile, fn(&Report) -> String)>, Stop> {
+    let writers: [(_, fn(&Report) -> String); 3] =
+        [(&request.json, json::write), (&request.svg, chart::draw_all), (&request.html, html::write)];
+    let wanted = writers.into_iter().filter_map(|(path, write)| Some((path.as_ref()?, write)));
+    wanted.map(|(path, write)| Ok((ReportFile::open(path)?, write))).collect()
+}
+
+/// Refuses a directory whose file system has too little room for what one run leaves.
+fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<(), Stop> {
+    let kept_bytes = match task {
+        Task::Log(task) => expected.volume_bytes.min(task.size_max_bytes.saturating_mul(task.files_max)),
+        Task::Filter => expected.volume_bytes,
+    };
+    // A file system that does not answer is found out by the runs.
+    match watch::free_bytes(directory) {
+        Ok(free_bytes) if free_bytes < kept_bytes => Err(Stop::full(directory)),
+        _ => Ok(()),
+    }
 }
 
 /// Who takes part, the limit left out.

@@ -46,9 +46,7 @@ impl Entry {
         self.runs.iter().find_map(|run| match &run.verdict {
             Verdict::Right => None,
             Verdict::Failed(what) => Some(what.clone()),
-            Verdict::Wrong(Difference { lost, surplus: 0 }) => Some(format!("lost {}", lines(*lost))),
-            Verdict::Wrong(Difference { lost: 0, surplus }) => Some(format!("{} too many", lines(*surplus))),
-            Verdict::Wrong(Difference { lost, surplus }) => Some(format!("lost {}, {surplus} too many", lines(*lost))),
+            Verdict::Wrong(difference) => Some(fault(difference)),
         })
     }
 
@@ -159,6 +157,16 @@ impl Report {
 
 fn absent() -> String {
     "-".to_owned()
+}
+
+/// What is wrong with a log, in words.
+fn fault(difference: &Difference) -> String {
+    let &Difference { lost, surplus, badly_stamped } = difference;
+    let lost = Some(lost).filter(|&lost| lost > 0).map(|lost| format!("lost {}", lines(lost)));
+    let surplus = Some(surplus).filter(|&surplus| surplus > 0).map(|surplus| format!("{} too many", lines(surplus)));
+    let badly_stamped =
+        Some(badly_stamped).filter(|&bad| bad > 0).map(|bad| format!("{} without a true stamp", lines(bad)));
+    lost.into_iter().chain(surplus).chain(badly_stamped).collect::<Vec<_>>().join(", ")
 }
 
 fn lines(count: u64) -> String {

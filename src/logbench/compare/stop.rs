@@ -36,6 +36,11 @@ impl Stop {
         Stop::unable(format_args!("{verb} {}", Shown(path.as_os_str().as_encoded_bytes())), errno)
     }
 
+    /// The file system of a directory has no room for a run.
+    pub(super) fn full(directory: &Path) -> Stop {
+        Stop::unable(format_args!("log to {}", Shown(directory.as_os_str().as_encoded_bytes())), Errno::ENOSPC)
+    }
+
     /// Says why, and returns the code to leave with.
     pub(super) fn exit(self) -> Exit {
         match self {

@@ -130,7 +130,7 @@ fn ours() -> Option<String> {
 }
 
 /// A word for a shell.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte)) {
         return text.into_owned();
