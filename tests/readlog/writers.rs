@@ -47,11 +47,11 @@ fn multilog_directories_read_back() {
     for multilog in Multilog::installed() {
         let dir = Workdir::new();
         let from = now();
-        feed(dir.path(), &multilog.path(), &["t", "s4096", "n1000", "./main"], &input());
+        feed(dir.path(), &multilog.path(), &["t", "s4096", "n1000", "./main"], input());
 
         let output = printed(&dir, &["-o", "iso", "main"]);
 
-        assert_same(&messages(&output, from, now()), &input());
+        assert_same(messages(&output, from, now()), input());
         let output = printed(&dir, &["-o", "cat", "-n", "100", "main"]);
         assert!(input().ends_with(&output) && output.lines().count() == 100);
     }
@@ -65,11 +65,11 @@ fn svlogd_directories_read_back() {
         std::fs::create_dir(dir.join("main")).unwrap();
         std::fs::write(dir.join("main/config"), "s4096\nn0\n").unwrap();
         let from = now();
-        feed(dir.path(), &svlogd, &[option, "./main"], &input());
+        feed(dir.path(), &svlogd, &[option, "./main"], input());
 
         for zone in ["UTC", "America/New_York"] {
             let output = readlog(dir.path(), &["-o", "iso", "main"]).env("TZ", zone).output().unwrap();
-            assert_same(&messages(&String::from_utf8(output.stdout).unwrap(), from, now()), &input());
+            assert_same(messages(&String::from_utf8(output.stdout).unwrap(), from, now()), input());
         }
         assert!(run(dir.path(), &["--since", "1 hour ago", "--until", "now", "main"]).stdout.len() > input().len());
         assert_eq!(run(dir.path(), &["--until", "1 hour ago", "main"]).stdout, b"");
@@ -84,7 +84,7 @@ fn s6_log_directories_read_back() {
         let from = now();
         let mut arguments = script.to_vec();
         arguments.extend(["s4096", "n1000", "./main"]);
-        feed(dir.path(), &s6_log, &arguments, &input());
+        feed(dir.path(), &s6_log, &arguments, input());
 
         // s6-log writes local time, so the reader must be in the same zone.
         let printed = |arguments: &[&str]| {
@@ -93,9 +93,9 @@ fn s6_log_directories_read_back() {
         };
         let output = printed(&["--tai=real", "-o", "iso", "main"]);
 
-        assert_same(&messages(&output, from, now()), &input());
+        assert_same(messages(&output, from, now()), input());
         let window = ["--tai=real", "--since", "1 hour ago", "--until", "tomorrow", "-o", "cat", "main"];
-        assert_same(&printed(&window), &input());
-        assert_same(&printed(&["--tai=real", "--until", "1 hour ago", "main"]), "");
+        assert_same(printed(&window), input());
+        assert_same(printed(&["--tai=real", "--until", "1 hour ago", "main"]), "");
     }
 }

@@ -146,18 +146,21 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
         baseline,
     };
     print(table::draw(&report).as_bytes())?;
-    for (file, write) in files {
-        file.write(&write(&report))?;
+    for (file, format) in files {
+        file.write(&format(&report))?;
     }
     Ok(if report.entries.iter().all(|entry| entry.fault().is_none()) { Exit::OK } else { WRONG })
 }
 
+/// Writes a report in one of its formats.
+type Format = fn(&Report) -> String;
+
 /// Opens the files that reports go to.
-fn report_files(request: &Request) -> Result<Vec<(ReportFile, fn(&Report) -> String)>, Stop> {
-    let writers: [(_, fn(&Report) -> String); 3] =
+fn report_files(request: &Request) -> Result<Vec<(ReportFile, Format)>, Stop> {
+    let formats: [(_, Format); 3] =
         [(&request.json, json::write), (&request.svg, chart::draw_all), (&request.html, html::write)];
-    let wanted = writers.into_iter().filter_map(|(path, write)| Some((path.as_ref()?, write)));
-    wanted.map(|(path, write)| Ok((ReportFile::open(path)?, write))).collect()
+    let wanted = formats.into_iter().filter_map(|(path, format)| Some((path.as_ref()?, format)));
+    wanted.map(|(path, format)| Ok((ReportFile::open(path)?, format))).collect()
 }
 
 /// Refuses a directory whose file system has too little room for what one run leaves.
