@@ -6,11 +6,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use crate::readlog::content::{Content, is_packed};
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::Place;
+use crate::readlog::plan::{may_have_label, next_label};
 use crate::readlog::stamp::{Stamp, recognise};
 use crate::readlog::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
 use crate::sys::file::File;
@@ -19,6 +20,8 @@ use crate::tai64n::Label;
 
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
+/// How much is read at a time to find a label.
+const STEP_BYTES: usize = 1 << 16;
 /// What a packed file may unpack to.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
@@ -56,12 +59,23 @@ pub(super) struct Backward {
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<Piece>)>,
     groups: Vec<Found>,
+    /// Nothing that is left to read has a label.
+    has_no_label_left: bool,
 }
 
 impl Backward {
     /// The groups of some parts of files.
     pub(super) fn new(place: Rc<Place>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
-        Backward { place, common, spans, rest: None, carry: Vec::new(), begins: Vec::new(), groups: Vec::new() }
+        Backward {
+            place,
+            common,
+            spans,
+            rest: None,
+            carry: Vec::new(),
+            begins: Vec::new(),
+            groups: Vec::new(),
+            has_no_label_left: false,
+        }
     }
 
     /// The directory's path.
@@ -169,7 +183,12 @@ impl Backward {
             let mut content = Content::of(file, span.from)?;
             let mut bytes = Vec::new();
             let mut room = vec![0; 1 << 16];
+            let length = span.to.map_or(usize::MAX, |to| usize::try_from(to - span.from).unwrap_or(usize::MAX));
             loop {
+                if bytes.len() >= length {
+                    bytes.truncate(length);
+                    return Ok(Rest::Unpacked { bytes });
+                }
                 match content.read(&mut room) {
                     Ok(0) => return Ok(Rest::Unpacked { bytes }),
                     Ok(_) if bytes.len() > UNPACKED_BYTES_MAX => return Err(Errno::EFBIG),
@@ -193,7 +212,7 @@ impl Backward {
         // What carries no stamp continues the line, unless an outage may have cut it short.
         let goes_on = !self.carry.is_empty()
             && self.recognise(&self.carry).is_none()
-            && (!piece.is_unfinished() || self.has_stamp(&block));
+            && (!piece.is_unfinished() || self.has_label_before(&block));
         if is_torn && !goes_on {
             block.push(b'\n');
         }
@@ -208,10 +227,25 @@ impl Backward {
         self.carry = block;
     }
 
-    /// Tells whether the last line of a block has a stamp.
-    fn has_stamp(&self, block: &[u8]) -> bool {
-        let start = memrchr(b'\n', block).map_or(0, |newline| newline + 1);
-        self.recognise(&block[start..]).is_some()
+    /// Tells whether a line of a block has a stamp, or one before it.
+    fn has_label_before(&mut self, block: &[u8]) -> bool {
+        let mut start = 0;
+        while start < block.len() {
+            if self.recognise(&block[start..]).is_some() {
+                return true;
+            }
+            start = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline + 1);
+        }
+        let is_in_rest = match &self.rest {
+            Some((Rest::Plain { file, from, to }, _)) => {
+                !matches!(next_label(file, *from, *to, STEP_BYTES, &self.common), Ok(None))
+            }
+            _ => false,
+        };
+        let is_in = |span: &Span| may_have_label(&self.place, &span.piece, &self.common);
+        let has_label = !self.has_no_label_left && (is_in_rest || self.spans.iter().rev().any(is_in));
+        self.has_no_label_left = !has_label;
+        has_label
     }
 
     /// Makes groups of what is carried over from `start` on, which begins one.

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use memchr::{memchr, memrchr};
 
 use crate::cli::Shown;
+use crate::multilog::logdir::CURRENT;
 use crate::readlog::ahead::{Job, Workers};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::Complaints;
@@ -48,6 +49,8 @@ pub(super) struct Common {
     pub(super) complaints: Complaints,
     /// Who unpacks and searches ahead.
     pub(super) workers: Workers,
+    /// How much of a directory is looked through line by line to answer a question about a time.
+    pub(super) survey_bytes_max: u64,
 }
 
 /// A part of a file that is to be read.
@@ -117,6 +120,8 @@ pub(super) struct Stream {
     ahead: Option<Stamp>,
     /// The last file ended within a line, and in this state.
     torn: Option<Torn>,
+    /// How many bytes of the next file are behind `end`: too few to tell whether it goes on with the last line.
+    pending: usize,
     is_after_gap: bool,
     group: Option<Group>,
     /// How many stamped lines have had the last label.
@@ -167,6 +172,7 @@ impl Stream {
             label: None,
             ahead: None,
             torn: None,
+            pending: 0,
             is_after_gap: false,
             group: None,
             label_count: 0,
@@ -252,6 +258,13 @@ impl Stream {
         if let Some(span) = self.spans.back_mut() {
             span.is_live = true;
         }
+    }
+
+    /// Keeps a last line without newline for a later run, where what is written next may continue it.
+    pub(super) fn leave_unfinished_line(&mut self) {
+        let Some(span) = self.spans.back_mut().filter(|span| span.to.is_none()) else { return };
+        span.is_live = span.piece.name == CURRENT.as_bytes();
+        self.is_endless = !span.piece.is_unfinished();
     }
 
     /// Goes on with the files of another stream, which has not begun, as it would.
@@ -377,9 +390,13 @@ impl Stream {
             match next.first().copied() {
                 Some(b'@' | b'0'..=b'9') => {
                     let is_enough = next.len() > STAMP_BYTES_MAX || memchr(b'\n', next).is_some();
-                    if is_enough || !self.fill() {
+                    if is_enough {
                         self.ahead = self.recognise_at(self.start + length);
                         return self.ahead.is_none();
+                    }
+                    // Half a stamp, perhaps: it is known once the rest has been written.
+                    if !self.fill() {
+                        return false;
                     }
                 }
                 Some(_) => return true,
@@ -420,9 +437,10 @@ impl Stream {
                 }
                 return self.end_of_all();
             };
-            let room = self.buffer.len() - self.end;
+            let begin = self.end + self.pending;
+            let room = self.buffer.len() - begin;
             let room = usize::try_from(*left).map_or(room, |left| room.min(left));
-            let answer = if room == 0 { Ok(0) } else { content.read(&mut self.buffer[self.end..self.end + room]) };
+            let answer = if room == 0 { Ok(0) } else { content.read(&mut self.buffer[begin..begin + room]) };
             let bytes = answer.unwrap_or_else(|errno| {
                 if let Some(span) = self.spans.front() {
                     self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
@@ -431,11 +449,19 @@ impl Stream {
             });
             if bytes > 0 {
                 *left -= bytes as u64;
-                self.mend(bytes);
-                return true;
+                self.pending += bytes;
+                if self.torn.is_none() || self.shows_stamp() {
+                    self.mend();
+                    return true;
+                }
+                continue;
             }
             if self.spans.front().is_some_and(|span| span.is_live) {
                 return false;
+            }
+            if self.pending > 0 {
+                self.mend();
+                return true;
             }
             self.close();
         }
@@ -445,7 +471,7 @@ impl Stream {
         if self.buffer.len() - self.end >= ROOM_BYTES {
             return;
         }
-        self.buffer.copy_within(self.start..self.end, 0);
+        self.buffer.copy_within(self.start..self.end + self.pending, 0);
         self.base += self.start as u64;
         self.end -= self.start;
         self.start = 0;
@@ -534,10 +560,19 @@ impl Stream {
         }
     }
 
-    /// Puts a newline before the first `bytes` of a file, if they do not continue the last line of the file before.
-    fn mend(&mut self, bytes: usize) {
+    /// Tells whether the bytes that are pending show if the file begins with a stamp.
+    fn shows_stamp(&self) -> bool {
+        let head = &self.buffer[self.end..self.end + self.pending];
+        !matches!(head.first(), Some(b'@' | b'0'..=b'9'))
+            || head.len() > STAMP_BYTES_MAX
+            || memchr(b'\n', head).is_some()
+    }
+
+    /// Takes the bytes that are pending, with a newline before them if they begin a file and do not continue the last line
+    /// of the file before.
+    fn mend(&mut self) {
         let first = self.end;
-        self.end += bytes;
+        self.end += std::mem::take(&mut self.pending);
         let Some(torn) = self.torn.take() else { return };
         let goes_on = self.recognise_at(first).is_none() && (torn == Torn::Cut || self.label.is_some());
         if goes_on {
