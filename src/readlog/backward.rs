@@ -11,7 +11,7 @@ use memchr::memchr;
 use crate::readlog::content::{Content, is_packed};
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::Place;
-use crate::readlog::plan::{may_have_label, next_label};
+use crate::readlog::plan::{ASKED_MAX, begins_with_label};
 use crate::readlog::stamp::{Stamp, recognise};
 use crate::readlog::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
 use crate::sys::file::File;
@@ -20,8 +20,6 @@ use crate::tai64n::Label;
 
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
-/// How much is read at a time to find a label.
-const STEP_BYTES: usize = 1 << 16;
 /// What a packed file may unpack to.
 const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
@@ -59,7 +57,7 @@ pub(super) struct Backward {
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<Piece>)>,
     groups: Vec<Found>,
-    /// Nothing that is left to read has a label.
+    /// Nothing that is left to read seems to have a label.
     has_no_label_left: bool,
 }
 
@@ -109,10 +107,11 @@ impl Backward {
             Some(start) => self.split(start),
             // Lines without any stamp: they are their own groups when there is nothing that they could belong to.
             None if self.carry.len() > GROUP_BYTES_MAX => {
-                if let Some(line) = self.first_line() {
-                    self.split(line);
-                } else if self.carry.len() > LINE_BYTES_MAX {
-                    self.split(0);
+                let is_too_long = self.carry.len() > LINE_BYTES_MAX;
+                match self.first_line() {
+                    Some(line) if is_too_long || !self.has_label_before(&[]) => self.split(line),
+                    None if is_too_long => self.split(0),
+                    _ => {}
                 }
             }
             None => {}
@@ -236,16 +235,11 @@ impl Backward {
             }
             start = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline + 1);
         }
-        let is_in_rest = match &self.rest {
-            Some((Rest::Plain { file, from, to }, _)) => {
-                !matches!(next_label(file, *from, *to, STEP_BYTES, &self.common), Ok(None))
-            }
-            _ => false,
-        };
-        let is_in = |span: &Span| may_have_label(&self.place, &span.piece, &self.common);
-        let has_label = !self.has_no_label_left && (is_in_rest || self.spans.iter().rev().any(is_in));
-        self.has_no_label_left = !has_label;
-        has_label
+        let rest = self.rest.iter().map(|(_, piece)| piece);
+        let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.piece)).take(ASKED_MAX);
+        self.has_no_label_left = self.has_no_label_left
+            || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
+        !self.has_no_label_left
     }
 
     /// Makes groups of what is carried over from `start` on, which begins one.

@@ -38,8 +38,8 @@ const NEAR_BYTES: u64 = 1 << 14;
 /// How much is read at a step of the search.
 const STEP_BYTES: usize = 1 << 12;
 
-/// How many packed files are asked whether anything in them has a label, and how much of each is read for that.
-const ASKED_MAX: usize = 16;
+/// How many files are asked whether a line in them has a label, by how they begin.
+pub(super) const ASKED_MAX: usize = 16;
 
 /// From where in a file, and up to where if not to its end.
 type Part = (u64, Option<u64>);
@@ -188,16 +188,17 @@ impl Plan<'_> {
     /// Tells whether any file before one has a label.
     fn has_label_before(&self, i: usize) -> bool {
         self.firsts[..i].iter().any(|first| first.label().is_some())
-            || (0..i).rev().filter(|&i| self.firsts[i] == First::Unknown).take(ASKED_MAX).any(|i| {
-                let first = first_label(self.place, &self.pieces[i], self.common, LONG_HEAD_BYTES as u64);
-                first.is_ok_and(|first| first.is_some())
-            })
+            || (0..i)
+                .rev()
+                .filter(|&i| self.firsts[i] == First::Unknown)
+                .take(ASKED_MAX)
+                .any(|i| begins_with_label(self.place, &self.pieces[i], self.common))
     }
 }
 
-/// Tells whether a file may have a label.
-pub(super) fn may_have_label(place: &Place, piece: &Piece, common: &Common) -> bool {
-    First::of(place, piece, common) != First::Without
+/// Tells whether a line at the beginning of a file, which may be packed, has a label.
+pub(super) fn begins_with_label(place: &Place, piece: &Piece, common: &Common) -> bool {
+    first_label(place, piece, common, LONG_HEAD_BYTES as u64).is_ok_and(|first| first.is_some())
 }
 
 /// What is known of a file's first label.
@@ -349,7 +350,7 @@ fn search(file: &Arc<File>, moment: Label, first: Label, name: Option<Label>, co
 }
 
 /// The first line with a label that begins between two offsets.
-pub(super) fn next_label(file: &File, from: u64, to: u64, step: usize, common: &Common) -> Result<Option<(u64, Label)>> {
+fn next_label(file: &File, from: u64, to: u64, step: usize, common: &Common) -> Result<Option<(u64, Label)>> {
     let mut block = vec![0; step + STAMP_BYTES_MAX + 1];
     let mut at = from;
     // Whether the block begins where a line may begin.
@@ -378,5 +379,91 @@ fn first_stamped_line(block: &[u8], at_line_start: bool, common: &Common) -> Opt
             return Some((start, stamp.label));
         }
         start += memchr(b'\n', &block[start..])? + 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::readlog::ahead::Workers;
+    use crate::readlog::clock::LocalClock;
+    use crate::readlog::complaints::Complaints;
+    use crate::readlog::pieces;
+    use crate::readlog::scale::Scale;
+    use crate::readlog::stream::Stream;
+    use crate::sys::clock::UnixTime;
+    use crate::sys::dir::Dir;
+
+    fn label(seconds: u64) -> Label {
+        let seconds = 1_790_000_000 + i64::try_from(seconds).expect("a small number");
+        Label::from(UnixTime { seconds, nanoseconds: 0 })
+    }
+
+    /// What is found of a window, if so much of a directory is looked through.
+    fn found(path: &Path, window: &Window, survey_bytes_max: u64) -> String {
+        let directory = Dir::open(path).expect("a directory");
+        let place = Rc::new(Place { path: path.as_os_str().as_bytes().to_vec(), service: Vec::new(), directory });
+        let common = Rc::new(Common {
+            scale: Scale::Djb,
+            clock: LocalClock::utc(),
+            complaints: Complaints::default(),
+            workers: Workers::new(None),
+            survey_bytes_max,
+        });
+        let pieces = pieces::list(&place, &common.complaints).expect("a list");
+        let spans = plan(&place, pieces, window, false, &common);
+        let mut stream = Stream::new(place, common, spans);
+        let mut text = Vec::new();
+        while stream.advance() {
+            let group = stream.group().expect("a group");
+            if group.label.is_none_or(|label| window.contains(label)) {
+                text.extend_from_slice(stream.bytes(group));
+            }
+        }
+        String::from_utf8(text).expect("text")
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// What a large directory is judged by is enough as long as the clock is not set back.
+        #[test]
+        fn labels_in_order_need_no_looking_through(
+            files in proptest::collection::vec((0_u64..600, 0_u64..3, 0_u8..5), 1..8),
+            bounds in (0_u64..2000, 0_u64..2000),
+        ) {
+            let dir = tempfile::tempdir().expect("a directory");
+            let (mut now, mut rest) = (0, String::new());
+            for (i, &(lines, pace, end)) in files.iter().enumerate() {
+                let mut text = std::mem::take(&mut rest);
+                for line in 0..lines {
+                    now += pace;
+                    text.push_str(&format!("{} line {line} {}\n", label(now), "x".repeat(60)));
+                    if line % 5 == 0 {
+                        text.push_str(" trace\n");
+                    }
+                }
+                match end {
+                    0 => rest.push_str(" trace in the next file\n"),
+                    1 | 2 => {
+                        text.push_str(&format!("{} begun", label(now)));
+                        rest = format!("{} ended\n trace\n", "long ".repeat(500));
+                    }
+                    _ => {}
+                }
+                let is_current = i + 1 == files.len();
+                let name = if is_current { "current".to_owned() } else { format!("{}.s", label(now + i as u64)) };
+                std::fs::write(dir.path().join(name), text).expect("a file");
+                now += i as u64;
+            }
+            let window = Window { since: Some(label(bounds.0.min(bounds.1))), until: Some(label(bounds.0.max(bounds.1))) };
+
+            prop_assert_eq!(found(dir.path(), &window, 0), found(dir.path(), &window, u64::MAX));
+        }
     }
 }

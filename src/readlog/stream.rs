@@ -19,7 +19,7 @@ use crate::multilog::logdir::CURRENT;
 use crate::readlog::ahead::{Job, Workers};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::Complaints;
-use crate::readlog::content::Content;
+use crate::readlog::content::{Content, is_packed};
 use crate::readlog::pieces::{Piece, open_plain};
 use crate::readlog::place::Place;
 use crate::readlog::scale::Scale;
@@ -219,9 +219,12 @@ impl Stream {
         self.consumed = label;
     }
 
-    /// Leaves out what was printed before.
-    pub(super) fn leave_out(&mut self, printed: Printed) {
+    /// Leaves out what was printed before. Lines without a label at the beginning belong to a line with this one, which
+    /// is before the files that will be read.
+    pub(super) fn leave_out(&mut self, printed: Printed, before: Option<Label>) {
         self.printed = Some(printed);
+        self.label = before;
+        self.consumed = before.map(|_| (printed.label, printed.count));
     }
 
     /// How many files have been opened so far.
@@ -276,13 +279,33 @@ impl Stream {
     /// Leaves out everything but the part of the last file that is yet to be written, and hands over what is left out.
     pub(super) fn skip_to_end(&mut self) -> (Rc<Place>, Vec<Span>) {
         let mut left_out: Vec<Span> = self.spans.drain(..).collect();
-        if let Some(last) = left_out.last_mut().filter(|last| last.is_live) {
-            let end = last.piece.open(&self.place.directory).map_or(0, |file| last_line_end(&file));
-            last.to = Some(end.max(last.from));
-            let piece = Rc::clone(&last.piece);
-            self.spans.push_back(Span { from: end.max(last.from), is_live: true, ..Span::whole(piece) });
+        if left_out.last().is_some_and(|last| last.is_live) {
+            // A line that is still being written may have begun in a file before.
+            for span in left_out.iter_mut().rev() {
+                let is_live = std::mem::take(&mut span.is_live);
+                let file = span.piece.open(&self.place.directory).ok();
+                let file = file.filter(|file| is_live || (span.to.is_none() && !is_packed(file).unwrap_or(true)));
+                let end = file.as_ref().map_or(0, |file| last_line_end(file)).max(span.from);
+                let Some(size) = file.as_ref().and_then(|file| file.stat().ok()).map(|stat| stat.size_bytes) else {
+                    break;
+                };
+                if !is_live && end == size && size > 0 {
+                    break;
+                }
+                span.to = Some(end);
+                self.spans.push_front(Span { from: end, is_live, ..Span::whole(Rc::clone(&span.piece)) });
+                if end > 0 || file.is_some_and(|file| self.begins_with_stamp(&file)) {
+                    break;
+                }
+            }
         }
         (Rc::clone(&self.place), left_out)
+    }
+
+    fn begins_with_stamp(&self, file: &File) -> bool {
+        let mut head = [0; STAMP_BYTES_MAX + 1];
+        let length = file.read_at(0, &mut head).unwrap_or(0);
+        recognise(&head[..length], self.common.scale, &self.common.clock).is_some()
     }
 
     /// Adds a part to the end.

@@ -17,6 +17,9 @@ use crate::tai64n::Label;
 /// How much is read at a time.
 const BLOCK_BYTES: usize = 1 << 18;
 
+/// The part of a label that tells the second: `@` and 16 digits.
+const LABEL_SECOND_BYTES: usize = 17;
+
 /// What opening a file costs, in bytes that could be read meanwhile.
 pub(super) const COST_BYTES_MIN: u64 = 1 << 14;
 
@@ -49,6 +52,8 @@ impl Survey {
             _ => Content::Plain { file, offset: 0 },
         };
         let mut survey = Survey::default();
+        let edges = [window.since, window.until];
+        let has_edge_in = |second: i64| edges.into_iter().flatten().any(|edge| edge.unix_seconds() == second);
         let note = |at: u64, label: Label| {
             survey.first.get_or_insert((label, at));
             if window.contains(label) {
@@ -56,7 +61,7 @@ impl Survey {
             } else if let Some((_, to @ None)) = &mut survey.part {
                 *to = Some(at);
             }
-            true
+            if has_edge_in(label.unix_seconds()) { Next::Line } else { Next::Second }
         };
         let (bytes, is_whole) = each_label(content, common, bytes_max, note)?;
         survey.bytes = bytes;
@@ -75,22 +80,33 @@ pub(super) fn first_label(
     let mut first = None;
     each_label(content, common, bytes_max, |at, label| {
         first = Some((label, at));
-        false
+        Next::Nothing
     })?;
     Ok(first)
 }
 
-/// Calls `note` with the place and the label of each line that has one, until it says `false`. Returns how many bytes were
-/// read, and whether that was all of them.
+/// What is to be noted after a line.
+enum Next {
+    /// The next line.
+    Line,
+    /// The next line of another second: what holds for this one holds for all of its second.
+    Second,
+    Nothing,
+}
+
+/// Calls `note` with the place and the label of lines that have one. Returns how many bytes were read, and whether that
+/// was all of them.
 fn each_label(
     mut content: Content,
     common: &Common,
     bytes_max: u64,
-    mut note: impl FnMut(u64, Label) -> bool,
+    mut note: impl FnMut(u64, Label) -> Next,
 ) -> Result<(u64, bool)> {
     let mut buffer = vec![0; BLOCK_BYTES];
     let (mut base, mut filled) = (0, 0);
     let mut is_line_start = true;
+    // No label begins with a NUL.
+    let mut done_second = [0; LABEL_SECOND_BYTES];
     loop {
         let bytes = content.read(&mut buffer[filled..])?;
         filled += bytes;
@@ -101,11 +117,20 @@ fn each_label(
             if is_line_start && filled - at <= STAMP_BYTES_MAX && !is_end {
                 break;
             }
+            // A line without a stamp belongs to the one before, so it makes no difference if this is one.
             if is_line_start
+                && !buffer[at..filled].starts_with(&done_second)
                 && let Some(stamp) = recognise(&buffer[at..filled], common.scale, &common.clock)
-                && !note(base + at as u64, stamp.label)
             {
-                return Ok((base + at as u64, false));
+                done_second = [0; LABEL_SECOND_BYTES];
+                match note(base + at as u64, stamp.label) {
+                    Next::Line => {}
+                    Next::Second if stamp.is_label => {
+                        done_second.copy_from_slice(&buffer[at..at + LABEL_SECOND_BYTES]);
+                    }
+                    Next::Second => {}
+                    Next::Nothing => return Ok((base + at as u64, false)),
+                }
             }
             let newline = memchr(b'\n', &buffer[at..filled]);
             is_line_start = newline.is_some();

@@ -334,20 +334,20 @@ const IN_ORDER: Kind = Kind { back_once_in: 0, is_packed: false, file_bytes: 30_
 
 #[test]
 fn windows_are_those_of_a_reader_that_reads_everything() {
-    compare_many(0..20, 8, IN_ORDER);
-    compare_many(0..10, 8, Kind { file_bytes: 300_000, ..IN_ORDER });
+    compare_many(0..20, 6, IN_ORDER);
+    compare_many(0..6, 4, Kind { file_bytes: 300_000, ..IN_ORDER });
 }
 
 #[test]
 fn windows_are_right_where_the_clock_was_set_back_within_files() {
-    compare_many(1000..1020, 8, Kind { back_once_in: 100, ..IN_ORDER });
-    compare_many(1000..1010, 8, Kind { back_once_in: 1000, file_bytes: 100_000, ..IN_ORDER });
+    compare_many(1000..1020, 6, Kind { back_once_in: 100, ..IN_ORDER });
+    compare_many(1000..1006, 5, Kind { back_once_in: 1000, file_bytes: 100_000, ..IN_ORDER });
 }
 
 #[test]
 fn windows_are_right_where_files_are_packed() {
-    compare_many(2000..2015, 8, Kind { is_packed: true, ..IN_ORDER });
-    compare_many(2000..2015, 8, Kind { back_once_in: 100, is_packed: true, ..IN_ORDER });
+    compare_many(2000..2010, 5, Kind { is_packed: true, ..IN_ORDER });
+    compare_many(2000..2010, 5, Kind { back_once_in: 100, is_packed: true, ..IN_ORDER });
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn thousands_of_windows_are_right() {
     for file_bytes in [500, 5000, 50_000, 500_000] {
         for is_packed in [false, true] {
             for back_once_in in [0, 10, 100, 1000] {
-                compare_many(5000..5060, 25, Kind { back_once_in, is_packed, file_bytes });
+                compare_many(5000..5020, 15, Kind { back_once_in, is_packed, file_bytes });
             }
         }
     }
@@ -448,12 +448,13 @@ fn hundreds_of_cursors_print_each_line_whole_and_once() {
 }
 
 /// Follows a directory that is written bit by bit, in a style that shows the labels that are recognised in another form.
-fn follow_a_writer(seed: u64) {
+fn follow_a_writer(seed: u64, is_from_end: bool) {
     let mut dice = Dice::new(seed);
     let dir = Workdir::in_memory();
     let files = written(&mut dice);
     let expected = slow(&files).into_iter().fold(String::new(), |mut text, (_, line)| {
-        let message = if label_of(&line).is_some() { &line[26.min(line.len())..] } else { &line[..] };
+        let message = if label_of(&line).is_some() { &line[25..] } else { &line[..] };
+        let message = message.strip_prefix(b" ").filter(|_| message.len() < line.len()).unwrap_or(message);
         let _ = write!(text, "{}", String::from_utf8_lossy(message));
         text
     });
@@ -461,7 +462,12 @@ fn follow_a_writer(seed: u64) {
     for _ in 0..dice.below(20) {
         writer.write(&dir, &mut dice);
     }
-    let mut reader = follower(&dir, &["-f", "-o", "cat", "main"]);
+    let lines: &[&str] = if is_from_end { &["-n", "100000"] } else { &[] };
+    let mut reader = follower(&dir, &[&["-f", "-o", "cat", "main"], lines].concat());
+    if is_from_end {
+        // What is written after its beginning was read comes in another way.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     while writer.write(&dir, &mut dice) {
         if dice.one_in(3) {
             std::thread::yield_now();
@@ -477,11 +483,11 @@ fn follow_a_writer(seed: u64) {
 
 #[test]
 fn lines_that_are_written_bit_by_bit_are_followed() {
-    (0..6).for_each(follow_a_writer);
+    (0..6).for_each(|seed| follow_a_writer(seed, seed % 2 == 1));
 }
 
 #[test]
 #[ignore = "takes minutes"]
 fn hundreds_of_writers_are_followed() {
-    (1000..1300).for_each(follow_a_writer);
+    (1000..1300).for_each(|seed| follow_a_writer(seed, seed % 2 == 1));
 }
