@@ -237,8 +237,8 @@ impl Backward {
         }
         let rest = self.rest.iter().map(|(_, piece)| piece);
         let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.piece)).take(ASKED_MAX);
-        self.has_no_label_left = self.has_no_label_left
-            || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
+        self.has_no_label_left =
+            self.has_no_label_left || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
         !self.has_no_label_left
     }
 

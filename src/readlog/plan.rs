@@ -94,7 +94,8 @@ impl Plan<'_> {
     fn look_through(&mut self, believed: Vec<usize>) {
         let first = self.parts.iter().position(Option::is_some);
         let last = self.parts.iter().rposition(Option::is_some);
-        let is_late = |piece: &Rc<Piece>| piece.label.is_none_or(|name| self.window.since.is_some_and(|since| name >= since));
+        let is_late =
+            |piece: &Rc<Piece>| piece.label.is_none_or(|name| self.window.since.is_some_and(|since| name >= since));
         let between = || self.pieces.iter().position(is_late).unwrap_or(self.pieces.len());
         let (first, last) = first.zip(last).unwrap_or_else(|| (between(), between()));
         let mut nearest: Vec<(usize, usize)> =

@@ -27,7 +27,7 @@ use crate::sys::{Errno, fd, terminal};
 use crate::tai64n::zone::Zone;
 
 /// How much of a directory is looked through to find a window of time; of all together; and of each at least.
-const SURVEY_BYTES: u64 = 64 << 20;
+const SURVEY_BYTES: u64 = 32 << 20;
 const SURVEY_BYTES_ALL: u64 = 256 << 20;
 const SURVEY_BYTES_MIN: u64 = 2 << 20;
 
@@ -63,7 +63,9 @@ fn read(request: &Request) -> Exit {
         clock,
         complaints: Complaints::default(),
         workers: Workers::new(search),
-        survey_bytes_max: SURVEY_BYTES.min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64).max(SURVEY_BYTES_MIN),
+        survey_bytes_max: SURVEY_BYTES
+            .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
+            .max(SURVEY_BYTES_MIN),
     });
     let answer = match &request.drawing {
         Some(drawing) => draw(request, drawing, &common),

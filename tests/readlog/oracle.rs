@@ -129,7 +129,9 @@ fn line(dice: &mut Dice, now: u64, may_lack_label: bool) -> Vec<u8> {
     let number = dice.below(1_000_000);
     let mut line = match dice.below(12) {
         0 | 1 if may_lack_label => format!(" trace {number}"),
-        2 if may_lack_label => ["@4000 half a label", "2026-11 half a date", "@", ""][dice.below(4) as usize].to_owned(),
+        2 if may_lack_label => {
+            ["@4000 half a label", "2026-11 half a date", "@", ""][dice.below(4) as usize].to_owned()
+        }
         _ => format!("{} line {number}", label(now)),
     };
     match dice.below(10) {
