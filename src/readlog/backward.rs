@@ -182,12 +182,7 @@ impl Backward {
             let mut content = Content::of(file, span.from)?;
             let mut bytes = Vec::new();
             let mut room = vec![0; 1 << 16];
-            let length = span.to.map_or(usize::MAX, |to| usize::try_from(to - span.from).unwrap_or(usize::MAX));
             loop {
-                if bytes.len() >= length {
-                    bytes.truncate(length);
-                    return Ok(Rest::Unpacked { bytes });
-                }
                 match content.read(&mut room) {
                     Ok(0) => return Ok(Rest::Unpacked { bytes }),
                     Ok(_) if bytes.len() > UNPACKED_BYTES_MAX => return Err(Errno::EFBIG),
