@@ -92,6 +92,25 @@ fn a_write_that_ends_within_a_label_is_waited_for() {
 }
 
 #[test]
+fn a_file_that_begins_with_half_a_label_is_waited_for() {
+    let dir = Workdir::new();
+    let cut_short = format!("{}{} begun", lines(0, 2), second(2));
+    let archive = format!("{}.u", second(3));
+    let next = format!("{} line 3\n", second(3));
+    log_directory(&dir, "main", &[(&archive, cut_short.as_bytes()), ("current", &next.as_bytes()[..10])]);
+    let mut reader = follower(&dir, &["-f", "-o", "cat", "main"]);
+    until("the first lines were printed", || text(&dir, "out") == "line 0\nline 1\n");
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    current.write_all(&next.as_bytes()[10..]).unwrap();
+
+    let expected = "line 0\nline 1\nbegun\nline 3\n";
+    until("the rest was printed", || text(&dir, "out").len() >= expected.len());
+    assert_eq!(text(&dir, "out"), expected);
+    reader.signal(Signal::SIGINT);
+    reader.end();
+}
+
+#[test]
 fn the_last_lines_end_before_a_line_that_is_still_being_written() {
     let dir = Workdir::new();
     let line = format!("{} {}\n", second(2), "long ".repeat(1000));
