@@ -6,11 +6,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::{memchr, memrchr};
+use memchr::memchr;
 
 use crate::readlog::content::{Content, is_packed};
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::Place;
+use crate::readlog::plan::{ASKED_MAX, begins_with_label};
 use crate::readlog::stamp::{Stamp, recognise};
 use crate::readlog::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
 use crate::sys::file::File;
@@ -56,12 +57,23 @@ pub(super) struct Backward {
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<Piece>)>,
     groups: Vec<Found>,
+    /// Nothing that is left to read seems to have a label.
+    has_no_label_left: bool,
 }
 
 impl Backward {
     /// The groups of some parts of files.
     pub(super) fn new(place: Rc<Place>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
-        Backward { place, common, spans, rest: None, carry: Vec::new(), begins: Vec::new(), groups: Vec::new() }
+        Backward {
+            place,
+            common,
+            spans,
+            rest: None,
+            carry: Vec::new(),
+            begins: Vec::new(),
+            groups: Vec::new(),
+            has_no_label_left: false,
+        }
     }
 
     /// The directory's path.
@@ -95,10 +107,11 @@ impl Backward {
             Some(start) => self.split(start),
             // Lines without any stamp: they are their own groups when there is nothing that they could belong to.
             None if self.carry.len() > GROUP_BYTES_MAX => {
-                if let Some(line) = self.first_line() {
-                    self.split(line);
-                } else if self.carry.len() > LINE_BYTES_MAX {
-                    self.split(0);
+                let is_too_long = self.carry.len() > LINE_BYTES_MAX;
+                match self.first_line() {
+                    Some(line) if is_too_long || !self.has_label_before(&[]) => self.split(line),
+                    None if is_too_long => self.split(0),
+                    _ => {}
                 }
             }
             None => {}
@@ -193,7 +206,7 @@ impl Backward {
         // What carries no stamp continues the line, unless an outage may have cut it short.
         let goes_on = !self.carry.is_empty()
             && self.recognise(&self.carry).is_none()
-            && (!piece.is_unfinished() || self.has_stamp(&block));
+            && (!piece.is_unfinished() || self.has_label_before(&block));
         if is_torn && !goes_on {
             block.push(b'\n');
         }
@@ -208,10 +221,20 @@ impl Backward {
         self.carry = block;
     }
 
-    /// Tells whether the last line of a block has a stamp.
-    fn has_stamp(&self, block: &[u8]) -> bool {
-        let start = memrchr(b'\n', block).map_or(0, |newline| newline + 1);
-        self.recognise(&block[start..]).is_some()
+    /// Tells whether a line of a block has a stamp, or one before it.
+    fn has_label_before(&mut self, block: &[u8]) -> bool {
+        let mut start = 0;
+        while start < block.len() {
+            if self.recognise(&block[start..]).is_some() {
+                return true;
+            }
+            start = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline + 1);
+        }
+        let rest = self.rest.iter().map(|(_, piece)| piece);
+        let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.piece)).take(ASKED_MAX);
+        self.has_no_label_left =
+            self.has_no_label_left || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
+        !self.has_no_label_left
     }
 
     /// Makes groups of what is carried over from `start` on, which begins one.

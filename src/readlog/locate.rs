@@ -73,10 +73,11 @@ impl Position {
         };
         let is_before = |piece: &Piece| piece.label.is_some_and(|name| name < label);
         let first = pieces.iter().position(|piece| !is_before(piece)).unwrap_or(pieces.len());
+        let before = first.checked_sub(1).and_then(|before| pieces[before].label);
         let (place, common, spans) = new(pieces.into_iter().skip(first).collect());
         let mut stream = Stream::new(place, common, spans);
         // The oldest is removed first: where an older file is left, nothing after it is missing.
-        stream.leave_out(Printed { label, count, shows_gap: first == 0 });
+        stream.leave_out(Printed { label, count, shows_gap: first == 0 }, before);
         stream
     }
 

@@ -48,6 +48,7 @@ mod scale;
 mod stamp;
 mod stop;
 mod stream;
+mod survey;
 mod when;
 
 pub use program::run;

@@ -26,6 +26,11 @@ use crate::sys::program::Arguments;
 use crate::sys::{Errno, fd, terminal};
 use crate::tai64n::zone::Zone;
 
+/// How much of a directory is looked through to find a window of time; of all together; and of each at least.
+const SURVEY_BYTES: u64 = 32 << 20;
+const SURVEY_BYTES_ALL: u64 = 256 << 20;
+const SURVEY_BYTES_MIN: u64 = 2 << 20;
+
 /// Runs `readlog`.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
@@ -58,6 +63,9 @@ fn read(request: &Request) -> Exit {
         clock,
         complaints: Complaints::default(),
         workers: Workers::new(search),
+        survey_bytes_max: SURVEY_BYTES
+            .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
+            .max(SURVEY_BYTES_MIN),
     });
     let answer = match &request.drawing {
         Some(drawing) => draw(request, drawing, &common),
@@ -93,7 +101,9 @@ fn is_same(one: &Dir, other: &Dir) -> bool {
 
 /// The parts of a directory's files that are asked for.
 fn spans(place: &Place, request: &Request, common: &Common) -> Vec<Span> {
-    plan(place, list(place, common), &request.filter.window, common)
+    // A run with a cursor is followed by another.
+    let goes_on = request.cursor.is_some() && request.filter.window.until.is_none();
+    plan(place, list(place, common), &request.filter.window, goes_on, common)
 }
 
 /// A directory's files.
@@ -148,9 +158,15 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
     let places = open_places(request, common);
     let (printer, sink) = printer(request, common, services(&places));
     let mut outlet = Outlet::new(printer, sink, cursor);
-    let stream = |place: &Rc<Place>| match outlet.position(&place.path) {
-        Some(position) => position.resume(place, list(place, common), common),
-        None => Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)),
+    let stream = |place: &Rc<Place>| {
+        let mut stream = match outlet.position(&place.path) {
+            Some(position) => position.resume(place, list(place, common), common),
+            None => Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)),
+        };
+        if request.cursor.is_some() {
+            stream.leave_unfinished_line();
+        }
+        stream
     };
     let streams = places.iter().map(stream).collect();
     let mut merge = Merge::new(streams, request.filter.clone());

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use memchr::{memchr, memrchr};
 
 use crate::cli::Shown;
+use crate::multilog::logdir::CURRENT;
 use crate::readlog::ahead::{Job, Workers};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::Complaints;
-use crate::readlog::content::Content;
+use crate::readlog::content::{Content, is_packed};
 use crate::readlog::pieces::{Piece, open_plain};
 use crate::readlog::place::Place;
 use crate::readlog::scale::Scale;
@@ -48,6 +49,8 @@ pub(super) struct Common {
     pub(super) complaints: Complaints,
     /// Who unpacks and searches ahead.
     pub(super) workers: Workers,
+    /// How much of a directory is looked through line by line to answer a question about a time.
+    pub(super) survey_bytes_max: u64,
 }
 
 /// A part of a file that is to be read.
@@ -117,6 +120,8 @@ pub(super) struct Stream {
     ahead: Option<Stamp>,
     /// The last file ended within a line, and in this state.
     torn: Option<Torn>,
+    /// How many bytes of the next file are behind `end`: too few to tell whether it goes on with the last line.
+    pending: usize,
     is_after_gap: bool,
     group: Option<Group>,
     /// How many stamped lines have had the last label.
@@ -167,6 +172,7 @@ impl Stream {
             label: None,
             ahead: None,
             torn: None,
+            pending: 0,
             is_after_gap: false,
             group: None,
             label_count: 0,
@@ -213,9 +219,12 @@ impl Stream {
         self.consumed = label;
     }
 
-    /// Leaves out what was printed before.
-    pub(super) fn leave_out(&mut self, printed: Printed) {
+    /// Leaves out what was printed before. Lines without a label at the beginning belong to a line with this one, which
+    /// is before the files that will be read.
+    pub(super) fn leave_out(&mut self, printed: Printed, before: Option<Label>) {
         self.printed = Some(printed);
+        self.label = before;
+        self.consumed = before.map(|_| (printed.label, printed.count));
     }
 
     /// How many files have been opened so far.
@@ -254,6 +263,13 @@ impl Stream {
         }
     }
 
+    /// Keeps a last line without newline for a later run, where what is written next may continue it.
+    pub(super) fn leave_unfinished_line(&mut self) {
+        let Some(span) = self.spans.back_mut().filter(|span| span.to.is_none()) else { return };
+        span.is_live = span.piece.name == CURRENT.as_bytes();
+        self.is_endless = !span.piece.is_unfinished();
+    }
+
     /// Goes on with the files of another stream, which has not begun, as it would.
     pub(super) fn go_on_with(&mut self, other: Stream) {
         self.spans.extend(other.spans);
@@ -263,13 +279,33 @@ impl Stream {
     /// Leaves out everything but the part of the last file that is yet to be written, and hands over what is left out.
     pub(super) fn skip_to_end(&mut self) -> (Rc<Place>, Vec<Span>) {
         let mut left_out: Vec<Span> = self.spans.drain(..).collect();
-        if let Some(last) = left_out.last_mut().filter(|last| last.is_live) {
-            let end = last.piece.open(&self.place.directory).map_or(0, |file| last_line_end(&file));
-            last.to = Some(end.max(last.from));
-            let piece = Rc::clone(&last.piece);
-            self.spans.push_back(Span { from: end.max(last.from), is_live: true, ..Span::whole(piece) });
+        if left_out.last().is_some_and(|last| last.is_live) {
+            // A line that is still being written may have begun in a file before.
+            for span in left_out.iter_mut().rev() {
+                let is_live = std::mem::take(&mut span.is_live);
+                let file = span.piece.open(&self.place.directory).ok();
+                let file = file.filter(|file| is_live || (span.to.is_none() && !is_packed(file).unwrap_or(true)));
+                let end = file.as_ref().map_or(0, |file| last_line_end(file)).max(span.from);
+                let Some(size) = file.as_ref().and_then(|file| file.stat().ok()).map(|stat| stat.size_bytes) else {
+                    break;
+                };
+                if !is_live && end == size && size > 0 {
+                    break;
+                }
+                span.to = Some(end);
+                self.spans.push_front(Span { from: end, is_live, ..Span::whole(Rc::clone(&span.piece)) });
+                if end > 0 || file.is_some_and(|file| self.begins_with_stamp(&file)) {
+                    break;
+                }
+            }
         }
         (Rc::clone(&self.place), left_out)
+    }
+
+    fn begins_with_stamp(&self, file: &File) -> bool {
+        let mut head = [0; STAMP_BYTES_MAX + 1];
+        let length = file.read_at(0, &mut head).unwrap_or(0);
+        recognise(&head[..length], self.common.scale, &self.common.clock).is_some()
     }
 
     /// Adds a part to the end.
@@ -377,9 +413,13 @@ impl Stream {
             match next.first().copied() {
                 Some(b'@' | b'0'..=b'9') => {
                     let is_enough = next.len() > STAMP_BYTES_MAX || memchr(b'\n', next).is_some();
-                    if is_enough || !self.fill() {
+                    if is_enough {
                         self.ahead = self.recognise_at(self.start + length);
                         return self.ahead.is_none();
+                    }
+                    // Half a stamp, perhaps: it is known once the rest has been written.
+                    if !self.fill() {
+                        return false;
                     }
                 }
                 Some(_) => return true,
@@ -420,9 +460,10 @@ impl Stream {
                 }
                 return self.end_of_all();
             };
-            let room = self.buffer.len() - self.end;
+            let begin = self.end + self.pending;
+            let room = self.buffer.len() - begin;
             let room = usize::try_from(*left).map_or(room, |left| room.min(left));
-            let answer = if room == 0 { Ok(0) } else { content.read(&mut self.buffer[self.end..self.end + room]) };
+            let answer = if room == 0 { Ok(0) } else { content.read(&mut self.buffer[begin..begin + room]) };
             let bytes = answer.unwrap_or_else(|errno| {
                 if let Some(span) = self.spans.front() {
                     self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
@@ -431,11 +472,19 @@ impl Stream {
             });
             if bytes > 0 {
                 *left -= bytes as u64;
-                self.mend(bytes);
-                return true;
+                self.pending += bytes;
+                if self.torn.is_none() || self.shows_stamp() {
+                    self.mend();
+                    return true;
+                }
+                continue;
             }
             if self.spans.front().is_some_and(|span| span.is_live) {
                 return false;
+            }
+            if self.pending > 0 {
+                self.mend();
+                return true;
             }
             self.close();
         }
@@ -445,7 +494,7 @@ impl Stream {
         if self.buffer.len() - self.end >= ROOM_BYTES {
             return;
         }
-        self.buffer.copy_within(self.start..self.end, 0);
+        self.buffer.copy_within(self.start..self.end + self.pending, 0);
         self.base += self.start as u64;
         self.end -= self.start;
         self.start = 0;
@@ -534,10 +583,19 @@ impl Stream {
         }
     }
 
-    /// Puts a newline before the first `bytes` of a file, if they do not continue the last line of the file before.
-    fn mend(&mut self, bytes: usize) {
+    /// Tells whether the bytes that are pending show if the file begins with a stamp.
+    fn shows_stamp(&self) -> bool {
+        let head = &self.buffer[self.end..self.end + self.pending];
+        !matches!(head.first(), Some(b'@' | b'0'..=b'9'))
+            || head.len() > STAMP_BYTES_MAX
+            || memchr(b'\n', head).is_some()
+    }
+
+    /// Takes the bytes that are pending, with a newline before them if they begin a file and do not continue the last line
+    /// of the file before.
+    fn mend(&mut self) {
         let first = self.end;
-        self.end += bytes;
+        self.end += std::mem::take(&mut self.pending);
         let Some(torn) = self.torn.take() else { return };
         let goes_on = self.recognise_at(first).is_none() && (torn == Torn::Cut || self.label.is_some());
         if goes_on {

@@ -34,6 +34,34 @@ fn a_run_goes_on_where_the_last_one_stopped() {
 }
 
 #[test]
+fn a_line_that_is_half_written_is_left_to_the_next_run() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 1);
+    let go_on = ["--cursor", "seen", "-o", "tai64n", "main"];
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    let line = format!("{} line 20 is written in three parts\n", second(20));
+    current.write_all(&line.as_bytes()[..12]).unwrap();
+    assert_eq!(printed(&dir, &go_on), lines(0, 20), "half a label");
+    current.write_all(&line.as_bytes()[12..40]).unwrap();
+    assert_eq!(printed(&dir, &go_on), "", "half a message");
+
+    // The rest of it is in the next file.
+    std::fs::rename(dir.join("main/current"), dir.join(format!("main/{}.s", second(21)))).unwrap();
+    log_directory(&dir, "main", &[("current", b"")]);
+    assert_eq!(printed(&dir, &go_on), "", "an empty file");
+    log_directory(&dir, "main", &[("current", &[&line.as_bytes()[40..], lines(21, 23).as_bytes()].concat())]);
+    assert_eq!(printed(&dir, &go_on), line + &lines(21, 23));
+
+    // A logger that was killed: what it began is not gone on with.
+    std::fs::rename(dir.join("main/current"), dir.join(format!("main/{}.u", second(24)))).unwrap();
+    let mut killed = File::options().append(true).open(dir.join(format!("main/{}.u", second(24)))).unwrap();
+    killed.write_all(second(23).as_bytes()).unwrap();
+    killed.write_all(b" begun").unwrap();
+    log_directory(&dir, "main", &[("current", lines(24, 25).as_bytes())]);
+    assert_eq!(printed(&dir, &go_on), format!("{} begun\n{}", second(23), lines(24, 25)));
+}
+
+#[test]
 fn what_was_removed_between_two_runs_is_told() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 3);

@@ -67,6 +67,68 @@ fn lines_are_printed_as_they_are_written_across_rotations() {
 }
 
 #[test]
+fn a_write_that_ends_within_a_label_is_waited_for() {
+    let dir = Workdir::new();
+    log_directory(&dir, "main", &[("current", lines(0, 2).as_bytes())]);
+    let mut reader = follower(&dir, &["-f", "-o", "cat", "main"]);
+    let (mut expected, mut writes) = ("line 0\nline 1\n".to_owned(), 0);
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    until("the first lines were printed", || text(&dir, "out") == expected);
+    for cut in [1, 9, 24, 25, 26] {
+        let line = format!("{} line {cut}\n{}", second(cut), second(cut));
+        current.write_all(&line.as_bytes()[..line.len() - 25 + cut as usize % 25]).unwrap();
+        expected.push_str(&format!("line {cut}\n"));
+        until("the whole line was printed", || text(&dir, "out").len() >= expected.len());
+        assert_eq!(text(&dir, "out"), expected);
+        current.write_all(&line.as_bytes()[line.len() - 25 + cut as usize % 25..]).unwrap();
+        writes += 1;
+        current.write_all(format!(" write {writes}\n").as_bytes()).unwrap();
+        expected.push_str(&format!("write {writes}\n"));
+        until("the next line was printed", || text(&dir, "out").len() >= expected.len());
+        assert_eq!(text(&dir, "out"), expected);
+    }
+    reader.signal(Signal::SIGINT);
+    reader.end();
+}
+
+#[test]
+fn a_file_that_begins_with_half_a_label_is_waited_for() {
+    let dir = Workdir::new();
+    let cut_short = format!("{}{} begun", lines(0, 2), second(2));
+    let archive = format!("{}.u", second(3));
+    let next = format!("{} line 3\n", second(3));
+    log_directory(&dir, "main", &[(&archive, cut_short.as_bytes()), ("current", &next.as_bytes()[..10])]);
+    let mut reader = follower(&dir, &["-f", "-o", "cat", "main"]);
+    until("the first lines were printed", || text(&dir, "out") == "line 0\nline 1\n");
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    current.write_all(&next.as_bytes()[10..]).unwrap();
+
+    let expected = "line 0\nline 1\nbegun\nline 3\n";
+    until("the rest was printed", || text(&dir, "out").len() >= expected.len());
+    assert_eq!(text(&dir, "out"), expected);
+    reader.signal(Signal::SIGINT);
+    reader.end();
+}
+
+#[test]
+fn the_last_lines_end_before_a_line_that_is_still_being_written() {
+    let dir = Workdir::new();
+    let line = format!("{} {}\n", second(2), "long ".repeat(1000));
+    let archive = format!("{}.s", second(3));
+    let begun = lines(0, 2) + &line[..2500];
+    log_directory(&dir, "main", &[(&archive, begun.as_bytes()), ("current", &line.as_bytes()[2500..4000])]);
+    let mut reader = follower(&dir, &["-f", "-n", "10", "-o", "tai64n", "main"]);
+    until("the last lines were printed", || text(&dir, "out") == lines(0, 2));
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    current.write_all(&line.as_bytes()[4000..]).unwrap();
+
+    until("the line was printed", || text(&dir, "out").len() >= lines(0, 2).len() + line.len());
+    assert_eq!(text(&dir, "out"), lines(0, 2) + &line);
+    reader.signal(Signal::SIGINT);
+    reader.end();
+}
+
+#[test]
 fn what_was_removed_while_the_reader_was_stopped_is_told() {
     for script in [&["t", "s4096", "n3", "./main"][..], &["t", "s4096", "n3", "!cat", "./main"]] {
         let dir = Workdir::new();

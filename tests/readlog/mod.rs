@@ -7,6 +7,7 @@
 mod bad_input;
 mod cursor;
 mod follow;
+mod oracle;
 mod reading;
 mod terminal;
 mod torture;

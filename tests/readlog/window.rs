@@ -21,6 +21,62 @@ fn a_window_holds_the_lines_from_its_beginning_up_to_its_end() {
 }
 
 #[test]
+fn a_line_that_goes_on_in_the_next_files_is_whole_in_the_window_of_its_label() {
+    let dir = Workdir::new();
+    let long = "long ".repeat(1000);
+    let archive = |name: u64| format!("{}.s", second(name));
+    log_directory(
+        &dir,
+        "main",
+        &[
+            (&archive(10), format!("{}{} {}", lines(0, 9), second(9), &long[..2000]).as_bytes()),
+            (&archive(20), &long.as_bytes()[2000..4000]),
+            (&archive(30), format!("{}\n trace\n{}", &long[4000..], lines(20, 30)).as_bytes()),
+            ("current", format!(" another trace\n{}", lines(30, 40)).as_bytes()),
+        ],
+    );
+    let nine = format!("{} {long}\n trace\n", second(9));
+    let window = |since: u64, until: u64, more: &[&str]| {
+        let (since, until) = (second(since), second(until));
+        printed(&dir, &[&["-o", "tai64n", "--since", &since, "--until", &until, "main"], more].concat())
+    };
+
+    for more in [&[][..], &["-n", "1000"]] {
+        assert_eq!(window(9, 10, more), nine);
+        assert_eq!(window(8, 21, more), lines(8, 9) + &nine + &lines(20, 21));
+        assert_eq!(window(0, 9, more), lines(0, 9));
+        assert_eq!(window(10, 30, more), lines(20, 30) + " another trace\n");
+        assert_eq!(window(30, 100, more), lines(30, 40));
+    }
+}
+
+#[test]
+fn a_clock_that_was_set_back_within_a_file_hides_no_line() {
+    let dir = Workdir::new();
+    let archive = |name: u64, text: &str| {
+        log_directory(&dir, "main", &[(&format!("{}.s", second(name)), text.as_bytes())]);
+    };
+    archive(1000, &lines(0, 1000));
+    // Back by 500 seconds, and not caught up when the file is finished: its name is earlier than some of its lines.
+    archive(1600, &(lines(1000, 2000) + &lines(1500, 1600)));
+    // Back and caught up within the file: neither name nor first label shows it.
+    archive(3000, &(lines(1600, 2500) + &lines(900, 3000)));
+    log_directory(&dir, "main", &[("current", lines(3000, 3500).as_bytes())]);
+    let all = printed(&dir, &["-o", "tai64n", "main"]);
+
+    for (since, until) in
+        [(1900, 1950), (910, 920), (1590, 1610), (2400, 2450), (500, 1500), (2900, 3100), (3000, 3001)]
+    {
+        let window = printed(&dir, &["-o", "tai64n", "--since", &second(since), "--until", &second(until), "main"]);
+        let (since_label, until_label) = (second(since), second(until));
+        let is_wanted = |line: &&str| line[..25] >= *since_label && line[..25] < *until_label;
+        let expected: Vec<&str> = all.lines().filter(is_wanted).collect();
+
+        assert_eq!(window.lines().collect::<Vec<&str>>(), expected, "{since} to {until}");
+    }
+}
+
+#[test]
 fn where_the_clock_stepped_back_every_line_is_still_found() {
     // 0.76: after the step, names go back too, and the archives written after it stand between those from before.
     let dir = Workdir::new();

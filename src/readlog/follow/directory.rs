@@ -206,7 +206,7 @@ impl Directory {
         let mut stream = match self.position.take() {
             Some(position) => position.resume(&place, pieces, common),
             None => {
-                let spans = plan(&place, pieces, &request.filter.window, common);
+                let spans = plan(&place, pieces, &request.filter.window, true, common);
                 Stream::new(place, Rc::clone(common), spans)
             }
         };
