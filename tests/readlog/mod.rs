@@ -7,7 +7,10 @@
 mod bad_input;
 mod cursor;
 mod follow;
+mod limits;
+mod places;
 mod reading;
+mod searching;
 mod terminal;
 mod torture;
 mod window;
