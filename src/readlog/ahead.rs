@@ -92,8 +92,9 @@ impl Workers {
             lock(&rooms).push(room);
             kept
         });
+        let thread = thread.ok()?;
         self.free.set(self.free.get() - 1);
-        Some(Job { thread: thread.ok()?, free: Rc::clone(&self.free) })
+        Some(Job { thread, free: Rc::clone(&self.free) })
     }
 }
 
@@ -123,8 +124,11 @@ fn read_whole(file: &Arc<File>, room: &mut Vec<u8>) -> Option<usize> {
     let mut unpacked = unpack(file).ok()?;
     let mut length = 0;
     loop {
+        if length > UNPACKED_BYTES_MAX {
+            return None;
+        }
         if length == room.len() {
-            room.resize((room.len() * 2).max(ROOM_BYTES), 0);
+            room.resize((room.len() * 2).clamp(ROOM_BYTES, UNPACKED_BYTES_MAX + 1), 0);
         }
         let read = match &mut unpacked {
             Some(unpacked) => content::read(unpacked, &mut room[length..]),
@@ -132,7 +136,6 @@ fn read_whole(file: &Arc<File>, room: &mut Vec<u8>) -> Option<usize> {
         };
         match read.ok()? {
             0 => return Some(length),
-            _ if length > UNPACKED_BYTES_MAX => return None,
             read => length += read,
         }
     }
@@ -154,7 +157,9 @@ fn thin_out(bytes: &[u8], search: &Search) -> Vec<u8> {
         // The group that the place is in, or at the end of.
         let group = found.and_then(|found| groups.last(groups.line_end(found.max(at + 1) - 1).min(last)));
         let (start, end) = match group {
-            Some(start) => (start.max(at), groups.first(groups.line_end(start.max(at))).map_or(last, |next| next.min(last))),
+            Some(start) => {
+                (start.max(at), groups.first(groups.line_end(start.max(at))).map_or(last, |next| next.min(last)))
+            }
             None => (last, last),
         };
         if search.pattern.is_inverted() {
@@ -220,7 +225,50 @@ impl Groups<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The plain twin of `thin_out`.
+    fn group_by_group(bytes: &[u8], search: &Search) -> Vec<u8> {
+        let clock = LocalClock::utc();
+        let mut groups: Vec<(Option<usize>, Vec<u8>)> = vec![(None, Vec::new())];
+        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+            if let Some(stamp) = recognise(line, search.scale, &clock) {
+                groups.push((Some(stamp.bytes), Vec::new()));
+            }
+            groups.last_mut().expect("there is one at least").1.extend_from_slice(line);
+        }
+        let last = groups.len() - 1;
+        let is_kept = |(i, (message, group)): &(usize, &(Option<usize>, Vec<u8>))| {
+            *i == last || message.is_none_or(|message| search.pattern.selects(&group[message..]))
+        };
+        groups.iter().enumerate().filter(is_kept).flat_map(|(_, (_, group))| group.clone()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn whole_buffers_are_thinned_out_as_group_by_group(
+            text in "((@400000003ce2403d0000000[0-9] ?)?(a|b|error|x| |12:34|é|@4)?(a|b|error|x| |12:34|é|@4)?\n?){0,40}",
+            pattern in proptest::sample::select(vec![
+                "a", "^a", "b$", "^$", "", "\\s", "[^a]", "error", "4.*error", "[0-9]{2}:.*(error|fail)", "0", "@4", "(a|b){2}",
+                "\\berror", "x*", "é.*a", "(?m)^error$", "a\\sb",
+            ]),
+            is_inverted in any::<bool>(),
+            repeats in prop_oneof![4 => Just(1_usize), 1 => Just(400)],
+        ) {
+            // Often enough repeated, a pattern that finds too much is given up.
+            let text = text.repeat(repeats);
+            let search = Search {
+                pattern: Pattern::new(pattern, false, is_inverted).expect("a pattern"), scale: Scale::Djb,
+            };
+
+            let kept = thin_out(text.as_bytes(), &search);
+
+            let expected = group_by_group(text.as_bytes(), &search);
+            prop_assert_eq!(String::from_utf8_lossy(&kept), String::from_utf8_lossy(&expected));
+        }
+    }
 
     #[test]
     fn what_may_belong_to_another_file_is_kept() {

@@ -88,9 +88,9 @@ fn errno(error: &io::Error) -> Errno {
         return Errno::from_raw(errno);
     }
     let cause = error.get_ref();
-    let is_limit = cause.and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>()).is_some_and(|error| {
-        matches!(error, liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem)
-    });
+    let is_limit = cause
+        .and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>())
+        .is_some_and(|error| matches!(error, liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem));
     // zstd says it in words alone.
     if is_limit || cause.is_some_and(|cause| cause.to_string().contains("memory")) {
         return Errno::E2BIG;

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 use regex_syntax::hir::{Capture, Repetition};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
 use crate::readlog::filter::PATTERN_BYTES_MAX;
 
@@ -202,9 +202,8 @@ mod tests {
             let config = syntax::Config::new().utf8(false);
             let words = required(&widen(&syntax::parse_with(pattern, &config).expect("a pattern")));
 
-            let words = words.map(|words| {
-                words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>()
-            });
+            let words = words
+                .map(|words| words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>());
             assert_eq!(words, expected.map(|words| words.into_iter().map(str::to_owned).collect()), "{pattern}");
         }
     }
@@ -213,7 +212,10 @@ mod tests {
     fn what_finds_too_much_is_given_up() {
         let finder = Finder::new("ab.*[0-9]xyz", false).expect("a finder");
         for _ in 0..1000 {
-            assert_eq!(finder.find(b"xyz\n"), if finder.searcher().miss_bytes == WORD_MISS_BYTES { Some(3) } else { None });
+            assert_eq!(
+                finder.find(b"xyz\n"),
+                if finder.searcher().miss_bytes == WORD_MISS_BYTES { Some(3) } else { None }
+            );
             finder.miss();
         }
         assert!(finder.words.as_ref().is_some_and(|words| !words.is_useful()));

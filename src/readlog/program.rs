@@ -65,7 +65,9 @@ fn read(mut request: Request) -> Exit {
     request.directories = log_directories(&request, &common);
     let answer = match &request.drawing {
         Some(drawing) => draw(&request, drawing, &common),
-        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => print_end(&request, &common),
+        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
+            print_end(&request, &common)
+        }
         None => print_all(&request, &common),
     };
     match answer {

@@ -6,6 +6,7 @@
 use crate::cli::Shown;
 use crate::multilog::logdir::{CURRENT, LOCK, PREVIOUS};
 use crate::readlog::pieces::archive_label;
+use crate::sys::Errno;
 use crate::sys::dir::Dir;
 
 /// What there is in the directory of a service that is supervised.
@@ -29,10 +30,11 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
     if holds_log(path) != Some(false) {
         return Resolved::Log(path.to_vec());
     }
-    let base = if is_directory(&join(path, LOG)) { join(path, LOG) } else { path.to_vec() };
+    let base = if is_there(&join(path, LOG)) { join(path, LOG) } else { path.to_vec() };
     let main = join(&base, MAIN);
     for candidate in [&base, &main] {
-        if holds_log(candidate) == Some(true) {
+        // One that may not be read is told as such.
+        if is_there(candidate) && holds_log(candidate) != Some(false) {
             return Resolved::Log(candidate.clone());
         }
     }
@@ -60,8 +62,9 @@ fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
     joined
 }
 
-fn is_directory(path: &[u8]) -> bool {
-    Dir::open(path).is_ok()
+/// Tells whether a path leads to a directory, even to one that may not be read.
+fn is_there(path: &[u8]) -> bool {
+    !matches!(Dir::open(path), Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP))
 }
 
 fn has(path: &[u8], name: &[u8]) -> bool {
@@ -82,7 +85,8 @@ fn holds_log(path: &[u8]) -> Option<bool> {
 /// The log directories in a directory, in the order of their names. Links are not followed: they are nobody's custom here.
 fn logs_in(path: &[u8]) -> Vec<Vec<u8>> {
     let Ok(names) = Dir::open(path).and_then(|directory| directory.names()) else { return Vec::new() };
-    let is_link = |name: &[u8]| std::fs::symlink_metadata(as_path(&join(path, name))).is_ok_and(|stat| stat.is_symlink());
+    let is_link =
+        |name: &[u8]| std::fs::symlink_metadata(as_path(&join(path, name))).is_ok_and(|stat| stat.is_symlink());
     let is_other = |name: &[u8]| matches!(name, b"supervise" | b"env" | b"event") || name.starts_with(b".");
     let mut logs: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
     logs.retain(|name| !is_other(name) && !is_link(name) && holds_log(&join(path, name)) == Some(true));

@@ -357,7 +357,13 @@ impl Stream {
         let group = match self.group_start(lines.start, line) {
             Some(group) => group,
             // Without any label so far each line is a group.
-            None if self.label.is_none() => if found.is_some() { line } else { lines.end },
+            None if self.label.is_none() => {
+                if found.is_some() {
+                    line
+                } else {
+                    lines.end
+                }
+            }
             // A group that began before, and is not passed over in part.
             None => return,
         };

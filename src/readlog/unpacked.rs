@@ -15,7 +15,7 @@ use crate::sys::file::File;
 use crate::sys::{Errno, Result, fd};
 
 /// The part that is kept in memory; while a file is unpacked, up to twice as much.
-const PART_BYTES: usize = 16 << 20;
+const PART_BYTES: usize = 8 << 20;
 
 /// How much is unpacked at a time.
 const STEP_BYTES: usize = 1 << 16;
@@ -47,13 +47,19 @@ impl Unpacked {
     /// Unpacks a file, and keeps the last bytes in memory. What is damaged ends where the damage is, which is said.
     pub(super) fn open(file: Arc<File>, from: u64) -> Result<(Unpacked, Option<Errno>)> {
         let mut source = source(&file)?;
-        let mut part = Vec::new();
+        let mut part = Vec::with_capacity(STEP_BYTES);
         let mut start = 0;
         let mut room = vec![0; STEP_BYTES];
         let damage = loop {
             match content::read(&mut source, &mut room) {
                 Ok(0) => break None,
-                Ok(length) => part.extend_from_slice(&room[..length]),
+                Ok(length) => {
+                    // Doubled beyond twice a part it would be room for nothing.
+                    if part.len() > PART_BYTES {
+                        part.reserve_exact((2 * PART_BYTES + STEP_BYTES).saturating_sub(part.len()));
+                    }
+                    part.extend_from_slice(&room[..length]);
+                }
                 Err(errno) => break Some(errno),
             }
             if part.len() >= 2 * PART_BYTES {
@@ -95,7 +101,12 @@ impl Unpacked {
             }
         };
         // Not what it was when it was unpacked first.
-        if filled < length { Err(Errno::EPROTO) } else { self.start = start; Ok(()) }
+        if filled < length {
+            Err(Errno::EPROTO)
+        } else {
+            self.start = start;
+            Ok(())
+        }
     }
 
     /// Unpacks everything before the part in memory into a file without a name.

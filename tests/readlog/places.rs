@@ -36,7 +36,10 @@ fn a_service_is_named_as_its_log_directory_would_be() {
         log_directory(&dir, &format!("service/{name}/log/main"), &[("current", lines(i, i + 1).as_bytes())]);
     }
 
-    assert_eq!(printed(&dir, &["-o", "cat", "--service", "always", "service/one", "service/two"]), "one line 0\ntwo line 1\n");
+    assert_eq!(
+        printed(&dir, &["-o", "cat", "--service", "always", "service/one", "service/two"]),
+        "one line 0\ntwo line 1\n"
+    );
     let json = printed(&dir, &["-o", "json", "service/one"]);
     assert!(json.contains("\"service\":\"one\"") && json.contains("service/one/log/main/current"), "{json}");
 }

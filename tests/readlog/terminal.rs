@@ -75,7 +75,8 @@ fn what_is_longer_than_the_screen_goes_to_a_pager() {
     terminal.until_screen("the last line", |screen| screen.contains("line 99\ncode 0\n"));
 }
 
-// readlog.1 > "Without a pager, or where it ends without having read anything, everything is printed at once."
+// readlog.1 > "Where the pager cannot be started, or ends without having read anything, readlog prints everything without
+// a pager."
 #[test]
 fn where_no_pager_runs_everything_is_printed_without_one() {
     let dir = Workdir::new();

@@ -114,9 +114,8 @@ impl Directory {
         }
         // By its descriptor: the path may have been given to another since.
         let by_descriptor = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
-        let watch = notifier.map(|notifier| {
-            notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..]))
-        });
+        let watch =
+            notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
         let place = Place { path: self.path.clone(), service: self.service.clone(), directory };
         self.complaint = None;
