@@ -176,8 +176,7 @@ fn command() -> Option<Command> {
         return None;
     }
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" \t_-+./,:@%".contains(byte);
-    let mut words =
-        bytes.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
+    let mut words = bytes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(OsStr::from_bytes);
     match words.next() {
         Some(program) if bytes.iter().all(is_plain) && !SHELL_WORDS.iter().any(|word| program == *word) => {
             let mut command = Command::new(program);
