@@ -1,4 +1,5 @@
-//! What it costs to find a minute in 2 GB, and to show all of it, beside `cat @* current | tai64nlocal | grep`.
+//! What it costs to find a minute in 2 GB, and to show all of it, beside `cat @* current | tai64nlocal | grep`; and what it
+//! costs to search all of it, beside `rg -j1`.
 //!
 //! `cargo bench --bench readlog [-- MEGABYTES]`: makes 2000 archives of a megabyte in a temporary directory (`TMPDIR`),
 //! checks that both print the same bytes, and only then counts time. The files are in the page cache for both.
@@ -20,6 +21,17 @@ const STEP_NANOSECONDS: u64 = 7_500_000;
 const START: u64 = 1_790_000_000;
 /// How often the window is asked for.
 const RUNS: usize = 20;
+
+/// What is searched for: a word, patterns of every day, and some in which no word helps. None is found in a label.
+const PATTERNS: [&str; 7] = [
+    "no such word",
+    "msg 482130*3",
+    "[0-9]{2}:[0-9]{2}.*(error|fail)",
+    "bytes 9[0-9]+ from",
+    "(?i)SUCCESS.*user12345@",
+    "<user[0-9]*7{3}@",
+    "[A-Z]{3}",
+];
 
 fn main() {
     let megabytes = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(2000);
@@ -67,6 +79,26 @@ fn main() {
         bytes as f64 / 1e6 / runs[1].as_secs_f64(),
         their_wall.as_secs_f64() / runs[1].as_secs_f64()
     );
+    for pattern in PATTERNS {
+        let ours = format!("exec {readlog} -o cat -g '{pattern}' .");
+        let theirs = format!("exec rg -j1 -N -I --sort path -e '{pattern}' .");
+        if !Path::new("/usr/bin/rg").exists() {
+            println!("SKIPPED: ripgrep is not installed, so there is nothing to compare a search with");
+            return;
+        }
+        let count = |command: &str| {
+            let output = output(dir.path(), &format!("({command}) | wc -l"));
+            String::from_utf8(output).unwrap().trim().to_owned()
+        };
+        let lines = count(&ours);
+        assert_eq!(lines, count(&theirs), "both find the same lines: {pattern}");
+        let best = |command: &str| (0..5).map(|_| time(dir.path(), command).0).min().unwrap();
+        let (ours, theirs) = (best(&ours), best(&theirs));
+        println!(
+            "-g '{pattern}': {lines} lines; readlog {ours:?} of processor time, rg -j1 {theirs:?}: {:.2} times",
+            ours.as_secs_f64() / theirs.as_secs_f64()
+        );
+    }
 }
 
 /// Writes the archives and an empty `current`; returns their bytes and lines.

@@ -100,7 +100,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(OsString))
                 .action(ArgAction::Append)
                 .value_hint(clap::ValueHint::DirPath)
-                .help("Log directories; several are merged in the order of time"),
+                .help("Log directories, or services; several are merged in the order of time"),
         )
         .arg(text("since", 'S', "TIME", "Leave out lines before TIME"))
         .arg(text("until", 'U', "TIME", "Leave out lines at TIME and after"))

@@ -1,6 +1,6 @@
 //! A directory's groups from the last to the first, for `-n` and `-r`.
 //!
-//! Files are read from their ends, a block at a time, and a packed file as a whole. What stands before the first stamp of
+//! Files are read from their ends, a block at a time. What stands before the first stamp of
 //! what has been read may belong to a group that begins further ahead, and is carried over to the next block.
 
 use std::rc::Rc;
@@ -8,20 +8,19 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
-use crate::readlog::content::{Content, is_packed};
+use crate::readlog::content::is_packed;
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::Place;
 use crate::readlog::plan::{ASKED_MAX, begins_with_label};
 use crate::readlog::stamp::{Stamp, recognise};
 use crate::readlog::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
+use crate::readlog::unpacked::Unpacked;
 use crate::sys::file::File;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
-/// What a packed file may unpack to.
-const UNPACKED_BYTES_MAX: usize = 1 << 30;
 
 /// A group that has been read.
 #[derive(Debug)]
@@ -42,7 +41,7 @@ pub(super) struct Found {
 #[derive(Debug)]
 enum Rest {
     Plain { file: Arc<File>, from: u64, to: u64 },
-    Unpacked { bytes: Vec<u8> },
+    Packed(Unpacked),
 }
 
 /// The groups of a directory, last first.
@@ -155,7 +154,7 @@ impl Backward {
             let (rest, piece) = self.rest.as_mut()?;
             let piece = Rc::clone(piece);
             let answer = match rest {
-                Rest::Unpacked { bytes } => Ok((std::mem::take(bytes), true)),
+                Rest::Packed(unpacked) => unpacked.take(BLOCK_BYTES as usize),
                 Rest::Plain { file, from, to } => {
                     let start = to.saturating_sub(BLOCK_BYTES).max(*from);
                     let block = read_between(file, start, *to);
@@ -179,21 +178,12 @@ impl Backward {
     fn open(&self, span: &Span) -> Result<Rest> {
         let file = span.piece.open(&self.place.directory)?;
         if span.piece.label.is_some() && is_packed(&file)? {
-            let mut content = Content::of(file, span.from)?;
-            let mut bytes = Vec::new();
-            let mut room = vec![0; 1 << 16];
-            loop {
-                match content.read(&mut room) {
-                    Ok(0) => return Ok(Rest::Unpacked { bytes }),
-                    Ok(_) if bytes.len() > UNPACKED_BYTES_MAX => return Err(Errno::EFBIG),
-                    Ok(length) => bytes.extend_from_slice(&room[..length]),
-                    // What could be unpacked is shown.
-                    Err(errno) => {
-                        self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
-                        return Ok(Rest::Unpacked { bytes });
-                    }
-                }
+            let (unpacked, damage) = Unpacked::open(file, span.from)?;
+            // What could be unpacked is shown.
+            if let Some(errno) = damage {
+                self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
             }
+            return Ok(Rest::Packed(unpacked));
         }
         let to = span.to.map_or_else(|| file.stat().map(|stat| stat.size_bytes), Ok)?;
         Ok(Rest::Plain { file, from: span.from.min(to), to })
@@ -244,28 +234,46 @@ impl Backward {
             let piece = self.begins.iter().find(|(begin, _)| *begin <= start + at).or(self.begins.last());
             piece.map(|(_, piece)| Rc::clone(piece))
         };
+        // Groups in which nothing can be found are left out.
+        let finder = self.common.workers.finder();
+        let find = |from: usize| match finder {
+            Some(finder) => finder.find(&bytes[from..]).map(|found| from + found),
+            None => Some(from),
+        };
+        let mut found = find(0);
         let mut groups: Vec<Found> = Vec::new();
         let (mut line, mut label) = (0, None);
         while line < bytes.len() {
-            let end = memchr(b'\n', &bytes[line..]).map_or(bytes.len(), |newline| line + newline + 1);
-            let stamp = self.recognise(&bytes[line..end]);
+            let first = line;
+            let stamp = self.recognise(&bytes[line..]);
             label = stamp.map(|stamp| stamp.label).or(label);
-            match groups.last_mut() {
-                Some(group) if stamp.is_none() && label.is_some() && group.bytes.len() < GROUP_BYTES_MAX => {
-                    group.bytes.extend_from_slice(&bytes[line..end]);
-                }
-                _ => {
-                    let Some(piece) = begins(line) else { break };
-                    let key = label.or(piece.label).unwrap_or_else(last);
-                    groups.push(Found { bytes: bytes[line..end].to_vec(), stamp, label, key, piece });
-                }
+            line = line_end(&bytes, line);
+            while label.is_some()
+                && line < bytes.len()
+                && line - first < GROUP_BYTES_MAX
+                && self.recognise(&bytes[line..]).is_none()
+            {
+                line = line_end(&bytes, line);
             }
-            line = end;
+            // A place at the end of a line is in it, unless its newline is before it.
+            let may_match = found.is_some_and(|found| found < line || (found == line && bytes[line - 1] != b'\n'));
+            if !may_match {
+                continue;
+            }
+            let Some(piece) = begins(first) else { break };
+            let key = label.or(piece.label).unwrap_or_else(last);
+            groups.push(Found { bytes: bytes[first..line].to_vec(), stamp, label, key, piece });
+            found = find(line);
         }
         self.begins.retain(|(begin, _)| *begin < start);
         groups.append(&mut self.groups);
         self.groups = groups;
     }
+}
+
+/// Where a line ends, newline included.
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |newline| start + newline + 1)
 }
 
 fn read_between(file: &File, from: u64, to: u64) -> Result<Vec<u8>> {

@@ -39,6 +39,7 @@ fn reason(errno: Errno) -> &'static str {
     match errno {
         Errno::EINVAL => "its name is no label",
         Errno::ENXIO => "not a plain file",
+        Errno::E2BIG => "unpacking it takes too much memory",
         Errno::EPROTO => "compressed and damaged",
         errno => cause(errno),
     }

@@ -12,6 +12,9 @@ const GZIP: &[u8] = &[0x1f, 0x8b];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
+/// The window that a zstd file may ask for, as a power of two: the largest that the format's own tool makes.
+const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
 /// The memory that an xz file may ask for.
 const XZ_MEMORY_BYTES_MAX: u64 = 512 << 20;
 
@@ -70,7 +73,7 @@ impl Content {
     }
 }
 
-fn read(source: &mut impl Read, room: &mut [u8]) -> Result<usize> {
+pub(super) fn read(source: &mut impl Read, room: &mut [u8]) -> Result<usize> {
     loop {
         match source.read(room) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -81,7 +84,18 @@ fn read(source: &mut impl Read, room: &mut [u8]) -> Result<usize> {
 
 /// What a broken file is told as.
 fn errno(error: &io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EPROTO, Errno::from_raw)
+    if let Some(errno) = error.raw_os_error() {
+        return Errno::from_raw(errno);
+    }
+    let cause = error.get_ref();
+    let is_limit = cause
+        .and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>())
+        .is_some_and(|error| matches!(error, liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem));
+    // zstd says it in words alone.
+    if is_limit || cause.is_some_and(|cause| cause.to_string().contains("memory")) {
+        return Errno::E2BIG;
+    }
+    Errno::EPROTO
 }
 
 /// Tells whether a file is packed.
@@ -101,7 +115,8 @@ pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
         return Ok(Some(Box::new(flate2::bufread::MultiGzDecoder::new(source()))));
     }
     if head.starts_with(ZSTD) {
-        let unpacked = zstd::stream::read::Decoder::with_buffer(source()).map_err(|error| errno(&error))?;
+        let mut unpacked = zstd::stream::read::Decoder::with_buffer(source()).map_err(|error| errno(&error))?;
+        unpacked.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| errno(&error))?;
         return Ok(Some(Box::new(unpacked)));
     }
     if head.starts_with(XZ) {
@@ -110,11 +125,6 @@ pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
         return Ok(Some(Box::new(liblzma::bufread::XzDecoder::new_stream(source(), stream))));
     }
     Ok(None)
-}
-
-/// What a file holds, from its beginning.
-pub(super) fn plain(file: &Arc<File>) -> Box<dyn Read> {
-    Box::new(FromStart { file: Arc::clone(file), offset: 0 })
 }
 
 /// A file read from its beginning, whoever else reads it.

@@ -1,18 +1,22 @@
 //! Which groups are wanted: those of a window of time, and those that match a pattern.
 
+use std::sync::Arc;
+
 use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
 
+use crate::readlog::finder::Finder;
 use crate::readlog::scale::Window;
 use crate::tai64n::Label;
 
 /// The memory that a compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 64 << 20;
+pub(super) const PATTERN_BYTES_MAX: usize = 64 << 20;
 
 /// What `-g` and `-v` say.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     regex: Regex,
+    finder: Option<Arc<Finder>>,
     is_inverted: bool,
 }
 
@@ -24,19 +28,39 @@ impl Pattern {
             .size_limit(PATTERN_BYTES_MAX)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Pattern { regex, is_inverted })
+        let finder = Finder::new(pattern, ignores_case).map(Arc::new);
+        Ok(Pattern { regex, finder, is_inverted })
+    }
+
+    /// What finds the lines that may match, where that is quicker than to look at each.
+    pub(super) fn finder(&self) -> Option<&Finder> {
+        self.finder.as_deref().filter(|finder| finder.is_useful())
+    }
+
+    /// The same, where lines in which nothing is found are not wanted.
+    pub(super) fn finder_of_wanted(&self) -> Option<&Finder> {
+        self.finder().filter(|_| !self.is_inverted)
+    }
+
+    /// Tells whether groups are wanted that do not match.
+    pub(super) fn is_inverted(&self) -> bool {
+        self.is_inverted
     }
 
     /// Tells whether a group, without its stamp, is wanted: one of its lines matches, or with `-v` none does.
     pub(super) fn selects(&self, message: &[u8]) -> bool {
+        self.matches(message) != self.is_inverted
+    }
+
+    /// Tells whether one of a group's lines matches.
+    fn matches(&self, message: &[u8]) -> bool {
         let message = message.strip_suffix(b"\n").unwrap_or(message);
         let mut start = 0;
-        let matches = memchr_iter(b'\n', message).any(|end| {
+        memchr_iter(b'\n', message).any(|end| {
             let line = &message[start..end];
             start = end + 1;
             self.regex.is_match(line)
-        }) || self.regex.is_match(&message[start..]);
-        matches != self.is_inverted
+        }) || self.regex.is_match(&message[start..])
     }
 
     /// What is to be marked in a line that is shown.
@@ -59,7 +83,13 @@ impl Filter {
     /// been selected by the file that it is in.
     pub(super) fn accepts(&self, label: Option<Label>, message: &[u8]) -> bool {
         label.is_none_or(|label| self.window.contains(label))
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.selects(message))
+            && self.pattern.as_ref().is_none_or(|pattern| {
+                let is_selected = pattern.selects(message);
+                if !is_selected && let Some(finder) = pattern.finder_of_wanted() {
+                    finder.miss();
+                }
+                is_selected
+            })
     }
 }
 

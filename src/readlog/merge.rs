@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::readlog::backward::{Backward, Found};
-use crate::readlog::filter::Filter;
+use crate::readlog::filter::{Filter, Pattern};
 use crate::readlog::stream::Stream;
 use crate::tai64n::Label;
 
@@ -86,14 +86,20 @@ impl Merge {
     /// Moves a stream on to its next wanted group.
     fn next_wanted(&mut self, i: usize) -> Option<Label> {
         let stream = &mut self.streams[i];
-        while stream.advance() {
-            let Some(group) = stream.group() else { break };
+        let finder = || self.filter.pattern.as_ref().and_then(Pattern::finder_of_wanted);
+        loop {
+            if let Some(finder) = finder() {
+                stream.pass_over(finder);
+            }
+            if !stream.advance() {
+                return None;
+            }
+            let group = stream.group()?;
             let message = &stream.bytes(group)[group.stamp.map_or(0, |stamp| stamp.bytes)..];
             if self.filter.accepts(group.label, message) {
                 return Some(group.key);
             }
         }
-        None
     }
 }
 

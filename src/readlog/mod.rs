@@ -6,12 +6,15 @@
 //!
 //! ```text
 //! arguments ── what is asked for (when: moments; filter: which lines; scale: how labels count)
+//! resolve ──── which log directories are meant
 //! pieces ───── a directory's files as one sequence: archives, previous, current
 //! plan ─────── which parts of which files a window of time can be in
 //! stream ───── their lines in order, as groups (a stamped line and those without a stamp behind it)
 //!   content ── a file's bytes, unpacked (ahead: on other processors, before their turn)
 //!   stamp ──── what stands before a line
-//! merge ────── several directories' groups in the order of their labels (backward: from the last to the first)
+//!   finder ─── lines that may match a pattern, in whole buffers
+//! merge ────── several directories' groups in the order of their labels (backward: from the last to the first;
+//!   unpacked ─ a packed file from its end)
 //! output ───── how they are shown, and where they go; histogram and picture: how many there are
 //! follow ───── what is written from now on, across rotations, by the events of inotify
 //! cursor ───── where the last run was stopped
@@ -34,6 +37,7 @@ mod complaints;
 mod content;
 mod cursor;
 mod filter;
+mod finder;
 mod follow;
 mod histogram;
 mod locate;
@@ -44,11 +48,13 @@ mod pieces;
 mod place;
 mod plan;
 mod program;
+mod resolve;
 mod scale;
 mod stamp;
 mod stop;
 mod stream;
 mod survey;
+mod unpacked;
 mod when;
 
 pub use program::run;

@@ -18,12 +18,13 @@ use crate::readlog::output::{Outlet, Printer, Sink, Style, View};
 use crate::readlog::pieces::Piece;
 use crate::readlog::place::{Place, tell_apart};
 use crate::readlog::plan::plan;
+use crate::readlog::resolve::{Resolved, resolve};
 use crate::readlog::stop::Stop;
 use crate::readlog::stream::{Common, Span, Stream};
 use crate::readlog::{picture, pieces};
 use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
-use crate::sys::{Errno, fd, terminal};
+use crate::sys::{Errno, fd, limit, terminal};
 use crate::tai64n::zone::Zone;
 
 /// How much of a directory is looked through to find a window of time; of all together; and of each at least.
@@ -45,11 +46,13 @@ pub fn run(arguments: &Arguments) -> Exit {
             crate::cli::message::say(format_args!("readlog: {problem}\n"));
             PROGRAM.usage("readlog [options] dir ... (readlog --help tells more)")
         }
-        Parsed::Request(request) => read(&request),
+        Parsed::Request(request) => read(*request),
     }
 }
 
-fn read(request: &Request) -> Exit {
+fn read(mut request: Request) -> Exit {
+    // Where there are no more, what cannot be opened is told.
+    let _ = limit::raise_descriptors();
     let clock = match Zone::local() {
         _ if request.is_utc => LocalClock::utc(),
         Ok(_) => LocalClock::system(),
@@ -67,15 +70,31 @@ fn read(request: &Request) -> Exit {
             .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
             .max(SURVEY_BYTES_MIN),
     });
+    request.directories = log_directories(&request, &common);
     let answer = match &request.drawing {
-        Some(drawing) => draw(request, drawing, &common),
-        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => print_end(request, &common),
-        None => print_all(request, &common),
+        Some(drawing) => draw(&request, drawing, &common),
+        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
+            print_end(&request, &common)
+        }
+        None => print_all(&request, &common),
     };
     match answer {
         Ok(()) => common.complaints.exit(),
         Err(stop) => stop.exit(common.complaints.exit()),
     }
+}
+
+/// The log directories that are meant. Where there is none, one may come while it is followed.
+fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
+    let log_directory = |path: &Vec<u8>| match resolve(path) {
+        Resolved::Log(path) => Some(path),
+        Resolved::Nothing { path, .. } if request.follows => Some(path),
+        Resolved::Nothing { complaint, .. } => {
+            common.complaints.warn(complaint);
+            None
+        }
+    };
+    request.directories.iter().filter_map(log_directory).collect()
 }
 
 /// Opens the directories that can be opened.

@@ -20,6 +20,7 @@ use crate::readlog::ahead::{Job, Workers};
 use crate::readlog::clock::LocalClock;
 use crate::readlog::complaints::Complaints;
 use crate::readlog::content::{Content, is_packed};
+use crate::readlog::finder::Finder;
 use crate::readlog::pieces::{Piece, open_plain};
 use crate::readlog::place::Place;
 use crate::readlog::scale::Scale;
@@ -376,6 +377,76 @@ impl Stream {
         let last_line = memrchr(b'\n', &self.buffer[start..end - 1]).map_or(start, |newline| start + newline + 1);
         self.label = self.recognise_at(last_line).map(|stamp| stamp.label).or(self.label);
         Some(&self.buffer[start..end])
+    }
+
+    /// Passes over groups in the buffer in which nothing can be found, without taking them to hand.
+    pub(super) fn pass_over(&mut self, finder: &Finder) {
+        self.consume();
+        if self.printed.is_some() || self.is_after_gap {
+            return;
+        }
+        let Some(newline) = memrchr(b'\n', &self.buffer[self.start..self.end]) else { return };
+        let lines = self.start..self.start + newline + 1;
+        let found = finder.find(&self.buffer[lines.clone()]);
+        // Nothing found: the last group may go on behind these lines.
+        let line = self.line_start(lines.start, found.map_or(lines.end - 1, |found| lines.start + found));
+        let group = match self.group_start(lines.start, line) {
+            Some(group) => group,
+            // Without any label so far each line is a group.
+            None if self.label.is_none() => {
+                if found.is_some() {
+                    line
+                } else {
+                    lines.end
+                }
+            }
+            // A group that began before, and is not passed over in part.
+            None => return,
+        };
+        if group > lines.start {
+            self.count_labels(lines.start, group);
+            self.start = group;
+            self.ahead = None;
+            self.consumed = self.label.map(|label| (label, self.label_count));
+        }
+    }
+
+    /// Where the line begins that a place is in or at the end of.
+    fn line_start(&self, from: usize, at: usize) -> usize {
+        memrchr(b'\n', &self.buffer[from..at]).map_or(from, |newline| from + newline + 1)
+    }
+
+    /// Where the last line with a stamp begins, of those from `from` up to and with the one at `line`.
+    fn group_start(&self, from: usize, mut line: usize) -> Option<usize> {
+        while self.recognise_at(line).is_none() {
+            if line == from {
+                return None;
+            }
+            line = self.line_start(from, line - 1);
+        }
+        Some(line)
+    }
+
+    /// Takes note of the labels between two places that are passed over.
+    fn count_labels(&mut self, from: usize, to: usize) {
+        let mut last: Option<(Label, u64)> = None;
+        let mut line = to;
+        while line > from {
+            line = self.line_start(from, line - 1);
+            let Some(stamp) = self.recognise_at(line) else { continue };
+            match &mut last {
+                None => last = Some((stamp.label, 1)),
+                Some((label, count)) if *label == stamp.label => *count += 1,
+                Some((label, count)) => {
+                    (self.label, self.label_count) = (Some(*label), *count);
+                    return;
+                }
+            }
+        }
+        if let Some((label, count)) = last {
+            self.label_count = if self.label == Some(label) { self.label_count + count } else { count };
+            self.label = Some(label);
+        }
     }
 
     fn take_group(&mut self) -> bool {

@@ -37,3 +37,10 @@ pub fn is(user: u32, groups: &[u32]) -> Result<bool> {
 pub fn can_become_root() -> bool {
     nix::unistd::setuid(Uid::from_raw(0)).is_ok()
 }
+
+/// Tells whether the process may do what its user may not: it is root's, or runs with another's rights.
+#[must_use]
+pub fn has_special_rights() -> bool {
+    let (user, group) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    user.is_root() || user != nix::unistd::getuid() || group != nix::unistd::getgid()
+}

@@ -1,5 +1,7 @@
 //! Limits on what a process may use.
 
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::sys::resource::{getrlimit, setrlimit};
@@ -48,4 +50,10 @@ pub fn restore_in_child() -> Result<()> {
     }
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
     setrlimit(Resource::RLIMIT_NOFILE, before, hard)
+}
+
+/// Has a command run with the limit that this process had before [`raise_descriptors`].
+pub fn restore_for(command: &mut Command) {
+    // SAFETY: between fork and exec two calls are made, which are async-signal-safe, and nothing is allocated.
+    unsafe { command.pre_exec(|| restore_in_child().map_err(|errno| std::io::Error::from_raw_os_error(errno as i32))) };
 }

@@ -7,8 +7,11 @@
 mod bad_input;
 mod cursor;
 mod follow;
+mod limits;
 mod oracle;
+mod places;
 mod reading;
+mod searching;
 mod terminal;
 mod torture;
 mod window;

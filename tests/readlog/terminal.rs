@@ -75,6 +75,62 @@ fn what_is_longer_than_the_screen_goes_to_a_pager() {
     terminal.until_screen("the last line", |screen| screen.contains("line 99\ncode 0\n"));
 }
 
+// readlog.1 > "Where the pager cannot be started, or ends without having read anything, readlog prints everything without
+// a pager."
+#[test]
+fn where_no_pager_runs_everything_is_printed_without_one() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 9);
+    log_directory(&dir, "empty", &[]);
+    let Some(terminal) = Terminal::open(&dir) else { return };
+    terminal.enter("R=$(command -v readlog)");
+
+    for environment in [
+        "env -u PAGER PATH=empty",
+        "env PAGER=",
+        "env PAGER=' '",
+        "env PAGER=cat",
+        "env PAGER='cat -u'",
+        "env PAGER=nosuchpager",
+        "env PAGER='nosuchpager -R'",
+        "env PAGER='./nosuch; exit 127'",
+        "env PAGER='nosuchpager | cat'",
+        "env PAGER=./empty",
+        "env PAGER=false",
+        "env PAGER='kill -9 $$'",
+    ] {
+        terminal.enter(&format!("clear; {environment} $R -o cat main 2>err; echo code $?"));
+        terminal.until_screen(environment, |screen| screen.contains("line 98\nline 99\ncode 0"));
+    }
+    // A second line of the shell's prompt is not to be taken for an answer: each has cleared the screen before.
+    terminal.enter("clear; env PAGER='head -n 2' $R -o cat main; echo code $?");
+    terminal.until_screen("what the pager shows, and no more", |screen| screen.starts_with("line 0\nline 1\ncode 0"));
+}
+
+#[test]
+fn a_pager_that_runs_as_root_runs_nothing_else() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 9);
+    let Some(terminal) = Terminal::open(&dir) else { return };
+    let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(dir.path()).unwrap()) == 0;
+
+    terminal.enter("clear; env -u LESSSECURE PAGER='cat >/dev/null; echo secure $LESSSECURE.' readlog main");
+
+    let expected = if is_root { "secure 1." } else { "secure ." };
+    terminal.until_screen("what the pager was told", |screen| screen.contains(expected));
+}
+
+#[test]
+fn a_pager_has_the_limits_that_readlog_was_started_with() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 9);
+    let Some(terminal) = Terminal::open(&dir) else { return };
+
+    terminal.enter("ulimit -S -n 64; clear; PAGER='cat >/dev/null; echo limit $(ulimit -S -n).' readlog main");
+
+    terminal.until_screen("the limit", |screen| screen.contains("limit 64."));
+}
+
 #[test]
 fn a_terminal_gets_colours_and_obeys_nothing_else() {
     let dir = Workdir::new();

@@ -47,7 +47,7 @@ fn multilog_directories_read_back() {
     for multilog in Multilog::installed() {
         let dir = Workdir::new();
         let from = now();
-        feed(dir.path(), &multilog.path(), &["t", "s4096", "n1000", "./main"], input());
+        feed(dir.path(), &multilog.path(), &["t", "s4096", "n1000", "./main"], &input());
 
         let output = printed(&dir, &["-o", "iso", "main"]);
 
@@ -65,7 +65,7 @@ fn svlogd_directories_read_back() {
         std::fs::create_dir(dir.join("main")).unwrap();
         std::fs::write(dir.join("main/config"), "s4096\nn0\n").unwrap();
         let from = now();
-        feed(dir.path(), &svlogd, &[option, "./main"], input());
+        feed(dir.path(), &svlogd, &[option, "./main"], &input());
 
         for zone in ["UTC", "America/New_York"] {
             let output = readlog(dir.path(), &["-o", "iso", "main"]).env("TZ", zone).output().unwrap();
@@ -84,7 +84,7 @@ fn s6_log_directories_read_back() {
         let from = now();
         let mut arguments = script.to_vec();
         arguments.extend(["s4096", "n1000", "./main"]);
-        feed(dir.path(), &s6_log, &arguments, input());
+        feed(dir.path(), &s6_log, &arguments, &input());
 
         // s6-log writes local time, so the reader must be in the same zone.
         let printed = |arguments: &[&str]| {

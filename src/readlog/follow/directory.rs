@@ -12,6 +12,7 @@ use crate::readlog::pieces::{self, Piece, open_plain};
 use crate::readlog::place::Place;
 use crate::readlog::plan::plan;
 use crate::readlog::stream::{Common, Span, Stream, reopen_renamed};
+use crate::sys::clock::UnixTime;
 use crate::sys::dir::Dir;
 use crate::sys::file::File;
 use crate::sys::inotify::{Event, Notifier, Watch};
@@ -47,7 +48,10 @@ pub(super) struct Opened {
 #[derive(Debug)]
 struct Open {
     place: Rc<Place>,
-    watch: Watch,
+    /// None where it must be looked at.
+    watch: Option<Watch>,
+    /// What was seen when it was looked at last.
+    seen: Option<Seen>,
     tracker: Tracker,
     /// The generation that is to be opened next.
     next: u64,
@@ -59,6 +63,9 @@ struct Open {
     has_lost_track: bool,
     is_after_gap: bool,
 }
+
+/// What shows that names in a directory have changed: its time, and which file is `current`.
+type Seen = (Result<UnixTime>, Option<(u64, u64)>);
 
 /// A directory that is followed.
 #[derive(Debug)]
@@ -97,8 +104,9 @@ impl Directory {
         self.complaint.replace(errno) != Some(errno)
     }
 
-    /// Opens and watches the directory, unless it is one of those that are taken.
-    pub(super) fn open(&mut self, notifier: &Notifier, taken: &[(u64, u64)]) -> Result<()> {
+    /// Opens and watches the directory, unless it is one of those that are taken. Says why it must be looked at if it cannot
+    /// be watched.
+    pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[(u64, u64)]) -> Result<Result<()>> {
         use std::os::fd::{AsFd, AsRawFd};
         let directory = Dir::open(&self.path[..])?;
         if taken.contains(&directory.stat_self()?.identity) {
@@ -106,12 +114,15 @@ impl Directory {
         }
         // By its descriptor: the path may have been given to another since.
         let by_descriptor = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
-        let watch = notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..]))?;
+        let watch =
+            notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
+        let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
         let place = Place { path: self.path.clone(), service: self.service.clone(), directory };
         self.complaint = None;
         self.open = Some(Open {
             place: Rc::new(place),
-            watch,
+            watch: watch.and_then(Result::ok),
+            seen: None,
             tracker: Tracker::new([], false),
             next: 1,
             last: None,
@@ -120,17 +131,29 @@ impl Directory {
             has_lost_track: false,
             is_after_gap: false,
         });
-        Ok(())
+        Ok(watched)
+    }
+
+    /// Looks whether names have changed in a directory that is not watched.
+    pub(super) fn look(&mut self) {
+        let Some(open) = self.open.as_mut().filter(|open| open.watch.is_none()) else { return };
+        let directory = &open.place.directory;
+        let current = directory.stat(CURRENT.as_bytes()).ok().flatten();
+        let seen = Some((directory.changed(), current.map(|stat| stat.identity)));
+        if open.seen != seen {
+            open.seen = seen;
+            self.lose_track();
+        }
     }
 
     /// Closes the directory, and says what it was watched by.
     pub(super) fn leave(&mut self) -> Option<Watch> {
-        self.open.take().map(|open| open.watch)
+        self.open.take().and_then(|open| open.watch)
     }
 
     /// Tells whether a watch is this directory's.
     pub(super) fn is_watched_by(&self, watch: Watch) -> bool {
-        self.open.as_ref().is_some_and(|open| open.watch == watch)
+        self.open.as_ref().is_some_and(|open| open.watch == Some(watch))
     }
 
     /// How many events there were that concern names.

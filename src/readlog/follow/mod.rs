@@ -12,14 +12,18 @@
 //! - An archive that was removed before it could be opened is a gap, and is told.
 //! - When the queue of events overflows, everything that is held is read, and the place is found again as it is for a
 //!   cursor: see [`locate`](crate::readlog::locate).
+//! - Where the system allows no more watches, directories are looked at from time to time instead, and whatever has
+//!   changed in one is found as after an overflow.
 
 mod directory;
 mod tracker;
 
 use std::ffi::OsStr;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::cli::{Shown, cause};
 use crate::readlog::arguments::Request;
@@ -37,23 +41,29 @@ use crate::sys::{Errno, Result, fd, poll};
 /// The exit code of a reader that was interrupted, as a shell has it.
 const INTERRUPTED: i32 = 130;
 
+/// How often directories are looked at that cannot be watched.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+
 /// What is followed.
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
     common: Rc<Common>,
-    notifier: Notifier,
+    /// None where the system has none for this process.
+    notifier: Option<Notifier>,
     directories: Vec<Directory>,
     /// Directories in which one may appear that is not there, and disappear that is.
     ancestors: Vec<Watch>,
     /// Whether something may have appeared.
     may_have_come: bool,
+    /// Whether not everything can be watched, so that it must be looked at.
+    looks: bool,
 }
 
 /// Prints what is there and what comes, until nobody reads it any more.
 pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet) -> std::result::Result<(), Stop> {
     signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Stop::Follow)?;
-    let notifier = Notifier::new().map_err(Stop::Follow)?;
+    let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
         |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, outlet.position(path).cloned());
@@ -61,11 +71,16 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet
     let mut follow = Follow {
         request,
         common: Rc::clone(common),
-        notifier,
+        notifier: None,
         directories,
         ancestors: Vec::new(),
         may_have_come: true,
+        looks: false,
     };
+    match notifier {
+        Ok(notifier) => follow.notifier = Some(notifier),
+        Err(errno) => follow.look_instead(errno),
+    }
     follow.run(outlet)
 }
 
@@ -86,21 +101,42 @@ impl Follow<'_> {
             if self.has_more(&merge) {
                 continue;
             }
-            if is_pipe {
-                // A pipe is "readable" at its writing end when its reader has gone.
-                let [_, is_gone] = poll::readable([self.notifier_fd(), fd::stdout()], None).map_err(Stop::Follow)?;
-                if is_gone {
-                    return Err(Stop::Output(Errno::EPIPE));
-                }
-            } else {
-                poll::readable([self.notifier_fd()], None).map_err(Stop::Follow)?;
+            if self.wait(is_pipe).map_err(Stop::Follow)? {
+                return Err(Stop::Output(Errno::EPIPE));
             }
         }
     }
 
-    fn notifier_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        use std::os::fd::AsFd;
-        self.notifier.as_fd()
+    /// Waits until something happens, or until it is time to look; `true` if nobody reads the output any more.
+    fn wait(&mut self, is_pipe: bool) -> Result<bool> {
+        let timeout = self.looks.then_some(LOOK_INTERVAL);
+        // A pipe is "readable" at its writing end when its reader has gone.
+        let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout)];
+        let is_gone = match (sources, timeout) {
+            ([None, None], Some(timeout)) => {
+                std::thread::sleep(timeout);
+                false
+            }
+            _ => poll::readable_among(sources, timeout)?[1],
+        };
+        if self.looks {
+            self.may_have_come = true;
+            self.directories.iter_mut().for_each(Directory::look);
+        }
+        Ok(is_gone)
+    }
+
+    /// Takes note that something cannot be watched, and says so once.
+    fn look_instead(&mut self, errno: Errno) {
+        if std::mem::replace(&mut self.looks, true) {
+            return;
+        }
+        let why = match errno {
+            Errno::EMFILE => "no more inotify instances are allowed (fs.inotify.max_user_instances)",
+            Errno::ENOSPC => "no more inotify watches are allowed (fs.inotify.max_user_watches)",
+            errno => cause(errno),
+        };
+        PROGRAM.warn(format_args!("unable to watch directories, looking at them twice a second: {why}"));
     }
 
     /// Opens a directory, or makes an empty stream in its place.
@@ -119,8 +155,11 @@ impl Follow<'_> {
     fn open(&mut self, i: usize) -> Result<Option<Vec<crate::readlog::pieces::Piece>>> {
         loop {
             let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
-            match self.directories[i].open(&self.notifier, &taken) {
-                Ok(()) => {
+            match self.directories[i].open(self.notifier.as_ref(), &taken) {
+                Ok(watched) => {
+                    if let Err(errno) = watched {
+                        self.look_instead(errno);
+                    }
                     self.watch_ancestor(i);
                     break;
                 }
@@ -153,8 +192,19 @@ impl Follow<'_> {
     fn watch_ancestor(&mut self, i: usize) -> bool {
         let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
-        let watch = path.ancestors().skip(1).find_map(|ancestor| self.notifier.watch_names(ancestor).ok());
-        let Some(watch) = watch else { return false };
+        let Some(notifier) = &self.notifier else { return false };
+        let watch = path.ancestors().skip(1).find_map(|ancestor| match notifier.watch_names(ancestor) {
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES) => None,
+            answer => Some(answer),
+        });
+        let watch = match watch {
+            Some(Ok(watch)) => watch,
+            Some(Err(errno)) => {
+                self.look_instead(errno);
+                return false;
+            }
+            None => return false,
+        };
         let is_new = !self.ancestors.contains(&watch);
         if is_new {
             self.ancestors.push(watch);
@@ -164,7 +214,8 @@ impl Follow<'_> {
 
     /// Takes what has happened, and hands it to the directories it happened in.
     fn drain(&mut self) -> Result<()> {
-        for tidings in self.notifier.take()? {
+        let Some(notifier) = &self.notifier else { return Ok(()) };
+        for tidings in notifier.take()? {
             match tidings {
                 Tidings::Overflow => {
                     self.may_have_come = true;
@@ -225,7 +276,9 @@ impl Follow<'_> {
             directory::Step::Wait => Ok(false),
             directory::Step::Skip => Ok(true),
             directory::Step::Leave => {
-                self.notifier.forget(self.directories[i].leave().ok_or(Errno::EINVAL)?);
+                if let (Some(watch), Some(notifier)) = (self.directories[i].leave(), &self.notifier) {
+                    notifier.forget(watch);
+                }
                 self.may_have_come = true;
                 Ok(true)
             }
