@@ -95,13 +95,15 @@ impl Keeper {
     /// Finds one that runs already.
     pub fn find(&mut self, dir: &Dir) -> bool {
         let found = Files::open(dir).and_then(|files| {
+            // First, so that one that is found can be told to end whatever becomes of its name from now on.
+            let control = files.fifo_of_supervisor(CONTROL).ok();
             let ok = files.fifo_of_supervisor(OK)?;
             // An operator to whom the FIFO was given may read it too; a supervisor also has the lock.
             let is_supervisor = match files.is_locked() {
                 Some(is_locked) => is_locked,
                 None => ok.owner()? == pidfd::own_user(),
             };
-            if is_supervisor { Ok((ok, files.fifo_of_supervisor(CONTROL).ok())) } else { Err(Fault::Foreign) }
+            if is_supervisor { Ok((ok, control)) } else { Err(Fault::Foreign) }
         });
         if let Ok((ok, control)) = found {
             *self = Keeper::Found { ok, control };
