@@ -24,13 +24,17 @@ fn filter(program: &Path, zone: Option<&str>, input: &[u8]) -> Vec<u8> {
         Some(zone) => command.env("TZ", zone),
         None => command.env_remove("TZ"),
     };
+    run(command, input)
+}
+
+fn run(mut command: Command, input: &[u8]) -> Vec<u8> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
         scope.spawn(move || stdin.write_all(input).unwrap());
         child.wait_with_output().unwrap()
     });
-    assert!(output.status.success(), "{program:?} ended with {}", output.status);
+    assert!(output.status.success(), "{command:?} ended with {}", output.status);
     output.stdout
 }
 
@@ -211,4 +215,90 @@ fn a_zone_that_counts_leap_seconds_is_refused() {
     assert_eq!(output.status.code(), Some(111));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.ends_with("/right: it counts leap seconds\n"), "{message}");
+}
+
+/// Names and rules, and whether the file `posixrules` has a say in what the C library makes of them.
+const ZONES: [(&str, bool); 36] = [
+    ("posix/Europe/Paris", false),
+    (":posix/Europe/Paris", false),
+    ("/usr/share/zoneinfo/Asia/Tokyo", false),
+    (":/usr/share/zoneinfo/Asia/Tokyo", false),
+    ("../zoneinfo/Asia/Tokyo", false),
+    ("EST5EDT", false),
+    ("ABC4XYZ", true),
+    (":ABC4XYZ", true),
+    ("ABC4XYZ,", true),
+    ("ABC4XYZ5", true),
+    ("<ABC>4<XYZ>", true),
+    ("<+04>-4<+05>", true),
+    ("ABC4:30:15XYZ3", true),
+    ("ABC4", false),
+    ("ABC+4", false),
+    ("ABC-14:59:59", false),
+    ("ABC25", false),
+    ("ABC4XYZ,M3.2.0", false),
+    ("ABC4XYZ,M3.2.0/2,M11.1.0/26", false),
+    ("ABC4XYZ,M10.1.0,M3.3.0", false),
+    ("ABC-4XYZ,J60,J300", false),
+    ("ABC-4XYZ,59/-3,299/25", false),
+    ("IST-1GMT0,M10.5.0,M3.5.0/1", false),
+    ("<-03>3<-02>,M3.5.0/-2,M10.5.0/-1", false),
+    ("IST-2IDT,M3.4.4/26,M10.5.0", false),
+    ("EST5EDT,0/0,J365/25", false),
+    ("XYZ", false),
+    ("AB4", false),
+    ("Europe", false),
+    ("Europe/Paris/", false),
+    ("/etc/passwd", false),
+    ("/nonexist", false),
+    (" UTC", false),
+    ("::UTC", false),
+    (":", false),
+    ("right", false),
+];
+
+#[test]
+fn a_zone_in_every_form_that_the_c_library_knows_reads_as_with_076() {
+    let Some(theirs) = peer("tai64nlocal") else { return };
+    let work = Workdir::new();
+    let mut input = String::new();
+    for second in (0..UNTIL_2100).step_by(19 * 3600 + 1234) {
+        writeln!(input, "@{:016x}00000000 x", (1_u64 << 62) + 10 + second).unwrap();
+    }
+
+    for (zone, asks_posixrules) in ZONES {
+        let shown = |program: &Path| {
+            let mut command = Command::new(program);
+            command.env("TZ", zone);
+            if asks_posixrules {
+                command.env("TZDIR", work.path());
+            }
+            run(command, input.as_bytes())
+        };
+        let expected = shown(&theirs);
+        let shown = shown(&ours("tai64nlocal"));
+
+        let difference = shown.split(|&b| b == b'\n').zip(expected.split(|&b| b == b'\n')).find(|(a, b)| a != b);
+        let difference = difference.map(|(a, b)| (String::from_utf8_lossy(a), String::from_utf8_lossy(b)));
+        assert_eq!(difference, None, "TZ {zone:?}: ours and theirs");
+        assert_eq!(shown.len(), expected.len(), "TZ {zone:?}");
+    }
+}
+
+#[test]
+fn a_zone_that_makes_no_sense_half_way_is_refused() {
+    for zone in [
+        "ABC4XYZ,foo",
+        "ABC4XYZ,M13.1.0,M3.1.0",
+        "ABC4XYZM3.2.0,M11.1.0",
+        "ABC4XYZ,M3.2.0,M11.1.0 ",
+        "ABC4 ",
+        "ABC4<x>5",
+    ] {
+        let output = Command::new(ours("tai64nlocal")).env("TZ", zone).stdin(Stdio::null()).output().unwrap();
+
+        assert_eq!(output.status.code(), Some(111), "{zone}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(message, format!("tai64nlocal: fatal: unable to use time zone {zone}: bad format\n"));
+    }
 }

@@ -7,6 +7,8 @@ use std::cell::Cell;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
+use crate::tai64n::Zone;
 use jiff::{SignedDuration, Timestamp};
 
 /// The length of `YYYY-MM-DD HH:MM:SS`.
@@ -41,7 +43,7 @@ impl LocalClock {
 
     /// The clock that `TZ` or the system says.
     pub(super) fn system() -> LocalClock {
-        LocalClock::new(TimeZone::system())
+        LocalClock::new(Zone::local().map_or(TimeZone::UTC, TimeZone::from))
     }
 
     /// A clock in UTC.

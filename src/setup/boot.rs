@@ -3,9 +3,9 @@
 use std::fmt;
 use std::process::{Command, Stdio};
 
-use crate::setup::line::LineFile;
+use crate::setup::line::{LineFile, has_id};
 use crate::setup::record::{Entry, Record};
-use crate::setup::thing::{Content, Thing, split};
+use crate::setup::thing::{Content, Thing, read_all, split};
 use crate::sys::signal::{self, Signal};
 use crate::sys::tree::Tree;
 
@@ -22,8 +22,10 @@ const INITTAB: &str = "/etc/inittab";
 /// The script that runs at the end of a boot.
 const RC_LOCAL: &str = "/etc/rc.local";
 
-/// The line in init's table, as 0.76 writes it.
-const INITTAB_LINE: &str = "SV:123456:respawn:/command/svscanboot";
+/// The line in init's table, as 0.76 writes it, behind its id.
+const INITTAB_LINE: &str = "123456:respawn:/command/svscanboot";
+/// The ids that it may have: 0.76's, and others where a line that starts something else, or nothing, has that.
+const INITTAB_IDS: [&str; 5] = ["SV", "SV1", "SV2", "SV3", "SV4"];
 /// The same for the init of busybox, which has no runlevels and takes the first field for a terminal.
 const INITTAB_LINE_BUSYBOX: &str = "::respawn:/command/svscanboot";
 
@@ -107,7 +109,12 @@ impl Method {
                 vec![text(SCRIPT, 0o755, include_str!("../../examples/svscan.openrc")), link(RUNLEVEL, SCRIPT)]
             }
             Method::Inittab if has_busybox_init(tree) => vec![line(INITTAB, INITTAB_LINE_BUSYBOX, LineFile::Table)],
-            Method::Inittab => vec![line(INITTAB, INITTAB_LINE, LineFile::Table)],
+            Method::Inittab => {
+                let (parent, name) = split(INITTAB);
+                let table = tree.dir(parent).and_then(|dir| read_all(&dir, name)).unwrap_or_default();
+                let id = INITTAB_IDS.into_iter().find(|id| !has_id(&table, id)).unwrap_or(INITTAB_IDS[0]);
+                vec![line(INITTAB, &format!("{id}:{INITTAB_LINE}"), LineFile::Table)]
+            }
             Method::RcLocal => vec![line(RC_LOCAL, "/command/svscanboot &", LineFile::Script)],
             Method::None => vec![],
         }

@@ -2,6 +2,7 @@
 //!
 //! Everything else in the file stays as it is, and the file is never seen half written.
 
+use crate::setup::script;
 use crate::setup::thing::{read_all, replace};
 use crate::sys::Result;
 use crate::sys::dir::Dir;
@@ -18,13 +19,31 @@ pub enum LineFile {
 /// What a script begins with that is made for the line.
 pub const SCRIPT_HEAD: &str = "#!/bin/sh\n";
 
-/// Whether a file starts svscan already, by a line of ours or of 0.76's.
-#[must_use]
-pub fn has_svscanboot(text: &[u8]) -> bool {
-    text.windows(b"svscanboot".len()).any(|window| window == b"svscanboot")
-}
+/// The actions of init's table that start something when the system comes up.
+const STARTING: [&[u8]; 6] = [b"respawn", b"once", b"wait", b"boot", b"bootwait", b"sysinit"];
 
 impl LineFile {
+    /// Whether a file starts svscan already, by a line of ours or of somebody else's. A comment does not, nor does a line
+    /// that is switched off.
+    #[must_use]
+    pub fn has_svscanboot(self, text: &[u8]) -> bool {
+        match self {
+            LineFile::Script => script::outline(text).starts_svscanboot,
+            LineFile::Table => {
+                // The level that a boot leads to; init of busybox knows none.
+                let level =
+                    fields(text).find(|[_, _, action, _]| *action == b"initdefault").map(|[_, level, ..]| level);
+                fields(text).any(|[_, levels, action, process]| {
+                    let is_of_level =
+                        level.is_none_or(|level| levels.is_empty() || level.iter().any(|level| levels.contains(level)));
+                    let process = process.strip_prefix(b"+").or(process.strip_prefix(b"-")).unwrap_or(process);
+                    let starts = is_of_level || action.starts_with(b"boot") || action == b"sysinit";
+                    starts && STARTING.contains(&action) && script::outline(process).starts_svscanboot
+                })
+            }
+        }
+    }
+
     /// Adds a line to a file in a directory; a file that is missing is made.
     pub fn add(self, dir: &Dir, name: &[u8], line: &str) -> Result<()> {
         let (text, mode) = match dir.stat(name)? {
@@ -41,7 +60,7 @@ impl LineFile {
         let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
         let at = match self {
             LineFile::Table => lines.len(),
-            LineFile::Script => lines.iter().rposition(|line| line.starts_with(b"exit")).unwrap_or(lines.len()),
+            LineFile::Script => end_of_script(text, &lines),
         };
         let newline: &[u8] = b"\n";
         let is_open = at > 0 && !lines[at - 1].ends_with(newline);
@@ -53,6 +72,37 @@ impl LineFile {
         lines.splice(at..at, added);
         lines.concat()
     }
+}
+
+/// Which line of a script is the first that cannot be relied on to be reached.
+fn end_of_script(text: &[u8], lines: &[&[u8]]) -> usize {
+    let outline = script::outline(text);
+    match outline.end {
+        Some(end) => text[..end].iter().filter(|&&byte| byte == b'\n').count(),
+        None if outline.is_open => lines.iter().rposition(|line| line.starts_with(b"exit")).unwrap_or(lines.len()),
+        None => lines.len(),
+    }
+}
+
+/// The lines of init's table that are no comments: id, levels, action, process.
+fn fields(table: &[u8]) -> impl Iterator<Item = [&[u8]; 4]> {
+    table.split(|&byte| byte == b'\n').filter_map(|line| {
+        let line = line.trim_ascii_start();
+        let mut fields = line.splitn(4, |&byte| byte == b':');
+        let fields = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+        (!line.starts_with(b"#")).then_some(fields)
+    })
+}
+
+/// Whether a line of init's table has this id. init ignores a second one.
+#[must_use]
+pub fn has_id(table: &[u8], id: &str) -> bool {
+    fields(table).any(|[found, ..]| found == id.as_bytes())
+}
+
+/// Whether a file has a line.
+pub fn has(dir: &Dir, name: &[u8], line: &str) -> Result<bool> {
+    Ok(without(&read_all(dir, name)?, line.as_bytes()).is_some())
 }
 
 /// Takes a line out of a file, with the empty one before it at the end of a table; says whether it was there. A script
@@ -71,7 +121,8 @@ pub fn remove(dir: &Dir, name: &[u8], line: &str) -> Result<bool> {
 
 fn without(text: &[u8], line: &[u8]) -> Option<Vec<u8>> {
     let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
-    let at = lines.iter().rposition(|found| found.strip_suffix(b"\n").unwrap_or(found) == line)?;
+    // The first one: behind the end of a script there may be others, which were not ours.
+    let at = lines.iter().position(|found| found.strip_suffix(b"\n").unwrap_or(found) == line)?;
     lines.remove(at);
     if at > 0 && lines[at - 1] == b"\n" && at == lines.len() {
         lines.remove(at - 1);

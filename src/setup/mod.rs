@@ -9,7 +9,8 @@
 //! - [`options`]: the command line.
 //! - [`layout`]: which commands, links and pages a host is to have; [`pages`]: the pages themselves.
 //! - [`boot`]: what starts svscan: a unit, a script, a line in a table.
-//! - [`thing`]: how each thing is found and made; [`mod@line`]: the lines in files of others.
+//! - [`thing`]: how each thing is found and made; [`mod@line`]: the lines in files of others;
+//!   [`script`]: what a shell script comes to.
 //! - [`work`]: what there is to do; [`programs`]: what is copied; [`report`]: what is said.
 //! - [`record`]: what was made; [`removal`]: how it is undone.
 //!
@@ -30,6 +31,7 @@ pub mod programs;
 pub mod record;
 pub mod removal;
 pub mod report;
+pub mod script;
 pub mod thing;
 pub mod work;
 

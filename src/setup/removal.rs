@@ -86,6 +86,10 @@ fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()
             report.say(format_args!("remove {path}"));
             if is_dry { Ok(()) } else { dir.unlink(name) }
         }
+        Entry::Line(_, line) if !line::has(dir, name, line)? => {
+            report.note(format_args!("leaving {path}: it is not ours any more"));
+            Ok(())
+        }
         Entry::Line(_, line) => {
             report.say(format_args!("remove from {path}: {line}"));
             if is_dry { Ok(()) } else { line::remove(dir, name, line).map(drop) }

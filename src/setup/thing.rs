@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::cli::cause;
-use crate::setup::line::{self, LineFile};
+use crate::setup::line::LineFile;
 use crate::setup::record::Entry;
 use crate::sys::dir::Dir;
 use crate::sys::tree::Tree;
@@ -159,8 +159,8 @@ impl Thing {
                     Some(_) => other,
                     None => State::Foreign,
                 },
-                Thing::Line { .. } => {
-                    let has_line = line::has_svscanboot(&read_all(&dir, name)?);
+                Thing::Line { style, .. } => {
+                    let has_line = style.has_svscanboot(&read_all(&dir, name)?);
                     if has_line { State::Ready } else { State::Absent }
                 }
             })

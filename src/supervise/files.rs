@@ -1,8 +1,17 @@
 //! The files in a service's `supervise` directory.
 //!
-//! Only the supervisor writes them (and svscan the log pipe). Nothing in the directory is followed: a link, or
-//! something of another user, where a file of ours should be is refused with a [`Fault`] that says so. The directory
-//! itself may be a link to somewhere that can be written.
+//! Only the supervisor writes them (and svscan the log pipe). Nothing in the directory is followed: a link where a file of
+//! ours should be is refused with a [`Fault`] that says so. The directory itself may be a link to somewhere that can be
+//! written.
+//!
+//! # Whose files these are
+//!
+//! A directory is *guarded* if it belongs to this program's user, or to root, and nobody else can write to it. What is in
+//! a guarded directory was put there by its owner: `control` and `ok` may then have been given to an operator, who steers
+//! the service by them. The lock and the log pipe must be this program's user's own.
+//!
+//! In any other directory a service runs too, as whoever owns it may move every file in it anyway. Nothing that is read
+//! there is acted upon: see [`Files::believed`].
 
 use std::fmt;
 use std::thread::sleep;
@@ -13,7 +22,7 @@ use crate::supervise::record::Record;
 use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
-use crate::sys::file::{File, Lock};
+use crate::sys::file::{Lock, Stat};
 use crate::sys::{Errno, fd, pidfd};
 
 /// The directory, within the service directory.
@@ -41,6 +50,13 @@ pub const LOGPIPE: &[u8] = b"logpipe";
 
 /// Only the owner may write to a FIFO of ours.
 const FIFO_MODE: u32 = 0o600;
+/// The bits by which others than a FIFO's owner and group use it, and those of its group.
+const OTHERS: u32 = 0o007;
+const GROUP: u32 = 0o070;
+/// The bits by which others than its owner write to a file or directory.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// Root may do to this process whatever a file of root's could make it do.
+const ROOT: u32 = 0;
 const DIRECTORY_MODE: u32 = 0o700;
 const LOCK_MODE: u32 = 0o600;
 const FILE_MODE: u32 = 0o644;
@@ -61,6 +77,10 @@ pub enum Fault {
     NoPlainFile,
     /// The file belongs to another user.
     Foreign,
+    /// Others than its owner can write to it.
+    Writable,
+    /// In a directory of another user, a file that also has a name elsewhere.
+    Linked,
 }
 
 impl From<Errno> for Fault {
@@ -77,6 +97,8 @@ impl fmt::Display for Fault {
             Fault::NoFifo => "not a FIFO",
             Fault::NoPlainFile => "not a plain file",
             Fault::Foreign => "owned by another user",
+            Fault::Writable => "writable by others",
+            Fault::Linked => "has more than one name",
         })
     }
 }
@@ -122,28 +144,88 @@ impl Files {
 
     fn try_lock(&self) -> Result<Lock, Fault> {
         let file = self.0.open_to_append(LOCK, LOCK_MODE)?;
-        own(&file)?;
+        let stat = file.stat()?;
+        if !stat.is_plain {
+            return Err(Fault::NoPlainFile);
+        }
+        match self.guard() {
+            Ok(()) if stat.owner != pidfd::own_user() => return Err(Fault::Foreign),
+            // A lock of somebody else's that was linked here would be taken from those whom it belongs to.
+            Err(_) if stat.links > 1 => return Err(Fault::Linked),
+            _ => {}
+        }
         Ok(Lock::try_exclusive(file)?)
     }
 
-    /// Opens a FIFO of ours, and makes it if it is not there. `Ok(true)`: others could have written to it, which is now
-    /// put right.
+    /// Whether somebody has the lock; `None` where that cannot be found out.
+    #[must_use]
+    pub fn is_locked(&self) -> Option<bool> {
+        match Lock::try_exclusive(self.0.open_to_read(LOCK).ok()?) {
+            Ok(_) => Some(false),
+            Err(Errno::EAGAIN) => Some(true),
+            Err(_) => None,
+        }
+    }
+
+    /// Opens a FIFO of ours, and makes it if it is not there. `Ok(true)`: others could have used it, which is now put
+    /// right.
     pub fn fifo(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Fault> {
-        // What is there is looked at by the opening; a failure to make one shows there too.
-        let made = Fifo::make(&self.0, name, FIFO_MODE);
-        let fifo = match (Fifo::open(&self.0, name, access), made) {
-            (Ok(fifo), _) => fifo,
-            (Err(Errno::ENOENT), Err(errno)) | (Err(errno), _) => return Err(errno.into()),
-        };
-        let stat = fifo.stat()?;
+        let fifo = self.open_or_make_fifo(name, access)?;
         if fifo.owner()? != pidfd::own_user() {
             return Err(Fault::Foreign);
         }
-        let is_open_to_others = stat.mode & 0o077 != 0;
-        if is_open_to_others {
-            fifo.set_mode(FIFO_MODE)?;
+        self.close_to(OTHERS | GROUP, fifo)
+    }
+
+    /// Opens a FIFO that may have been given to an operator, or to a group of them, and makes one of ours if it is not
+    /// there. `Ok(true)`: everybody could have used it, which is now put right.
+    pub fn fifo_to_share(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Fault> {
+        let fifo = self.open_or_make_fifo(name, access)?;
+        let is_all_ours = fifo.owner()? == pidfd::own_user() && fifo.is_of_own_group()?;
+        self.close_to(if is_all_ours { OTHERS | GROUP } else { OTHERS }, fifo)
+    }
+
+    /// Opens a FIFO of ours that is there.
+    pub fn own_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Fault> {
+        let fifo = Fifo::open(&self.0, name, access)?;
+        if fifo.owner()? == pidfd::own_user() { Ok(fifo) } else { Err(Fault::Foreign) }
+    }
+
+    fn open_or_make_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Fault> {
+        // What is there is looked at by the opening; a failure to make one shows there too.
+        let made = Fifo::make(&self.0, name, FIFO_MODE);
+        match (Fifo::open(&self.0, name, access), made) {
+            (Ok(fifo), _) => Ok(fifo),
+            (Err(Errno::ENOENT), Err(errno)) | (Err(errno), _) => Err(errno.into()),
         }
-        Ok((fifo, is_open_to_others))
+    }
+
+    /// Takes these bits from a FIFO; says whether it had any of them.
+    fn close_to(&self, bits: u32, fifo: Fifo) -> Result<(Fifo, bool), Fault> {
+        let stat = fifo.stat()?;
+        // Whoever has linked it here does not decide who may use it elsewhere.
+        if stat.links > 1 && self.guard().is_err() {
+            return Err(Fault::Linked);
+        }
+        if stat.mode & bits == 0 {
+            return Ok((fifo, false));
+        }
+        match fifo.set_mode(FIFO_MODE | stat.mode & GROUP & !bits) {
+            Ok(()) => Ok((fifo, true)),
+            Err(Errno::EPERM) => Err(Fault::Writable),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Whether what is in the directory was put there by this program's user, or by root; what speaks against it if not.
+    pub fn guard(&self) -> Result<(), Fault> {
+        guard(self.0.stat_self()?)
+    }
+
+    /// What an earlier supervisor has left, for one that is to act on it. Only what is in a guarded directory is believed:
+    /// else anybody could name a process that is then signalled.
+    pub fn believed(&self) -> Result<Believed<'_>, Fault> {
+        self.guard().map(|()| Believed(&self.0))
     }
 
     /// Opens a FIFO that a supervisor reads, to write to it; `ENXIO` when no supervisor runs.
@@ -177,18 +259,11 @@ impl Files {
         Status::from_bytes(read(&self.0, STATUS, &mut room).ok()??)
     }
 
-    /// Reads which process the service is or was.
-    #[must_use]
-    pub fn record(&self) -> Option<Record> {
-        let mut room = [0; Record::TEXT_BYTES_MAX];
-        Record::parse(read(&self.0, PROCESS, &mut room).ok()??)
-    }
-
     /// Reads how often the service has been started.
     #[must_use]
     pub fn starts(&self) -> Option<u64> {
         let mut room = [0; 32];
-        std::str::from_utf8(read(&self.0, STARTS, &mut room).ok()??).ok()?.trim_end().parse().ok()
+        parse_starts(read(&self.0, STARTS, &mut room).ok()??)
     }
 
     /// Reads how the service last ended.
@@ -197,6 +272,51 @@ impl Files {
         let mut room = [0; 32];
         LastExit::parse(read(&self.0, LAST_EXIT, &mut room).ok()??)
     }
+}
+
+/// What is in a guarded directory. Each file must be its owner's too, as it may be older than the guard.
+#[derive(Clone, Copy, Debug)]
+pub struct Believed<'f>(&'f Dir);
+
+impl Believed<'_> {
+    /// Which process the service is or was.
+    pub fn record(self) -> Result<Option<Record>, Fault> {
+        let mut room = [0; Record::TEXT_BYTES_MAX];
+        Ok(self.read(PROCESS, &mut room)?.and_then(Record::parse))
+    }
+
+    /// How the service was.
+    pub fn status(self) -> Result<Option<Status>, Fault> {
+        let mut room = [0; Status::BYTES];
+        Ok(self.read(STATUS, &mut room)?.and_then(Status::from_bytes))
+    }
+
+    /// How often the service has been started.
+    pub fn starts(self) -> Result<Option<u64>, Fault> {
+        let mut room = [0; 32];
+        Ok(self.read(STARTS, &mut room)?.and_then(parse_starts))
+    }
+
+    /// How the service last ended.
+    pub fn last_exit(self) -> Result<Option<LastExit>, Fault> {
+        let mut room = [0; 32];
+        Ok(self.read(LAST_EXIT, &mut room)?.and_then(LastExit::parse))
+    }
+
+    fn read<'r>(self, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Fault> {
+        read_if(self.0, name, room, guard)
+    }
+}
+
+fn guard(stat: Stat) -> Result<(), Fault> {
+    if stat.owner != pidfd::own_user() && stat.owner != ROOT {
+        return Err(Fault::Foreign);
+    }
+    if stat.mode & WRITABLE_BY_OTHERS == 0 { Ok(()) } else { Err(Fault::Writable) }
+}
+
+fn parse_starts(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.trim_end().parse().ok()
 }
 
 /// The steps of replacing a file.
@@ -246,22 +366,27 @@ impl fmt::Display for LastExit {
 
 /// Reads the beginning of a plain file, at most as much as `room` holds; `None` when there is no such name.
 pub fn read<'r>(dir: &Dir, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Fault> {
+    read_if(dir, name, room, |_| Ok(()))
+}
+
+/// The same, if what was opened passes a check.
+fn read_if<'r>(
+    dir: &Dir,
+    name: &[u8],
+    room: &'r mut [u8],
+    check: impl Fn(Stat) -> Result<(), Fault>,
+) -> Result<Option<&'r [u8]>, Fault> {
     let file = match dir.open_to_read(name) {
         Err(Errno::ENOENT) => return Ok(None),
         answer => answer?,
     };
-    if !file.stat()?.is_plain {
+    let stat = file.stat()?;
+    if !stat.is_plain {
         return Err(Fault::NoPlainFile);
     }
+    check(stat)?;
     let length = fd::read(&file, room)?;
     Ok(Some(&room[..length]))
-}
-
-fn own(file: &File) -> Result<(), Fault> {
-    if !file.stat()?.is_plain {
-        return Err(Fault::NoPlainFile);
-    }
-    if file.owner()? == pidfd::own_user() { Ok(()) } else { Err(Fault::Foreign) }
 }
 
 #[cfg(test)]

@@ -82,11 +82,15 @@ impl LogPipe {
     }
 
     /// Gives up writing, so that the logger sees the end of file when all others have too. What is in the pipe stays.
-    pub fn let_go(&mut self, service: &Dir) {
+    /// `service` is the directory, if its name still leads there.
+    pub fn let_go(&mut self, service: Option<&Dir>) {
         match self {
             LogPipe::Named(fifo) => {
-                let files = Files::open(service).map_err(|_| Errno::ENOENT);
-                if let Ok(reads) = files.and_then(|files| Fifo::open(files.dir(), LOGPIPE, Access::Read)) {
+                let by_name = || {
+                    let reads = Fifo::open(Files::open(service?).ok()?.dir(), LOGPIPE, Access::Read).ok()?;
+                    (fifo::identity(&reads) == fifo::identity(&*fifo)).then_some(reads)
+                };
+                if let Some(reads) = by_name().or_else(|| fifo.reopen_to_read().ok()) {
                     *fifo = reads;
                 }
             }

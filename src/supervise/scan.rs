@@ -19,7 +19,7 @@ use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::watched::{Limits, Role, Watched};
 use crate::sys::dir::{self, Dir};
 use crate::sys::family::{self, Reaped};
-use crate::sys::signal::{Signal, SignalQueue};
+use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::watch::{Change, Changes, Watch};
 use crate::sys::{Result, clock, fd, limit, poll, program};
 
@@ -32,6 +32,9 @@ const BETWEEN_SCANS: Duration = Duration::from_secs(5);
 const SETTLING: Duration = Duration::from_millis(100);
 /// A change is looked at after so long, whatever happens meanwhile.
 const SETTLING_MAX: Duration = Duration::from_millis(300);
+/// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
+/// supervisor that does not listen, must not keep it.
+const PRESSED_MAX: Duration = Duration::from_secs(3);
 /// Between two attempts to tell a supervisor something that it could not hear, and between two looks while leaving.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
@@ -96,6 +99,8 @@ struct Scan {
     /// When to look at the directory, and when at the latest.
     next_scan: Option<(Duration, Duration)>,
     leaving: Leaving,
+    /// Since when it is to be at once.
+    pressed_since: Option<Duration>,
 }
 
 impl Scan {
@@ -103,6 +108,8 @@ impl Scan {
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
         // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
         let _ = limit::raise_descriptors();
+        // A supervisor may leave just when it is told something.
+        let _ = signal::ignore(Signal::SIGPIPE);
         let _ = family::become_subreaper();
         let changes = Changes::new().ok();
         let mut places = BTreeMap::new();
@@ -118,6 +125,7 @@ impl Scan {
             unseen: BTreeSet::new(),
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
             leaving: Leaving::No,
+            pressed_since: None,
         })
     }
 
@@ -180,6 +188,7 @@ impl Scan {
                 (Signal::SIGTERM | Signal::SIGINT, Leaving::No) => self.leaving = Leaving::Yes,
                 (Signal::SIGTERM | Signal::SIGINT, Leaving::Yes | Leaving::Pressed) => {
                     self.leaving = Leaving::Pressed;
+                    self.pressed_since.get_or_insert_with(clock::uptime);
                     self.services.values_mut().for_each(Watched::press);
                 }
                 (Signal::SIGHUP, _) => {
@@ -330,10 +339,15 @@ impl Scan {
     /// Stops what still runs. Says whether nothing does any more.
     fn end(&mut self, now: Duration) -> bool {
         let is_pressed = self.leaving == Leaving::Pressed;
+        let is_late = self.pressed_since.is_some_and(|since| now.saturating_sub(since) >= PRESSED_MAX);
         let mut is_over = true;
         for (identity, watched) in &mut self.services {
             if let Some(started) = watched.end(now, is_pressed, &mut self.limits) {
-                is_over = false;
+                if is_late {
+                    SVSCAN.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
+                } else {
+                    is_over = false;
+                }
                 self.children.extend(started.into_iter().map(|(role, process)| (process, (*identity, role))));
             }
         }

@@ -40,6 +40,9 @@ const PROGRAM: Program = Program("supervise");
 /// Commands that are taken from the FIFO at a time.
 const CONTROL_BYTES: usize = 64;
 
+/// What is read of an earlier supervisor; `None` if it says nothing.
+type FileResult<T> = std::result::Result<Option<T>, Fault>;
+
 /// Runs `supervise dir`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
@@ -109,7 +112,7 @@ impl Supervisor {
             PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {fault}"))
         };
 
-        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM])
+        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT])
             .map_err(|errno| about("create pipe for", "", errno.into()))?;
         // The service's process may be killed while it waits at the gate.
         signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
@@ -119,13 +122,14 @@ impl Supervisor {
         let files = Files::make(&service).map_err(|fault| about("acquire", "/supervise/lock", fault))?;
         let lock = files.lock().map_err(|fault| about("acquire", "/supervise/lock", fault))?;
         let (control, was_open) =
-            files.fifo(CONTROL, Access::Both).map_err(|fault| about("read", "/supervise/control", fault))?;
+            files.fifo_to_share(CONTROL, Access::Both).map_err(|fault| about("read", "/supervise/control", fault))?;
+        if let Err(fault) = files.guard() {
+            PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {fault}"));
+        }
         if was_open {
             PROGRAM.warn(format_args!("{shown}/supervise/control could be written by others, which is put right"));
         }
 
-        let starts = files.starts().unwrap_or(0);
-        let last_exit = files.last_exit().unwrap_or(LastExit::Unknown);
         let mut supervisor = Supervisor {
             name: name.to_vec(),
             service,
@@ -142,15 +146,16 @@ impl Supervisor {
             waiting: None,
             overdue: None,
             was_asked: false,
-            starts,
-            last_exit,
+            starts: 0,
+            last_exit: LastExit::Unknown,
             notify: None,
             is_leaving: false,
         };
+        supervisor.remember();
         supervisor.adopt();
         supervisor.announce();
         let (ok, was_open) =
-            supervisor.files.fifo(OK, Access::Read).map_err(|fault| about("read", "/supervise/ok", fault))?;
+            supervisor.files.fifo_to_share(OK, Access::Read).map_err(|fault| about("read", "/supervise/ok", fault))?;
         if was_open {
             PROGRAM.warn(format_args!("{shown}/supervise/ok could be written by others, which is put right"));
         }
@@ -158,9 +163,28 @@ impl Supervisor {
         Ok(supervisor)
     }
 
+    /// What one of the files of an earlier supervisor says. One that is not to be believed is named and ignored.
+    fn heed<T>(&self, file: &[u8], answer: FileResult<T>) -> Option<T> {
+        if let Err(fault @ (Fault::Foreign | Fault::Writable)) = answer {
+            let (name, file) = (Shown(&self.name), Shown(file));
+            PROGRAM.warn(format_args!("ignoring {name}/supervise/{file}: {fault}"));
+        }
+        answer.ok().flatten()
+    }
+
+    /// Goes on counting where an earlier supervisor has stopped.
+    fn remember(&mut self) {
+        // Of a directory that is not to be believed this has been said.
+        let Ok(left) = self.files.believed() else { return };
+        let starts = self.heed(STARTS, left.starts()).unwrap_or(0);
+        let last_exit = self.heed(LAST_EXIT, left.last_exit()).unwrap_or(LastExit::Unknown);
+        (self.starts, self.last_exit) = (starts, last_exit);
+    }
+
     /// Recognises the process that a killed supervisor has left, if it still runs, and looks after it.
     fn adopt(&mut self) {
-        let Some(record) = self.files.record().filter(Record::is_alive) else {
+        let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
+        let Some(record) = record.filter(Record::is_alive) else {
             self.files.remove(READY);
             return;
         };
@@ -176,7 +200,8 @@ impl Supervisor {
         self.running = Some(Running { process: record.process, script: record.script, adopted: Some(held) });
         self.state.phase = phase;
         self.state.want = Want::Up;
-        if let Some(status) = self.files.status() {
+        let status = self.files.believed().ok().and_then(|left| self.heed(STATUS, left.status()));
+        if let Some(status) = status {
             self.state.want = status.want;
             self.state.is_paused = status.is_paused;
             // A supervisor killed before it could announce the start has left an older status.
@@ -248,10 +273,13 @@ impl Supervisor {
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            if signal == Signal::SIGTERM {
+            if let Signal::SIGTERM | Signal::SIGQUIT = signal {
                 // What ends a supervisor in order ends its service too: nothing is left running.
                 self.feed(Event::Asked(Control::Down));
                 self.feed(Event::Asked(Control::Exit));
+            }
+            if signal == Signal::SIGQUIT {
+                self.feed(Event::Asked(Control::Send(Signal::SIGKILL)));
             }
         }
         while let Reaped::Child(process, how) = family::reap() {
@@ -403,7 +431,7 @@ impl Supervisor {
     /// supervisor, and the next supervisor reads what it wrote then.
     fn notification(&mut self) -> Option<(Fifo, i32)> {
         let number = self.option(Options::notification_fd)?;
-        match self.files.fifo(NOTIFY, Access::Both) {
+        match self.files.fifo_to_share(NOTIFY, Access::Both) {
             Ok((fifo, _)) => {
                 if self.running.is_none() {
                     self.files.remove(READY);
@@ -448,7 +476,7 @@ impl Supervisor {
 
     /// Makes the log pipe standard output, and lets the service start again if it has been writing elsewhere.
     fn join(&mut self) {
-        let joined = Fifo::open(self.files.dir(), LOGPIPE, Access::Write).and_then(|pipe| {
+        let joined = self.files.own_fifo(LOGPIPE, Access::Write).and_then(|pipe| {
             if fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default() {
                 return Ok(false);
             }
@@ -459,7 +487,7 @@ impl Supervisor {
         match joined {
             Ok(true) if self.state.phase == Phase::Up => self.stop(),
             Ok(_) => {}
-            Err(errno) => self.warn("open", "supervise/logpipe", &Fault::from(errno)),
+            Err(fault) => self.warn("open", "supervise/logpipe", &fault),
         }
     }
 

@@ -7,12 +7,13 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::{Program, Shown, cause};
-use crate::supervise::keeper::{Ends, Keeper, has_process, tell};
+use crate::supervise::keeper::{Ends, Keeper, has_process};
 use crate::supervise::logpipe::LogPipe;
-use crate::supervise::pair::{Log, Pairing, Seen};
+use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::sys::Errno;
 use crate::sys::child::Ended;
 use crate::sys::dir::Dir;
+use crate::sys::signal::Signal;
 
 const SVSCAN: Program = Program("svscan");
 
@@ -70,6 +71,10 @@ pub struct Watched {
     last_starts: u32,
     /// Since when the pipe has been empty, the service being gone.
     empty_since: Option<Duration>,
+    /// Since when its logger cannot be told to end.
+    unheard_since: Option<Duration>,
+    /// When its logger, which was asked to end, is to be killed.
+    log_overdue: Option<Duration>,
 }
 
 impl Watched {
@@ -90,6 +95,8 @@ impl Watched {
             was_told: (false, false),
             last_starts: 0,
             empty_since: None,
+            unheard_since: None,
+            log_overdue: None,
         };
         watched.rename(name);
         watched.name_what_is_awaited(seen);
@@ -169,7 +176,7 @@ impl Watched {
     /// The supervisors that are not our children, to be waited for.
     pub fn found(&self) -> impl Iterator<Item = (Role, std::os::fd::BorrowedFd<'_>)> {
         [(Role::Service, &self.service), (Role::Log, &self.log)].into_iter().filter_map(|(role, keeper)| match keeper {
-            Keeper::Found(fifo) => Some((role, fifo.as_fd())),
+            Keeper::Found { ok, .. } => Some((role, ok.as_fd())),
             Keeper::Absent(_) | Keeper::Child { .. } => None,
         })
     }
@@ -206,7 +213,7 @@ impl Watched {
         let log = (self.pairing == Pairing::Paired).then_some(&self.log);
         let absent = [Some(&self.service), log].into_iter().flatten().filter_map(|keeper| match keeper {
             Keeper::Absent(moment) => Some(*moment),
-            Keeper::Child { .. } | Keeper::Found(_) => None,
+            Keeper::Child { .. } | Keeper::Found { .. } => None,
         });
         let joining = (self.is_to_be_joined()).then_some(Duration::ZERO);
         absent.chain(joining).min()
@@ -228,7 +235,7 @@ impl Watched {
             return started;
         };
         // The name may have come to stand for something else since the last scan.
-        if !matches!(dir.target(b"."), Ok(Some(target)) if target.identity == self.identity) {
+        if !self.is_its(&dir) {
             self.is_present = false;
             return started;
         }
@@ -243,9 +250,18 @@ impl Watched {
             }
         }
         if self.is_to_be_joined() {
-            self.is_joined = tell(&self.name, b"l");
+            self.is_joined = self.service.tell(&self.name, b"l");
         }
         started
+    }
+
+    fn is_its(&self, dir: &Dir) -> bool {
+        dir.stat_self().is_ok_and(|stat| stat.identity == self.identity)
+    }
+
+    /// Its directory, if its name still leads there.
+    fn reach(&self) -> Option<Dir> {
+        Dir::reach(self.name.as_c_str()).ok().filter(|dir| self.is_its(dir))
     }
 
     fn postpone(&mut self) {
@@ -280,9 +296,10 @@ impl Watched {
         let directory = self.directory(role).to_owned();
         let shown = Shown(directory.to_bytes());
         let target = Dir::reach(directory.as_c_str());
-        if target.is_ok_and(|target| self.keeper(role).find(&target)) {
+        if target.as_ref().is_ok_and(|target| self.keeper(role).find(target)) {
             return None;
         }
+        let identity = target.and_then(|target| Ok(target.stat_self()?.identity)).unwrap_or_default();
         let end = match (&self.pipe, role) {
             (None, _) => None,
             (Some(pipe), Role::Service) => Some(pipe.end_to_write(dir)),
@@ -308,7 +325,7 @@ impl Watched {
             Role::Service => &mut self.service,
             Role::Log => &mut self.log,
         };
-        match keeper.start(&directory, ends, complain) {
+        match keeper.start(&directory, identity, ends, complain) {
             Ok(()) => {
                 let is_piped = ends.output.is_some();
                 self.is_joined |= role == Role::Service && is_piped;
@@ -320,7 +337,7 @@ impl Watched {
         }
         match self.keeper(role) {
             Keeper::Child { process, .. } => Some(*process),
-            Keeper::Absent(_) | Keeper::Found(_) => None,
+            Keeper::Absent(_) | Keeper::Found { .. } => None,
         }
     }
 
@@ -336,24 +353,43 @@ impl Watched {
     /// How long a pipe may stay empty and held open by a process that is no longer the service's, before its logger is
     /// asked to end.
     const EMPTY: Duration = Duration::from_secs(5);
+    /// How long a logger that has read its input to the end may take to write it, where it cannot be waited for.
+    const LAST_WORDS: Duration = Duration::from_millis(500);
+    /// How long a logger may take to end when somebody has asked a second time; multilog promises a second.
+    const PRESSED: Duration = Duration::from_millis(1500);
     /// Supervisors started to stop what others have left.
     const LAST_STARTS_MAX: u32 = 5;
 
     /// Does what is next for ending. Returns the children it has started, or `None` when nothing is left. `is_pressed`:
     /// somebody has asked a second time.
+    ///
+    /// The supervisors that run are told whatever has become of the service's name; only one that is to be started needs
+    /// the name.
     pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, i32)>> {
         if self.service.is_there() {
             if !self.was_told.0 {
-                self.was_told.0 = tell(&self.name, if is_pressed { b"dxk" } else { b"dx" });
+                let (commands, signal) =
+                    if is_pressed { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
+                self.was_told.0 = self.service.ask(&self.name, commands, signal);
             }
             return Some(Vec::new());
         }
-        if has_process(&self.name) && self.may_start_again() {
+        if self.has_process(Role::Service) && self.may_start_again() {
             return Some(self.start_to_end(Role::Service, limits));
         }
         if self.log.is_there() {
             if !self.was_told.1 {
-                self.was_told.1 = tell(&self.log_name, if is_pressed { b"dx" } else { b"ox" });
+                self.was_told.1 = if is_pressed {
+                    let is_told = self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
+                    self.log_overdue = is_told.then_some(now + Watched::PRESSED);
+                    is_told
+                } else {
+                    !self.log.is_erased() && self.log.tell(&self.log_name, b"ox") || self.end_unheard(now)
+                };
+            }
+            if self.log_overdue.is_some_and(|moment| moment <= now) {
+                self.log_overdue = None;
+                self.log.ask(&self.log_name, b"dxk", Signal::SIGQUIT);
             }
             if self.was_told.1 {
                 self.drain(now);
@@ -361,10 +397,38 @@ impl Watched {
             return Some(Vec::new());
         }
         let is_unwritten = self.pipe.as_ref().is_some_and(|pipe| pipe.bytes_waiting() > 0);
-        if (has_process(&self.log_name) || is_unwritten) && self.may_start_again() {
+        if (self.has_process(Role::Log) || is_unwritten) && self.may_start_again() {
             return Some(self.start_to_end(Role::Log, limits));
         }
         None
+    }
+
+    /// Ends a logger whose directory has been removed: the logger sees the end of its input, gets a moment to write what it
+    /// has read, and is asked to end. Its own log directory may be gone too, so that it would try to write for ever. Says
+    /// whether it was asked.
+    fn end_unheard(&mut self, now: Duration) -> bool {
+        let Some(since) = self.unheard_since else {
+            let dir = self.reach();
+            if let Some(pipe) = &mut self.pipe {
+                pipe.let_go(dir.as_ref());
+            }
+            self.unheard_since = Some(now);
+            return false;
+        };
+        let waited = now.saturating_sub(since);
+        let is_empty = self.pipe.as_ref().is_none_or(|pipe| pipe.bytes_waiting() == 0 && !pipe.has_writer());
+        let is_time = waited >= Watched::EMPTY || is_empty && waited >= Watched::LAST_WORDS;
+        let is_told = is_time && self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
+        self.log_overdue = is_told.then_some(now + Watched::EMPTY);
+        is_told
+    }
+
+    fn has_process(&self, role: Role) -> bool {
+        let dir = match role {
+            Role::Service => self.reach(),
+            Role::Log => self.reach().and_then(|dir| dir.reach_dir(LOG).ok()),
+        };
+        dir.is_some_and(|dir| has_process(&dir))
     }
 
     /// Somebody has asked a second time: everything is told again.
@@ -378,18 +442,17 @@ impl Watched {
     }
 
     fn start_to_end(&mut self, role: Role, limits: &mut Limits) -> Vec<(Role, i32)> {
-        let Ok(dir) = Dir::reach(self.name.as_c_str()) else { return Vec::new() };
+        let Some(dir) = self.reach() else { return Vec::new() };
         self.start(role, &dir, limits).map(|process| (role, process)).into_iter().collect()
     }
 
     /// Gives up the pipe, so that the logger sees its end. A logger that does not, as another process has the pipe open,
     /// is asked to end when nothing has come for a while.
     fn drain(&mut self, now: Duration) {
+        let dir = self.reach();
         let Some(pipe) = &mut self.pipe else { return };
         let Some(since) = self.empty_since else {
-            if let Ok(dir) = Dir::reach(self.name.as_c_str()) {
-                pipe.let_go(&dir);
-            }
+            pipe.let_go(dir.as_ref());
             self.empty_since = Some(now);
             return;
         };
@@ -399,7 +462,7 @@ impl Watched {
         } else if now.saturating_sub(since) >= Watched::EMPTY {
             let name = Shown(self.name.to_bytes());
             SVSCAN.warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
-            tell(&self.log_name, b"dx");
+            self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
             self.empty_since = Some(now);
         }
     }

@@ -46,6 +46,11 @@ impl Dir {
         uninterrupted(|| open(path, flags, Mode::empty())).map(Dir)
     }
 
+    /// Takes hold of the directory that a process works in, whatever its name is by now. Needs `/proc`.
+    pub fn of_process(process: i32) -> Result<Dir> {
+        Dir::reach(format!("/proc/{process}/cwd").as_str())
+    }
+
     /// Makes a directory by its path, one level.
     pub fn create<P: NixPath + ?Sized>(path: &P, mode: u32) -> Result<()> {
         mkdirat(nix::fcntl::AT_FDCWD, path, Mode::from_bits_truncate(mode))

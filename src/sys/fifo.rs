@@ -1,8 +1,8 @@
 //! FIFOs in a directory that is held open.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl, openat};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open, openat};
 use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mknodat};
 
@@ -50,6 +50,19 @@ impl Fifo {
     /// Asks for the user that owns it.
     pub fn owner(&self) -> Result<u32> {
         fstat(&self.0).map(|stat| stat.st_uid)
+    }
+
+    /// Whether its group is that of this process.
+    pub fn is_of_own_group(&self) -> Result<bool> {
+        fstat(&self.0).map(|stat| stat.st_gid == nix::unistd::getegid().as_raw())
+    }
+
+    /// Opens the same FIFO anew, for reading alone, whatever its name is by now.
+    pub fn reopen_to_read(&self) -> Result<Fifo> {
+        let path = format!("/proc/self/fd/{}", self.0.as_raw_fd());
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let fifo = uninterrupted(|| open(&path[..], flags, Mode::empty()))?;
+        if identity(&fifo)? == identity(&self.0)? { Ok(Fifo(fifo)) } else { Err(Errno::ESTALE) }
     }
 
     /// Asks what the FIFO is.

@@ -1,21 +1,32 @@
-//! The local time zone: `TZ`, or `/etc/localtime`.
+//! The local time zone: `TZ`, or `/etc/localtime`, found as the C library finds it.
+//!
+//! What `TZ` says is the name of a file first, below the directory of zones or by a path of its own; else it is a rule as
+//! [`posix`](crate::tai64n::posix) reads it; else it makes no sense, and the zone is UTC. A rule that makes sense only
+//! half way is refused.
 //!
 //! `jiff` knows the rules. It does not know leap seconds, so a `right/` zone, whose clock counts them, is refused
 //! instead of being shown up to 27 seconds wrong.
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::cli::Shown;
+use crate::tai64n::posix;
+
 /// Where zones are kept unless `TZDIR` says otherwise.
 const ZONE_DIRECTORY: &str = "/usr/share/zoneinfo";
 /// The zone of the host.
 const HOST_ZONE: &str = "/etc/localtime";
+/// No file that describes a zone is larger.
+const ZONE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// The months as syslog's protocol names them.
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -24,27 +35,50 @@ const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 #[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
 
-/// The zone's clock counts leap seconds.
+/// Why a zone cannot be used.
 #[derive(Debug)]
-pub struct CountsLeapSeconds(PathBuf);
+pub enum Refusal {
+    /// Its clock counts leap seconds.
+    CountsLeapSeconds(PathBuf),
+    /// It is a rule that makes sense only half way.
+    BadFormat(OsString),
+}
 
-impl fmt::Display for CountsLeapSeconds {
+impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "unable to use time zone {}: it counts leap seconds", self.0.display())
+        match self {
+            Refusal::CountsLeapSeconds(file) => {
+                let file = Shown(file.as_os_str().as_bytes());
+                write!(out, "unable to use time zone {file}: it counts leap seconds")
+            }
+            Refusal::BadFormat(rule) => write!(out, "unable to use time zone {}: bad format", Shown(rule.as_bytes())),
+        }
     }
 }
 
-impl std::error::Error for CountsLeapSeconds {}
+impl std::error::Error for Refusal {}
 
 impl Zone {
     /// The zone that `TZ` names, or that of the host; UTC where neither makes sense, as the C library has it.
-    pub fn local() -> Result<Zone, CountsLeapSeconds> {
-        if let Some(file) = zone_file()
-            && counts_leap_seconds(&file)
-        {
-            return Err(CountsLeapSeconds(file));
+    pub fn local() -> Result<Zone, Refusal> {
+        let Some(name) = env::var_os("TZ") else {
+            return Ok(Zone(read(Path::new(HOST_ZONE))?.unwrap_or(TimeZone::UTC)));
+        };
+        let name = name.as_bytes();
+        let name = OsStr::from_bytes(name.strip_prefix(b":").unwrap_or(name));
+        if name.is_empty() {
+            return Ok(Zone::utc());
         }
-        Ok(Zone(TimeZone::try_system().unwrap_or(TimeZone::UTC)))
+        // A path of its own replaces the directory.
+        let directory = env::var_os("TZDIR").filter(|directory| !directory.is_empty());
+        let file = directory.map_or_else(|| ZONE_DIRECTORY.into(), PathBuf::from).join(name);
+        if let Some(zone) = read(&file)? {
+            return Ok(Zone(zone));
+        }
+        match posix::zone(name.as_bytes()) {
+            Ok(zone) => Ok(Zone(zone.unwrap_or(TimeZone::UTC))),
+            Err(posix::BadRule) => Err(Refusal::BadFormat(name.to_owned())),
+        }
     }
 
     /// Appends a moment as `2002-05-15 20:02:11.`; nothing if its year is beyond all calendars.
@@ -85,19 +119,25 @@ impl From<TimeZone> for Zone {
     }
 }
 
-/// The file that describes the local zone, if one does.
-fn zone_file() -> Option<PathBuf> {
-    let Some(name) = env::var_os("TZ") else { return Some(HOST_ZONE.into()) };
-    let name = name.to_str()?;
-    let name = name.strip_prefix(':').unwrap_or(name);
-    // An empty name is UTC, and a path of its own replaces the directory.
-    let directory = env::var_os("TZDIR").map_or_else(|| ZONE_DIRECTORY.into(), PathBuf::from);
-    (!name.is_empty()).then(|| directory.join(name))
+impl From<Zone> for TimeZone {
+    fn from(zone: Zone) -> TimeZone {
+        zone.0
+    }
 }
 
-/// Reads in the header of a TZif file (RFC 8536) how many leap seconds it counts.
-fn counts_leap_seconds(file: &Path) -> bool {
-    let mut header = [0; 32];
-    let is_read = File::open(file).is_ok_and(|mut file| file.read_exact(&mut header).is_ok());
-    is_read && header.starts_with(b"TZif") && header[28..32] != [0; 4]
+/// Reads the file of a zone (TZif, RFC 8536); `None` where there is no such file, or it describes none.
+fn read(path: &Path) -> Result<Option<TimeZone>, Refusal> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
+    if !file.metadata().is_ok_and(|data| data.is_file()) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    if file.take(ZONE_BYTES_MAX).read_to_end(&mut bytes).is_err() || !bytes.starts_with(b"TZif") {
+        return Ok(None);
+    }
+    // The header's number of leap seconds.
+    if bytes.get(28..32).is_some_and(|count| count != [0; 4]) {
+        return Err(Refusal::CountsLeapSeconds(path.to_owned()));
+    }
+    Ok(TimeZone::tzif("local", &bytes).ok())
 }

@@ -190,3 +190,71 @@ fn two_runs_at_once_do_what_one_does() {
     root.said(&["--remove"]);
     assert_eq!(root.read("/etc/inittab"), "id:3:initdefault:\n");
 }
+
+#[test]
+fn a_comment_that_names_svscanboot_starts_nothing() {
+    for (path, text, line) in [
+        ("/etc/rc.local", "#!/bin/sh\n# /command/svscanboot &\nexit 0\n", "\n/command/svscanboot &\nexit 0\n"),
+        ("/etc/rc.local", "#!/bin/sh\n  #csh -cf '/command/svscanboot &'\n", "\n/command/svscanboot &\n"),
+        ("/etc/rc.local", "true # no svscanboot: it's dead\n", "\n/command/svscanboot &\n"),
+        ("/etc/rc.local", "echo svscanboot is gone\n", "\n/command/svscanboot &\n"),
+        (
+            "/etc/rc.local",
+            "exit 0\n/command/svscanboot &\nexit 0\n",
+            "/command/svscanboot &\nexit 0\n/command/svscanboot &\nexit 0\n",
+        ),
+        ("/etc/inittab", "#SV:123456:respawn:/command/svscanboot\n", "\n\nSV:123456:respawn:/command/svscanboot\n"),
+        ("/etc/inittab", "  # svscanboot was here\n", "\n\nSV:123456:respawn:/command/svscanboot\n"),
+        ("/etc/inittab", "x:3:off:/command/svscanboot\n", "\n\nSV:123456:respawn:/command/svscanboot\n"),
+        ("/etc/inittab", "SV:123456:off:/command/svscanboot\n", "\n\nSV1:123456:respawn:/command/svscanboot\n"),
+    ] {
+        let root = Root::new().with(path, text);
+
+        let said = root.said(&[]);
+
+        assert!(root.read(path).ends_with(line), "{text:?} became {:?}", root.read(path));
+        assert!(said.contains(&format!("add to {path}: ")), "{said}");
+        assert!(said.contains("svscan starts at the next boot"), "{said}");
+        assert_eq!(root.said(&[]), "nothing to do\n");
+        root.said(&["--remove"]);
+        assert_eq!(root.read(path), text);
+    }
+}
+
+#[test]
+fn a_line_that_somebody_has_taken_out_is_not_said_to_be_removed() {
+    let root = Root::new().with("/etc/inittab", "id:3:initdefault:\n");
+    root.said(&[]);
+    let disabled = "id:3:initdefault:\n\n#SV:123456:respawn:/command/svscanboot\n";
+    fs::write(root.at("/etc/inittab"), disabled).unwrap();
+
+    let said = root.said(&["--remove"]);
+
+    assert!(!said.contains("remove from /etc/inittab"), "{said}");
+    assert!(said.contains("leaving /etc/inittab: it is not ours any more\n"), "{said}");
+    assert_eq!(root.read("/etc/inittab"), disabled);
+}
+
+#[test]
+fn every_line_that_starts_svscanboot_is_recognised() {
+    for (path, text) in [
+        ("/etc/rc.local", "csh -cf '/command/svscanboot &'\n"),
+        (
+            "/etc/rc.local",
+            "#!/bin/sh\nif [ -x /usr/bin/svscanboot ]; then\n  nohup svscanboot >/dev/null 2>&1 &\nfi\nexit 0\n",
+        ),
+        ("/etc/rc.local", "env - PATH=/bin:/command \\\n  /command/svscanboot &\n"),
+        (
+            "/etc/rc.local",
+            "cat <<EOF\nit's a here-document\nEOF\ntest -x /command/svscanboot && /command/svscanboot &\n",
+        ),
+        ("/etc/inittab", "SV:123456:respawn:/usr/bin/svscanboot\n"),
+        ("/etc/inittab", "id:3:initdefault:\n sv:2345:respawn:/bin/sh -c 'exec /command/svscanboot'\n"),
+    ] {
+        let root = Root::new().with(path, text);
+
+        root.said(&[]);
+
+        assert_eq!(root.read(path), text);
+    }
+}

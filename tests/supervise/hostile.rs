@@ -87,25 +87,17 @@ fn a_fifo_that_others_could_write_to_is_put_right() {
 }
 
 #[test]
-fn files_of_another_user_are_refused() {
+fn a_lock_of_another_user_is_refused() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: only root can give files away");
         return;
     }
-    for name in ["control", "ok", "lock"] {
-        let den = prepared(|_, dir| {
-            let path = dir.join(name);
-            if name == "lock" {
-                fs::write(&path, "").unwrap();
-            } else {
-                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
-            }
-            std::os::unix::fs::chown(path, Some(65534), None).unwrap();
-        });
+    let den = prepared(|_, dir| {
+        fs::write(dir.join("lock"), "").unwrap();
+        give(dir.join("lock"), OPERATOR);
+    });
 
-        let verb = if name == "lock" { "acquire" } else { "read" };
-        refused(&den, &format!("{verb} sv/a/supervise/{name}: owned by another user"));
-    }
+    refused(&den, "acquire sv/a/supervise/lock: owned by another user");
 }
 
 #[test]
@@ -161,4 +153,232 @@ fn bytes_that_ask_for_nothing_are_ignored() {
 
     den.until_stat("sv/a", "paused");
     assert_eq!((den.pid("sv/a"), den.read("sv/a/supervise/starts").as_str()), (pid, "1\n"));
+}
+
+/// Whoever this is, it is not us.
+const OPERATOR: u32 = 65534;
+
+/// Whether files can be given to another user; says so if not.
+fn can_give_away() -> bool {
+    if !nix::unistd::geteuid().is_root() {
+        crate::util::skipped("only root can give files away");
+    }
+    nix::unistd::geteuid().is_root()
+}
+
+fn give(path: impl AsRef<std::path::Path>, user: u32) {
+    std::os::unix::fs::chown(path, Some(user), None).unwrap();
+}
+
+fn fifo(path: impl AsRef<std::path::Path>) {
+    nix::unistd::mkfifo(path.as_ref(), nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+}
+
+/// Starts a process that has nothing to do with the service, and names it as the service's where supervise looks.
+fn plant_bystander(den: &Den, dir: &std::path::Path) -> i32 {
+    let bystander = den.start_command("bystander", den.command("/bin/sleep", &["1000"]));
+    let stat = fs::read_to_string(format!("/proc/{bystander}/stat")).unwrap();
+    let start_time = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().to_owned();
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "");
+    fs::write(dir.join("process"), format!("run {bystander} {start_time} {boot}\n")).unwrap();
+    let mut status = logyard::tai64n::Label::now().to_bytes().to_vec();
+    status.extend(bystander.to_le_bytes());
+    status.extend([0, b'u']);
+    fs::write(dir.join("status"), status).unwrap();
+    fs::write(dir.join("starts"), "41\n").unwrap();
+    fs::write(dir.join("last-exit"), "exit 7\n").unwrap();
+    bystander
+}
+
+/// Runs the service through start and end, and makes sure that nothing was done to the bystander.
+#[track_caller]
+fn ends_without(den: &Den, bystander: i32, warnings: &str) {
+    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    until("the service is started", || !den.processes_of("sleep 4711").is_empty());
+    den.until_stat("sv/a", "up");
+    assert_ne!(den.pid("sv/a"), bystander);
+    assert_eq!(den.read("out"), warnings);
+    den.run(Maker::Ours, "svc", &["-dxk", "sv/a"]);
+    assert_eq!(den.wait(supervise), Some(0));
+
+    assert!(den.processes_of("sleep 4711").is_empty());
+    assert_eq!(den.processes_of("sleep 1000"), [bystander], "nobody has touched it");
+}
+
+#[test]
+fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed() {
+    if !can_give_away() {
+        return;
+    }
+    for gives_files in [false, true] {
+        let den = prepared(|_, _| {});
+        den.script("sv/a/run", "exec sleep 4711");
+        let dir = den.path("sv/a/supervise");
+        let bystander = plant_bystander(&den, &dir);
+        for name in ["control", "ok"] {
+            fifo(dir.join(name));
+        }
+        fs::write(dir.join("lock"), "").unwrap();
+        if gives_files {
+            fs::read_dir(&dir).unwrap().for_each(|entry| give(entry.unwrap().path(), OPERATOR));
+        }
+        give(&dir, OPERATOR);
+
+        ends_without(
+            &den,
+            bystander,
+            "supervise: warning: ignoring process, status and starts in sv/a/supervise: owned by another user\n",
+        );
+    }
+}
+
+#[test]
+fn a_process_named_where_others_can_write_is_neither_adopted_nor_killed() {
+    for mode in [0o770, 0o757, 0o1777] {
+        let den = prepared(|_, _| {});
+        den.script("sv/a/run", "exec sleep 4711");
+        let dir = den.path("sv/a/supervise");
+        let bystander = plant_bystander(&den, &dir);
+        fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
+
+        ends_without(
+            &den,
+            bystander,
+            "supervise: warning: ignoring process, status and starts in sv/a/supervise: writable by others\n",
+        );
+    }
+}
+
+#[test]
+fn a_record_of_another_user_or_that_others_can_write_is_not_believed() {
+    let den = prepared(|_, _| {});
+    den.script("sv/a/run", "exec sleep 4711");
+    let dir = den.path("sv/a/supervise");
+    let bystander = plant_bystander(&den, &dir);
+    fs::set_permissions(dir.join("process"), fs::Permissions::from_mode(0o664)).unwrap();
+    ends_without(&den, bystander, "supervise: warning: ignoring sv/a/supervise/process: writable by others\n");
+
+    if !can_give_away() {
+        return;
+    }
+    let den = prepared(|_, _| {});
+    den.script("sv/a/run", "exec sleep 4711");
+    let dir = den.path("sv/a/supervise");
+    let bystander = plant_bystander(&den, &dir);
+    for name in ["process", "status", "starts"] {
+        give(dir.join(name), OPERATOR);
+    }
+    let ignored = |name| format!("supervise: warning: ignoring sv/a/supervise/{name}: owned by another user\n");
+    ends_without(&den, bystander, &["starts", "process"].map(ignored).concat());
+    assert_eq!(den.read("sv/a/supervise/starts"), "1\n", "counted anew");
+}
+
+#[test]
+fn an_operator_who_owns_the_fifos_steers_the_service() {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::process::CommandExt;
+
+    if !can_give_away() {
+        return;
+    }
+    let den = prepared(|_, dir| {
+        for name in ["control", "ok"] {
+            fifo(dir.join(name));
+            give(dir.join(name), OPERATOR);
+        }
+    });
+    fs::set_permissions(den.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+
+    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+    assert_eq!(den.path("sv/a/supervise/control").metadata().unwrap().uid(), OPERATOR);
+    let told = den.command("/bin/sh", &["-c", "printf d >sv/a/supervise/control"]).uid(OPERATOR).status().unwrap();
+    assert!(told.success());
+
+    den.until_stat("sv/a", "down");
+    assert_eq!(den.read("out"), "");
+}
+
+#[test]
+fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
+    if !can_give_away() {
+        return;
+    }
+    let den = prepared(|_, dir| {
+        for (name, mode) in [("control", 0o660), ("ok", 0o666)] {
+            fifo(dir.join(name));
+            std::os::unix::fs::chown(dir.join(name), None, Some(OPERATOR)).unwrap();
+            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+    });
+
+    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+
+    let mode = |name| den.path(format!("sv/a/supervise/{name}")).metadata().unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("control"), mode("ok")), (0o660, 0o660));
+    assert_eq!(
+        den.read("out"),
+        "supervise: warning: sv/a/supervise/ok could be written by others, which is put right\n"
+    );
+}
+
+#[test]
+fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
+    let den = Den::new();
+    den.script("sv/a/run", "echo x >>started; exec sleep 1000");
+    fs::create_dir(den.path("elsewhere")).unwrap();
+    symlink(den.path("elsewhere/a"), den.path("sv/a/supervise")).unwrap();
+    let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+    let process = den.pid("sv/a");
+
+    super::den::kill_by_id(first);
+    den.wait(first);
+    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+
+    assert_eq!((den.pid("sv/a"), den.read("sv/a/started").as_str(), den.read("out").as_str()), (process, "x\n", ""));
+}
+
+#[test]
+fn svscan_starts_a_service_whose_ok_somebody_else_reads() {
+    if !can_give_away() {
+        return;
+    }
+    let den = prepared(|_, dir| {
+        fifo(dir.join("ok"));
+        give(dir.join("ok"), OPERATOR);
+    });
+    let mut options = fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
+    let _reader = options.open(den.path("sv/a/supervise/ok")).unwrap();
+
+    den.start("out", Maker::Ours, "svscan", &["sv"]);
+
+    den.until_stat("sv/a", "up");
+}
+
+#[test]
+fn a_log_pipe_of_another_user_is_not_joined() {
+    if !can_give_away() {
+        return;
+    }
+    let den = prepared(|_, dir| {
+        fifo(dir.join("logpipe"));
+        give(dir.join("logpipe"), OPERATOR);
+        give(dir, OPERATOR);
+    });
+    let mut options = fs::OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
+    let _reader = options.open(den.path("sv/a/supervise/logpipe")).unwrap();
+    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    den.until_stat("sv/a", "up");
+    let process = den.pid("sv/a");
+
+    fs::write(den.path("sv/a/supervise/control"), "lp").unwrap();
+
+    den.until_stat("sv/a", "paused");
+    assert_eq!(den.pid("sv/a"), process);
+    assert!(den.read("out").contains("unable to open sv/a/supervise/logpipe: owned by another user\n"));
 }

@@ -124,3 +124,217 @@ fn hup_looks_at_everything_at_once() {
         den.is("sv/a", "up")
     });
 }
+
+/// What becomes of the name of a service that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// `rm scan/a`: the link goes.
+    Removed,
+    /// `ln -sfn ../store/new scan/a`: the link leads to another service.
+    Redirected,
+    /// `mv scan/a scan/.a`.
+    Hidden,
+    /// `rm -rf scan/a`: the directory itself goes.
+    Erased,
+}
+
+/// How svscan has come to its supervisors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kinship {
+    /// It has started them.
+    Child,
+    /// It has found them: an earlier svscan was killed.
+    Found,
+}
+
+impl Loss {
+    const ALL: [Loss; 4] = [Loss::Removed, Loss::Redirected, Loss::Hidden, Loss::Erased];
+
+    fn befall(self, den: &Den) {
+        let name = den.path("scan/a");
+        match self {
+            Loss::Removed => fs::remove_file(name).unwrap(),
+            Loss::Redirected => {
+                std::os::unix::fs::symlink("../store/new", den.path("scan/.new")).unwrap();
+                fs::rename(den.path("scan/.new"), name).unwrap();
+            }
+            Loss::Hidden => fs::rename(name, den.path("scan/.a")).unwrap(),
+            Loss::Erased => fs::remove_dir_all(name).unwrap(),
+        }
+    }
+}
+
+/// Waits until svscan has found so many supervisors.
+fn until_found(svscan: i32, supervisors: usize) {
+    until("it has found what runs", || {
+        let open = fs::read_dir(format!("/proc/{svscan}/fd")).into_iter().flatten().flatten();
+        let links = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.filter(|path| path.ends_with("supervise/ok")).count() == supervisors
+    });
+}
+
+/// Runs a service whose name then goes, and ends svscan. `is_deaf`: the service does not listen, so that a second TERM is
+/// needed.
+fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
+    let what = format!("{loss:?} {kinship:?} logged: {is_logged} deaf: {is_deaf}");
+    let den = Den::new();
+    fs::create_dir(den.path("scan")).unwrap();
+    let place = if loss == Loss::Erased { "scan/a" } else { "store/a" };
+    let trap = if is_deaf { "trap '' TERM" } else { "trap 'echo end; exit' TERM" };
+    den.script(&format!("{place}/run"), &format!("{trap}; echo begin; while :; do sleep 0.02; done"));
+    den.script("store/new/run", "exec sleep 1000");
+    if is_logged {
+        let log = den.path("logged");
+        den.script(&format!("{place}/log/run"), &format!("exec multilog {}", log.display()));
+    }
+    if loss != Loss::Erased {
+        std::os::unix::fs::symlink("../store/a", den.path("scan/a")).unwrap();
+    }
+    let is_begun = || if is_logged { den.read("logged/current") == "begin\n" } else { den.read("out") == "begin\n" };
+    let mut svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
+    until(&format!("it has begun: {what}"), is_begun);
+    den.until_stat("scan/a", "up");
+    if kinship == Kinship::Found {
+        super::den::kill_by_id(svscan);
+        den.wait(svscan);
+        svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
+        until_found(svscan, if is_logged { 2 } else { 1 });
+    }
+
+    loss.befall(&den);
+    send(svscan, Signal::SIGTERM);
+    if is_deaf {
+        // It is asked for a second time once it has seen the first.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        send(svscan, Signal::SIGTERM);
+    }
+
+    assert_eq!(den.wait(svscan), Some(0), "{what}: {}", den.read("out"));
+    let is_left = |seen: &super::den::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
+    until(&format!("nothing is left of {what}"), || !den.processes().iter().any(is_left));
+    if is_logged && !is_deaf {
+        assert_eq!(den.read("logged/current"), "begin\nend\n", "{what}");
+    }
+}
+
+fn lose_in_every_way(kinship: Kinship, is_logged: bool) {
+    std::thread::scope(|scope| {
+        for loss in Loss::ALL {
+            for is_deaf in [false, true] {
+                scope.spawn(move || lose(loss, kinship, is_logged, is_deaf));
+            }
+        }
+    });
+}
+
+#[test]
+fn a_service_whose_name_is_gone_is_ended_too() {
+    lose_in_every_way(Kinship::Child, false);
+}
+
+#[test]
+fn a_service_and_its_log_whose_name_is_gone_are_ended_too() {
+    lose_in_every_way(Kinship::Child, true);
+}
+
+#[test]
+fn a_service_that_was_found_and_whose_name_is_gone_is_ended_too() {
+    lose_in_every_way(Kinship::Found, false);
+}
+
+#[test]
+fn a_service_and_its_log_that_were_found_and_whose_name_is_gone_are_ended_too() {
+    lose_in_every_way(Kinship::Found, true);
+}
+
+#[test]
+fn quit_ends_a_service_that_does_not_listen() {
+    let den = Den::new();
+    den.script("sv/deaf/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
+    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/deaf"]);
+    until("it runs", || den.exists("sv/deaf/ready"));
+
+    send(supervise, Signal::SIGQUIT);
+
+    assert_eq!(den.wait(supervise), Some(0));
+    assert_eq!(den.read("sv/deaf/supervise/last-exit"), "signal 9\n");
+}
+
+#[test]
+fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
+    let den = Den::new();
+    den.script("sv/a/run", "exec sleep 1000");
+    let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
+    den.until_stat("sv/a", "up");
+    den.processes_of("supervise a").into_iter().for_each(|supervise| send(supervise, Signal::SIGSTOP));
+
+    // Until it has seen two: two that come at once are one.
+    until("it leaves", || {
+        send(svscan, Signal::SIGTERM);
+        den.read("out") == "svscan: warning: leaving although a still runs\n"
+    });
+
+    assert_eq!(den.wait(svscan), Some(0));
+}
+
+#[test]
+fn a_service_whose_control_is_gone_is_ended_too() {
+    let den = Den::new();
+    for service in ["a", "b"] {
+        den.script(&format!("sv/{service}/run"), "echo begin; exec sleep 1000");
+        den.script(&format!("sv/{service}/log/run"), "exec multilog ../logged");
+    }
+    let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
+    for service in ["a", "b"] {
+        until("it is logged", || den.read(&format!("sv/{service}/logged/current")) == "begin\n");
+        den.until_stat(&format!("sv/{service}/log"), "up");
+    }
+
+    fs::remove_dir_all(den.path("sv/a/supervise")).unwrap();
+    fs::remove_dir_all(den.path("sv/a/log/supervise")).unwrap();
+    // The log's name leads to another service.
+    fs::rename(den.path("sv/b/log"), den.path("sv/b/.log")).unwrap();
+    den.script("sv/b/log/run", "exec cat");
+    send(svscan, Signal::SIGTERM);
+
+    assert_eq!(den.wait(svscan), Some(0));
+    assert!(den.processes().iter().all(|seen| seen.state == 'Z'), "{:#?}", den.processes());
+}
+
+#[test]
+fn a_log_directory_that_is_erased_with_its_service_keeps_nobody() {
+    std::thread::scope(|scope| {
+        for (kinship, terms) in [(Kinship::Child, 1), (Kinship::Child, 2), (Kinship::Found, 2)] {
+            scope.spawn(move || {
+                let den = Den::new();
+                den.script("scan/a/run", "trap '' TERM; while :; do echo line; sleep 0.02; done");
+                den.script("scan/a/log/run", "exec multilog ./main");
+                if terms == 1 {
+                    den.script("scan/a/run", "while :; do echo line; sleep 0.02; done");
+                }
+                let mut svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
+                until("it is logged", || den.read("scan/a/log/main/current").len() > 20);
+                if kinship == Kinship::Found {
+                    super::den::kill_by_id(svscan);
+                    den.wait(svscan);
+                    svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
+                    until_found(svscan, 2);
+                }
+
+                fs::rename(den.path("scan/a"), den.path("scan/.a")).unwrap();
+                fs::remove_dir_all(den.path("scan/.a")).unwrap();
+                // The logger notices it, and tries to make its directory again from then on.
+                until("it is noticed", || den.read("out").contains("unable to open directory ./main"));
+                send(svscan, Signal::SIGTERM);
+                if terms == 2 {
+                    std::thread::sleep(std::time::Duration::from_millis(200));
+                    send(svscan, Signal::SIGTERM);
+                }
+
+                assert_eq!(den.wait(svscan), Some(0), "{}", den.read("out"));
+                let is_left = |seen: &super::den::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
+                until("nothing is left", || !den.processes().iter().any(is_left));
+            });
+        }
+    });
+}
