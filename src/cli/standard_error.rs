@@ -31,6 +31,8 @@ const PATIENCE_PER_BYTE: Duration = Duration::from_micros(10);
 const PATIENCE_TIME_PART: u32 = 16;
 /// How long a reader is waited for once TERM has come, in all.
 const PATIENCE_AFTER_TERM: Duration = Duration::from_millis(100);
+/// Less than this is no wait.
+const WAIT_MIN: Duration = Duration::from_millis(1);
 /// How often it is asked, during a wait, whether TERM has come.
 const LOOK_FOR_TERM: Duration = Duration::from_millis(20);
 /// Between two attempts of the thread, where there is room and yet the warning does not fit.
@@ -142,6 +144,8 @@ impl Patience {
 
     fn note_wait(&mut self, time: Duration) {
         self.left = self.left.saturating_sub(time);
+        // Time that is spent waiting adds nothing.
+        self.counted_at = Instant::now();
         if IS_LEAVING.load(Ordering::Acquire) || signal::is_waiting(Signal::SIGTERM) {
             self.left_after_term = self.left_after_term.saturating_sub(time);
         }
@@ -284,7 +288,7 @@ impl Outlet {
     fn wait(&mut self) -> bool {
         loop {
             let left = self.patience.left();
-            if left.is_zero() {
+            if left < WAIT_MIN {
                 return false;
             }
             let start = Instant::now();

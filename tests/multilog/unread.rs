@@ -32,10 +32,11 @@ fn alerts_that_do_not_fit_are_dropped_counted_and_the_lines_are_logged() {
         assert!(unread.is_blocking(), "{kind:?}: others share it");
         // The warning comes without more input.
         let warning = "multilog: warning: standard error was full: 300 alerts dropped\n";
-        let seen = unread.read_until("", "it is said what was dropped", |text| text.ends_with("dropped\n"));
+        let seen =
+            unread.read_until(&format!("{kind:?}: it is said what was dropped"), |text| text.ends_with("dropped\n"));
         assert_eq!(seen, warning, "{kind:?}");
         input.write_all(b"one more\n").unwrap();
-        let seen = unread.read_until("", "alerts come again", |text| text.ends_with("more\n"));
+        let seen = unread.read_until(&format!("{kind:?}: alerts come again"), |text| text.ends_with("more\n"));
         assert_eq!(seen, "one more\n", "{kind:?}");
         drop(input);
         assert!(logger.end().success());

@@ -250,10 +250,15 @@ fn try_cell(cell: Cell) {
     });
     let all = if input == Input::File {
         // It is read to its end at once, if nothing is in the way.
-        if processor != Processor::None {
-            until("the processor ran", || dir.join("processor").exists());
+        let all = lines(0..700);
+        match (processor, disk) {
+            (Processor::Hanging | Processor::Failing, _) => {
+                until("the processor ran", || dir.join("processor").exists());
+            }
+            (Processor::None, Disk::Full) => {}
+            (Processor::None, _) => until("all lines are logged", || logged(&main).0.len() == all.len()),
         }
-        lines(0..700)
+        all
     } else {
         until("the logger is ready", || main.join("current").exists());
         let first = lines(0..40);
@@ -290,17 +295,14 @@ fn try_cell(cell: Cell) {
     let rest = ends.rest();
     assert!(all.starts_with(&logged), "{cell:?}: logged {} of {}", logged.len(), all.len());
     assert!(all.ends_with(&rest), "{cell:?}: left {} of {}", rest.len(), all.len());
-    let missing = all.lines().count() - logged.lines().count() - rest.lines().count();
+    assert!(logged.is_empty() || logged.ends_with('\n'), "{cell:?}: logged half a line");
+    let missing = &all[logged.len()..all.len() - rest.len()];
     if input.keeps_what_is_read() || input == Input::File || disk != Disk::Full {
-        assert_eq!(missing, 0, "{cell:?}: {words:?}");
+        assert_eq!(missing, "", "{cell:?}: {words:?}");
     } else {
-        assert!(missing > 0 && code == Some(111), "{cell:?}: {missing}, {code:?}");
-    }
-    if let Some(words) = words
-        && missing > 0
-    {
-        let said = format!("multilog: warning: leaving, what could not be written is lost: {missing} lines, ");
-        assert!(words.contains(&said), "{cell:?}: {missing} are missing; {words}");
+        assert!(!missing.is_empty() && code == Some(111), "{cell:?}: {code:?}");
+        let said = format!("is lost: {} lines, {} bytes\n", missing.lines().count(), missing.len());
+        assert!(words.is_none_or(|words| words.contains(&said)), "{cell:?}: {said}");
     }
     assert_eq!(unread.read(), "", "{cell:?}");
 }
@@ -338,7 +340,17 @@ fn try_all(cells: Vec<Cell>) {
     });
 }
 
+/// A third of the table: each two states of any two columns meet.
 #[test]
+fn term_ends_a_logger_in_a_third_of_the_states_of_a_table() {
+    let numbers = |(input, disk, processor, standard_error): &Cell| {
+        *input as usize + *disk as usize + *processor as usize + *standard_error as usize
+    };
+    try_all(all_cells().into_iter().filter(|cell| numbers(cell) % 3 == 0).collect());
+}
+
+#[test]
+#[ignore = "starts 135 loggers: .ci/torture"]
 fn term_ends_a_logger_in_each_state_of_a_table() {
     try_all(all_cells());
 }

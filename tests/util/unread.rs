@@ -8,7 +8,7 @@ use std::process::Stdio;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
-use super::{Workdir, until};
+use super::{DEADLINE, Workdir};
 
 /// What a standard error leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,19 @@ impl Unread {
             Kind::Terminal => raw_terminal(),
         };
         set_non_blocking(&writer, true);
-        // At last byte by byte: there is no room for any message.
-        for block in [4096, 100, 1] {
-            while nix::unistd::write(&writer, &[FILLING].repeat(block)).is_ok() {}
+        let mut is_full = false;
+        while !is_full {
+            is_full = true;
+            // At last byte by byte: there is no room for any message.
+            for block in [4096, 100, 1] {
+                while nix::unistd::write(&writer, &[FILLING].repeat(block)).is_ok() {
+                    is_full = false;
+                }
+            }
+            if kind == Kind::Terminal {
+                // It passes on what it has to a second buffer, by and by.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
         }
         set_non_blocking(&writer, false);
         set_non_blocking(&reader, true);
@@ -88,14 +98,16 @@ impl Unread {
         String::from_utf8(all).unwrap()
     }
 
-    /// Reads until the text that has come, `before` included, is as wanted.
+    /// Reads until the text that has come is as wanted.
     #[track_caller]
-    pub fn read_until(&mut self, before: &str, what: &str, mut is_it: impl FnMut(&str) -> bool) -> String {
-        let mut text = before.to_owned();
-        until(what, || {
+    pub fn read_until(&mut self, what: &str, mut is_it: impl FnMut(&str) -> bool) -> String {
+        let mut text = String::new();
+        let start = std::time::Instant::now();
+        while !is_it(&text) {
+            assert!(start.elapsed() < DEADLINE, "waited in vain until {what}; it reads {text:?}");
+            std::thread::sleep(std::time::Duration::from_millis(2));
             text += &self.read();
-            is_it(&text)
-        });
+        }
         text
     }
 }

@@ -115,7 +115,9 @@ fn work<D: Directory>(
     let mut patience = Unhurried(shared);
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
-        if patience.retry(|patience| finisher.finish(patience)).is_err() {
+        // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at once.
+        let ended = patience.retry(|patience| finisher.finish(patience));
+        if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
             patience.0.has_left_file.store(true, Ordering::Release);
         }
         patience.0.is_done.store(true, Ordering::Release);
