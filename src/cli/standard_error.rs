@@ -326,3 +326,80 @@ fn watch() {
         thread::sleep(BETWEEN_ATTEMPTS);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::AsFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    const PROGRAM: Program = Program("program");
+
+    /// An outlet to a socket, and the socket's other end.
+    fn outlet_and_reader() -> (Outlet, UnixStream) {
+        let (reader, writer) = UnixStream::pair().unwrap();
+        reader.set_nonblocking(true).unwrap();
+        // The outlet lasts as long as the process.
+        let writer: &'static UnixStream = Box::leak(Box::new(writer));
+        (Outlet::new(PROGRAM, Prompt::new(writer.as_fd()), Threads::None), reader)
+    }
+
+    fn read(reader: &mut UnixStream) -> Vec<u8> {
+        let mut all = Vec::new();
+        let _ = reader.read_to_end(&mut all);
+        all
+    }
+
+    #[test]
+    fn a_text_that_was_cut_is_ended_before_the_next() {
+        let (mut outlet, mut reader) = outlet_and_reader();
+
+        outlet.print(&[b'x'; 4_000_000], Kind::Message);
+        outlet.print(b"two\nthree\n", Kind::Alert);
+        let cut = read(&mut reader);
+        outlet.print(b"four\n", Kind::Alert);
+
+        assert!(cut.len() > 1 && cut.iter().all(|&byte| byte == b'x'));
+        let warning = "\nprogram: warning: standard error was full: 2 alerts and 1 message dropped\nfour\n";
+        assert_eq!(String::from_utf8(read(&mut reader)).unwrap(), warning);
+    }
+
+    #[test]
+    fn nobody_waits_again_until_there_is_room() {
+        let (mut outlet, mut reader) = outlet_and_reader();
+        outlet.print(&[b'x'; 4_000_000], Kind::Message);
+
+        let start = Instant::now();
+        (0..1000).for_each(|_| outlet.print(b"no room\n", Kind::Alert));
+
+        assert!(start.elapsed() < PATIENCE_MAX * 100, "each of them waited");
+        assert_eq!(outlet.dropped.alerts, 1000);
+        read(&mut reader);
+        assert!(outlet.report());
+        assert!(outlet.dropped.is_nothing());
+    }
+
+    #[test]
+    fn a_reader_that_is_gone_is_not_waited_for() {
+        let (mut outlet, reader) = outlet_and_reader();
+        drop(reader);
+
+        outlet.print(b"one\n", Kind::Alert);
+
+        assert!(outlet.dropped.is_nothing());
+    }
+
+    #[test]
+    fn what_a_reader_takes_gives_it_time() {
+        let mut patience = Patience::new();
+        patience.note_wait(PATIENCE_MAX);
+        assert!(patience.left() < WAIT_MIN);
+
+        patience.note_taken(10_000);
+
+        let left = patience.left();
+        assert!((Duration::from_millis(100)..Duration::from_millis(200)).contains(&left), "{left:?}");
+    }
+}

@@ -287,6 +287,10 @@ fn try_cell(cell: Cell) {
     let code = logger.0.wait().unwrap().code();
     assert!(took < A_SECOND, "{cell:?}: TERM took {took:?}");
     assert!(matches!(code, Some(0 | 111)), "{cell:?}: it left with {code:?}");
+    if disk == Disk::Room {
+        assert_eq!(code, Some(0), "{cell:?}");
+        assert!(!main.join("previous").exists() && !dir.join("side/previous").exists(), "{cell:?}");
+    }
     let words = words.map(|words| words.join().unwrap());
     let logged = logged(&main).0;
     if input == Input::File {

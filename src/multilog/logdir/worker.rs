@@ -6,8 +6,8 @@
 //! Between two files it makes the [spare](super::spare), if one is wanted.
 //!
 //! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
-//! says [`Worker::hurry`]: a processor is ended, its file becomes an unfinished archive as it was before, and a step that
-//! fails is not tried again.
+//! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
+//! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
