@@ -112,11 +112,15 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             return true;
         }
         let line_count = memchr_iter(b'\n', rest).count() + usize::from(rest.last() != Some(&b'\n'));
-        let lines = if line_count == 1 { "line" } else { "lines" };
         let bytes = rest.len();
         let is_back = self.input.put_back(bytes);
-        let fate = if is_back { "is left in standard input" } else { "is lost" };
-        PROGRAM.warn(format_args!("leaving, what could not be written {fate}: {line_count} {lines}, {bytes} bytes"));
+        if is_back {
+            PROGRAM.warn(format_args!(
+                "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
+            ));
+        } else {
+            PROGRAM.warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+        }
         is_back
     }
 
