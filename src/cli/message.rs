@@ -1,11 +1,10 @@
-//! Messages: `program: class: text`, on standard error, one write each.
+//! Messages: `program: class: text`, on [standard error](crate::cli::standard_error), one write each.
 //!
 //! A program that keeps a log must not die of a closed standard error, so a message that cannot be written is dropped.
 
 use std::fmt::{self, Display, Write};
 
-use crate::cli::Exit;
-use crate::sys;
+use crate::cli::{Exit, standard_error};
 
 /// The program that speaks.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +37,7 @@ pub fn say(text: fmt::Arguments<'_>) {
         // Thousands of simulated troubles are nobody's news.
         return;
     }
-    let message = text.to_string();
-    // Nobody is left to be told when standard error is gone.
-    let _ = sys::fd::write_all(sys::fd::stderr(), message.as_bytes());
+    standard_error::print_message(text.to_string().as_bytes());
 }
 
 /// Shows bytes that came from outside: control characters and what is not UTF-8 appear as `\xNN`.

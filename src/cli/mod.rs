@@ -1,6 +1,7 @@
 //! The edge that all commands share: how a program speaks to its user and how it leaves.
 //!
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
+//! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it.
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111.
 //! - [`getopt`]: options as the family reads them.
@@ -13,6 +14,7 @@ pub mod cause;
 pub mod exit;
 pub mod getopt;
 pub mod message;
+pub mod standard_error;
 
 pub use cause::cause;
 pub use exit::Exit;

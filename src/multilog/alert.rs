@@ -2,13 +2,10 @@
 //!
 //! A line of more than 200 bytes is shown by its first 200 and three dots.
 
-use crate::sys;
+use crate::cli::standard_error;
 
 /// What is shown of a long line.
 const SHOWN_BYTES: usize = 200;
-
-/// What a pipe takes in one piece, whoever else writes to it.
-const ATOMIC_BYTES: usize = 4096;
 
 /// Adds the alert for a line, of which `seen` and the stamp are what selectors see.
 pub fn push(alerts: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
@@ -22,17 +19,13 @@ pub fn push(alerts: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
     alerts.push(b'\n');
 }
 
-/// Writes alerts to standard error: whole lines together as far as they stay in one piece beside other writers' lines.
+/// Prints alerts on standard error: whole lines together as far as they stay in one piece beside other writers' lines.
 ///
-/// Standard error that is closed, full or gone stops no logging: what cannot be written there is dropped.
-pub fn write(mut alerts: &[u8]) {
-    while !alerts.is_empty() {
-        let piece = &alerts[..alerts.len().min(ATOMIC_BYTES)];
-        let end = memchr::memrchr(b'\n', piece).map_or(piece.len(), |newline| newline + 1);
-        if sys::fd::write_all(sys::fd::stderr(), &alerts[..end]).is_err() {
-            return;
-        }
-        alerts = &alerts[end..];
+/// Standard error that is closed, full or gone stops no logging: what cannot be written there is
+/// [dropped](crate::cli::standard_error).
+pub fn write(alerts: &[u8]) {
+    if !alerts.is_empty() {
+        standard_error::print_alerts(alerts);
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use memchr::memchr_iter;
+
 use crate::cli::Exit;
 use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
@@ -27,7 +29,7 @@ const LINE_PATIENCE: Duration = Duration::from_millis(500);
 /// Why the engine stops before its input ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stop {
-    /// TERM came while a step was failing: what is not written is still in the input.
+    /// TERM came while a step was failing: what is not written is still in the input, if that keeps it.
     GivenUp,
     /// The input can be neither read nor waited for.
     Unreadable(Errno),
@@ -88,7 +90,8 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             self.reader.end_line();
             end = self.write_window().and(end);
         }
-        let is_sealed = self.seal();
+        let is_all_kept = self.account_for_rest();
+        let is_sealed = self.seal() && is_all_kept;
         match end {
             Ok(()) | Err(Stop::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(Stop::GivenUp) => Exit::TROUBLE,
@@ -99,6 +102,26 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     /// Tells whether a line is partly written whose rest the next logger will find, and know of.
     fn leaves_line(&self) -> bool {
         self.reader.is_in_line() && !self.has_ended && self.journal.is_some()
+    }
+
+    /// Puts back what was read and not written, or says how much of it is lost; false if anything is. In an input that
+    /// keeps it, it waits for the next logger.
+    fn account_for_rest(&mut self) -> bool {
+        let rest = self.reader.unwritten();
+        if rest.is_empty() || self.input.keeps_rest() {
+            return true;
+        }
+        let line_count = memchr_iter(b'\n', rest).count() + usize::from(rest.last() != Some(&b'\n'));
+        let bytes = rest.len();
+        let is_back = self.input.put_back(bytes);
+        if is_back {
+            PROGRAM.warn(format_args!(
+                "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
+            ));
+        } else {
+            PROGRAM.warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+        }
+        is_back
     }
 
     /// Reads and writes until nothing more is to be read.
@@ -279,7 +302,9 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         } else if let Some((journal, _)) = &mut self.journal {
             journal.retract();
         }
-        self.reader.leave_rest();
+        if self.input.keeps_rest() {
+            self.reader.leave_rest();
+        }
         Ok(())
     }
 
@@ -323,9 +348,15 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 
     /// Seals every directory; false if one was left to the next start.
     fn seal(&mut self) -> bool {
+        // A line whose beginning is written, and of which nobody will know: the next start must not append to it.
+        let is_torn = self.reader.is_in_line() && self.journal.is_none();
         let mut is_sealed = true;
         for number in 0..self.directories.len() {
             self.wait_until_finished(number);
+            if is_torn {
+                is_sealed = false;
+                continue;
+            }
             let directory = &mut self.directories[number];
             is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
         }

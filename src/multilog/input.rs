@@ -10,6 +10,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use crate::cli::standard_error;
 use crate::multilog::PROGRAM;
 use crate::multilog::journal::Origin;
 use crate::multilog::logdir::Trouble;
@@ -36,8 +37,8 @@ pub trait Intake: Source {
     /// Waits until there is something to do, at most for `timeout` (`None`: for ever). Signals come before bytes.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake>;
 
-    /// Waits for the whole time and returns true; or returns false as soon as TERM has come and nothing forbids to leave
-    /// at once. Signals are not lost.
+    /// Waits for the whole time and returns true; or returns false as soon as TERM has come. Signals are not lost. Where
+    /// what is taken is gone, TERM returns true once, for one attempt more.
     fn rest(&mut self, time: Duration) -> bool;
 
     /// Waits until `other` can be read, and returns true; or returns false as soon as TERM has come.
@@ -45,6 +46,10 @@ pub trait Intake: Source {
 
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
+
+    /// Puts back the last `bytes` bytes that were taken, where what is taken is otherwise gone; false if that cannot be
+    /// done.
+    fn put_back(&mut self, bytes: usize) -> bool;
 
     /// What a journal for this input belongs to, apart from the script; `None` where bytes are gone once taken.
     fn origin(&self) -> Option<Origin>;
@@ -64,6 +69,12 @@ pub struct Input {
     peek: Option<Peek>,
     /// TERM has come and has not been told.
     has_term: bool,
+    /// TERM has come.
+    is_terminated: bool,
+    /// What failed when TERM came has been tried once more.
+    has_retried: bool,
+    /// Where the next read of a plain file begins.
+    offset: Option<u64>,
     /// ALRM has come and has not been told.
     has_alarm: bool,
 }
@@ -77,12 +88,25 @@ impl Input {
     /// The same, but bytes are read whatever the input is.
     pub fn reading() -> Result<Input> {
         let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
-        Ok(Input { signals, peek: None, has_term: false, has_alarm: false })
+        let is_plain = fd::stat(fd::stdin()).is_ok_and(|stat| stat.is_plain);
+        Ok(Input {
+            signals,
+            peek: None,
+            has_term: false,
+            is_terminated: false,
+            has_retried: false,
+            offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
+            has_alarm: false,
+        })
     }
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            self.has_term |= signal == Signal::SIGTERM;
+            if signal == Signal::SIGTERM {
+                self.has_term = true;
+                self.is_terminated = true;
+                standard_error::hurry();
+            }
             self.has_alarm |= signal == Signal::SIGALRM;
         }
     }
@@ -119,8 +143,8 @@ impl Intake for Input {
     fn rest(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
         loop {
-            if self.has_term && self.keeps_rest() {
-                return false;
+            if self.is_terminated {
+                return !self.keeps_rest() && !std::mem::replace(&mut self.has_retried, true);
             }
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -150,6 +174,18 @@ impl Intake for Input {
 
     fn keeps_rest(&self) -> bool {
         self.peek.is_some()
+    }
+
+    fn put_back(&mut self, bytes: usize) -> bool {
+        let Some(offset) = self.offset else { return false };
+        // If somebody else who shares the file has read from it, nobody can tell what is whose.
+        let is_ours = fd::offset(fd::stdin()) == Ok(offset);
+        let Some(before) = offset.checked_sub(bytes as u64).filter(|_| is_ours) else { return false };
+        let is_back = fd::seek(fd::stdin(), before).is_ok();
+        if is_back {
+            self.offset = Some(before);
+        }
+        is_back
     }
 
     fn origin(&self) -> Option<Origin> {
@@ -184,7 +220,11 @@ impl Source for Input {
             Ok(0) if !room.is_empty() => Ok(Taken::End),
             // Somebody made the shared descriptor non-blocking. That it is empty is not its end.
             Err(Errno::EAGAIN) => Ok(Taken::Bytes(0)),
-            answer => answer.map(Taken::Bytes),
+            answer => {
+                let count = answer?;
+                self.offset = self.offset.map(|offset| offset + count as u64);
+                Ok(Taken::Bytes(count))
+            }
         }
     }
 

@@ -20,7 +20,9 @@
 //! - What was read is written before multilog waits for more.
 //! - From a pipe: a logger that is killed at any moment and started again has lost, doubled and torn no line.
 //! - On TERM nothing is taken beyond the line that has been begun: the rest is the next logger's. It leaves within a
-//!   second of what it has to wait for, also while the disk is full or a processor hangs.
+//!   second, also while the disk is full, a processor hangs, or nobody reads standard error. What it had read from anything
+//!   but a pipe and cannot write is put back (a file) or counted on standard error.
+//! - Nothing that is printed holds up the logging: see [`standard_error`].
 //! - Trouble with the disk while logging is announced, and the step is tried again every 5 seconds; the data waits.
 #![forbid(unsafe_code)]
 
@@ -43,6 +45,7 @@ pub mod settle;
 mod simulated;
 pub mod status;
 
+use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program};
 use crate::multilog::engine::Engine;
 use crate::multilog::input::{Input, Intake};
@@ -76,16 +79,19 @@ pub fn run_reading(arguments: &Arguments) -> Exit {
 
 fn run_on(arguments: &Arguments, input: fn() -> sys::Result<Input>) -> Exit {
     fd::occupy_standard();
+    standard_error::never_block(PROGRAM, Threads::Allowed);
     memory::use_one_arena();
     dir::set_umask(UMASK);
     let script = Script::parse(arguments.get(1..).unwrap_or_default());
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
-    match start(script, input) {
+    let exit = match start(script, input) {
         Ok(engine) => engine.run(),
         Err(trouble) => PROGRAM.fatal(trouble),
-    }
+    };
+    standard_error::report_dropped();
+    exit
 }
 
 /// Opens all that the script names. Until every directory is locked, no file in any is touched.

@@ -4,7 +4,7 @@ use crate::multilog::PROGRAM;
 use crate::multilog::input::Intake;
 use crate::multilog::logdir::{Patience, Trouble};
 
-/// The patience of the engine: it ends only when TERM comes and what is not written is still in the input.
+/// The patience of the engine: it ends when TERM comes.
 #[derive(Debug)]
 pub struct Pausing<'i, I>(pub &'i mut I);
 

@@ -180,6 +180,13 @@ impl Reader {
         &self.buffer[self.written..self.end]
     }
 
+    /// The same without the newline that the source never sent.
+    #[must_use]
+    pub fn unwritten(&self) -> &[u8] {
+        let added = usize::from(self.has_added_newline && self.end > self.written);
+        &self.buffer[self.written..self.end - added]
+    }
+
     /// Tells whether what was written last ended within a line.
     #[must_use]
     pub fn is_in_line(&self) -> bool {

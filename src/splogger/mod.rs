@@ -23,6 +23,7 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, cause};
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal, SignalQueue};
@@ -45,6 +46,7 @@ const GRACE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
+    standard_error::never_block(SPLOGGER, Threads::Allowed);
     let tag = arguments.get(1).map_or(&b"splogger"[..], |tag| tag.to_bytes());
     let facility = match arguments.get(2).map(|facility| Facility::parse(facility.to_bytes())) {
         None => Facility::MAIL,
@@ -55,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         }
     };
     let started = signal::ignore(Signal::SIGPIPE).and_then(|()| SignalQueue::new(&[Signal::SIGTERM]));
-    match started {
+    let exit = match started {
         Ok(signals) => Splogger {
             signals,
             leaving_at: None,
@@ -66,7 +68,9 @@ pub fn run(arguments: &Arguments) -> Exit {
         }
         .go_on(),
         Err(errno) => SPLOGGER.fatal(format_args!("unable to catch signals: {}", cause(errno))),
-    }
+    };
+    standard_error::report_dropped();
+    exit
 }
 
 #[derive(Debug)]
@@ -153,6 +157,7 @@ impl Splogger {
     fn is_leaving(&mut self) -> bool {
         if self.signals.take().is_some() && self.leaving_at.is_none() {
             self.leaving_at = Some(clock::uptime() + GRACE);
+            standard_error::hurry();
         }
         self.leaving_at.is_some()
     }

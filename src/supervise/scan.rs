@@ -14,6 +14,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::watched::{Limits, Role, Watched};
@@ -42,6 +43,7 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     fd::occupy_standard();
+    standard_error::never_block(SVSCAN, Threads::None);
     if let Some(dir) = arguments.get(1)
         && let Err(errno) = dir::change_to(*dir)
     {
@@ -156,6 +158,7 @@ impl Scan {
         let mut sources = vec![self.signals.as_fd(), self.changes.as_ref().map_or(self.signals.as_fd(), AsFd::as_fd)];
         sources.extend(self.services.values().flat_map(|watched| watched.found().map(|(_, fifo)| fifo)));
         let awake = poll::readable_of(&sources, self.timeout())?;
+        standard_error::report_dropped();
         for ((identity, role), _) in found.into_iter().zip(&awake[2..]).filter(|(_, awake)| **awake) {
             if let Some(watched) = self.services.get_mut(&identity) {
                 watched.vanished(role);

@@ -14,6 +14,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::control::Control;
 use crate::supervise::files::{
@@ -48,6 +49,7 @@ type FileResult<T> = std::result::Result<Option<T>, Fault>;
 pub fn run(arguments: &program::Arguments) -> Exit {
     let &[_, dir] = arguments else { return PROGRAM.usage("supervise dir") };
     fd::occupy_standard();
+    standard_error::never_block(PROGRAM, Threads::None);
     match Supervisor::begin(dir.to_bytes()) {
         Ok(supervisor) => supervisor.go_on(),
         Err(exit) => exit,
@@ -251,6 +253,7 @@ impl Supervisor {
             self.notify.as_ref().map(AsFd::as_fd),
         ];
         let [signals, control, ended, notified] = poll::readable_among(sources, timeout)?;
+        standard_error::report_dropped();
         if ended {
             let how = adopted.and_then(Pidfd::ended);
             self.ended(how);

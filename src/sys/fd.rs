@@ -73,6 +73,17 @@ pub fn rewind(file: impl AsFd) -> Result<()> {
     nix::unistd::lseek(file.as_fd(), 0, nix::unistd::Whence::SeekSet).map(drop)
 }
 
+/// Asks for the place in a file where the next read begins; `Err` where there is no such place.
+pub fn offset(file: impl AsFd) -> Result<u64> {
+    nix::unistd::lseek(file.as_fd(), 0, nix::unistd::Whence::SeekCur).map(|offset| u64::try_from(offset).unwrap_or(0))
+}
+
+/// Moves to a place in a file.
+pub fn seek(file: impl AsFd, offset: u64) -> Result<()> {
+    let offset = i64::try_from(offset).map_err(|_| Errno::EINVAL)?;
+    nix::unistd::lseek(file.as_fd(), offset, nix::unistd::Whence::SeekSet).map(drop)
+}
+
 /// Asks what is behind a descriptor.
 pub fn stat(descriptor: impl AsFd) -> Result<Stat> {
     nix::sys::stat::fstat(descriptor.as_fd()).map(|stat| Stat::from(&stat))

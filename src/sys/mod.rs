@@ -3,7 +3,8 @@
 //! Wrappers retry `EINTR`, set close-on-exec on what they open, and answer with an [`Errno`]; they decide nothing.
 //!
 //! - [`program`]: the C `main` through which every program enters.
-//! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
+//! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
+//!   waiting for a reader.
 //! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
 //! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
@@ -43,6 +44,7 @@ pub mod pipe;
 pub mod poll;
 pub mod process;
 pub mod program;
+pub mod prompt;
 pub mod signal;
 pub mod spawn;
 pub mod terminal;

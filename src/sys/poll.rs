@@ -51,6 +51,14 @@ pub fn readable_of(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Res
     Ok(asked.iter().map(|one| answer(one).is_readable).collect())
 }
 
+/// Waits until `sink` has room for some bytes, at most for `timeout` (`None`: for ever), and says whether it has. An error
+/// counts as room: writing tells.
+pub fn writable(sink: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
+    let mut asked = [PollFd::new(sink, PollFlags::POLLOUT)];
+    ask(&mut asked, timeout)?;
+    Ok(asked[0].revents().is_none_or(|events| !events.is_empty()))
+}
+
 fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
     let timeout = match timeout {
         None => PollTimeout::NONE,

@@ -5,6 +5,7 @@
 //!
 //! What was blocked or ignored here is undone in children by [`restore_in_child`].
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
@@ -45,6 +46,22 @@ impl SignalQueue {
         let info = self.0.read_signal().ok().flatten()?;
         Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
     }
+}
+
+/// Tells whether a [`SignalQueue`] of this process collects a signal.
+#[must_use]
+pub fn is_collected(signal: Signal) -> bool {
+    BLOCKED.load(Ordering::Relaxed) & bit(signal) != 0
+}
+
+/// Tells whether a signal that is collected has come and has not been taken.
+#[must_use]
+pub fn is_waiting(signal: Signal) -> bool {
+    let mut set = MaybeUninit::<nix::libc::sigset_t>::zeroed();
+    // SAFETY: the call writes a set to a set of ours.
+    let answer = unsafe { nix::libc::sigpending(set.as_mut_ptr()) };
+    // SAFETY: a set of which all bits are zero is a set; a number of a signal is one.
+    answer == 0 && unsafe { nix::libc::sigismember(set.as_ptr(), signal as i32) } == 1
 }
 
 impl AsFd for SignalQueue {

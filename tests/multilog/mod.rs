@@ -10,6 +10,7 @@
 //! - [`reads`]: how the input is cut into reads does not matter.
 //! - [`signals`]: TERM and ALRM, at any moment.
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
+//! - [`unread`]: a standard error that nobody reads.
 #![allow(unreachable_pub)]
 
 mod ahead;
@@ -23,3 +24,4 @@ mod processor;
 mod reads;
 mod signals;
 mod takeover;
+mod unread;

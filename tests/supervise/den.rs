@@ -115,11 +115,13 @@ impl Den {
 
     pub fn start_command(&self, name: &str, mut command: Command) -> i32 {
         let output = fs::OpenOptions::new().create(true).append(true).open(self.path(name)).expect("a file");
-        let child = command
-            .stdout(output.try_clone().expect("a second descriptor"))
-            .stderr(output)
-            .spawn()
-            .expect("the program can be started");
+        command.stdout(output.try_clone().expect("a second descriptor"));
+        self.start_with_stderr(command, output.into())
+    }
+
+    /// Starts a daemon with a standard error of its own.
+    pub fn start_with_stderr(&self, mut command: Command, stderr: Stdio) -> i32 {
+        let child = command.stderr(stderr).spawn().expect("the program can be started");
         let process = child.id().cast_signed();
         self.children.borrow_mut().push(child);
         process

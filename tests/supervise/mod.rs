@@ -12,3 +12,4 @@ mod leaving;
 mod options;
 mod pairing;
 mod transcripts;
+mod unread;

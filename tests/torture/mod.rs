@@ -25,6 +25,8 @@ mod kill;
 mod sweep;
 // TERM, whatever a logger is doing.
 mod term;
+// TERM in each state of a table.
+mod table;
 // Full file systems.
 mod full;
 // Files that go away.

@@ -114,6 +114,15 @@ impl Running {
         self.0.wait().expect("a child that ended can be waited for")
     }
 
+    /// Reads standard error to its end, and then waits for the end of the process.
+    #[track_caller]
+    pub fn words_and_end(mut self) -> (ExitStatus, String) {
+        use std::io::Read;
+        let mut words = Vec::new();
+        self.0.stderr.take().expect("it was started with a pipe").read_to_end(&mut words).expect("a pipe can be read");
+        (self.end(), String::from_utf8_lossy(&words).into_owned())
+    }
+
     /// Waits for the end, and returns it with what was said on standard error.
     #[track_caller]
     pub fn end_and_words(mut self) -> (ExitStatus, String) {

@@ -6,6 +6,7 @@
 pub mod corpus;
 pub mod logdir;
 pub mod logger;
+pub mod unread;
 
 use std::collections::BTreeSet;
 use std::io::Write;

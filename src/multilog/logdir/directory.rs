@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use crate::cli::{Program, cause};
 use crate::multilog::journal::Memory;
@@ -11,8 +12,11 @@ use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
 use crate::sys::file::{File, Lock, Stat, process_user};
 use crate::sys::page::Page;
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
+
+/// How long a processor that cannot be run waits for room on standard error to say so.
+const MESSAGE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A name in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,11 +199,13 @@ impl Directory for PathDir {
     fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         let files = processor::Files::open(&self.dir)?;
         let complain = |errno: Errno| {
-            // Between fork and exec nothing may be allocated, so the message goes out in pieces.
+            // Between fork and exec nothing may be allocated, so the message goes out in pieces; and nobody may read it.
             let Program(name) = crate::multilog::PROGRAM;
             for piece in [name, ": fatal: unable to run ", "", ": ", cause(errno), "\n"] {
                 let piece = if piece.is_empty() { command.to_bytes() } else { piece.as_bytes() };
-                let _ = crate::sys::fd::write_all(crate::sys::fd::stderr(), piece);
+                if prompt::write_if_room(fd::stderr(), piece, MESSAGE_PATIENCE).is_err() {
+                    return;
+                }
             }
         };
         let child = Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)?;

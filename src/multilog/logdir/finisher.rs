@@ -63,9 +63,9 @@ impl<D: Directory> Finisher<D> {
         Finisher { place, files_max, processor, job: None, failures: 0 }
     }
 
-    /// Takes over a file that has just become `previous`; the one before it must be finished.
+    /// Takes over a file that has just become `previous`. The one before it is finished, or was given up: then the
+    /// rotation has made it an archive.
     pub fn accept(&mut self, previous: Previous<D::File>) {
-        debug_assert!(self.job.is_none(), "one previous at a time");
         self.job = Some((previous, Step::Sync));
     }
 

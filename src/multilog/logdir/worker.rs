@@ -6,8 +6,8 @@
 //! Between two files it makes the [spare](super::spare), if one is wanted.
 //!
 //! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
-//! says [`Worker::hurry`]: a processor is ended, its file becomes an unfinished archive as it was before, and a step that
-//! fails is not tried again.
+//! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
+//! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
@@ -115,7 +115,9 @@ fn work<D: Directory>(
     let mut patience = Unhurried(shared);
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
-        if patience.retry(|patience| finisher.finish(patience)).is_err() {
+        // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at once.
+        let ended = patience.retry(|patience| finisher.finish(patience));
+        if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
             patience.0.has_left_file.store(true, Ordering::Release);
         }
         patience.0.is_done.store(true, Ordering::Release);

@@ -86,6 +86,10 @@ impl Intake for PipeInput {
         true
     }
 
+    fn put_back(&mut self, _bytes: usize) -> bool {
+        false
+    }
+
     fn origin(&self) -> Option<Origin> {
         Some(Origin::default())
     }
