@@ -11,10 +11,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use crate::multilog::PROGRAM;
-use crate::multilog::journal::Origin;
 use crate::multilog::logdir::Trouble;
 use crate::multilog::peek::Peek;
 use crate::multilog::reader::{Source, Taken};
+use crate::multilog::record::Origin;
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::{Errno, Result, fd, poll};
 
@@ -46,7 +46,7 @@ pub trait Intake: Source {
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
 
-    /// What a journal for this input belongs to, apart from the script; `None` where bytes are gone once taken.
+    /// What a journal for this input belongs to; `None` where bytes are gone once taken.
     fn origin(&self) -> Option<Origin>;
 
     /// Shows the first `bytes` bytes of the input, or fewer if there are not so many. Nothing has been taken before.

@@ -14,6 +14,7 @@ use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
     CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
 };
+use crate::multilog::record::Extent;
 use crate::multilog::script::Destination;
 use crate::sys::Errno;
 
@@ -97,6 +98,8 @@ enum Finishing<D: Directory> {
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
     lock: D::Lock,
+    /// The file system and number of the directory.
+    home: (u64, u64),
     current: Current<D::File>,
     room: Room,
     step: Step,
@@ -117,6 +120,7 @@ impl<D: Directory> LogDir<D> {
     pub(super) fn new(
         place: Place<D>,
         lock: D::Lock,
+        home: (u64, u64),
         current: Current<D::File>,
         room: Room,
         destination: &Destination,
@@ -128,6 +132,7 @@ impl<D: Directory> LogDir<D> {
         LogDir {
             place,
             lock,
+            home,
             current,
             room,
             step: Step::Appending,
@@ -153,10 +158,29 @@ impl<D: Directory> LogDir<D> {
         self.room
     }
 
-    /// The file system and number of `current`.
+    /// What a batch does to the directory that adds so much to what was in `current` before.
     #[must_use]
-    pub fn identity(&self) -> (u64, u64) {
-        self.current.identity
+    pub fn extent(&self, offset_bytes: u64, output_bytes: u64) -> Extent {
+        let &LogDir { home: directory, is_doubtful, .. } = self;
+        Extent { directory, current: self.current.identity, offset_bytes, output_bytes, is_doubtful }
+    }
+
+    /// Tells whether an fsync of `current` has failed.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
+    /// Tells whether [`LogDir::keep_up`] is about to bring `current` to the disk.
+    #[must_use]
+    pub fn is_sync_due(&self, now: Instant) -> bool {
+        self.upkeep.is_sync_due(now)
+    }
+
+    /// Marks `current` as a file that is being written.
+    pub fn mark_open(&self) -> Result<(), Trouble> {
+        let unable = |errno| Trouble::new(format_args!("unable to set mode of {}/current", self.place.name), errno);
+        self.current.file.set_mode(MODE_OPEN).map_err(unable)
     }
 
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
@@ -284,6 +308,7 @@ impl<D: Directory> LogDir<D> {
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
         if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
             directory.restore().map_err(|errno| unable(&format!("open directory {name}"), errno))?;
+            self.home = directory.identity().map_err(|errno| unable(&format!("stat {name}"), errno))?;
             self.lock = lock_place(&self.place)?;
         }
         let found = directory.stat(CURRENT).map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
@@ -391,6 +416,7 @@ impl<D: Directory> LogDir<D> {
             return Ok(false);
         }
         if let Err(errno) = self.current.file.sync() {
+            self.is_doubtful = true;
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
             return Ok(false);
         }

@@ -13,6 +13,8 @@ pub(super) enum Fault {
     Once { at: u64, errno: Errno },
     /// The call answers with an error, and so do those after it until the engine has paused so often.
     Fail { at: u64, errno: Errno, pauses: u32 },
+    /// The call answers with an error, and the process is killed before the next.
+    FailAndKill { at: u64, errno: Errno },
     /// The process is killed before the call.
     Kill { at: u64 },
 }
@@ -47,16 +49,12 @@ impl Calls {
                 count.has_fired = true;
                 Err(errno)
             }
-            Fault::Once { at, errno } if count.calls == at => {
+            Fault::Once { at, errno } | Fault::FailAndKill { at, errno } if count.calls == at => {
                 count.has_fired = true;
                 Err(errno)
             }
-            Fault::Kill { at } if count.calls == at => {
-                count.has_fired = true;
-                drop(count);
-                // As a panic, but without the words of one.
-                std::panic::resume_unwind(Box::new(Killed))
-            }
+            Fault::Kill { at } if count.calls == at => kill(count),
+            Fault::FailAndKill { at, .. } if count.calls == at + 1 => kill(count),
             _ => Ok(()),
         }
     }
@@ -71,6 +69,13 @@ impl Calls {
     pub(super) fn has_fired(&self) -> bool {
         lock(&self.0).has_fired
     }
+}
+
+fn kill(mut count: MutexGuard<'_, Count>) -> ! {
+    count.has_fired = true;
+    drop(count);
+    // As a panic, but without the words of one.
+    std::panic::resume_unwind(Box::new(Killed))
 }
 
 /// A lock that a killed process held is free.
