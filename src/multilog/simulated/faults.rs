@@ -17,6 +17,8 @@ pub(super) enum Fault {
     FailAndKill { at: u64, errno: Errno },
     /// The process is killed before the call.
     Kill { at: u64 },
+    /// The process is killed when all that came is logged, while it waits for more.
+    KillIdle,
 }
 
 /// The process is gone: what the panic of a kill carries.
@@ -56,6 +58,14 @@ impl Calls {
             Fault::Kill { at } if count.calls == at => kill(count),
             Fault::FailAndKill { at, .. } if count.calls == at + 1 => kill(count),
             _ => Ok(()),
+        }
+    }
+
+    /// The engine has nothing to do.
+    pub(super) fn idle(&self) {
+        let count = lock(&self.0);
+        if count.fault == Fault::KillIdle {
+            kill(count);
         }
     }
 

@@ -51,6 +51,8 @@ impl Source for PipeInput {
         let pipe = lock(&self.pipe.0);
         let new = pipe.len().saturating_sub(self.ahead_bytes).min(room.len()).min(self.look_bytes);
         if new == 0 {
+            drop(pipe);
+            self.calls.idle();
             return Ok(Taken::End);
         }
         for (place, byte) in room.iter_mut().zip(pipe.iter().skip(self.ahead_bytes).take(new)) {
