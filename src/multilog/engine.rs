@@ -203,8 +203,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let heading = heading.next();
         // A process maps one file at a time.
         self.journal = None;
-        self.journal =
-            journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &self.snapshot()));
+        self.journal = journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &self.snapshot()));
         self.heading = Some(heading);
     }
 
@@ -314,9 +313,11 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let Some(journal) = &mut self.journal else { return };
         // A batch that is not settled is what a successor must know.
         let Some((record, true)) = journal.told() else { return };
-        let is_as_told = self.directories.iter().zip(&record.extents).all(|(directory, told)| {
-            told.after() == Some(directory.extent(directory.room().filled_bytes, 0))
-        });
+        let is_as_told = self
+            .directories
+            .iter()
+            .zip(&record.extents)
+            .all(|(directory, told)| told.after() == Some(directory.extent(directory.room().filled_bytes, 0)));
         if !is_as_told {
             let state = self.snapshot();
             self.journal.as_mut().expect("it was there").begin(&state);

@@ -188,6 +188,11 @@ impl<M: Memory> Journal<M> {
         Some(Journal { memory, layout, telling, is_true: [true, false], body: Vec::new() })
     }
 
+    /// The memory that it is kept in.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+
     /// Puts the journal in the place of the one before it, with a first record.
     pub fn publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Option<Journal<M>> {
         self.begin(first);

@@ -252,7 +252,9 @@ impl Record {
     /// Tells whether it can be a batch of just these bytes.
     #[must_use]
     pub fn covers(&self, bytes: &[u8]) -> bool {
-        bytes.len() as u64 == self.input_bytes && bytes.last() == Some(&self.last_byte) && samples(bytes) == self.samples
+        bytes.len() as u64 == self.input_bytes
+            && bytes.last() == Some(&self.last_byte)
+            && samples(bytes) == self.samples
     }
 
     /// Writes it to the end of `bytes`, without its last byte.
@@ -293,15 +295,7 @@ impl Record {
             extents.push(Extent { directory, current, offset_bytes, output_bytes, is_doubtful });
         }
         let open_lines = [before, after];
-        rest.is_empty().then_some(Record {
-            input_bytes,
-            adds_newline,
-            last_byte,
-            samples,
-            labels,
-            open_lines,
-            extents,
-        })
+        rest.is_empty().then_some(Record { input_bytes, adds_newline, last_byte, samples, labels, open_lines, extents })
     }
 }
 

@@ -97,9 +97,11 @@ pub fn settle<D: Directory>(
             None => has_unfinished |= journal::is_foreign(&file),
         }
     }
-    journals.retain(|found| found.told.heading.origin.boot == origin.boot || {
-        has_unfinished |= is_unfinished(&found.told);
-        false
+    journals.retain(|found| {
+        found.told.heading.origin.boot == origin.boot || {
+            has_unfinished |= is_unfinished(&found.told);
+            false
+        }
     });
     // The newest first.
     journals.sort_by_key(|found| std::cmp::Reverse(found.told.heading.number));

@@ -22,7 +22,8 @@ fn can_trace() -> bool {
         return false;
     }
     let mut trial = Command::new("/usr/bin/strace");
-    let can = trial.args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    let can =
+        trial.args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !can {
         skipped("strace may not trace here, so nothing was made to fail");
     }
@@ -301,7 +302,8 @@ fn end_after_refusal(inject: &str, script: &[&str], end: impl FnOnce(Traced, &Pa
         let logger = Running::start(command.stdin(input.try_clone().unwrap()));
         until("the next logger is ready", || {
             let journal = fs::read(workdir.join("main/journal"));
-            journal.is_ok_and(|journal| journal.starts_with(b"LOGYARD")) && current_bytes(&workdir.join("main")) == Some(0)
+            journal.is_ok_and(|journal| journal.starts_with(b"LOGYARD"))
+                && current_bytes(&workdir.join("main")) == Some(0)
         });
         logger.kill();
     }
@@ -338,9 +340,7 @@ fn a_current_that_the_disk_refused_becomes_an_unfinished_archive() {
     assert_is_unfinished_archive(&files);
     // The same at TERM, and where the logger leaves by itself.
     let term = |logger: &Traced, workdir: &Path| {
-        until("the lines are logged", || {
-            current_bytes(&workdir.join("main")) == Some(numbered(0..20).len() as u64)
-        });
+        until("the lines are logged", || current_bytes(&workdir.join("main")) == Some(numbered(0..20).len() as u64));
         signal::send(logger.pid(), Signal::SIGTERM).unwrap();
     };
     for inject in ["fsync:error=EIO:when=1", "fsync:error=EIO:signal=SIGKILL:when=1"] {
@@ -357,20 +357,25 @@ fn a_processed_file_that_the_disk_refused_is_archived_once() {
     if !can_trace() {
         return;
     }
-    let workdir = Workdir::in_memory();
-    let main = workdir.join("main");
-    let (input, mut output) = pipe().unwrap();
-    output.write_all(&numbered(0..150)).unwrap();
-    // The finisher's third fsync: processed has its mode already.
-    let logger = Traced::start(workdir.path(), "fsync:error=EIO:when=3+", &["s4096", "!cat", "./main"], &input);
-    until("the failure is announced", || {
-        fs::read_to_string(workdir.join("messages")).is_ok_and(|said| said.contains("processed to disk"))
-    });
-    logger.end_by(Signal::SIGTERM);
-    drop(output);
-    log_to_end(workdir.path(), &["s4096", "!cat", "./main"], input);
+    // The logger waits for input when TERM comes, or for the finisher, as the next file is full.
+    for lines in [150, 400] {
+        let workdir = Workdir::in_memory();
+        let main = workdir.join("main");
+        let (input, mut output) = pipe().unwrap();
+        output.write_all(&numbered(0..lines)).unwrap();
+        // The finisher's third fsync: processed has its mode already.
+        let logger = Traced::start(workdir.path(), "fsync:error=EIO:when=3+", &["s4096", "!cat", "./main"], &input);
+        until("the failure is announced, and the next file is as full as it will be", || {
+            let said = fs::read_to_string(workdir.join("messages")).unwrap_or_default();
+            let filled_bytes = current_bytes(&main).unwrap_or(0);
+            said.contains("processed to disk") && (lines < 200 || filled_bytes > 4000)
+        });
+        logger.end_by(Signal::SIGTERM);
+        drop(output);
+        log_to_end(workdir.path(), &["s4096", "!cat", "./main"], input);
 
-    let files = LogDirFiles::read(&main);
-    assert_same(&files.joined(), &numbered(0..150), "the log");
-    assert!(!main.join("processed").exists() && !main.join("previous").exists());
+        let files = LogDirFiles::read(&main);
+        assert_same(&files.joined(), &numbered(0..lines), &format!("{lines} lines"));
+        assert!(!main.join("processed").exists() && !main.join("previous").exists());
+    }
 }

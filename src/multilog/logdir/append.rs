@@ -12,7 +12,8 @@ use crate::multilog::logdir::spare::{self, Spare};
 use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
-    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
+    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, PROCESSED, Patience, Place, SharedPlace,
+    Trouble,
 };
 use crate::multilog::record::Extent;
 use crate::multilog::script::Destination;
@@ -342,17 +343,30 @@ impl<D: Directory> LogDir<D> {
         self.find_current(patience)?;
         self.end_reserve();
         let Place { name, directory } = &*self.place;
-        match directory.rename_to_new(CURRENT, PREVIOUS) {
-            // A previous that is not ours to overwrite: left by a stranger beside a clean current.
-            Err(Errno::EEXIST) => {
-                archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
-                directory.rename_to_new(CURRENT, PREVIOUS)
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+        let unable_to_rename = |errno| unable(&format!("rename current to previous in directory {name}"), errno);
+        let knows_plain_call_only = match directory.rename_to_new(CURRENT, PREVIOUS) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EEXIST) => false,
+            Err(Errno::EINVAL | Errno::ENOSYS) => true,
+            Err(errno) => return Err(unable_to_rename(errno)),
+        };
+        let stat = |file| directory.stat(file).map_err(|errno| unable(&format!("stat {name}/{file}"), errno));
+        if stat(PREVIOUS)?.is_some() {
+            // A previous that is not ours to overwrite: left by a stranger beside a clean current, or by the finisher when
+            // the logger began to leave. What a processor has made of it is not to become an archive too.
+            match directory.unlink(PROCESSED.as_bytes()) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(unable(&format!("remove {name}/processed"), errno)),
             }
-            // A file system that knows only the plain call.
-            Err(Errno::EINVAL | Errno::ENOSYS) => directory.rename(CURRENT, PREVIOUS),
-            answer => answer,
+            archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
         }
-        .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
+        if knows_plain_call_only {
+            directory.rename(CURRENT, PREVIOUS)
+        } else {
+            directory.rename_to_new(CURRENT, PREVIOUS)
+        }
+        .map_err(unable_to_rename)
     }
 
     /// Makes a new `current`, of the spare if there is one.

@@ -56,12 +56,7 @@ impl<D: Directory> Claim<D> {
 
     /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
     /// `current` may be appended to although its writer was killed.
-    pub fn prepare(
-        self,
-        is_whole: bool,
-        is_torn: bool,
-        patience: &mut impl Patience,
-    ) -> Result<LogDir<D>, Trouble> {
+    pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, .. } = destination;
         let known = Known { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };

@@ -7,7 +7,7 @@ use super::faults::{Calls, Fault};
 use super::pipe::Pipe;
 use super::tests::{End, Machine, Workload, for_each_call, line_numbers, lines};
 use crate::cli::Exit;
-use crate::multilog::journal;
+use crate::multilog::journal::{self, Journal, Told};
 use crate::multilog::logdir::{CURRENT, JOURNAL};
 use crate::multilog::script::Script;
 use crate::sys::Errno;
@@ -194,11 +194,7 @@ const CHANGES: &[Change] = &[
         before: &[c"n1000", c"s4096", c"./b"],
         after: &[c"n1000", c"s4096", c"./a", c"./b"],
     },
-    Change {
-        name: "one less",
-        before: &[c"n1000", c"s4096", c"./a", c"./b"],
-        after: &[c"n1000", c"s4096", c"./a"],
-    },
+    Change { name: "one less", before: &[c"n1000", c"s4096", c"./a", c"./b"], after: &[c"n1000", c"s4096", c"./a"] },
     Change { name: "status", before: &[c"n1000", c"./a"], after: &[c"n1000", c"=f", c"./a"] },
 ];
 
@@ -265,10 +261,7 @@ fn a_batch_goes_where_the_old_selectors_sent_it_and_the_rest_where_the_new_ones_
         script: &[c"n1000", c"s4096", c"-*", c"+*j*", c"./a", c"+*", c"-*j*", c"./b"],
         line_bytes: &[],
     };
-    let after = Workload {
-        script: &[c"n1000", c"s4096", c"-*", c"+*j*", c"./b", c"+*", c"-*j*", c"./a"],
-        ..before
-    };
+    let after = Workload { script: &[c"n1000", c"s4096", c"-*", c"+*j*", c"./b", c"+*", c"-*j*", c"./a"], ..before };
     let lines = mixed();
     for_each_call(|at| {
         let machine = machine(2);
@@ -315,6 +308,48 @@ fn the_journal_of_a_directory_that_was_the_first_long_ago_means_nothing() {
         assert!(machine.disks.iter().all(|disk| !disk.files().contains_key(JOURNAL)), "{shown}");
         calls.has_fired()
     });
+}
+
+#[test]
+fn a_forged_journal_with_valid_checksums_makes_nobody_stumble() {
+    let numbers = [0, 1, 700, 4096, u64::MAX / 2, u64::MAX - 100, u64::MAX];
+    for workload in [
+        Workload { name: "one", script: &[c"t", c"n1000", c"./a"], line_bytes: &[] },
+        Workload { name: "two", script: &[c"n1000", c"-*1*", c"./a", c"s4096", c"./b"], line_bytes: &[] },
+    ] {
+        for (at, offset_bytes, output_bytes) in
+            [20, 60].iter().flat_map(|at| numbers.iter().flat_map(move |one| numbers.map(|other| (*at, *one, other))))
+        {
+            for change in 0..4 {
+                let machine = machine(2);
+                machine.pipe.write(&numbered(0..100));
+                machine.run(&workload, &Calls::new(Fault::Kill { at }), false);
+                let Some(told) = machine.disks[0].files().get(JOURNAL).and_then(|file| journal::read(file)) else {
+                    continue;
+                };
+                let Told { heading, mut record, is_consumed } = told;
+                for extent in &mut record.extents {
+                    (extent.offset_bytes, extent.output_bytes) = (offset_bytes, output_bytes);
+                }
+                match change {
+                    1 => record.input_bytes = output_bytes,
+                    2 => record.open_lines[0].is_open = true,
+                    3 => record.open_lines[1].is_open = true,
+                    _ => {}
+                }
+                let mut forged = Journal::new(vec![0; journal::file_bytes(&heading)], &heading);
+                forged.begin(&record);
+                if is_consumed {
+                    forged.land(|last| last[0] = record.last_byte);
+                }
+                machine.disks[0].overwrite(JOURNAL, forged.into_memory());
+                machine.run_well(&workload);
+
+                assert!(machine.pipe.bytes().is_empty());
+                assert!(machine.disks.iter().all(|disk| !disk.files().contains_key(JOURNAL)));
+            }
+        }
+    }
 }
 
 #[test]

@@ -92,8 +92,7 @@ impl Machine {
                 })
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
-            let input =
-                PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
+            let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
             match claims.and_then(|claims| assemble(Script::parse(workload.script), input, claims, vec![])) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
