@@ -13,7 +13,7 @@ use crate::multilog::journal::{self, Journal};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::reader::{Reader, Taken};
-use crate::multilog::record::{Heading, Record, samples};
+use crate::multilog::record::{Extent, Heading, Record, samples};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
 use crate::multilog::{PROGRAM, alert, partial};
@@ -313,15 +313,16 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let Some(journal) = &mut self.journal else { return };
         // A batch that is not settled is what a successor must know.
         let Some((record, true)) = journal.told() else { return };
-        let is_as_told = self
-            .directories
-            .iter()
-            .zip(&record.extents)
-            .all(|(directory, told)| told.after() == Some(directory.extent(directory.room().filled_bytes, 0)));
-        if !is_as_told {
-            let state = self.snapshot();
-            self.journal.as_mut().expect("it was there").begin(&state);
+        let is_same_line = record.open_lines[1] == *self.batch.open_lines()[0];
+        let mut extents = self.directories.iter().zip(&record.extents);
+        let is_as_told = |(directory, told): (&LogDir<D>, &Extent)| {
+            told.after() == Some(directory.extent(directory.room().filled_bytes, 0))
+        };
+        if is_same_line && extents.all(is_as_told) {
+            return;
         }
+        let state = self.snapshot();
+        self.journal.as_mut().expect("it was there").begin(&state);
     }
 
     /// Notes in the journal whether the disk may lack some of a directory's `current`.

@@ -71,6 +71,15 @@ impl Traced {
     }
 }
 
+impl Drop for Traced {
+    fn drop(&mut self) {
+        // Where the test failed: strace would go and leave the logger behind.
+        if self.0.is_alive() {
+            let _ = signal::send(self.pid(), Signal::SIGKILL);
+        }
+    }
+}
+
 /// Logs what is in a pipe, to its end.
 #[track_caller]
 fn log_to_end(workdir: &Path, script: &[&str], input: PipeReader) -> String {

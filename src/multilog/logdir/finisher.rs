@@ -92,6 +92,11 @@ impl<D: Directory> Finisher<D> {
         Ok(())
     }
 
+    /// Leaves the file that is being finished as it is: whoever needs its name archives it, or the next start does.
+    pub fn leave(&mut self) {
+        self.job = None;
+    }
+
     /// Tells whether a file is being finished.
     #[must_use]
     pub fn is_busy(&self) -> bool {

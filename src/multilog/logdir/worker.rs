@@ -116,6 +116,7 @@ fn work<D: Directory>(
     while let Ok(previous) = inbox.recv() {
         finisher.accept(previous);
         if patience.retry(|patience| finisher.finish(patience)).is_err() {
+            finisher.leave();
             patience.0.has_left_file.store(true, Ordering::Release);
         }
         patience.0.is_done.store(true, Ordering::Release);
