@@ -133,9 +133,11 @@ impl Run {
         let start = |which: usize, random: u64| {
             let task = if self.is_changing { changed(&task, random) } else { task.clone() };
             let mut arguments = self.subjects[which].arguments(&task, dir.path());
-            // In front of the others, and so where the journal is.
-            if self.is_changing && random / 100 % 2 == 1 {
-                arguments.insert(usize::from(task.is_stamped), "./more".into());
+            // In front of the others, and so where the journal is; or behind them.
+            if self.is_changing {
+                let front = usize::from(task.is_stamped);
+                let place = if random / 100 % 2 == 1 { front } else { arguments.len() };
+                arguments.insert(place, "./more".into());
             }
             Logger::start(&programs[which], &arguments, dir.path(), feed.stdin())
         };
