@@ -100,8 +100,10 @@ impl Share {
 #[derive(Debug)]
 pub struct Batch {
     shares: Vec<Share>,
-    /// Every directory gets all of every line: the first share is everybody's.
+    /// Every directory gets all of every line that begins in the batch.
     is_uniform: bool,
+    /// The first share is everybody's.
+    is_shared: bool,
     /// Lines for standard error.
     alerts: Vec<u8>,
     /// The latest record of each status file; empty if there is none in this batch.
@@ -123,6 +125,7 @@ impl Batch {
         Batch {
             shares: script.directories.iter().map(|_| Share::default()).collect(),
             is_uniform: script.is_uniform(),
+            is_shared: script.is_uniform(),
             alerts: Vec::new(),
             statuses: script.statuses.iter().map(|_| Vec::new()).collect(),
             before: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
@@ -146,6 +149,8 @@ impl Batch {
         }
         self.input_bytes = 0;
         self.after.close();
+        // A line that was begun by another script may go to some of the directories only.
+        self.is_shared = self.is_uniform && !self.before.is_open;
         if self.before.is_open {
             self.continue_line(window);
         } else if !self.is_uniform {
@@ -191,7 +196,7 @@ impl Batch {
     /// What goes to a directory.
     #[must_use]
     pub fn output<'b>(&'b self, directory: usize, window: Window<'b>) -> &'b [u8] {
-        let share = &self.shares[if self.is_uniform { 0 } else { directory }];
+        let share = &self.shares[if self.is_shared { 0 } else { directory }];
         if share.copied.filled().is_empty() { &window.bytes[share.range.clone()] } else { share.copied.filled() }
     }
 

@@ -11,10 +11,11 @@ use memchr::memchr_iter;
 use crate::cli::Exit;
 use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
-use crate::multilog::journal::{self, Extent, Journal, Origin, Record};
+use crate::multilog::journal::{self, Journal};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
 use crate::multilog::pausing::Pausing;
 use crate::multilog::reader::{Reader, Taken};
+use crate::multilog::record::{Extent, Heading, Record, samples};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
 use crate::multilog::{PROGRAM, alert, partial};
@@ -50,7 +51,9 @@ pub struct Engine<D: Directory, I> {
     batch: Batch,
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
-    journal: Option<(Journal<D::Memory>, Origin)>,
+    journal: Option<Journal<D::Memory>>,
+    /// What a journal says once; `None` if none is kept for this input.
+    heading: Option<Heading>,
     /// TERM has come, and everybody has been told to hurry.
     is_leaving: bool,
     /// Nothing more comes.
@@ -65,7 +68,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         input: I,
         directories: Vec<LogDir<D>>,
         statuses: Vec<StatusFile>,
-        journal: Option<(Journal<D::Memory>, Origin)>,
+        heading: Option<Heading>,
         open_line: Option<OpenLine>,
     ) -> Engine<D, I> {
         let mut batch = Batch::new(&script);
@@ -74,7 +77,43 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             batch.resume(line);
             reader.resume_in_line();
         }
-        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false, has_ended: false }
+        Engine {
+            script,
+            input,
+            reader,
+            batch,
+            directories,
+            statuses,
+            journal: None,
+            heading,
+            is_leaving: false,
+            has_ended: false,
+        }
+    }
+
+    /// Takes over from the loggers before: a journal that speaks of every `current` replaces theirs, and then each
+    /// `current` is marked as a file that is being written. `reserved` is that journal, if it could be made; `old` tells
+    /// which directories hold one.
+    pub fn take_over(&mut self, reserved: Option<Journal<D::Memory>>, old: &[bool]) -> Result<(), Trouble> {
+        if self.heading.is_some() {
+            let first = self.snapshot();
+            self.journal = reserved.and_then(|journal| journal.publish(self.directories.first()?.place(), &first));
+            // Theirs says nothing any more that is true; one of a directory that is no longer the first would stay.
+            let is_replaced = usize::from(self.journal.is_some());
+            for (directory, _) in self.directories.iter().zip(old).skip(is_replaced).filter(|(_, has_old)| **has_old) {
+                let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
+            }
+        }
+        for number in 0..self.directories.len() {
+            if let Err(trouble) = self.directories[number].mark_open() {
+                // What was in good order is left so.
+                for directory in &mut self.directories[..number] {
+                    let _ = directory.seal(&mut Pausing(&mut self.input));
+                }
+                return Err(trouble);
+            }
+        }
+        Ok(())
     }
 
     /// Logs until the input ends or TERM comes.
@@ -163,19 +202,32 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         self.input.shrink();
         memory::give_back();
         let now = Instant::now();
-        for directory in &mut self.directories {
+        for number in 0..self.directories.len() {
+            if self.directories[number].is_sync_due(now) {
+                // Until it has succeeded: killed before its answer is known, it may have failed.
+                self.note_doubt(number, true);
+            }
+            let directory = &mut self.directories[number];
             Pausing(&mut self.input).retry(|patience| directory.keep_up(now, patience)).map_err(|_| Stop::GivenUp)?;
+            self.note_doubt(number, self.directories[number].is_doubtful());
         }
-        let first = self.directories[0].place();
-        if let Some((journal, origin)) = &self.journal
-            && (journal.is_lost() || first.directory.stat(JOURNAL) == Ok(None))
-        {
-            let origin = *origin;
-            // A process maps one page at a time.
-            self.journal = None;
-            self.journal = journal::open(first, self.directories.len()).map(|journal| (journal, origin));
-        }
+        self.note_currents();
+        self.renew_journal();
         Ok(())
+    }
+
+    /// Makes a new journal where the one that is kept went away or is damaged.
+    fn renew_journal(&mut self) {
+        let (Some(journal), Some(heading)) = (&self.journal, &self.heading) else { return };
+        let first = self.directories[0].place();
+        if !journal.is_lost() && journal.has(heading) && first.directory.stat(JOURNAL) != Ok(None) {
+            return;
+        }
+        let heading = heading.next();
+        // A process maps one file at a time.
+        self.journal = None;
+        self.journal = journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &self.snapshot()));
+        self.heading = Some(heading);
     }
 
     /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
@@ -246,25 +298,65 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 
     /// Notes in the journal the batch that is planned, with how long each `current` was before it.
     fn note_batch(&mut self, before: &[u64]) {
-        let Some((journal, origin)) = &mut self.journal else { return };
+        let Some(journal) = &mut self.journal else { return };
         let Some(window) = self.reader.window() else { return };
         let input_bytes = self.batch.input_bytes();
         let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
         let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return };
-        let currents = self.directories.iter().zip(before).enumerate().map(|(number, (directory, &offset_bytes))| {
-            let output_bytes = self.batch.output(number, window).len() as u64;
-            Extent { identity: directory.identity(), offset_bytes, output_bytes }
+        let extents = self.directories.iter().zip(before).enumerate().map(|(number, (directory, &offset_bytes))| {
+            directory.extent(offset_bytes, self.batch.output(number, window).len() as u64)
         });
-        let currents = currents.collect();
         journal.begin(&Record {
-            origin: *origin,
             input_bytes: last as u64 + 1,
             adds_newline,
             last_byte: window.bytes[last],
+            samples: samples(&window.bytes[..=last]),
             labels: self.reader.labels(),
             open_lines: self.batch.open_lines().map(OpenLine::clone),
-            currents,
+            extents: extents.collect(),
         });
+    }
+
+    /// The state between two batches.
+    fn snapshot(&self) -> Record {
+        let [open_line, _] = self.batch.open_lines();
+        Record {
+            input_bytes: 0,
+            adds_newline: false,
+            last_byte: 0,
+            samples: samples(b""),
+            labels: self.reader.labels(),
+            open_lines: [open_line.clone(), open_line.clone()],
+            extents: self.directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
+        }
+    }
+
+    /// Notes in the journal what every `current` is now, if it is not what the last batch left.
+    fn note_currents(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
+        // A batch that is not settled is what a successor must know.
+        let Some((record, true)) = journal.told() else { return };
+        let is_same_line = record.open_lines[1] == *self.batch.open_lines()[0];
+        let mut extents = self.directories.iter().zip(&record.extents);
+        let is_as_told = |(directory, told): (&LogDir<D>, &Extent)| {
+            told.after() == Some(directory.extent(directory.room().filled_bytes, 0))
+        };
+        if is_same_line && extents.all(is_as_told) {
+            return;
+        }
+        let state = self.snapshot();
+        self.journal.as_mut().expect("it was there").begin(&state);
+    }
+
+    /// Notes in the journal whether the disk may lack some of a directory's `current`.
+    fn note_doubt(&mut self, number: usize, is_doubtful: bool) {
+        if let Some(journal) = &mut self.journal {
+            journal.amend(|record| {
+                if let Some(extent) = record.extents.get_mut(number) {
+                    extent.is_doubtful = is_doubtful;
+                }
+            });
+        }
     }
 
     /// Consumes a batch that is written.
@@ -273,7 +365,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         self.reader.mark_written(input_bytes);
         let (reader, input) = (&mut self.reader, &mut self.input);
         match &mut self.journal {
-            Some((journal, _)) => journal.land(|last| reader.consume_written(input, last))?,
+            Some(journal) => journal.land(|last| reader.consume_written(input, last))?,
             None => reader.consume_written(input, &mut [0])?,
         }
         Ok(())
@@ -299,7 +391,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         if end > 0 {
             self.note_batch(before);
             self.consume_batch(end)?;
-        } else if let Some((journal, _)) = &mut self.journal {
+        } else if let Some(journal) = &mut self.journal {
             journal.retract();
         }
         if self.input.keeps_rest() {
@@ -323,7 +415,9 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let directories = &mut self.directories;
         Pausing(&mut self.input)
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
-            .map_err(|_| Stop::GivenUp)
+            .map_err(|_| Stop::GivenUp)?;
+        self.note_currents();
+        Ok(())
     }
 
     /// Waits until the file in hand is finished; TERM shortens it.
@@ -357,10 +451,14 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 is_sealed = false;
                 continue;
             }
+            // Until it is known that the disk has it.
+            self.note_doubt(number, true);
             let directory = &mut self.directories[number];
             is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+            self.note_doubt(number, self.directories[number].is_doubtful());
         }
-        if is_sealed && self.journal.take().is_some_and(|(journal, _)| !journal.is_needed()) {
+        self.note_currents();
+        if is_sealed && self.journal.take().is_some_and(|journal| !journal.is_needed()) {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
         }
         is_sealed

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use crate::cli::standard_error;
 use crate::multilog::PROGRAM;
-use crate::multilog::journal::Origin;
 use crate::multilog::logdir::Trouble;
 use crate::multilog::peek::Peek;
 use crate::multilog::reader::{Source, Taken};
+use crate::multilog::record::Origin;
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::{Errno, Result, fd, poll};
 
@@ -51,7 +51,7 @@ pub trait Intake: Source {
     /// done.
     fn put_back(&mut self, bytes: usize) -> bool;
 
-    /// What a journal for this input belongs to, apart from the script; `None` where bytes are gone once taken.
+    /// What a journal for this input belongs to; `None` where bytes are gone once taken.
     fn origin(&self) -> Option<Origin>;
 
     /// Shows the first `bytes` bytes of the input, or fewer if there are not so many. Nothing has been taken before.

@@ -1,41 +1,50 @@
-//! The journal: one page, mapped from a file in the first log directory, that tells a logger's successor how far it came.
+//! The journal: a file in the first log directory, mapped, that tells a logger's successor how far it came.
 //!
-//! Before a batch is written the page says which bytes of the pipe it covers and where in each `current` its output
-//! begins. When it is written the bytes are read off the pipe, and the same read stores the last of them in the page,
-//! where its complement stood until then: so the page tells whether they are gone, whenever the logger was killed.
+//! Before a batch is written the journal says which bytes of the pipe it covers and where in each `current` its output
+//! begins. When it is written the bytes are read off the pipe, and the same read stores the last of them in the journal,
+//! where its complement stood until then: so the journal tells whether they are gone, whenever the logger was killed.
 //!
-//! A successor whose page says that a batch was begun and its bytes are still in the pipe makes the same output of the
+//! A successor whose journal says that a batch was begun and its bytes are still in the pipe makes the same output of the
 //! same bytes with the same stamps, compares it with what stands in each `current`, appends what is missing, and takes
 //! the bytes off. Nothing is truncated: what is in a file may be the only copy.
 //!
-//! The page says nothing that is believed blindly: a checksum, the machine's boot, the pipe and the script must agree, and
-//! the bytes are compared.
+//! Between two batches the journal says what every `current` is and how long, and whether the disk refused any of it. So a
+//! successor in the same boot knows whether a `current` is whole, and goes on with it.
 //!
-//! A batch is noted beside the one before it and then, by one byte, put in its place: whenever the logger is killed, one
-//! of the two is told, and with it the line that was in hand.
+//! The journal says nothing that is believed blindly: a checksum, the machine's boot and the pipe must agree, and the
+//! bytes are compared.
+//!
+//! A record is noted beside the one before it and then, by one byte, put in its place: whenever the logger is killed, one
+//! of the two is told, and with it the line that was in hand. A journal is made under another name and then, by a rename,
+//! put in the place of the one before it.
 //!
 //! ```text
 //! 0   "LOGYARD" and the version
 //! 8   which slot tells: 1 or 2; 0 for neither
-//! 16  slot 1, and behind it slot 2; in each:
+//! 16  length of the heading     20  length of a slot     24  checksum of the two lengths and the heading
+//! 32  the heading, and behind it, from a multiple of 8, slot 1 and slot 2; in each:
 //!     0   the landing: the last byte of the batch once it has been read off the pipe, its complement before
 //!     1   the last byte of the batch
 //!     4   length of the body     8  checksum of byte 1 and the body     16  the body
 //! ```
 
 use crate::multilog::PROGRAM;
-use crate::multilog::batch::{OpenLine, Stamps};
-use crate::multilog::logdir::{Directory, JOURNAL, Place, Trouble};
+use crate::multilog::logdir::{Directory, JOURNAL, NEWJOURNAL, Place, Trouble};
+use crate::multilog::record::{Heading, Record, hash};
 use crate::page_buffer::PAGE_BYTES;
 use crate::sys::page::Page;
-use crate::tai64n::{Label, Stamp};
+use crate::sys::{Errno, Result};
 
-/// What the page begins with; the last byte is the version.
-const MAGIC: &[u8; 8] = b"LOGYARD\x02";
-/// Where in the page it stands which slot tells.
+/// What every journal begins with.
+const NAME: &[u8; 7] = b"LOGYARD";
+/// What a journal of this version begins with.
+const MAGIC: &[u8; 8] = b"LOGYARD\x03";
+/// Where in the file it stands which slot tells, in each version.
 const TELLING: usize = 8;
-/// Where the slots begin.
-const SLOTS: usize = 16;
+/// Where the lengths are, their checksum, and the heading.
+const LENGTHS: usize = 16;
+const LENGTHS_CHECKSUM: usize = 24;
+const HEADING: usize = 32;
 /// Where things are in a slot.
 const LANDING: usize = 0;
 const LAST_BYTE: usize = 1;
@@ -43,69 +52,8 @@ const BODY_LENGTH: usize = 4;
 const CHECKSUM: usize = 8;
 const BODY: usize = 16;
 
-/// The length of a body apart from its directories, and what each directory adds.
-const FIXED_BODY_BYTES: usize = 16 + 16 + 8 + 8 + 12 + 12 + 3 + 4;
-const DIRECTORY_BODY_BYTES: usize = 8 + 8 + 8 + 8 + 2;
-
-/// What a batch in the journal belongs to: it means nothing on another machine, since another boot, with another pipe or
-/// another script.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
-    /// The file system and number of the pipe.
-    pub pipe: (u64, u64),
-    /// This boot of this machine.
-    pub boot: u128,
-    /// A hash of the arguments.
-    pub script: u64,
-}
-
-/// Where the output of a batch is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// The file system and number of the file.
-    pub identity: (u64, u64),
-    /// How long the file was.
-    pub offset_bytes: u64,
-    /// How much the batch adds.
-    pub output_bytes: u64,
-}
-
-/// A batch, as far as a successor must know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// What it belongs to.
-    pub origin: Origin,
-    /// How many bytes of the pipe it covers; at least one.
-    pub input_bytes: u64,
-    /// The pipe's last line had no newline, and got one.
-    pub adds_newline: bool,
-    /// The last byte that it covers.
-    pub last_byte: u8,
-    /// When the first line came, and the others.
-    pub labels: [Label; 2],
-    /// What was open before it, and is after it.
-    pub open_lines: [OpenLine; 2],
-    /// Each directory's `current`, and what of it is the batch's.
-    pub currents: Vec<Extent>,
-}
-
-impl Record {
-    /// The stamps of its lines.
-    #[must_use]
-    pub fn stamps(&self) -> Stamps {
-        let [first, rest] = self.labels.map(Stamp::from);
-        Stamps { first, rest }
-    }
-}
-
-/// What a page says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
-    /// Nothing: no batch was ever begun, or one was just about to be.
-    Idle,
-    /// A batch was begun; whether its bytes have been consumed.
-    Begun(Record, bool),
-}
+/// More than a journal can be: the kernel takes no more arguments.
+pub const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Memory that a successor finds as it was left.
 pub trait Memory {
@@ -137,77 +85,183 @@ impl Memory for Page {
     }
 }
 
+/// Where in a journal the slots are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Layout {
+    slots_at: usize,
+    slot_bytes: usize,
+}
+
+impl Layout {
+    fn new(heading_bytes: usize, slot_bytes: usize) -> Option<Layout> {
+        let slots_at = HEADING.checked_add(heading_bytes)?.checked_next_multiple_of(8)?;
+        Some(Layout { slots_at, slot_bytes })
+    }
+
+    fn slot_at(self, slot: usize) -> Option<usize> {
+        self.slots_at.checked_add(slot.checked_mul(self.slot_bytes)?)
+    }
+}
+
+/// What a journal says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// What it says of all its batches.
+    pub heading: Heading,
+    /// The last batch, or the state since.
+    pub record: Record,
+    /// The bytes of the batch are no longer in the pipe.
+    pub is_consumed: bool,
+}
+
 /// A journal that is kept.
 #[derive(Debug)]
 pub struct Journal<M> {
     memory: M,
+    layout: Layout,
     /// The slot that tells, from 0; the other is free.
     telling: usize,
     /// Whether that slot, and then the other, tells something that is true.
     is_true: [bool; 2],
-    slot_bytes: usize,
     /// Kept from batch to batch.
     body: Vec<u8>,
 }
 
-/// How large the page of a script with so many directories is.
-#[must_use]
-pub fn page_bytes(directories: usize) -> usize {
-    (SLOTS + 2 * slot_bytes(directories)).next_multiple_of(PAGE_BYTES)
-}
-
-fn slot_bytes(directories: usize) -> usize {
-    BODY + FIXED_BODY_BYTES + directories * DIRECTORY_BODY_BYTES
-}
-
-/// Opens the journal of a script with so many directories in its first one. Where that is not possible, nothing is lost
-/// when the logger is killed, but up to a batch may be logged twice; that is announced.
-pub fn open<D: Directory>(place: &Place<D>, directories: usize) -> Option<Journal<D::Memory>> {
-    match place.directory.memory(JOURNAL, page_bytes(directories)) {
-        Ok(memory) => Some(Journal::new(memory, directories)),
+/// Makes a journal that nobody finds before it is published. Where that is not possible, nothing is lost when the logger
+/// is killed, but up to a batch may be logged twice; that is announced.
+pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Option<Journal<D::Memory>> {
+    let make = || -> Result<_> {
+        // Somebody else's file keeps its name.
+        place.directory.load(JOURNAL, 0)?;
+        match place.directory.unlink(NEWJOURNAL.as_bytes()) {
+            Ok(()) | Err(Errno::ENOENT) => {}
+            Err(errno) => return Err(errno),
+        }
+        place.directory.memory(NEWJOURNAL, file_bytes(heading))
+    };
+    match make() {
+        Ok(memory) => Some(Journal::new(memory, heading)),
         Err(errno) => {
-            PROGRAM.warn(Trouble::new(format_args!("unable to keep {}/{JOURNAL}", place.name), errno));
+            warn(place, errno);
             None
         }
     }
 }
 
+fn warn<D: Directory>(place: &Place<D>, errno: Errno) {
+    PROGRAM.warn(Trouble::new(format_args!("unable to keep {}/{JOURNAL}", place.name), errno));
+}
+
+/// How large the file of a journal with a heading is.
+#[must_use]
+pub fn file_bytes(heading: &Heading) -> usize {
+    let mut bytes = Vec::new();
+    heading.encode(&mut bytes);
+    (HEADING + bytes.len() + 8 + 2 * slot_bytes(heading.names.len())).next_multiple_of(PAGE_BYTES)
+}
+
+fn slot_bytes(directories: usize) -> usize {
+    (BODY + Record::encoded_bytes(directories)).next_multiple_of(8)
+}
+
 impl<M: Memory> Journal<M> {
-    /// A journal for so many directories, in memory that may be fresh or a predecessor's; what that said is returned by
-    /// [`Journal::entry`].
-    pub fn new(memory: M, directories: usize) -> Journal<M> {
-        let told = memory.load().get(TELLING).copied();
-        let telling = usize::from(told == Some(2));
-        let is_true = [matches!(told, Some(1 | 2)), false];
-        Journal { memory, telling, is_true, slot_bytes: slot_bytes(directories), body: Vec::new() }
+    /// A journal in fresh memory of [`file_bytes`] bytes.
+    pub fn new(mut memory: M, heading: &Heading) -> Journal<M> {
+        let mut bytes = Vec::new();
+        heading.encode(&mut bytes);
+        let slot_bytes = slot_bytes(heading.names.len());
+        let lengths = lengths(bytes.len(), slot_bytes);
+        let layout = Layout::new(bytes.len(), slot_bytes).expect("arguments are few and short");
+        memory.store(0, MAGIC);
+        memory.store(LENGTHS, &lengths);
+        memory.store(LENGTHS_CHECKSUM, &hash([&lengths[..], &bytes]).to_le_bytes());
+        memory.store(HEADING, &bytes);
+        Journal { memory, layout, telling: 0, is_true: [false; 2], body: Vec::new() }
     }
 
-    /// What the page says.
+    /// The journal that a predecessor kept in some memory; `None` if that says nothing.
+    pub fn find(memory: M) -> Option<Journal<M>> {
+        let file = memory.load();
+        let (_, layout) = read_heading(&file)?;
+        let telling = telling_slot(&file)?;
+        read_slot(&file, layout, telling)?;
+        Some(Journal { memory, layout, telling, is_true: [true, false], body: Vec::new() })
+    }
+
+    /// The memory that it is kept in.
+    pub fn into_memory(self) -> M {
+        self.memory
+    }
+
+    /// Puts the journal in the place of the one before it, with a first record.
+    pub fn publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Option<Journal<M>> {
+        self.begin(first);
+        match place.directory.rename(NEWJOURNAL, JOURNAL) {
+            Ok(()) => Some(self),
+            Err(errno) => {
+                warn(place, errno);
+                let _ = place.directory.unlink(NEWJOURNAL.as_bytes());
+                None
+            }
+        }
+    }
+
+    /// The record that is told, and whether its bytes have been consumed.
     #[must_use]
-    pub fn entry(&self) -> Entry {
-        read(&self.memory.load(), self.slot_bytes)
+    pub fn told(&self) -> Option<(Record, bool)> {
+        if !self.is_true[0] {
+            return None;
+        }
+        read_slot(&self.memory.load(), self.layout, self.telling)
     }
 
-    /// Tells whether the page's file went away.
+    /// Tells whether the journal still has its heading, and tells something.
+    #[must_use]
+    pub fn has(&self, heading: &Heading) -> bool {
+        read(&self.memory.load()).is_some_and(|told| told.heading == *heading)
+    }
+
+    /// Tells whether the journal's file went away.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.memory.is_lost()
     }
 
-    /// Notes a batch that is about to be written. Killed at any point within, the page tells this batch or the one before.
+    /// Notes a batch that is about to be written, or a state. Killed at any point within, the journal tells this record
+    /// or the one before.
     pub fn begin(&mut self, record: &Record) {
+        self.note(record, record.input_bytes == 0);
+    }
+
+    fn note(&mut self, record: &Record, is_consumed: bool) {
         let next = 1 - self.telling;
-        let slot = SLOTS + next * self.slot_bytes;
+        let slot = self.slot_at(next);
         self.body.clear();
-        encode(record, &mut self.body);
-        self.memory.store(0, MAGIC);
-        self.memory.store(slot + LANDING, &[!record.last_byte, record.last_byte]);
-        let length = u32::try_from(self.body.len()).expect("a body fits its page");
+        record.encode(&mut self.body);
+        let landing = if is_consumed { record.last_byte } else { !record.last_byte };
+        self.memory.store(slot + LANDING, &[landing, record.last_byte]);
+        let length = u32::try_from(self.body.len()).expect("a body fits its slot");
         self.memory.store(slot + BODY_LENGTH, &length.to_le_bytes());
         self.memory.store(slot + CHECKSUM, &checksum(record.last_byte, &self.body).to_le_bytes());
         self.memory.store(slot + BODY, &self.body);
         self.tell(next);
         self.is_true = [true, self.is_true[0]];
+    }
+
+    /// Changes the record that is told, if there is one and anything changes.
+    pub fn amend(&mut self, change: impl FnOnce(&mut Record)) {
+        let Some((before, is_consumed)) = self.told() else { return };
+        let mut record = before.clone();
+        change(&mut record);
+        if record != before {
+            self.note(&record, is_consumed);
+            // What the other slot tells is no longer true.
+            self.is_true[1] = false;
+        }
+    }
+
+    fn slot_at(&self, slot: usize) -> usize {
+        self.layout.slot_at(slot).expect("the slots are within the memory")
     }
 
     fn tell(&mut self, slot: usize) {
@@ -217,49 +271,79 @@ impl<M: Memory> Journal<M> {
 
     /// Lends the landing to the read that takes the batch off the pipe, for the last byte of it.
     pub fn land<T>(&mut self, read: impl FnOnce(&mut [u8]) -> T) -> T {
-        self.memory.lend(SLOTS + self.telling * self.slot_bytes + LANDING, read)
+        self.memory.lend(self.slot_at(self.telling) + LANDING, read)
     }
 
     /// Takes back the batch that was noted last, of which nothing is written any more: the one before it is told again.
     pub fn retract(&mut self) {
         match self.is_true {
             [_, true] => self.tell(1 - self.telling),
-            [_, false] => self.clear(),
+            [_, false] => self.memory.store(TELLING, &[0]),
         }
         self.is_true = [self.is_true[1], false];
     }
 
-    /// Forgets all batches: what they covered is settled otherwise.
-    pub fn clear(&mut self) {
-        self.memory.store(TELLING, &[0]);
-        self.is_true = [false, false];
+    /// Tells whether a batch has been begun that is not settled.
+    #[must_use]
+    pub fn is_outstanding(&self) -> bool {
+        self.told().is_some_and(|(_, is_consumed)| !is_consumed)
     }
 
-    /// Tells whether a successor must know what the page says: a batch is not settled, or ended within a line.
+    /// Tells whether a successor must know what the journal says, where every `current` is on the disk and marked: a
+    /// batch is not settled, or ended within a line.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        match self.entry() {
-            Entry::Begun(record, is_consumed) => !is_consumed || record.open_lines[1].is_open,
-            Entry::Idle => false,
-        }
+        self.told().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
     }
 }
 
-/// Reads a page with slots of a length, which may hold anything.
-#[must_use]
-pub fn read(page: &[u8], slot_bytes: usize) -> Entry {
-    parse(page, slot_bytes).unwrap_or(Entry::Idle)
+fn lengths(heading_bytes: usize, slot_bytes: usize) -> [u8; 8] {
+    let mut lengths = [0; 8];
+    for (place, length) in lengths.chunks_exact_mut(4).zip([heading_bytes, slot_bytes]) {
+        place.copy_from_slice(&u32::try_from(length).expect("arguments are few and short").to_le_bytes());
+    }
+    lengths
 }
 
-fn parse(page: &[u8], slot_bytes: usize) -> Option<Entry> {
-    if !page.starts_with(MAGIC) {
+/// Reads a journal, which may hold anything.
+#[must_use]
+pub fn read(file: &[u8]) -> Option<Told> {
+    let (heading, layout) = read_heading(file)?;
+    let (record, is_consumed) = read_slot(file, layout, telling_slot(file)?)?;
+    (record.extents.len() == heading.names.len()).then_some(Told { heading, record, is_consumed })
+}
+
+/// Tells whether a file that cannot be read is a journal of another version that tells something.
+#[must_use]
+pub fn is_foreign(file: &[u8]) -> bool {
+    file.starts_with(NAME) && !file.starts_with(MAGIC) && file.get(TELLING).is_some_and(|&telling| telling != 0)
+}
+
+fn read_heading(file: &[u8]) -> Option<(Heading, Layout)> {
+    if !file.starts_with(MAGIC) {
         return None;
     }
-    let slot = match page.get(TELLING)? {
-        1 => page.get(SLOTS..)?,
-        2 => page.get(SLOTS + slot_bytes..)?,
-        _ => return None,
-    };
+    let lengths = file.get(LENGTHS..LENGTHS_CHECKSUM)?;
+    let number = |at: usize| usize::try_from(u32::from_le_bytes(lengths[at..at + 4].try_into().ok()?)).ok();
+    let (heading_bytes, slot_bytes) = (number(0)?, number(4)?);
+    let heading = file.get(HEADING..)?.get(..heading_bytes)?;
+    let sum = u64::from_le_bytes(file[LENGTHS_CHECKSUM..HEADING].try_into().ok()?);
+    if sum != hash([lengths, heading]) {
+        return None;
+    }
+    Some((Heading::decode(heading)?, Layout::new(heading_bytes, slot_bytes)?))
+}
+
+fn telling_slot(file: &[u8]) -> Option<usize> {
+    match file.get(TELLING)? {
+        1 => Some(0),
+        2 => Some(1),
+        _ => None,
+    }
+}
+
+fn read_slot(file: &[u8], layout: Layout, slot: usize) -> Option<(Record, bool)> {
+    let slot = file.get(layout.slot_at(slot)?..)?;
     let header = slot.get(..BODY)?;
     let length = u32::from_le_bytes(header[BODY_LENGTH..CHECKSUM].try_into().ok()?);
     let body = slot[BODY..].get(..usize::try_from(length).ok()?)?;
@@ -267,83 +351,13 @@ fn parse(page: &[u8], slot_bytes: usize) -> Option<Entry> {
     if u64::from_le_bytes(header[CHECKSUM..].try_into().ok()?) != checksum(last_byte, body) {
         return None;
     }
-    let record = decode(body, last_byte)?;
-    Some(Entry::Begun(record, header[LANDING] == last_byte))
-}
-
-fn encode(record: &Record, body: &mut Vec<u8>) {
-    let Origin { pipe, boot, script } = record.origin;
-    body.extend(pipe.0.to_le_bytes());
-    body.extend(pipe.1.to_le_bytes());
-    body.extend(boot.to_le_bytes());
-    body.extend(script.to_le_bytes());
-    body.extend(record.input_bytes.to_le_bytes());
-    body.extend(record.labels[0].to_bytes());
-    body.extend(record.labels[1].to_bytes());
-    let [before, after] = &record.open_lines;
-    body.extend([record.adds_newline, before.is_open, after.is_open].map(u8::from));
-    body.extend(u32::try_from(record.currents.len()).expect("directories are few").to_le_bytes());
-    for (number, extent) in record.currents.iter().enumerate() {
-        body.extend(extent.identity.0.to_le_bytes());
-        body.extend(extent.identity.1.to_le_bytes());
-        body.extend(extent.offset_bytes.to_le_bytes());
-        body.extend(extent.output_bytes.to_le_bytes());
-        body.extend([before.goes_to[number], after.goes_to[number]].map(u8::from));
-    }
-}
-
-fn decode(body: &[u8], last_byte: u8) -> Option<Record> {
-    let mut rest = body;
-    let mut number = || take(&mut rest).map(u64::from_le_bytes);
-    let pipe = (number()?, number()?);
-    let boot = u128::from_le_bytes(take(&mut rest)?);
-    let mut number = || take(&mut rest).map(u64::from_le_bytes);
-    let script = number()?;
-    let input_bytes = number()?;
-    let labels = [Label::from_bytes(take(&mut rest)?).ok()?, Label::from_bytes(take(&mut rest)?).ok()?];
-    let [adds_newline, before_is_open, after_is_open] = take::<3>(&mut rest)?.map(|byte| byte != 0);
-    let count = u32::from_le_bytes(take(&mut rest)?);
-    let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
-    let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
-    let mut currents = Vec::new();
-    for _ in 0..count {
-        let mut number = || take(&mut rest).map(u64::from_le_bytes);
-        currents.push(Extent { identity: (number()?, number()?), offset_bytes: number()?, output_bytes: number()? });
-        let [goes_before, goes_after] = take::<2>(&mut rest)?.map(|byte| byte != 0);
-        before.goes_to.push(goes_before);
-        after.goes_to.push(goes_after);
-    }
-    let origin = Origin { pipe, boot, script };
-    let open_lines = [before, after];
-    (rest.is_empty() && input_bytes > 0).then_some(Record {
-        origin,
-        input_bytes,
-        adds_newline,
-        last_byte,
-        labels,
-        open_lines,
-        currents,
-    })
-}
-
-fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
-    let (taken, left) = rest.split_first_chunk::<N>()?;
-    *rest = left;
-    Some(*taken)
+    let record = Record::decode(body, last_byte)?;
+    let is_consumed = record.input_bytes == 0 || header[LANDING] == last_byte;
+    Some((record, is_consumed))
 }
 
 fn checksum(last_byte: u8, body: &[u8]) -> u64 {
     hash([&[last_byte][..], body])
-}
-
-/// FNV-1a, 64 bits: to tell records and scripts apart, not to withstand anybody.
-#[must_use]
-#[allow(single_use_lifetimes)] // Nothing else can be written here.
-pub fn hash<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> u64 {
-    parts
-        .into_iter()
-        .flatten()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -351,7 +365,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::multilog::batch::OpenLine;
+    use crate::multilog::record::{Clause, Extent, Origin, Rules};
     use crate::sys::clock::UnixTime;
+    use crate::tai64n::Label;
 
     impl Memory for Vec<u8> {
         fn store(&mut self, at: usize, bytes: &[u8]) {
@@ -371,54 +388,90 @@ mod tests {
         }
     }
 
+    fn heading(directories: usize) -> Heading {
+        let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
+        clauses.resize(clauses.len() + directories, Clause::Log);
+        Heading {
+            origin: Origin { pipe: (1, 2), boot: 3 },
+            number: 4,
+            rules: Rules { stamps: true, clauses },
+            names: (0..directories as u64).collect(),
+        }
+    }
+
+    fn journal(directories: usize) -> Journal<Vec<u8>> {
+        let heading = heading(directories);
+        Journal::new(vec![0; file_bytes(&heading)], &heading)
+    }
+
     fn record(directories: usize, input_bytes: u64, last_byte: u8) -> Record {
         let label = Label::from(UnixTime { seconds: 1, nanoseconds: 2 });
         Record {
-            origin: Origin { pipe: (1, 2), boot: 3, script: 4 },
             input_bytes,
             adds_newline: directories % 2 == 1,
             last_byte,
+            samples: [[last_byte; 16]; 2],
             labels: [label, label.next().unwrap()],
             open_lines: [
                 OpenLine { is_open: true, goes_to: vec![true; directories] },
                 OpenLine { is_open: false, goes_to: vec![false; directories] },
             ],
-            currents: (0..directories as u64)
-                .map(|number| Extent { identity: (7, number), offset_bytes: number * 1000, output_bytes: 17 })
+            extents: (0..directories as u64)
+                .map(|number| Extent {
+                    directory: (7, number),
+                    current: (7, 1000 + number),
+                    offset_bytes: number * 1000,
+                    output_bytes: 17,
+                    is_doubtful: number % 3 == 1,
+                })
                 .collect(),
         }
+    }
+
+    fn told<M: Memory>(journal: &Journal<M>) -> Option<(Record, bool)> {
+        let told = read(&journal.memory.load()).map(|told| (told.record, told.is_consumed));
+        assert_eq!(journal.told(), told);
+        told
     }
 
     #[test]
     fn a_batch_is_begun_until_its_last_byte_lands() {
         let record = record(3, 17, b'\n');
-        let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
-        assert_eq!(journal.entry(), Entry::Idle);
+        let mut journal = journal(3);
+        assert_eq!(told(&journal), None);
 
         journal.begin(&record);
-        assert_eq!(journal.entry(), Entry::Begun(record.clone(), false));
+        assert_eq!(told(&journal), Some((record.clone(), false)));
         journal.land(|last| last[0] = b'\n');
-        assert_eq!(journal.entry(), Entry::Begun(record, true));
-        journal.clear();
-        assert_eq!(journal.entry(), Entry::Idle);
+        assert_eq!(told(&journal), Some((record, true)));
+        let heading = read(&journal.memory).unwrap().heading;
+        assert_eq!(heading, self::heading(3));
+    }
+
+    #[test]
+    fn a_state_between_two_batches_is_always_settled() {
+        let mut journal = journal(2);
+
+        journal.begin(&record(2, 0, 0));
+
+        assert_eq!(told(&journal), Some((record(2, 0, 0), true)));
     }
 
     #[test]
     fn a_batch_that_is_being_noted_leaves_the_one_before_it_told() {
         let (before, next) = (record(2, 5, b'a'), record(2, 9, b'b'));
-        for stores in 0..=6 {
-            let mut journal = Journal::new(Limited { page: vec![0; page_bytes(2)], stores: usize::MAX }, 2);
+        for stores in 0..=5 {
+            let heading = heading(2);
+            let page = vec![0; file_bytes(&heading)];
+            let mut journal = Journal::new(Limited { page, stores: usize::MAX }, &heading);
             journal.begin(&before);
             journal.land(|last| last[0] = b'a');
             journal.memory.stores = stores;
             journal.begin(&next);
 
-            let told = read(&journal.memory.page, slot_bytes(2));
+            let told = read(&journal.memory.page).map(|told| (told.record, told.is_consumed));
 
-            assert_eq!(
-                told,
-                if stores < 6 { Entry::Begun(before.clone(), true) } else { Entry::Begun(next.clone(), false) }
-            );
+            assert_eq!(told, Some(if stores < 5 { (before.clone(), true) } else { (next.clone(), false) }));
         }
     }
 
@@ -452,65 +505,96 @@ mod tests {
     #[test]
     fn a_batch_taken_back_leaves_the_one_before() {
         let (before, after) = (record(3, 17, b'x'), record(3, 4, b'y'));
-        let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
+        let mut journal = journal(3);
 
         journal.begin(&before);
         journal.land(|last| last[0] = b'x');
         journal.begin(&after);
         journal.retract();
 
-        assert_eq!(journal.entry(), Entry::Begun(before, true));
+        assert_eq!(told(&journal), Some((before, true)));
         assert!(!journal.is_needed());
         journal.begin(&after);
-        assert_eq!(journal.entry(), Entry::Begun(after, false));
+        assert_eq!(told(&journal), Some((after, false)));
         assert!(journal.is_needed());
     }
 
     #[test]
-    fn what_was_forgotten_does_not_come_back() {
-        let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
+    fn what_was_taken_back_does_not_come_back() {
+        let mut journal = journal(3);
 
         journal.begin(&record(3, 17, b'x'));
-        journal.clear();
+        journal.retract();
         journal.begin(&record(3, 4, b'y'));
         journal.retract();
 
-        assert_eq!(journal.entry(), Entry::Idle);
+        assert_eq!(told(&journal), None);
     }
 
     #[test]
-    fn a_page_holds_as_many_directories_as_it_is_made_for() {
+    fn doubt_is_noted_and_the_batch_stays_what_it_was() {
+        for is_consumed in [false, true] {
+            let mut journal = journal(1);
+            journal.begin(&record(1, 17, b'x'));
+            if is_consumed {
+                journal.land(|last| last[0] = b'x');
+            }
+
+            journal.amend(|record| record.extents[0].is_doubtful = true);
+
+            let (mut now, is_consumed_now) = told(&journal).unwrap();
+            assert!(std::mem::take(&mut now.extents[0].is_doubtful));
+            assert_eq!((now, is_consumed_now), (record(1, 17, b'x'), is_consumed));
+        }
+    }
+
+    #[test]
+    fn a_journal_holds_as_many_directories_as_it_is_made_for() {
         for directories in [0, 1, 100, 200, 1000] {
             let record = record(directories, 1, 0);
-            let mut journal = Journal::new(vec![0; page_bytes(directories)], directories);
+            let mut journal = journal(directories);
 
             journal.begin(&record);
+            journal.begin(&record);
 
-            assert_eq!(journal.entry(), Entry::Begun(record, false));
+            assert_eq!(told(&journal), Some((record, false)));
+            assert!(Journal::find(journal.memory).is_some());
         }
+    }
+
+    #[test]
+    fn a_journal_of_an_older_version_says_nothing_but_that_it_is_there() {
+        let mut file = b"LOGYARD\x02\x01".to_vec();
+        file.resize(4096, 7);
+
+        assert_eq!(read(&file), None);
+        assert!(is_foreign(&file));
+        file[8] = 0;
+        assert!(!is_foreign(&file));
     }
 
     proptest! {
         #[test]
-        fn a_page_with_one_wrong_byte_says_nothing_or_the_same(at in 0..300_usize, wrong in 1..=255_u8) {
+        fn a_page_with_one_wrong_byte_says_nothing_or_the_same(at in 0..900_usize, wrong in 1..=255_u8) {
             let record = record(3, 17, b'x');
-            let mut journal = Journal::new(vec![0; page_bytes(3)], 3);
+            let mut journal = journal(3);
             journal.begin(&record);
             journal.memory[at] ^= wrong;
 
-            match journal.entry() {
-                Entry::Idle => {}
-                Entry::Begun(read, _) => prop_assert_eq!(read, record),
+            if let Some(told) = read(&journal.memory) {
+                prop_assert_eq!(told.record, record);
+                prop_assert_eq!(told.heading, heading(3));
             }
         }
 
         #[test]
         fn arbitrary_bytes_are_no_danger(mut page in prop::collection::vec(any::<u8>(), 0..500)) {
-            prop_assert_eq!(read(&page, slot_bytes(1)), Entry::Idle);
+            prop_assert_eq!(read(&page), None);
             for (byte, magic) in page.iter_mut().zip(MAGIC.iter().chain(&[1])) {
                 *byte = *magic;
             }
-            let _ = read(&page, slot_bytes(1));
+            let _ = read(&page);
+            let _ = Journal::find(page);
         }
     }
 }

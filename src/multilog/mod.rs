@@ -12,7 +12,7 @@
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
 //! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
-//! - [`journal`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
+//! - [`journal`], [`record`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
 //!
 //! # Promises
 //!
@@ -37,6 +37,7 @@ pub mod partial;
 pub mod pausing;
 pub mod peek;
 pub mod reader;
+pub mod record;
 pub mod rewriting;
 pub mod script;
 pub mod selector;
@@ -49,11 +50,11 @@ use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program};
 use crate::multilog::engine::Engine;
 use crate::multilog::input::{Input, Intake};
-use crate::multilog::journal::Origin;
 use crate::multilog::logdir::{Claim, Directory, LogDir, PathDir, Trouble};
 use crate::multilog::pausing::Pausing;
+use crate::multilog::record::Heading;
 use crate::multilog::script::Script;
-use crate::multilog::settle::{Settled, settle};
+use crate::multilog::settle::settle;
 use crate::multilog::status::StatusFile;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
@@ -109,30 +110,21 @@ fn assemble<D: Directory, I: Intake>(
     claims: Vec<Claim<D>>,
     statuses: Vec<StatusFile>,
 ) -> Result<Engine<D, I>, Trouble> {
-    let origin = input.origin().map(|origin| Origin { script: script.hash, ..origin });
-    let mut journal = match (claims.first(), origin) {
-        (Some(first), Some(origin)) => journal::open(first.place(), claims.len()).map(|journal| (journal, origin)),
-        _ => None,
-    };
-    let settled = match &mut journal {
-        Some((journal, origin)) => settle(journal, *origin, &script, &claims, &mut input)?,
-        None => Settled::Nothing,
-    };
+    let origin = input.origin().filter(|_| !claims.is_empty());
+    let legacy = settle(origin, &claims, &mut input)?;
+    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &claims));
+    let journal = heading.as_ref().and_then(|heading| journal::reserve(claims[0].place(), heading));
     let mut patience = Pausing(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
-    for claim in claims {
-        match claim.open(settled == Settled::Torn, &mut patience) {
-            Ok(directory) => directories.push(directory),
-            Err(trouble) => {
-                // What was in good order is left so.
-                for directory in &mut directories {
-                    let _ = directory.seal(&mut patience);
-                }
-                return Err(trouble);
-            }
-        }
+    for (number, claim) in claims.into_iter().enumerate() {
+        // Without a journal nobody could tell the next logger what becomes of a file that is whole.
+        let is_whole = legacy.is_whole[number] && journal.is_some();
+        directories.push(claim.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
-    Ok(Engine::new(script, input, directories, statuses, journal, settled.open_line().cloned()))
+    let open_line = legacy.open_line().cloned();
+    let mut engine = Engine::new(script, input, directories, statuses, heading, open_line);
+    engine.take_over(journal, &legacy.has_journal)?;
+    Ok(engine)
 }
 
 /// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.

@@ -11,8 +11,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::multilog::journal::Origin;
 use crate::multilog::reader::Taken;
+use crate::multilog::record::Origin;
 use crate::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::sys::edge::EdgeWatch;
 use crate::sys::file::pipe_identity;
@@ -91,7 +91,7 @@ impl Peek {
     /// What a journal for this pipe belongs to.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { pipe: self.identity, boot: boot::id(), script: 0 }
+        Origin { pipe: self.identity, boot: boot::id() }
     }
 
     /// How long the beginning of a line may become before it is taken in pieces.

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use crate::cli::Shown;
 use crate::multilog::Selector;
-use crate::multilog::journal::hash;
 use crate::sys::program::Arguments;
 
 /// The size that is in force until an `s` action says another.
@@ -49,8 +48,6 @@ pub struct Script {
     pub directories: Vec<Destination>,
     /// The arguments that mean nothing.
     pub ignored: Vec<Ignored>,
-    /// Scripts of other arguments have another.
-    pub hash: u64,
 }
 
 /// One thing that is done for a line. The numbers count from 0 in the script's lists.
@@ -101,9 +98,7 @@ impl Script {
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Script {
         let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
-        let hash = hash(arguments.iter().map(|argument| argument.to_bytes_with_nul()));
-        let mut script =
-            Script { stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![], hash };
+        let mut script = Script { stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut files_max = FILES_DEFAULT;
         let mut processor = None;

@@ -83,6 +83,20 @@ impl Selector {
         Selector { head, links: links.into(), ends_open }
     }
 
+    /// The pattern that it was compiled from.
+    #[must_use]
+    pub fn pattern(&self) -> Vec<u8> {
+        let mut pattern = self.head.to_vec();
+        for link in &self.links {
+            pattern.push(b'*');
+            pattern.extend_from_slice(&link.literal);
+        }
+        if self.ends_open {
+            pattern.push(b'*');
+        }
+        pattern
+    }
+
     /// Tells whether the pattern matches a whole line.
     #[must_use]
     pub fn matches(&self, line: &[u8]) -> bool {

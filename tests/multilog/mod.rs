@@ -4,6 +4,7 @@
 //! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
+//! - [`legacy`]: loggers that are killed, and successors with the same script or another.
 //! - [`memory`]: what a logger holds while nothing comes.
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
@@ -18,6 +19,7 @@ mod calls;
 mod cases;
 mod differential;
 mod handover;
+mod legacy;
 mod memory;
 mod messages;
 mod processor;

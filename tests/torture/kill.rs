@@ -64,7 +64,21 @@ struct Run {
     ends: u64,
     lengths: Lengths,
     is_fifo: bool,
+    /// Each logger has another script.
+    is_changing: bool,
     seed: u64,
+}
+
+/// A task of the same lines for the same directories, in other words.
+fn changed(task: &Task, random: u64) -> Task {
+    let mut targets = task.targets.clone();
+    targets.rotate_left(random as usize % task.targets.len());
+    Task {
+        size_bytes: [task.size_bytes, 4096, 30_000, 4_000_000][random as usize / 10 % 4],
+        processor: [None, Some("cat")][random as usize / 1000 % 2],
+        targets,
+        ..*task
+    }
 }
 
 /// What a run found.
@@ -86,6 +100,7 @@ impl Run {
             ends,
             lengths: Lengths::Mixed,
             is_fifo: false,
+            is_changing: false,
             seed: case as u64,
         }
     }
@@ -115,13 +130,20 @@ impl Run {
         };
         let mut longest_leave = Duration::ZERO;
         let mut refusals = 0;
-        let start = |which: usize| {
-            let arguments = self.subjects[which].arguments(&task, dir.path());
+        let start = |which: usize, random: u64| {
+            let task = if self.is_changing { changed(&task, random) } else { task.clone() };
+            let mut arguments = self.subjects[which].arguments(&task, dir.path());
+            // In front of the others, and so where the journal is; or behind them.
+            if self.is_changing {
+                let front = usize::from(task.is_stamped);
+                let place = if random / 100 % 2 == 1 { front } else { arguments.len() };
+                arguments.insert(place, "./more".into());
+            }
             Logger::start(&programs[which], &arguments, dir.path(), feed.stdin())
         };
         for _ in 0..self.ends {
             let which = next(programs.len() as u64) as usize;
-            let mut logger = start(which);
+            let mut logger = start(which, next(10_000));
             std::thread::sleep(Duration::from_micros(5_000 + next(75_000)));
             if logger.ended().is_some() {
                 refusals += 1;
@@ -139,7 +161,7 @@ impl Run {
         }
         feed.stop();
         loop {
-            let mut last = start(0);
+            let mut last = start(0, 0);
             until("the pipe is empty or the last logger leaves", || feed.is_ended() || last.ended().is_some());
             if is_ok(last.wait(PATIENCE)) && feed.is_ended() {
                 break;
@@ -197,6 +219,13 @@ fn killed_loggers_with_two_directories_lose_nothing() {
 #[test]
 fn killed_loggers_that_rotate_all_the_time_lose_nothing() {
     Run::new(Case::Small, FEW).prove();
+}
+
+#[test]
+fn killed_loggers_with_another_script_each_time_lose_nothing() {
+    for case in [Case::Stamped, Case::TwoDirectories] {
+        Run { is_changing: true, ..Run::new(case, FEW) }.prove();
+    }
 }
 
 #[test]

@@ -126,3 +126,87 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
     feed.end();
     assert!(is_ok(logger.wait(PATIENCE)));
 }
+
+/// The journal of the copy was made in this boot of the machine, on what is another disk now. Nothing that it says may be
+/// believed of what a power cut has left.
+#[test]
+#[ignore = "mounts file systems, and takes minutes: .ci/torture"]
+fn kills_and_power_cuts_leave_each_line_once() {
+    const RUNS: u64 = 100;
+    const LINES: u64 = 20;
+    if !nix::unistd::geteuid().is_root() {
+        return skipped("power cuts: only root can mount a file system");
+    }
+    let (Some(mkfs), Some(fsck)) = (tool("mkfs.ext4"), tool("e2fsck")) else { return };
+    let dir = Workdir::in_memory();
+    let image = dir.join("image");
+    fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
+    assert!(runs(Command::new(&mkfs).args(["-q", "-F"]).arg(&image)));
+    let Some(disk) = Mounted::image(&image, dir.join("disk"), "loop") else {
+        return skipped("power cuts: this system mounts no file");
+    };
+    let script = ["s16384", "n200", "y1", "./main"].map(str::to_owned);
+    let program = Subject::Ours.program().unwrap();
+    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
+    let start = |place: &Path, stdin: std::process::Stdio| Logger::start(&program, &script, place, stdin);
+    let live = disk.path().join("main");
+    let logged = |place: &Path| if place.exists() { harvest::all(place) } else { Vec::new() };
+    let (mut looked_at, mut written_bytes, mut random) = (0, 0, 1);
+    for run in 0..RUNS {
+        let logger = start(disk.path(), reading_end.try_clone().unwrap().into());
+        let mut lines = Vec::new();
+        (run * LINES..run * LINES + LINES).for_each(|number| lines::push(number, Lengths::Ordinary, &mut lines));
+        std::io::Write::write_all(&mut writing_end, &lines).unwrap();
+        written_bytes += lines.len();
+        // Some are killed in the midst of it, some while they wait.
+        random = scramble(random);
+        if random % 3 == 0 {
+            std::thread::sleep(Duration::from_micros(random % 3000));
+        } else {
+            crate::util::until("the lines are logged", || logged(&live).len() >= written_bytes);
+            std::thread::sleep(Duration::from_millis(random % 100));
+        }
+        logger.kill();
+        if run % 10 != 9 {
+            continue;
+        }
+        let copy = dir.join("copy");
+        let mut settled = harvest::archives(&live);
+        settled.retain(|name| name.as_encoded_bytes().ends_with(b".s"));
+        fs::copy(&image, &copy).unwrap();
+        let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
+        let is_whole = runs(Command::new(&fsck).args(["-f", "-n"]).arg(&copy));
+        let Some(mounted) = is_whole.then(|| Mounted::image(&copy, dir.join("looked-at"), "loop")).flatten() else {
+            continue;
+        };
+        let main = mounted.path().join("main");
+        let before = if main.join("current").exists() { fs::read(main.join("current")).unwrap() } else { Vec::new() };
+        // Only from a pipe is a journal believed.
+        let (no_input, _) = std::io::pipe().unwrap();
+        assert!(is_ok(start(mounted.path(), no_input.into()).wait(PATIENCE)));
+        let archives = harvest::archives(&main);
+        let is_archived = |name: &OsString| {
+            name.as_encoded_bytes().ends_with(b".u") && fs::read(main.join(name)).unwrap().starts_with(&before)
+        };
+        assert!(before.is_empty() || archives.iter().any(is_archived), "a file that lost its power is appended to");
+        for name in &settled {
+            let is_the_same = fs::read(main.join(name)).ok() == fs::read(live.join(name)).ok();
+            assert!(is_the_same, "{} was on the disk", name.display());
+        }
+        // An unfinished archive may lack what was not on the disk.
+        let log = logged(&main);
+        let whole = log.split(|&byte| byte == b'\n').filter_map(|line| lines::recognise(line, Lengths::Ordinary));
+        assert!(whole.is_sorted_by(|one, next| one < next), "run {run}: lines are there twice, or in another order");
+        looked_at += 1;
+    }
+    assert!(looked_at > RUNS / 20, "{looked_at} images were whole");
+    drop(writing_end);
+    assert!(is_ok(start(disk.path(), reading_end.into()).wait(PATIENCE)));
+    let log = logged(&live);
+    let numbers: Vec<Option<u64>> = log
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(|line| lines::recognise(line.strip_suffix(b"\n").unwrap_or(line), Lengths::Ordinary))
+        .collect();
+    assert!(numbers == (0..RUNS * LINES).map(Some).collect::<Vec<_>>(), "{} lines", numbers.len());
+    eprintln!("{RUNS} kills, {looked_at} power cuts, {} archives", harvest::archives(&live).len());
+}

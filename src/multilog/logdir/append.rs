@@ -12,8 +12,10 @@ use crate::multilog::logdir::spare::{self, Spare};
 use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
-    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, Patience, Place, SharedPlace, Trouble,
+    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, PROCESSED, Patience, Place, SharedPlace,
+    Trouble,
 };
+use crate::multilog::record::Extent;
 use crate::multilog::script::Destination;
 use crate::sys::Errno;
 
@@ -97,6 +99,8 @@ enum Finishing<D: Directory> {
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
     lock: D::Lock,
+    /// The file system and number of the directory.
+    home: (u64, u64),
     current: Current<D::File>,
     room: Room,
     step: Step,
@@ -117,6 +121,7 @@ impl<D: Directory> LogDir<D> {
     pub(super) fn new(
         place: Place<D>,
         lock: D::Lock,
+        home: (u64, u64),
         current: Current<D::File>,
         room: Room,
         destination: &Destination,
@@ -128,6 +133,7 @@ impl<D: Directory> LogDir<D> {
         LogDir {
             place,
             lock,
+            home,
             current,
             room,
             step: Step::Appending,
@@ -153,10 +159,29 @@ impl<D: Directory> LogDir<D> {
         self.room
     }
 
-    /// The file system and number of `current`.
+    /// What a batch does to the directory that adds so much to what was in `current` before.
     #[must_use]
-    pub fn identity(&self) -> (u64, u64) {
-        self.current.identity
+    pub fn extent(&self, offset_bytes: u64, output_bytes: u64) -> Extent {
+        let &LogDir { home: directory, is_doubtful, .. } = self;
+        Extent { directory, current: self.current.identity, offset_bytes, output_bytes, is_doubtful }
+    }
+
+    /// Tells whether an fsync of `current` has failed.
+    #[must_use]
+    pub fn is_doubtful(&self) -> bool {
+        self.is_doubtful
+    }
+
+    /// Tells whether [`LogDir::keep_up`] is about to bring `current` to the disk.
+    #[must_use]
+    pub fn is_sync_due(&self, now: Instant) -> bool {
+        self.upkeep.is_sync_due(now)
+    }
+
+    /// Marks `current` as a file that is being written.
+    pub fn mark_open(&self) -> Result<(), Trouble> {
+        let unable = |errno| Trouble::new(format_args!("unable to set mode of {}/current", self.place.name), errno);
+        self.current.file.set_mode(MODE_OPEN).map_err(unable)
     }
 
     /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
@@ -284,6 +309,7 @@ impl<D: Directory> LogDir<D> {
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
         if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
             directory.restore().map_err(|errno| unable(&format!("open directory {name}"), errno))?;
+            self.home = directory.identity().map_err(|errno| unable(&format!("stat {name}"), errno))?;
             self.lock = lock_place(&self.place)?;
         }
         let found = directory.stat(CURRENT).map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
@@ -317,17 +343,30 @@ impl<D: Directory> LogDir<D> {
         self.find_current(patience)?;
         self.end_reserve();
         let Place { name, directory } = &*self.place;
-        match directory.rename_to_new(CURRENT, PREVIOUS) {
-            // A previous that is not ours to overwrite: left by a stranger beside a clean current.
-            Err(Errno::EEXIST) => {
-                archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
-                directory.rename_to_new(CURRENT, PREVIOUS)
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+        let unable_to_rename = |errno| unable(&format!("rename current to previous in directory {name}"), errno);
+        let knows_plain_call_only = match directory.rename_to_new(CURRENT, PREVIOUS) {
+            Ok(()) => return Ok(()),
+            Err(Errno::EEXIST) => false,
+            Err(Errno::EINVAL | Errno::ENOSYS) => true,
+            Err(errno) => return Err(unable_to_rename(errno)),
+        };
+        let stat = |file| directory.stat(file).map_err(|errno| unable(&format!("stat {name}/{file}"), errno));
+        if stat(PREVIOUS)?.is_some() {
+            // A previous that is not ours to overwrite: left by a stranger beside a clean current, or by the finisher when
+            // the logger began to leave. What a processor has made of it is not to become an archive too.
+            match directory.unlink(PROCESSED.as_bytes()) {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(unable(&format!("remove {name}/processed"), errno)),
             }
-            // A file system that knows only the plain call.
-            Err(Errno::EINVAL | Errno::ENOSYS) => directory.rename(CURRENT, PREVIOUS),
-            answer => answer,
+            archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
         }
-        .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
+        if knows_plain_call_only {
+            directory.rename(CURRENT, PREVIOUS)
+        } else {
+            directory.rename_to_new(CURRENT, PREVIOUS)
+        }
+        .map_err(unable_to_rename)
     }
 
     /// Makes a new `current`, of the spare if there is one.
@@ -391,6 +430,7 @@ impl<D: Directory> LogDir<D> {
             return Ok(false);
         }
         if let Err(errno) = self.current.file.sync() {
+            self.is_doubtful = true;
             patience.complain(&Trouble::new(format_args!("unable to write {name}/current to disk"), errno));
             return Ok(false);
         }

@@ -2,7 +2,7 @@
 
 use crate::cli::Shown;
 use crate::multilog::logdir::append::Current;
-use crate::multilog::logdir::recover::recover;
+use crate::multilog::logdir::recover::{Known, recover};
 use crate::multilog::logdir::{
     Directory, LOCK, LogDir, LogFile, MODE_PRIVATE, PathDir, Patience, Place, Room, Trouble,
 };
@@ -49,16 +49,24 @@ impl<D: Directory> Claim<D> {
     /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
     /// `current` may lack its end, which will not come.
     pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
+        let log = self.prepare(false, is_torn, patience)?;
+        log.mark_open()?;
+        Ok(log)
+    }
+
+    /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
+    /// `current` may be appended to although its writer was killed.
+    pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Trouble> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, .. } = destination;
-        let torn_below_bytes = if is_torn { size_max_bytes } else { 0 };
-        let current = recover(&place, files_max, torn_below_bytes, patience)?;
-        let stat = current
-            .stat()
-            .map_err(|errno| Trouble::new(format_args!("unable to stat {}/current", place.name), errno))?;
+        let known = Known { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
+        let current = recover(&place, files_max, known, patience)?;
+        let unable = |what: &str, errno| Trouble::new(format_args!("unable to stat {what}"), errno);
+        let stat = current.stat().map_err(|errno| unable(&format!("{}/current", place.name), errno))?;
+        let home = place.directory.identity().map_err(|errno| unable(&place.name, errno))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file: current, identity: stat.identity };
-        Ok(LogDir::new(place, lock, current, room, &destination))
+        Ok(LogDir::new(place, lock, home, current, room, &destination))
     }
 }
 

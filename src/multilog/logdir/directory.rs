@@ -52,10 +52,15 @@ pub trait Directory: Send + Sync + 'static {
     fn replace(&self, name: &str, mode: u32) -> Result<Self::File>;
     /// Locks a file, made with `mode` if it is not there; `EAGAIN` when another process holds the lock.
     fn lock(&self, name: &str, mode: u32) -> Result<Self::Lock>;
-    /// Maps the first `bytes` bytes of a private file, made if it is not there.
+    /// Reads a private file; `None` if it is not there, `EPERM` if it is not ours alone. Of one that is longer than
+    /// `bytes_max`, the beginning.
+    fn load(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>>;
+    /// Maps the first `bytes` bytes of a private file, made if it is not there; what is in it stays.
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    /// The file system and number of the directory.
+    fn identity(&self) -> Result<(u64, u64)>;
     /// Asks whether the directory has been removed.
     fn is_removed(&self) -> Result<bool>;
     /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
@@ -144,18 +149,37 @@ impl Directory for PathDir {
         Lock::try_exclusive(self.dir.open_to_append(name.as_bytes(), mode)?)
     }
 
+    fn load(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>> {
+        // Looked at first: opening a device may do anything.
+        let Some(stat) = self.stat(name)? else { return Ok(None) };
+        check_is_ours(stat)?;
+        let file = self.dir.open_to_read(name.as_bytes())?;
+        let stat = file.stat()?;
+        check_is_ours(stat)?;
+        let mut bytes = vec![0; usize::try_from(stat.size_bytes).unwrap_or(usize::MAX).min(bytes_max)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match file.read_at(filled as u64, &mut bytes[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(Some(bytes))
+    }
+
     fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
         let file = self.dir.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
-        let stat = file.stat()?;
-        // Somebody else's file, or one with another name elsewhere, is not written to.
-        if !stat.is_plain || stat.links != 1 || stat.owner != process_user() {
-            return Err(Errno::EPERM);
-        }
+        check_is_ours(file.stat()?)?;
         Page::map(&file, bytes)
     }
 
     fn stat(&self, name: &str) -> Result<Option<Stat>> {
         self.dir.stat(name.as_bytes())
+    }
+
+    fn identity(&self) -> Result<(u64, u64)> {
+        self.dir.stat_self().map(|stat| stat.identity)
     }
 
     fn is_removed(&self) -> Result<bool> {
@@ -214,6 +238,12 @@ impl Directory for PathDir {
             Some(hurry) => child.wait_unless(hurry),
         }
     }
+}
+
+/// Somebody else's file, or one with another name elsewhere, is neither believed nor written to.
+fn check_is_ours(stat: Stat) -> Result<()> {
+    let is_ours = stat.is_plain && stat.links == 1 && stat.owner == process_user();
+    if is_ours { Ok(()) } else { Err(Errno::EPERM) }
 }
 
 impl LogFile for File {

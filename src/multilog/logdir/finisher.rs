@@ -92,6 +92,11 @@ impl<D: Directory> Finisher<D> {
         Ok(())
     }
 
+    /// Leaves the file that is being finished as it is: whoever needs its name archives it, or the next start does.
+    pub fn leave(&mut self) {
+        self.job = None;
+    }
+
     /// Tells whether a file is being finished.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -141,9 +146,12 @@ fn take_step<D: Directory>(
             Ok(Some(next))
         }
         Step::Process => {
-            let Some(command) = processor.filter(|_| !patience.is_hurried()) else {
-                return Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished)));
+            // Complete or not, what the processor made counts no more: the file is not to be archived twice.
+            let leave_as_it_was = || match directory.unlink(PROCESSED.as_bytes()) {
+                Ok(()) | Err(Errno::ENOENT) => Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished))),
+                Err(errno) => Err(unable(&format!("remove {shown}/processed"), errno)),
             };
+            let Some(command) = processor.filter(|_| !patience.is_hurried()) else { return leave_as_it_was() };
             match directory.process(command, patience.hurry()) {
                 Ok(Some(Ended::Exited(0))) => {
                     seal_output(place, PROCESSED, MODE_DONE)?;
@@ -152,8 +160,8 @@ fn take_step<D: Directory>(
                 }
                 Ok(Some(Ended::Exited(_))) => Err(Trouble::unexplained(format_args!("processor failed in {shown}"))),
                 Ok(Some(Ended::Killed(_))) => Err(Trouble::unexplained(format_args!("processor crashed in {shown}"))),
-                // The logger leaves, and leaves the file as it was before.
-                Ok(None) => Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished))),
+                // The logger leaves.
+                Ok(None) => leave_as_it_was(),
                 Err(errno) => Err(unable(&format!("fork for processor in {shown}"), errno)),
             }
         }

@@ -9,6 +9,7 @@
 //! processed   what the processor makes of previous; 0744 once it is complete and on the disk
 //! state       what the processor wrote to descriptor 5 the last time
 //! journal     what a successor must know if this writer is killed: 0600, gone once it has left in good order
+//! newjournal  a journal that is being made
 //! newstate    what it is writing to descriptor 5 this time
 //! @label.s    an archive, safely written (and processed), named after the moment it was finished
 //! @label.u    an archive that an outage may have cut short
@@ -68,6 +69,8 @@ pub const NEWSTATE: &str = "newstate";
 
 /// What a successor must know to lose and repeat nothing; only while a logger reads from a pipe.
 pub const JOURNAL: &str = "journal";
+/// A journal that is being made.
+pub const NEWJOURNAL: &str = "newjournal";
 
 /// The mode of a file that is being written.
 pub const MODE_OPEN: u32 = 0o644;

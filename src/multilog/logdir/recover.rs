@@ -4,10 +4,20 @@
 //! |---|---|---|
 //! | `current` with the owner-execute bit, a plain file without another name | the last writer left in good order | appended to; nothing else is touched |
 //! | `processed` with that bit | the processor had finished | `previous` goes, `processed` → `@label.s` |
-//! | neither | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
+//! | `previous` | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
+//! | neither | no file was being finished | nothing |
 //!
-//! In the last two cases `state` and `newstate` start anew, and `current` → `@label.u`, unless it is empty: an empty file
-//! tells nothing, and a logger that dies at each start would push the history out with them.
+//! In the last three cases `current` is looked at:
+//!
+//! | `current` | done |
+//! |---|---|
+//! | a journal of this boot says that it is [whole](crate::multilog::settle) | appended to, with the room given back that was taken ahead |
+//! | empty, or not there | made anew: an empty file tells nothing, and a logger that dies at each start would push the history out with them |
+//! | anything else | `current` → `@label.u` |
+//!
+//! `state` and `newstate` start anew unless `current` is whole and no file was being finished.
+//!
+//! The mode of a `current` that is appended to is not touched here: it changes once the journal speaks of the file.
 
 use crate::multilog::logdir::REWRITTEN;
 use crate::multilog::logdir::archive::{Code, archive};
@@ -41,25 +51,35 @@ pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
     }
 }
 
+/// What is known of `current` beyond what the directory tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// It is whole, although its writer was killed.
+    pub is_whole: bool,
+    /// Its last line may lack its end, which will not come. The line gets its newline, so that it does not run into the
+    /// next, in a file that is shorter than this; one that is full may end within a line.
+    pub torn_below_bytes: u64,
+}
+
 /// Puts right what is found, and opens `current`. May be called again after a failure.
-///
-/// A last line that was torn gets its newline, so that it does not run into the next: in a file that is shorter than
-/// `torn_below_bytes`, for one that is full may end within a line.
 pub fn recover<D: Directory>(
     place: &Place<D>,
     files_max: u64,
-    torn_below_bytes: u64,
+    known: Known,
     patience: &mut impl Patience,
 ) -> Result<D::File, Trouble> {
     let Place { name: shown, directory } = place;
     let current = stat(place, CURRENT)?;
-    match decide(current, stat(place, PROCESSED)?) {
-        Found::Clean => {
-            let file = directory
-                .append_to(CURRENT, MODE_PRIVATE)
-                .map_err(|errno| Trouble::new(format_args!("unable to append to {shown}/current"), errno))?;
-            return set_open(place, file);
-        }
+    let processed = stat(place, PROCESSED)?;
+    let found = decide(current, processed);
+    let is_kept = match found {
+        Found::Clean => true,
+        Found::Processed | Found::Interrupted => known.is_whole,
+    };
+    let was_finishing = processed.is_some() || stat(place, PREVIOUS)?.is_some();
+    match found {
+        Found::Clean => {}
+        Found::Interrupted if is_kept && !was_finishing => {}
         Found::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
             patience.retry(|patience| archive(place, PROCESSED, Code::Safe, files_max, patience))?;
@@ -69,23 +89,27 @@ pub fn recover<D: Directory>(
             patience.retry(|patience| archive(place, PREVIOUS, Code::Unfinished, files_max, patience))?;
         }
     }
-    if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
+    let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
+    if !is_kept && current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
         forget(place, [CURRENT]);
-    } else {
-        if let Some(stat) = current.filter(|stat| stat.is_plain && stat.links == 1) {
+    } else if let Some(stat) = current {
+        if stat.is_plain && stat.links == 1 {
             if spare::has_slack(stat) {
                 give_back(place);
             }
-            if stat.size_bytes < torn_below_bytes {
+            if stat.size_bytes < known.torn_below_bytes {
                 patience.retry(|_| mend_last_line(place, stat))?;
             }
         }
-        patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
+        if !is_kept {
+            patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
+        }
     }
-    let unable = |file: &str, errno: Errno| Trouble::new(format_args!("unable to write to {shown}/{file}"), errno);
-    directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(STATE, errno))?;
-    let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(CURRENT, errno))?;
-    set_open(place, file)
+    if !is_kept || (found != Found::Clean && was_finishing) {
+        directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(&format!("write to {shown}/{STATE}"), errno))?;
+    }
+    let what = if is_kept { "append to" } else { "write to" };
+    directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(&format!("{what} {shown}/{CURRENT}"), errno))
 }
 
 /// Gives back the room that a killed writer took ahead.
@@ -100,7 +124,9 @@ fn mend_last_line<D: Directory>(place: &Place<D>, stat: Stat) -> Result<(), Trou
     let mend = || {
         let file = place.directory.append_to(CURRENT, MODE_PRIVATE)?;
         let mut last = [b'\n'];
-        file.read_at(stat.size_bytes - 1, &mut last)?;
+        if let Some(at) = stat.size_bytes.checked_sub(1) {
+            file.read_at(at, &mut last)?;
+        }
         if last == [b'\n'] {
             return Ok(());
         }
@@ -120,14 +146,6 @@ fn forget<D: Directory, const N: usize>(place: &Place<D>, files: [&str; N]) {
         // Whatever stays is in nobody's way: it is replaced when its turn comes.
         let _ = place.directory.unlink(file.as_bytes());
     }
-}
-
-fn set_open<D: Directory>(place: &Place<D>, current: D::File) -> Result<D::File, Trouble> {
-    let shown = &place.name;
-    current
-        .set_mode(MODE_OPEN)
-        .map_err(|errno| Trouble::new(format_args!("unable to set mode of {shown}/current"), errno))?;
-    Ok(current)
 }
 
 #[cfg(test)]

@@ -118,6 +118,7 @@ fn work<D: Directory>(
         // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at once.
         let ended = patience.retry(|patience| finisher.finish(patience));
         if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
+            finisher.leave();
             patience.0.has_left_file.store(true, Ordering::Release);
         }
         patience.0.is_done.store(true, Ordering::Release);

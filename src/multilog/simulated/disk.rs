@@ -24,12 +24,16 @@ struct Content {
     mode: u32,
     synced: Vec<u8>,
     synced_mode: u32,
+    /// A sync has failed: the next one says that all is well, and brings nothing to the disk.
+    is_refused: bool,
 }
 
 type Names = BTreeMap<String, u64>;
 
 #[derive(Clone, Debug, Default)]
 struct State {
+    /// The number of the disk.
+    device: u64,
     contents: BTreeMap<u64, Content>,
     names: Names,
     /// The names as the last sync left them, and as each call since has.
@@ -47,8 +51,8 @@ pub(super) struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
     /// An empty disk, and a clock that goes so fast.
-    pub(super) fn new(clock_step_nanoseconds: i64) -> Disk {
-        let state = State { history: vec![Names::new()], clock_step_nanoseconds, ..State::default() };
+    pub(super) fn new(device: u64, clock_step_nanoseconds: i64) -> Disk {
+        let state = State { device, history: vec![Names::new()], clock_step_nanoseconds, ..State::default() };
         Disk(Arc::new(Mutex::new(state)))
     }
 
@@ -61,6 +65,23 @@ impl Disk {
     pub(super) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let state = lock(&self.0);
         state.names.iter().map(|(name, inode)| (name.clone(), state.contents[inode].bytes.clone())).collect()
+    }
+
+    /// The archives that are said to be safe and are not on the disk.
+    pub(super) fn lies(&self) -> Vec<String> {
+        let state = lock(&self.0);
+        let is_lie = |&(name, inode): &(&String, &u64)| {
+            let content = &state.contents[inode];
+            name.ends_with(".s") && content.bytes != content.synced
+        };
+        state.names.iter().filter(is_lie).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Somebody overwrites a file in place.
+    pub(super) fn overwrite(&self, name: &str, bytes: Vec<u8>) {
+        let mut state = lock(&self.0);
+        let inode = state.find(name).expect("it is there");
+        state.contents.get_mut(&inode).expect("contents are never dropped").bytes = bytes;
     }
 
     /// Sets the clock.
@@ -84,6 +105,7 @@ impl Disk {
                 content.mode = content.synced_mode;
             }
             content.synced.clone_from(&content.bytes);
+            content.is_refused = false;
         }
         state.history = vec![state.names.clone()];
         Disk(Arc::new(Mutex::new(state)))
@@ -125,7 +147,7 @@ impl State {
             allocated_bytes: content.bytes.len() as u64,
             owner: 0,
             links: self.names.values().filter(|&&other| other == inode).count() as u64,
-            identity: (1, inode),
+            identity: (self.device, inode),
         }
     }
 }
@@ -185,6 +207,16 @@ impl Directory for DiskDirectory {
         Ok(())
     }
 
+    fn load(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>> {
+        self.call(|state| {
+            let bytes = state.find(name).ok().map(|inode| state.contents[&inode].bytes.clone());
+            Ok(bytes.map(|mut bytes| {
+                bytes.truncate(bytes_max);
+                bytes
+            }))
+        })
+    }
+
     fn memory(&self, name: &str, bytes: usize) -> Result<DiskPage> {
         let file = self.append_to(name, 0o600)?;
         lock(&self.disk.0).contents.entry(file.inode).or_default().bytes.resize(bytes, 0);
@@ -193,6 +225,10 @@ impl Directory for DiskDirectory {
 
     fn stat(&self, name: &str) -> Result<Option<Stat>> {
         self.call(|state| Ok(state.find(name).ok().map(|inode| state.stat(inode))))
+    }
+
+    fn identity(&self) -> Result<(u64, u64)> {
+        Ok((lock(&self.disk.0).device, 0))
     }
 
     fn is_removed(&self) -> Result<bool> {
@@ -273,6 +309,10 @@ impl Directory for DiskDirectory {
     /// A processor that keeps everything, and counts its runs in its state.
     fn process(&self, _command: &CStr, _hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         let bytes = self.call(|state| Ok(state.contents[&state.find(PREVIOUS)?].bytes.clone()))?;
+        // Anew, as the real one is.
+        if self.stat(PROCESSED)?.is_some() {
+            self.unlink(PROCESSED.as_bytes())?;
+        }
         let processed = self.replace(PROCESSED, 0o644)?;
         let mut rest = &bytes[..];
         while !rest.is_empty() {
@@ -321,13 +361,17 @@ impl LogFile for DiskFile {
     }
 
     fn sync(&self) -> Result<()> {
-        self.call(|content| {
-            content.synced.clone_from(&content.bytes);
-            content.synced_mode = content.mode;
-        })?;
+        let answer = self.calls.call();
         let mut state = lock(&self.disk.0);
+        let content = state.contents.get_mut(&self.inode).expect("contents are never dropped");
+        content.is_refused |= answer.is_err();
+        answer?;
+        if !content.is_refused {
+            content.synced.clone_from(&content.bytes);
+        }
+        content.synced_mode = content.mode;
+        let bytes = content.synced.clone();
         state.sync_names();
-        let bytes = state.contents[&self.inode].bytes.clone();
         state.safe.extend(bytes);
         Ok(())
     }

@@ -13,8 +13,12 @@ pub(super) enum Fault {
     Once { at: u64, errno: Errno },
     /// The call answers with an error, and so do those after it until the engine has paused so often.
     Fail { at: u64, errno: Errno, pauses: u32 },
+    /// The call answers with an error, and the process is killed before the next.
+    FailAndKill { at: u64, errno: Errno },
     /// The process is killed before the call.
     Kill { at: u64 },
+    /// The process is killed when all that came is logged, while it waits for more.
+    KillIdle,
 }
 
 /// The process is gone: what the panic of a kill carries.
@@ -47,17 +51,21 @@ impl Calls {
                 count.has_fired = true;
                 Err(errno)
             }
-            Fault::Once { at, errno } if count.calls == at => {
+            Fault::Once { at, errno } | Fault::FailAndKill { at, errno } if count.calls == at => {
                 count.has_fired = true;
                 Err(errno)
             }
-            Fault::Kill { at } if count.calls == at => {
-                count.has_fired = true;
-                drop(count);
-                // As a panic, but without the words of one.
-                std::panic::resume_unwind(Box::new(Killed))
-            }
+            Fault::Kill { at } if count.calls == at => kill(count),
+            Fault::FailAndKill { at, .. } if count.calls == at + 1 => kill(count),
             _ => Ok(()),
+        }
+    }
+
+    /// The engine has nothing to do.
+    pub(super) fn idle(&self) {
+        let count = lock(&self.0);
+        if count.fault == Fault::KillIdle {
+            kill(count);
         }
     }
 
@@ -71,6 +79,13 @@ impl Calls {
     pub(super) fn has_fired(&self) -> bool {
         lock(&self.0).has_fired
     }
+}
+
+fn kill(mut count: MutexGuard<'_, Count>) -> ! {
+    count.has_fired = true;
+    drop(count);
+    // As a panic, but without the words of one.
+    std::panic::resume_unwind(Box::new(Killed))
 }
 
 /// A lock that a killed process held is free.

@@ -5,9 +5,10 @@
 //! synced is there and of the rest some.
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
-//! - [`tests`]: the loops over all calls.
+//! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
 
 mod disk;
 mod faults;
+mod legacies;
 mod pipe;
 mod tests;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::faults::{Calls, lock};
 use crate::multilog::input::{Intake, Wake};
-use crate::multilog::journal::Origin;
 use crate::multilog::reader::{Source, Taken};
+use crate::multilog::record::Origin;
 use crate::sys::Result;
 
 /// A pipe to which nobody writes any more, with what was written.
@@ -18,6 +18,11 @@ pub(super) struct Pipe(Arc<Mutex<VecDeque<u8>>>);
 impl Pipe {
     pub(super) fn new(bytes: &[u8]) -> Pipe {
         Pipe(Arc::new(Mutex::new(bytes.iter().copied().collect())))
+    }
+
+    /// Somebody writes more.
+    pub(super) fn write(&self, bytes: &[u8]) {
+        lock(&self.0).extend(bytes);
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
@@ -33,6 +38,8 @@ pub(super) struct PipeInput {
     /// What one look shows at most.
     pub(super) look_bytes: usize,
     pub(super) ahead_bytes: usize,
+    /// Which run of the machine this is.
+    pub(super) boot: u128,
     /// TERM comes with the first pause.
     pub(super) terms_at_pause: bool,
 }
@@ -44,6 +51,8 @@ impl Source for PipeInput {
         let pipe = lock(&self.pipe.0);
         let new = pipe.len().saturating_sub(self.ahead_bytes).min(room.len()).min(self.look_bytes);
         if new == 0 {
+            drop(pipe);
+            self.calls.idle();
             return Ok(Taken::End);
         }
         for (place, byte) in room.iter_mut().zip(pipe.iter().skip(self.ahead_bytes).take(new)) {
@@ -91,7 +100,7 @@ impl Intake for PipeInput {
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(Origin::default())
+        Some(Origin { pipe: (0, Arc::as_ptr(&self.pipe.0) as u64), boot: self.boot })
     }
 
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {

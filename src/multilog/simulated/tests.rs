@@ -16,10 +16,10 @@ use crate::tai64n::{Label, Stamp};
 
 /// A script and its input.
 #[derive(Clone, Copy)]
-struct Workload {
-    name: &'static str,
-    script: &'static [&'static CStr],
-    line_bytes: &'static [usize],
+pub(super) struct Workload {
+    pub(super) name: &'static str,
+    pub(super) script: &'static [&'static CStr],
+    pub(super) line_bytes: &'static [usize],
 }
 
 const WORKLOADS: &[Workload] = &[
@@ -37,7 +37,7 @@ const WORKLOADS: &[Workload] = &[
 ];
 
 /// Each is named by its number, so that a missing or doubled one is seen.
-fn lines(workload: &Workload) -> Vec<String> {
+pub(super) fn lines(workload: &Workload) -> Vec<String> {
     let mut lines = Vec::new();
     let mut bytes = 0;
     while bytes < 15_000 {
@@ -52,41 +52,47 @@ fn lines(workload: &Workload) -> Vec<String> {
 }
 
 /// A machine with a disk for each directory.
-struct Machine {
-    disks: Vec<Disk>,
-    pipe: Pipe,
+pub(super) struct Machine {
+    pub(super) disks: Vec<Disk>,
+    pub(super) pipe: Pipe,
+    pub(super) boot: u128,
+}
+
+/// The disk of each directory: `./a` is the first one, whatever its place in the script.
+fn disks_of<'d>(script: &Script, disks: &'d [Disk]) -> Vec<&'d Disk> {
+    script.directories.iter().map(|destination| &disks[usize::from(destination.path.to_bytes()[2] - b'a')]).collect()
 }
 
 /// How a process ended.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Left(Exit),
     Refused,
     Killed,
 }
 
 impl Machine {
-    fn new(workload: &Workload, clock_step_nanoseconds: i64) -> Machine {
+    pub(super) fn new(workload: &Workload, clock_step_nanoseconds: i64) -> Machine {
         let directories = Script::parse(workload.script).directories.len();
-        let disks = (0..directories).map(|_| Disk::new(clock_step_nanoseconds)).collect();
-        Machine { disks, pipe: Pipe::new(lines(workload).concat().as_bytes()) }
+        let disks = (1..=directories as u64).map(|device| Disk::new(device, clock_step_nanoseconds)).collect();
+        Machine { disks, pipe: Pipe::new(lines(workload).concat().as_bytes()), boot: 1 }
     }
 
     /// Runs the engine until it ends, by itself or not.
-    fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
+    pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
         let script = Script::parse(workload.script);
         let run = || {
             let claims: Result<Vec<_>, _> = script
                 .directories
                 .iter()
-                .zip(&self.disks)
+                .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
                     let place = Place { name: "./dir".into(), directory: disk.directory(calls) };
                     Claim::lock(place, destination.clone())
                 })
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
-            let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, terms_at_pause };
+            let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
             match claims.and_then(|claims| assemble(Script::parse(workload.script), input, claims, vec![])) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
@@ -100,7 +106,7 @@ impl Machine {
     }
 
     /// Runs the engine where nothing goes wrong.
-    fn run_well(&self, workload: &Workload) {
+    pub(super) fn run_well(&self, workload: &Workload) {
         assert_eq!(self.run(workload, &Calls::new(Fault::None), false), End::Left(Exit::OK));
     }
 
@@ -123,7 +129,7 @@ impl Machine {
     }
 
     /// What each directory holds, one file after the other.
-    fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
+    pub(super) fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
         let script = Script::parse(workload.script);
         let size_max_bytes = script.directories.iter().map(|destination| destination.size_max_bytes).max().unwrap();
         self.disks.iter().map(|disk| joined(&disk.files(), script.stamps, size_max_bytes)).collect()
@@ -164,7 +170,7 @@ fn expected(workload: &Workload) -> Vec<Vec<u8>> {
 }
 
 /// Repeats a case for call 1, 2, 3 … until the run is over before that call.
-fn for_each_call(mut case: impl FnMut(u64) -> bool) -> u64 {
+pub(super) fn for_each_call(mut case: impl FnMut(u64) -> bool) -> u64 {
     (1..).find(|&at| !case(at)).expect("every run ends")
 }
 
@@ -262,7 +268,7 @@ fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
             machine.run(workload, &calls, false);
             for (number, disk) in machine.disks.iter().enumerate() {
                 for image in 0..disk.image_count() {
-                    let mut after = Machine::new(workload, 1000);
+                    let mut after = Machine { boot: 2, ..Machine::new(workload, 1000) };
                     // The pipe went with the power.
                     after.pipe = Pipe::new(b"");
                     after.disks = machine.disks.clone();
@@ -299,7 +305,7 @@ fn strip(bytes: &[u8], has_stamps: bool) -> Vec<u8> {
 }
 
 /// The numbers of the lines that are whole.
-fn line_numbers(log: &[u8]) -> Vec<u32> {
+pub(super) fn line_numbers(log: &[u8]) -> Vec<u32> {
     let number =
         |line: &[u8]| line.ends_with(b"\n").then(|| std::str::from_utf8(line.get(..4)?).ok()?.parse().ok()).flatten();
     log.split_inclusive(|&byte| byte == b'\n').filter_map(number).collect()
@@ -324,7 +330,7 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
     machine.disks[0].set_clock(1_700_000_000);
     machine.run_well(&workload);
 
-    let again = Machine { disks: machine.disks.clone(), pipe: Machine::new(&workload, 1000).pipe };
+    let again = Machine { disks: machine.disks.clone(), ..Machine::new(&workload, 1000) };
     again.disks[0].set_clock(1_700_000_000 - 365 * 24 * 60 * 60);
     again.run_well(&workload);
 
