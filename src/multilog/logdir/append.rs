@@ -70,6 +70,8 @@ enum Step {
     Rename,
     /// A new `current` is made.
     Create,
+    /// Where there is no thread: what was `current` is finished.
+    Finish,
 }
 
 /// `current`, open.
@@ -196,7 +198,7 @@ impl<D: Directory> LogDir<D> {
             let file = std::mem::replace(&mut self.current, current).file;
             let was_full = self.room.filled_bytes >= self.spare.room_bytes();
             self.room.filled_bytes = 0;
-            self.step = Step::Appending;
+            self.step = Step::Finish;
             if was_full && self.filling_since.elapsed() < spare::FILLING_TIME {
                 self.spare.want();
             }
@@ -209,7 +211,10 @@ impl<D: Directory> LogDir<D> {
                 self.upkeep.note_write();
             }
         }
-        self.finish_here(patience)
+        // A failure here must not rotate the new file when it is tried again.
+        self.finish_here(patience)?;
+        self.step = Step::Appending;
+        Ok(())
     }
 
     /// What becomes readable when the file in hand is finished; `None` if none is in hand.
@@ -323,8 +328,6 @@ impl<D: Directory> LogDir<D> {
                 archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
                 directory.rename_to_new(CURRENT, PREVIOUS)
             }
-            // A file system that knows only the plain call.
-            Err(Errno::EINVAL | Errno::ENOSYS) => directory.rename(CURRENT, PREVIOUS),
             answer => answer,
         }
         .map_err(|errno| Trouble::new(format_args!("unable to rename current to previous in directory {name}"), errno))
@@ -376,6 +379,9 @@ impl<D: Directory> LogDir<D> {
     /// which a file was left unfinished. The answer is then false, and the next start puts it right.
     pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Trouble> {
         self.finish_here(patience)?;
+        if self.step == Step::Finish {
+            self.step = Step::Appending;
+        }
         let is_whole = match &self.finishing {
             Finishing::Here(finisher) => !finisher.is_busy(),
             Finishing::Aside(worker) => !worker.has_left_file(),
