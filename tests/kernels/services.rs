@@ -44,14 +44,6 @@ fn copies(den: &Den) -> Vec<i32> {
         .collect()
 }
 
-/// Whether a child has ended and waits to be collected.
-fn has_ended(process: i32) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The launcher's first thread has ended while another one becomes the program.
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).map_or(0, Iterator::count);
-    threads <= 1 && stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
-}
-
 /// Waits like `until`, in a den whose svscan may leave.
 fn until_in(den: &Den, what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
@@ -68,15 +60,9 @@ fn keeps_one_copy(refusal: &Refusal) -> Outcome {
     den.script("sv/a/log/run", "exec multilog ./main");
     let svscan = den.start_command("out", command(&den, refusal, "svscan", &["sv"]));
     let logged = || den.read("sv/a/log/main/current");
-    let has_left = || has_ended(svscan);
-    until_in(&den, "the service runs or svscan declined", || started(&den).len() == 1 || has_left() || declined(&den));
+    until_in(&den, "the service runs or svscan declined", || started(&den).len() == 1 || declined(&den));
     if started(&den).is_empty() {
-        if has_left() {
-            assert_eq!(den.wait(svscan), Some(111));
-        } else {
-            send(svscan, Signal::SIGTERM);
-            den.wait(svscan);
-        }
+        assert_eq!(den.wait(svscan), Some(111));
         return Outcome::Declined(said(&den).join("; "));
     }
     let first = started(&den)[0];
@@ -190,17 +176,12 @@ fn boots(refusal: &Refusal) -> Outcome {
     den.script("sv/a/run", "echo one >&2; exec sleep 1000");
     let sv = den.path("sv");
     let boot = den.start_command("out", command(&den, refusal, "svscanboot", &[sv.to_str().expect("it is UTF-8")]));
-    let has_left = || has_ended(boot);
     let is_shown = || {
         den.processes()
             .iter()
             .any(|seen| seen.command.contains("service errors: ...") && seen.command.trim_end().ends_with("one"))
     };
-    until_in(&den, "the message is shown or svscanboot declined", || is_shown() || has_left());
-    if has_left() {
-        assert_eq!(den.wait(boot), Some(111));
-        return Outcome::Declined(String::new());
-    }
+    until_in(&den, "the message is shown", is_shown);
     send(boot, Signal::SIGTERM);
     assert_eq!(den.wait(boot), Some(0));
     until("nothing is left", || den.processes().is_empty());
