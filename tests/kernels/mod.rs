@@ -2,6 +2,7 @@
 //!
 //! Three outcomes are allowed, and [`Outcome`] names them. A hang, a second copy of a service, a lost or doubled line, a
 //! processor that is run twice for one file, and a child that nobody collects are not.
+#![allow(clippy::print_stdout)] // What became of each cell, for `--nocapture`.
 
 use std::collections::BTreeSet;
 use std::fmt;
