@@ -17,6 +17,8 @@ mod multilog;
 mod service;
 // Services that are kept running, steered, paired with loggers, and stopped.
 mod supervise;
+// Every program where the system refuses a call.
+mod kernels;
 // The reader of log directories, alone and beside what wrote them.
 #[cfg(feature = "readlog")]
 mod readlog;

@@ -7,16 +7,16 @@
 //! disk ([`peek`](crate::multilog::peek)): a logger that is killed leaves its successor all that it had not written. From
 //! anything else they are read, and what a killed logger had read and not written is gone.
 
+use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use crate::cli::standard_error;
 use crate::multilog::PROGRAM;
-use crate::multilog::logdir::Trouble;
-use crate::multilog::peek::Peek;
+use crate::multilog::peek::{Peek, unable_to_look};
 use crate::multilog::reader::{Source, Taken};
 use crate::multilog::record::Origin;
-use crate::sys::signal::{Signal, SignalQueue};
+use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
 use crate::sys::{Errno, Result, fd, poll};
 
 /// What there is to do.
@@ -43,6 +43,16 @@ pub trait Intake: Source {
 
     /// Waits until `other` can be read, and returns true; or returns false as soon as TERM has come.
     fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool>;
+
+    /// Tells whether TERM has come, told or not.
+    fn is_leaving(&self) -> bool {
+        false
+    }
+
+    /// What can be read when TERM has come and has not been taken; `None` where that cannot be had.
+    fn leaving(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
@@ -77,6 +87,8 @@ pub struct Input {
     offset: Option<u64>,
     /// ALRM has come and has not been told.
     has_alarm: bool,
+    /// Made when something has to be waited for that only TERM may cut short.
+    leaving: OnceCell<Option<SignalWatch>>,
 }
 
 impl Input {
@@ -97,6 +109,7 @@ impl Input {
             has_retried: false,
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
+            leaving: OnceCell::new(),
         })
     }
 
@@ -172,6 +185,15 @@ impl Intake for Input {
         }
     }
 
+    fn is_leaving(&self) -> bool {
+        self.is_terminated
+    }
+
+    fn leaving(&self) -> Option<BorrowedFd<'_>> {
+        let watch = self.leaving.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
+        watch.as_ref().map(AsFd::as_fd)
+    }
+
     fn keeps_rest(&self) -> bool {
         self.peek.is_some()
     }
@@ -210,7 +232,7 @@ impl Source for Input {
                 // The system does not let us look: then we read. Nothing has been taken yet.
                 Err(errno) if peek.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
-                    PROGRAM.warn(Trouble::new("unable to look into standard input, reading it", errno));
+                    PROGRAM.warn(unable_to_look(errno));
                     self.peek = None;
                 }
                 answer => return answer,

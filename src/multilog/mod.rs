@@ -132,6 +132,7 @@ fn catch_signals(input: fn() -> sys::Result<Input>) -> Result<Input, Trouble> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()
         .try_for_each(signal::ignore)
+        .and_then(|()| signal::want_children())
         .and_then(|()| input())
         .map_err(|errno| Trouble::new("unable to catch signals", errno))
 }

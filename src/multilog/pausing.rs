@@ -1,5 +1,7 @@
 //! Pausing: a step that failed is announced and tried again after a while; the data waits too.
 
+use std::os::fd::BorrowedFd;
+
 use crate::multilog::PROGRAM;
 use crate::multilog::input::Intake;
 use crate::multilog::logdir::{Patience, Trouble};
@@ -16,5 +18,13 @@ impl<I: Intake> Patience for Pausing<'_, I> {
 
     fn complain(&mut self, trouble: &Trouble) {
         PROGRAM.warn(trouble);
+    }
+
+    fn is_hurried(&self) -> bool {
+        self.0.is_leaving()
+    }
+
+    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+        self.0.leaving()
     }
 }

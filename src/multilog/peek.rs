@@ -11,6 +11,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
+use crate::multilog::PROGRAM;
+use crate::multilog::logdir::Trouble;
 use crate::multilog::reader::Taken;
 use crate::multilog::record::Origin;
 use crate::page_buffer::{PAGE_BYTES, PageBuffer};
@@ -51,11 +53,13 @@ pub struct Peek {
 }
 
 impl Peek {
-    /// Looks into descriptor 0 if that is a pipe.
+    /// Looks into descriptor 0 if that is a pipe and the system lets it be looked into; says so if it does not.
     #[must_use]
     pub fn new() -> Option<Peek> {
         let identity = pipe_identity(fd::stdin())?;
-        let copy = pipe::new().ok()?;
+        // Found out before a journal is kept, which is of no use to whoever has to read.
+        let copy = pipe::new().and_then(|copy| pipe::can_peek(fd::stdin(), &copy.1).map(|()| copy));
+        let copy = copy.inspect_err(|&errno| PROGRAM.warn(unable_to_look(errno))).ok()?;
         // That its size is not told is no reason to do without.
         let [pipe_bytes, copy_bytes] =
             [fd::stdin(), copy.0.as_fd()].map(|pipe| fd::pipe_size(pipe).unwrap_or(PAGE_BYTES));
@@ -118,12 +122,8 @@ impl Peek {
             // The beginning of a line is all there will be.
             return poll::readable([signals], Some(Duration::ZERO)).map(|[signal]| (signal, true));
         } else {
-            let edge = match self.edge.take() {
-                Some(edge) => edge,
-                None => EdgeWatch::new(fd::stdin(), signals)?,
-            };
-            let [input, signal] = edge.wait(timeout)?;
-            self.edge = Some(edge);
+            let edge = self.edge.get_or_insert_with(|| EdgeWatch::new(fd::stdin(), signals));
+            let [input, signal] = edge.wait(fd::stdin(), signals, timeout)?;
             [signal, input]
         };
         self.hung_up |= input.hung_up;
@@ -244,6 +244,12 @@ impl Peek {
         self.pipe_bytes = fd::pipe_size(fd::stdin()).unwrap_or(self.pipe_bytes);
         self.copy_bytes = fd::pipe_size(&self.copy.1).unwrap_or(self.copy_bytes);
     }
+}
+
+/// What is said where a pipe has to be read.
+#[must_use]
+pub fn unable_to_look(errno: Errno) -> Trouble {
+    Trouble::new("unable to look into standard input, reading it", errno)
 }
 
 impl AsFd for Peek {

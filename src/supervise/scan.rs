@@ -113,10 +113,16 @@ impl Scan {
         // A supervisor may leave just when it is told something.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = family::become_subreaper();
-        let changes = Changes::new().ok();
         let mut places = BTreeMap::new();
-        let watch = changes.as_ref().and_then(|changes| changes.watch(c".").ok());
-        places.extend(watch.map(|watch| (watch, Place::Scan)));
+        let watched = Changes::new().and_then(|changes| {
+            places.insert(changes.watch(c".")?, Place::Scan);
+            Ok(changes)
+        });
+        if let Err(errno) = &watched {
+            let seconds = BETWEEN_SCANS.as_secs();
+            SVSCAN.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
+        }
+        let changes = watched.ok();
         Ok(Scan {
             signals,
             changes,

@@ -43,6 +43,8 @@ const CONTROL_BYTES: usize = 64;
 
 /// What is read of an earlier supervisor; `None` if it says nothing.
 type FileResult<T> = std::result::Result<Option<T>, Fault>;
+/// Between two looks at an adopted process where the system cannot tell of its end.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Runs `supervise dir`.
 #[must_use]
@@ -190,10 +192,15 @@ impl Supervisor {
             self.files.remove(READY);
             return;
         };
+        // Fails only if it has ended.
         let Ok(held) = Pidfd::open(record.process) else { return };
         // It may have ended, and its number been given away, between the look and the grip.
         if !record.is_alive() {
             return;
+        }
+        if held.end().is_none() {
+            let (name, process) = (Shown(&self.name), record.process);
+            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, looking at it twice a second"));
         }
         let phase = match record.script {
             Script::Run => Phase::Up,
@@ -246,15 +253,17 @@ impl Supervisor {
         let next = [start, self.overdue].into_iter().flatten().min();
         let timeout = next.map(|moment| moment.saturating_sub(clock::uptime()));
         let adopted = self.running.as_ref().and_then(|running| running.adopted.as_ref());
+        let is_looked_at = adopted.is_some_and(|held| held.end().is_none());
+        let timeout = if is_looked_at { Some(timeout.unwrap_or(BETWEEN_LOOKS).min(BETWEEN_LOOKS)) } else { timeout };
         let sources = [
             Some(self.signals.as_fd()),
             Some(self.control.as_fd()),
-            adopted.map(AsFd::as_fd),
+            adopted.and_then(Pidfd::end),
             self.notify.as_ref().map(AsFd::as_fd),
         ];
         let [signals, control, ended, notified] = poll::readable_among(sources, timeout)?;
         standard_error::report_dropped();
-        if ended {
+        if ended || (is_looked_at && adopted.is_some_and(Pidfd::has_ended)) {
             let how = adopted.and_then(Pidfd::ended);
             self.ended(how);
         }

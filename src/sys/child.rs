@@ -1,21 +1,28 @@
 //! Processes that we start.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{WaitStatus, waitpid};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fchdir, fork, setpgid};
 
-use crate::sys::{Errno, Result, poll, signal, uninterrupted};
+use crate::sys::{Errno, Result, pidfd, poll, signal, uninterrupted};
 
 /// Descriptors from here on are free while a child arranges its own.
 const SCRATCH_DESCRIPTOR_MIN: RawFd = 16;
 
 /// How long a process that is told to end has before it is killed.
 const GRACE: Duration = Duration::from_millis(200);
+
+/// Between two looks at a process whose end the system cannot be waited for with other things: first, and later.
+const BETWEEN_LOOKS_MIN: Duration = Duration::from_millis(1);
+const BETWEEN_LOOKS_MAX: Duration = Duration::from_millis(100);
+
+/// Where the kernel cannot close a range of descriptors, those from here on stay open.
+const INHERITED_DESCRIPTORS_MAX: RawFd = 65_536;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,33 +77,54 @@ impl Child {
     }
 
     /// Waits until the process ends, or until `hurry` can be read: then the process and its group are ended, and the
-    /// answer is `None`.
+    /// answer is `None`. In every case the process has been collected afterwards.
     pub fn wait_unless(&self, hurry: BorrowedFd<'_>) -> Result<Option<Ended>> {
-        // SAFETY: pidfd_open makes a descriptor that nobody else owns; the process has not been waited for, so its number
-        // is still its own.
-        let end = unsafe {
-            let raw = libc::syscall(libc::SYS_pidfd_open, self.0.as_raw(), 0);
-            OwnedFd::from_raw_fd(Errno::result(raw)? as RawFd)
-        };
-        loop {
-            let [has_ended, is_hurried] = poll::readable([end.as_fd(), hurry], None)?;
-            if has_ended {
-                return self.wait().map(Some);
-            }
-            if is_hurried {
-                break;
-            }
+        let end = pidfd::hold(self.number());
+        if let Some(ended) = self.ended_within(end.as_ref(), Some(hurry), None)? {
+            return Ok(Some(ended));
         }
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             let _ = killpg(self.0, signal);
-            if let [true] = poll::readable([end.as_fd()], Some(GRACE))? {
-                break;
+            if self.ended_within(end.as_ref(), None, Some(GRACE))?.is_some() {
+                // Whoever of the group is left has had its time.
+                let _ = killpg(self.0, Signal::SIGKILL);
+                return Ok(None);
             }
         }
-        // Whoever of the group is left has had its time.
-        let _ = killpg(self.0, Signal::SIGKILL);
         self.wait()?;
+        let _ = killpg(self.0, Signal::SIGKILL);
         Ok(None)
+    }
+
+    /// Waits until the process ends, collects it, and says how it ended; `None` when `hurry` can be read or the time is
+    /// over before. `end` can be read when the process has ended; without it, the process is looked at now and then.
+    fn ended_within(
+        &self,
+        end: Option<&OwnedFd>,
+        hurry: Option<BorrowedFd<'_>>,
+        time: Option<Duration>,
+    ) -> Result<Option<Ended>> {
+        let deadline = time.map(|time| Instant::now() + time);
+        let mut pause = BETWEEN_LOOKS_MIN;
+        loop {
+            match uninterrupted(|| waitpid(self.0, Some(WaitPidFlag::WNOHANG)))? {
+                WaitStatus::Exited(_, code) => return Ok(Some(Ended::Exited(code))),
+                WaitStatus::Signaled(_, signal, _) => return Ok(Some(Ended::Killed(signal as i32))),
+                _ => {}
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(None);
+            }
+            let look = if end.is_some() { left } else { Some(left.map_or(pause, |left| left.min(pause))) };
+            pause = (2 * pause).min(BETWEEN_LOOKS_MAX);
+            match poll::readable_among([end.map(AsFd::as_fd), hurry], look) {
+                Ok([_, true]) => return Ok(None),
+                Ok([_, false]) => {}
+                // Nothing can be waited for; the process goes on all the same.
+                Err(_) => std::thread::sleep(look.unwrap_or(BETWEEN_LOOKS_MAX)),
+            }
+        }
     }
 
     /// Waits until the process ends.
@@ -175,8 +203,17 @@ fn become_shell<const N: usize>(
             unsafe { libc::close(number) };
         }
     }
-    // SAFETY: as above. Where the kernel lacks the call, close-on-exec has closed all that is ours.
-    unsafe { libc::syscall(libc::SYS_close_range, highest + 1, libc::c_uint::MAX, 0) };
+    // SAFETY: as above.
+    if unsafe { libc::syscall(libc::SYS_close_range, highest + 1, libc::c_uint::MAX, 0) } != 0 {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: writes a limit into ours; where that is refused, the highest number that is tried is closed.
+        let is_known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+        let end = if is_known { RawFd::try_from(limit.rlim_cur).unwrap_or(RawFd::MAX) } else { RawFd::MAX };
+        for number in highest + 1..end.min(INHERITED_DESCRIPTORS_MAX) {
+            // SAFETY: as above.
+            unsafe { libc::close(number) };
+        }
+    }
     signal::restore_in_child()?;
     // SAFETY: the arguments are C strings and end with a null pointer; the environment is the process's own.
     unsafe { libc::execv(c"/bin/sh".as_ptr(), arguments.as_ptr()) };

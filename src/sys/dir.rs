@@ -157,7 +157,12 @@ impl Dir {
     /// Whether this process may execute what a name stands for in the end.
     #[must_use]
     pub fn is_executable(&self, name: &[u8]) -> bool {
-        uninterrupted(|| faccessat(&self.0, name, AccessFlags::X_OK, AtFlags::AT_EACCESS)).is_ok()
+        let ask = |flags| uninterrupted(|| faccessat(&self.0, name, AccessFlags::X_OK, flags));
+        match ask(AtFlags::AT_EACCESS) {
+            // Refused is the call, not the file: that would be EACCES. The old one asks for the real user.
+            Err(Errno::EPERM | Errno::ENOSYS) => ask(AtFlags::empty()).is_ok(),
+            answer => answer.is_ok(),
+        }
     }
 
     /// Asks what the directory itself is.
@@ -172,7 +177,15 @@ impl Dir {
 
     /// Renames within the directory, unless the new name is taken: then `EEXIST`.
     pub fn rename_to_new(&self, from: &[u8], to: &[u8]) -> Result<()> {
-        uninterrupted(|| renameat2(&self.0, from, &self.0, to, RenameFlags::RENAME_NOREPLACE))
+        match uninterrupted(|| renameat2(&self.0, from, &self.0, to, RenameFlags::RENAME_NOREPLACE)) {
+            // A kernel before 3.15, a sandbox, or a file system that knows only the plain call, which refuses by itself
+            // what may not be renamed.
+            Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL) => match self.stat(to)? {
+                Some(_) => Err(Errno::EEXIST),
+                None => self.rename(from, to),
+            },
+            answer => answer,
+        }
     }
 
     /// Gives a file a second name.

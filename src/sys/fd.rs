@@ -100,6 +100,12 @@ pub fn set_close_on_exec(descriptor: impl AsFd, on: bool) -> Result<()> {
     fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
 }
 
+/// From now on, reading and writing answer `EAGAIN` instead of waiting; so for all who share the opening.
+pub fn set_nonblocking(descriptor: impl AsFd) -> Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor.as_fd(), FcntlArg::F_GETFL)?);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map(drop)
+}
+
 /// Asks for the size of a pipe in bytes; `Err` means that it is no pipe.
 pub fn pipe_size(pipe: impl AsFd) -> Result<usize> {
     fcntl(pipe, FcntlArg::F_GETPIPE_SZ).map(|size| usize::try_from(size).unwrap_or(0))

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::sys::child::Ended;
 use crate::sys::dir::Dir;
-use crate::sys::{Errno, Result, fd};
+use crate::sys::{Errno, Result, fd, signal};
 
 /// `PIDFD_GET_INFO` of linux/pidfd.h: `_IOWR(0xff, 11, struct pidfd_info)` with the first published size, 64 bytes.
 const PIDFD_GET_INFO: libc::c_ulong = 0xc040_ff0b;
@@ -20,26 +20,43 @@ const PIDFD_INFO_EXIT: u64 = 1 << 3;
 const COLLECTED_WITHIN: Duration = Duration::from_millis(200);
 
 /// A process that may be somebody else's child, held so that its number cannot come to mean another one.
+///
+/// A kernel before 5.3 cannot hold a process. There its number and the moment of its start stand for it: whoever wants
+/// to know whether it has ended looks now and then, and it is looked at before each signal.
 #[derive(Debug)]
-pub struct Pidfd(OwnedFd);
+pub struct Pidfd {
+    process: i32,
+    start_time: u64,
+    descriptor: Option<OwnedFd>,
+}
 
 impl Pidfd {
-    /// Takes hold of a process; `ESRCH` when there is none of this number.
+    /// Takes hold of a process; `ESRCH` when there is none of this number, or it has ended.
     pub fn open(process: i32) -> Result<Pidfd> {
-        // SAFETY: two plain numbers.
-        let answer = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) })?;
-        let descriptor = RawFd::try_from(answer).map_err(|_| Errno::EBADF)?;
-        // SAFETY: the call has just made this descriptor, and nobody else knows of it.
-        Ok(Pidfd(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+        let descriptor = hold(process);
+        let start_time = start_time(process).ok_or(Errno::ESRCH)?;
+        Ok(Pidfd { process, start_time, descriptor })
+    }
+
+    /// What can be read when the process has ended; `None` where it has to be looked at with [`Pidfd::has_ended`].
+    #[must_use]
+    pub fn end(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Tells whether the process has ended, by a look.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        start_time(self.process) != Some(self.start_time)
     }
 
     /// Sends the process a signal.
     pub fn send(&self, signal: Signal) -> Result<()> {
-        let (no_info, no_flags) = (std::ptr::null::<libc::siginfo_t>(), 0);
-        // SAFETY: a descriptor of ours, a plain number, and no pointer.
-        let answer =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal as i32, no_info, no_flags) };
-        Errno::result(answer).map(drop)
+        match self.descriptor.as_ref().map(|descriptor| send_to(descriptor, signal)) {
+            None | Some(Err(Errno::ENOSYS | Errno::EPERM)) => {}
+            Some(answer) => return answer,
+        }
+        if self.has_ended() { Err(Errno::ESRCH) } else { signal::send(self.process, signal) }
     }
 
     /// How the process ended, once it is readable; `None` where the system cannot tell.
@@ -47,11 +64,12 @@ impl Pidfd {
     /// The code is there when the parent has collected the process, so this waits a moment for that.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {
-        let mut collected = [PollFd::new(self.0.as_fd(), PollFlags::empty())];
+        let descriptor = self.descriptor.as_ref()?;
+        let mut collected = [PollFd::new(descriptor.as_fd(), PollFlags::empty())];
         let _ = poll(&mut collected, PollTimeout::try_from(COLLECTED_WITHIN).unwrap_or(PollTimeout::ZERO));
         let mut info = Info { mask: PIDFD_INFO_EXIT, ..Info::default() };
         // SAFETY: the request reads and writes at most the 64 bytes that its number states, which `Info` has.
-        Errno::result(unsafe { libc::ioctl(self.0.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) }).ok()?;
+        Errno::result(unsafe { libc::ioctl(descriptor.as_raw_fd(), PIDFD_GET_INFO, &raw mut info) }).ok()?;
         if info.mask & PIDFD_INFO_EXIT == 0 {
             return None;
         }
@@ -62,10 +80,20 @@ impl Pidfd {
     }
 }
 
-impl AsFd for Pidfd {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
+/// Opens a descriptor for a process, which can be read when it has ended; `None` where the system refuses that.
+pub(in crate::sys) fn hold(process: i32) -> Option<OwnedFd> {
+    // SAFETY: two plain numbers.
+    let answer = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) }).ok()?;
+    // SAFETY: the call has just made this descriptor, and nobody else knows of it.
+    Some(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(answer).ok()?) })
+}
+
+fn send_to(descriptor: &OwnedFd, signal: Signal) -> Result<()> {
+    let (no_info, no_flags) = (std::ptr::null::<libc::siginfo_t>(), 0);
+    // SAFETY: a descriptor of ours, a plain number, and no pointer.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, descriptor.as_raw_fd(), signal as i32, no_info, no_flags) };
+    Errno::result(answer).map(drop)
 }
 
 /// `struct pidfd_info` as first published.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, signal};
 
 /// What a descriptor has to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,10 @@ pub fn writable(sink: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool>
     Ok(asked[0].revents().is_none_or(|events| !events.is_empty()))
 }
 
-fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
+pub(in crate::sys) fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
+    if signal::come_by_handler() {
+        return signal::poll_and_let_in(asked, timeout);
+    }
     let timeout = match timeout {
         None => PollTimeout::NONE,
         Some(time) => PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX),
@@ -71,7 +74,7 @@ fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
     }
 }
 
-fn answer(one: &PollFd<'_>) -> Ready {
+pub(in crate::sys) fn answer(one: &PollFd<'_>) -> Ready {
     let events = one.revents().unwrap_or(PollFlags::POLLERR);
     Ready { is_readable: !events.is_empty(), hung_up: events.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) }
 }

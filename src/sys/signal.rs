@@ -1,20 +1,26 @@
 //! Signals as things to read.
 //!
 //! A [`SignalQueue`] blocks its signals and makes them readable, so that one wait covers them and the input: a signal
-//! that comes a moment before the wait ends it all the same. Nothing runs in a handler.
+//! that comes a moment before the wait ends it all the same. Nothing runs in a handler; where the system has no
+//! descriptors for signals, a handler writes them into a pipe, and runs only while [`poll`](crate::sys::poll) waits.
 //!
 //! What was blocked or ignored here is undone in children by [`restore_in_child`].
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::time::Duration;
 
+use nix::libc;
+use nix::poll::{PollFd, PollTimeout, poll, ppoll};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, sigaction, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::time::TimeSpec;
 
 pub use nix::sys::signal::Signal;
 
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, fd, pipe};
 
 /// The signals that this process blocked, a bit each.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
@@ -27,24 +33,65 @@ fn bit(signal: Signal) -> u64 {
 
 /// Signals that wait to be read instead of interrupting.
 #[derive(Debug)]
-pub struct SignalQueue(SignalFd);
+pub struct SignalQueue(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Descriptor(SignalFd),
+    /// Where the system has no such descriptors: a pipe that a handler writes the signals' numbers into.
+    Pipe(OwnedFd),
+}
 
 impl SignalQueue {
-    /// Blocks `signals`, and collects them from now on.
+    /// Blocks `signals`, and collects them from now on. One queue at a time.
     pub fn new(signals: &[Signal]) -> Result<SignalQueue> {
         let mut set = SigSet::empty();
         for &signal in signals {
             set.add(signal);
             BLOCKED.fetch_or(bit(signal), Ordering::Relaxed);
         }
-        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), None)?;
-        SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(SignalQueue)
+        let mut before = SigSet::empty();
+        sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+        if signals.contains(&Signal::SIGCHLD) {
+            // Where it was ignored nobody would be told; 0.76's supervise has its children find the default action, too.
+            take_default(Signal::SIGCHLD)?;
+        }
+        match SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC) {
+            Ok(descriptor) => Ok(SignalQueue(Kind::Descriptor(descriptor))),
+            Err(Errno::ENOSYS | Errno::EPERM) => SignalQueue::by_handler(signals, before),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn by_handler(signals: &[Signal], mut outside: SigSet) -> Result<SignalQueue> {
+        let (reads, writes) = pipe::new()?;
+        fd::set_nonblocking(&reads)?;
+        fd::set_nonblocking(&writes)?;
+        NOTES.store(writes.into_raw_fd(), Ordering::Relaxed);
+        let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::all());
+        for &signal in signals {
+            outside.remove(signal);
+            // SAFETY: the handler makes one call, which is async-signal-safe.
+            let replaced = unsafe { sigaction(signal, &action) }?;
+            let was_ignored = matches!(replaced.handler(), SigHandler::SigIgn);
+            let kept = if was_ignored { &HANDLED_IGNORED } else { &HANDLED };
+            kept.fetch_or(bit(signal), Ordering::Relaxed);
+        }
+        let _ = LET_IN.set(outside);
+        Ok(SignalQueue(Kind::Pipe(reads)))
     }
 
     /// Takes the next signal that has come, if one has.
     pub fn take(&mut self) -> Option<Signal> {
-        let info = self.0.read_signal().ok().flatten()?;
-        Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
+        let number = match &self.0 {
+            Kind::Descriptor(descriptor) => i32::try_from(descriptor.read_signal().ok().flatten()?.ssi_signo).ok()?,
+            Kind::Pipe(reads) => {
+                let mut number = [0];
+                fd::read(reads, &mut number).ok().filter(|&count| count == 1)?;
+                i32::from(number[0])
+            }
+        };
+        Signal::try_from(number).ok()
     }
 }
 
@@ -70,6 +117,104 @@ impl AsFd for SignalQueue {
     }
 }
 
+impl AsFd for Kind {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Kind::Descriptor(descriptor) => descriptor.as_fd(),
+            Kind::Pipe(reads) => reads.as_fd(),
+        }
+    }
+}
+
+/// What can be read while a signal of the [`SignalQueue`] waits to be taken. It is never read itself.
+#[derive(Debug)]
+pub struct SignalWatch(Kind);
+
+impl SignalWatch {
+    /// Watches for one signal; one watch at a time.
+    pub fn new(signal: Signal) -> Result<SignalWatch> {
+        if come_by_handler() {
+            let (reads, writes) = pipe::new()?;
+            fd::set_nonblocking(&writes)?;
+            WATCHED.store(signal as i32, Ordering::Relaxed);
+            WATCH.store(writes.into_raw_fd(), Ordering::Relaxed);
+            return Ok(SignalWatch(Kind::Pipe(reads)));
+        }
+        let mut set = SigSet::empty();
+        set.add(signal);
+        SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map(Kind::Descriptor)
+            .map(SignalWatch)
+    }
+}
+
+impl AsFd for SignalWatch {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The signal of the [`SignalWatch`] that a handler serves, and where it writes to; -1 without one.
+static WATCHED: AtomicI32 = AtomicI32::new(-1);
+static WATCH: AtomicI32 = AtomicI32::new(-1);
+/// Where the handler writes to; -1 where signals need none.
+static NOTES: AtomicI32 = AtomicI32::new(-1);
+/// The mask that lets the signals of the queue in, for the time of a wait.
+static LET_IN: OnceLock<SigSet> = OnceLock::new();
+/// The signals that have another action now and had the default one, and those that were ignored, a bit each.
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+static HANDLED_IGNORED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn note(signal: libc::c_int) {
+    let number = u8::try_from(signal).unwrap_or(0);
+    let is_watched = WATCHED.load(Ordering::Relaxed) == signal;
+    for pipe in [Some(&NOTES), is_watched.then_some(&WATCH)].into_iter().flatten() {
+        // SAFETY: `write` may be called from a handler; one byte of ours, to a pipe that is never closed. The handler
+        // runs only in a wait that ends with EINTR, so nobody misses what errno was. A full pipe has told enough.
+        unsafe { libc::write(pipe.load(Ordering::Relaxed), (&raw const number).cast(), 1) };
+    }
+}
+
+/// Tells whether signals come by a handler, and so only to [`poll_and_let_in`]: everywhere else, and in children, they
+/// are blocked as they are for a descriptor.
+pub(in crate::sys) fn come_by_handler() -> bool {
+    LET_IN.get().is_some()
+}
+
+/// Polls, and lets in the signals that have come before or come meanwhile: they are in the queue then.
+pub(in crate::sys) fn poll_and_let_in(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
+    let let_in = LET_IN.get().copied().ok_or(Errno::EINVAL)?;
+    // A wait that finds something at once lets no signal in.
+    let mut blocked = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&let_in), Some(&mut blocked))?;
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&blocked), None)?;
+    match ppoll(asked, timeout.map(TimeSpec::from_duration), Some(let_in)) {
+        // What has come is in the queue by now.
+        Err(Errno::EINTR) => match poll(asked, PollTimeout::ZERO) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
+        },
+        answer => answer.map(drop),
+    }
+}
+
+/// Makes sure that children which have ended wait to be collected: where SIGCHLD was ignored from the start they would be
+/// gone at once, and nobody could be told how they ended. Their own children find it ignored, as it was.
+pub fn want_children() -> Result<()> {
+    if take_default(Signal::SIGCHLD)? {
+        HANDLED_IGNORED.fetch_or(bit(Signal::SIGCHLD), Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+/// Gives a signal its default action; says whether it was ignored.
+fn take_default(signal: Signal) -> Result<bool> {
+    let action = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: "default" installs no handler.
+    let before = unsafe { sigaction(signal, &action) }?;
+    Ok(matches!(before.handler(), SigHandler::SigIgn))
+}
+
 /// Ignores a signal, for this process and not for its children.
 pub fn ignore(signal: Signal) -> Result<()> {
     let action = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
@@ -84,6 +229,9 @@ pub fn ignore(signal: Signal) -> Result<()> {
 /// Undoes in a child what this process blocked and ignored. May be called between fork and exec.
 pub fn restore_in_child() -> Result<()> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    let to_ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    let handled = HANDLED.load(Ordering::Relaxed);
+    let handled_ignored = HANDLED_IGNORED.load(Ordering::Relaxed);
     let blocked = BLOCKED.load(Ordering::Relaxed);
     let ignored = IGNORED.load(Ordering::Relaxed);
     let mut set = SigSet::empty();
@@ -91,9 +239,13 @@ pub fn restore_in_child() -> Result<()> {
         if blocked & bit(signal) != 0 {
             set.add(signal);
         }
-        if ignored & bit(signal) != 0 {
+        if (ignored | handled) & bit(signal) != 0 {
             // SAFETY: "default" installs no handler.
             unsafe { sigaction(signal, &default) }?;
+        }
+        if handled_ignored & bit(signal) != 0 {
+            // SAFETY: "ignore" installs no handler.
+            unsafe { sigaction(signal, &to_ignore) }?;
         }
     }
     sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&set), None)

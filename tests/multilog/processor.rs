@@ -136,3 +136,24 @@ fn archives_beyond_n_are_removed() {
         assert!(three_files().ends_with(&files.joined()) && files.joined().len() == 5005, "{multilog:?}");
     }
 }
+
+#[test]
+fn a_processor_is_run_once_where_sigchld_is_ignored() {
+    let Some(env) = crate::util::tool("env") else { return };
+    let workdir = Workdir::new();
+    put(&workdir.join("input"), 0o600, &three_files());
+    let mut logger = Command::new(env);
+    logger.arg("--ignore-signal=CHLD").arg(Multilog::Ours.path());
+    logger.stdin(std::fs::File::open(workdir.join("input")).unwrap());
+    logger.args(["s4096", "!echo $$ >>../ran; cat", "./main"]).current_dir(workdir.path());
+    logger.stderr(std::process::Stdio::piped());
+
+    let (status, words) = Running::start(&mut logger).end_and_words();
+
+    assert!(status.success(), "{status}: {words}");
+    assert_eq!(words, "");
+    let files = LogDirFiles::read(&workdir.join("main"));
+    assert!(files.joined() == three_files());
+    let runs = std::fs::read_to_string(workdir.join("ran")).unwrap();
+    assert_eq!(runs.lines().count(), 3, "one run for each file");
+}

@@ -223,3 +223,18 @@ fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
     let output = den.command("/bin/ls", &["/proc/self/fd"]).output().unwrap();
     assert_eq!(den.read("sv/a/fds"), String::from_utf8(output.stdout).unwrap());
 }
+
+#[test]
+fn the_end_of_a_service_is_noticed_where_sigchld_is_ignored() {
+    let Some(env) = crate::util::tool("env") else { return };
+    let den = Den::new();
+    den.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");
+    let supervise = Maker::Ours.program("supervise");
+    let command = den.command(env, &["--ignore-signal=CHLD", supervise.to_str().expect("it is UTF-8"), "sv/a"]);
+    let supervisor = den.start_command("out", command);
+
+    until("the service was started again", || den.read("sv/a/started").lines().count() >= 2);
+
+    send(supervisor, Signal::SIGTERM);
+    assert_eq!(den.wait(supervisor), Some(0));
+}

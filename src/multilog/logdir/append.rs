@@ -72,6 +72,8 @@ enum Step {
     Rename,
     /// A new `current` is made.
     Create,
+    /// Where there is no thread: what was `current` is finished.
+    Finish,
 }
 
 /// `current`, open.
@@ -221,7 +223,7 @@ impl<D: Directory> LogDir<D> {
             let file = std::mem::replace(&mut self.current, current).file;
             let was_full = self.room.filled_bytes >= self.spare.room_bytes();
             self.room.filled_bytes = 0;
-            self.step = Step::Appending;
+            self.step = Step::Finish;
             if was_full && self.filling_since.elapsed() < spare::FILLING_TIME {
                 self.spare.want();
             }
@@ -234,7 +236,10 @@ impl<D: Directory> LogDir<D> {
                 self.upkeep.note_write();
             }
         }
-        self.finish_here(patience)
+        // A failure here must not rotate the new file when it is tried again.
+        self.finish_here(patience)?;
+        self.step = Step::Appending;
+        Ok(())
     }
 
     /// What becomes readable when the file in hand is finished; `None` if none is in hand.
@@ -344,29 +349,20 @@ impl<D: Directory> LogDir<D> {
         self.end_reserve();
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
-        let unable_to_rename = |errno| unable(&format!("rename current to previous in directory {name}"), errno);
-        let knows_plain_call_only = match directory.rename_to_new(CURRENT, PREVIOUS) {
-            Ok(()) => return Ok(()),
-            Err(Errno::EEXIST) => false,
-            Err(Errno::EINVAL | Errno::ENOSYS) => true,
-            Err(errno) => return Err(unable_to_rename(errno)),
-        };
-        let stat = |file| directory.stat(file).map_err(|errno| unable(&format!("stat {name}/{file}"), errno));
-        if stat(PREVIOUS)?.is_some() {
-            // A previous that is not ours to overwrite: left by a stranger beside a clean current, or by the finisher when
-            // the logger began to leave. What a processor has made of it is not to become an archive too.
-            match directory.unlink(PROCESSED.as_bytes()) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(unable(&format!("remove {name}/processed"), errno)),
+        match directory.rename_to_new(CURRENT, PREVIOUS) {
+            Err(Errno::EEXIST) => {
+                // A previous that is not ours to overwrite: left by a stranger beside a clean current, or by the finisher
+                // when the logger began to leave. What a processor has made of it is not to become an archive too.
+                match directory.unlink(PROCESSED.as_bytes()) {
+                    Ok(()) | Err(Errno::ENOENT) => {}
+                    Err(errno) => return Err(unable(&format!("remove {name}/processed"), errno)),
+                }
+                archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
+                directory.rename_to_new(CURRENT, PREVIOUS)
             }
-            archive(&self.place, PREVIOUS, Code::Unfinished, self.files_max, patience)?;
+            answer => answer,
         }
-        if knows_plain_call_only {
-            directory.rename(CURRENT, PREVIOUS)
-        } else {
-            directory.rename_to_new(CURRENT, PREVIOUS)
-        }
-        .map_err(unable_to_rename)
+        .map_err(|errno| unable(&format!("rename current to previous in directory {name}"), errno))
     }
 
     /// Makes a new `current`, of the spare if there is one.
@@ -415,6 +411,9 @@ impl<D: Directory> LogDir<D> {
     /// which a file was left unfinished. The answer is then false, and the next start puts it right.
     pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Trouble> {
         self.finish_here(patience)?;
+        if self.step == Step::Finish {
+            self.step = Step::Appending;
+        }
         let is_whole = match &self.finishing {
             Finishing::Here(finisher) => !finisher.is_busy(),
             Finishing::Aside(worker) => !worker.has_left_file(),

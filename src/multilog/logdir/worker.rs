@@ -10,9 +10,9 @@
 //! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Once};
 use std::thread;
 
 use crate::multilog::PROGRAM;
@@ -20,10 +20,13 @@ use crate::multilog::logdir::finisher::{Finisher, Previous};
 use crate::multilog::logdir::spare::Spare;
 use crate::multilog::logdir::{Directory, Patience, Trouble};
 use crate::sys::event::Event;
-use crate::sys::poll;
+use crate::sys::{Errno, poll};
 
 /// Little is needed: the finisher does not recurse.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// That no thread can be had has been said.
+static REFUSED: Once = Once::new();
 
 /// What the engine and the thread both see.
 #[derive(Debug)]
@@ -72,7 +75,15 @@ impl<F: Send + 'static> Worker<Previous<F>> {
                 let _ = give.send(finisher);
                 Ok(Worker { jobs, shared, is_busy: false })
             }
-            Err(_) => Err(finisher),
+            Err(error) => {
+                // Too little memory is what old run scripts ask for; a refusal is news, once.
+                let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+                if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM) {
+                    let say = || PROGRAM.warn(Trouble::new("unable to start a thread, waiting for each file", errno));
+                    REFUSED.call_once(say);
+                }
+                Err(finisher)
+            }
         }
     }
 

@@ -110,8 +110,7 @@ impl Outbox {
         let end = begin + i64::try_from(batch.len()).map_err(|_| Errno::EFBIG)?;
         if !self.is_appended {
             match send_up_to(&mut mark, file, end) {
-                // Something that takes no sendfile: a terminal on an old kernel.
-                Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => self.is_appended = true,
+                Err(errno) if is_refused(errno) => self.is_appended = true,
                 answer => return answer,
             }
         }
@@ -141,7 +140,10 @@ impl Outbox {
             return Ok(());
         }
         if !self.is_appended && found.appended.is_none() {
-            return send_up_to(&mut mark, &found.file, end);
+            match send_up_to(&mut mark, &found.file, end) {
+                Err(errno) if is_refused(errno) => sent = u64::try_from(mark.get()).unwrap_or(sent),
+                answer => return answer,
+            }
         }
         let mut rest = vec![0; usize::try_from(batch.end - sent).map_err(|_| Errno::EFBIG)?];
         read_all(&found.file, &mut rest, sent)?;
@@ -149,6 +151,11 @@ impl Outbox {
         mark.set(end);
         Ok(())
     }
+}
+
+/// Tells whether `sendfile` itself is refused: by a terminal on an old kernel, or by a sandbox.
+fn is_refused(errno: Errno) -> bool {
+    matches!(errno, Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM)
 }
 
 fn send_up_to(mark: &mut SentMark, file: &File, end: i64) -> Result<()> {

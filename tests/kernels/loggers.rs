@@ -1,0 +1,215 @@
+//! multilog where a call is refused.
+
+use std::fs;
+use std::io::{PipeReader, PipeWriter, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use logyard::sys::signal::Signal;
+
+use super::refusal::Refusal;
+use super::{Outcome, judge, play};
+use crate::util::logdir::{LogDirFiles, is_in_use};
+use crate::util::logger::{Multilog, Running};
+use crate::util::{Workdir, until};
+
+/// Each run of it says so in a file, and leaves the lines as they are.
+const COUNTING: &str = "!echo $$ >>../ran; cat";
+/// It never ends by itself.
+const HANGING: &str = "!echo $$ >>../ran; exec sleep 1000";
+
+/// A pipe that the test holds, as svscan does.
+struct Feed {
+    reads: PipeReader,
+    writes: PipeWriter,
+    /// All that was written.
+    lines: Vec<u8>,
+}
+
+impl Feed {
+    fn new() -> Feed {
+        let (reads, writes) = std::io::pipe().unwrap();
+        Feed { reads, writes, lines: Vec::new() }
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.writes.write_all(bytes).unwrap();
+        self.lines.extend_from_slice(bytes);
+    }
+
+    /// Lines that can be told apart, more than a file of 4096 bytes holds.
+    fn write_file(&mut self, name: &str) {
+        let text: String = (0..60).map(|number| format!("{name} {number} {}\n", "x".repeat(70))).collect();
+        self.write(text.as_bytes());
+    }
+
+    fn reader(&self) -> Stdio {
+        self.reads.try_clone().unwrap().into()
+    }
+}
+
+fn logger(refusal: &Refusal, workdir: &Workdir, script: &[&str], input: Stdio) -> Running {
+    let mut command: Command = refusal.command(&Multilog::Ours.path(), script, None);
+    // Words go to a file: a pipe would have to be read meanwhile.
+    let words = fs::File::options().create(true).append(true).open(workdir.join("words")).unwrap();
+    Running::start(command.current_dir(workdir.path()).stdin(input).stderr(words))
+}
+
+fn words(workdir: &Workdir) -> String {
+    fs::read_to_string(workdir.join("words")).unwrap_or_default()
+}
+
+/// Waits until the logger is at work; or tells that it declined to.
+fn has_begun(logger: &mut Running, workdir: &Workdir) -> bool {
+    let main = workdir.join("main");
+    until("the logger has begun or left", || is_in_use(&main) || !logger.is_alive());
+    logger.is_alive()
+}
+
+/// What a logger that did not begin must have said and left.
+fn declined(mut logger: Running, workdir: &Workdir) -> Outcome {
+    let (status, words) = (logger.end(), words(workdir));
+    assert_eq!(status.code(), Some(111), "{words}");
+    assert!(words.lines().count() == 1 && words.starts_with("multilog: fatal: "), "{words}");
+    let left = fs::read_dir(workdir.join("main")).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "files were made");
+    Outcome::Declined(words.trim_end().to_owned())
+}
+
+fn lines(main: &Path) -> Vec<u8> {
+    LogDirFiles::read(main).joined()
+}
+
+/// Tells whether a process waits for something.
+fn sleeps(process: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
+}
+
+fn runs(workdir: &Workdir) -> usize {
+    fs::read_to_string(workdir.join("ran")).unwrap_or_default().lines().count()
+}
+
+/// Whether a process has children, ended ones included.
+fn has_children(process: i32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    tasks.map(|task| fs::read_to_string(task.path().join("children")).unwrap_or_default()).any(|list| !list.is_empty())
+}
+
+/// Rotations with a processor, a line whose end comes late, a kill, a successor, and the end of the input.
+fn logs_and_survives(refusal: &Refusal) -> Outcome {
+    let workdir = Workdir::new();
+    let main = workdir.join("main");
+    let script = ["s4096", "n100", COUNTING, "./main"];
+    let mut feed = Feed::new();
+    let mut first = logger(refusal, &workdir, &script, feed.reader());
+    if !has_begun(&mut first, &workdir) {
+        return declined(first, &workdir);
+    }
+    for name in ["one", "two", "three"] {
+        feed.write_file(name);
+    }
+    feed.write(b"whole\nbegun");
+    let all_but = |end: &[u8], lines: &[u8], all: &[u8]| lines == &all[..all.len() - end.len()];
+    until("whole lines were logged", || {
+        assert!(first.is_alive(), "the logger left: {}", words(&workdir));
+        !main.join("previous").exists() && all_but(b"begun", &lines(&main), &feed.lines)
+    });
+    until("the logger waits for the rest of a line", || sleeps(first.pid()));
+    assert!(!has_children(first.pid()), "a processor was not collected");
+    feed.write(b" and ended\n");
+    until("the line was logged", || lines(&main) == feed.lines || !first.is_alive());
+    assert!(first.is_alive(), "the logger left: {}", words(&workdir));
+    let said = words(&workdir);
+    first.kill();
+
+    let mut second = logger(refusal, &workdir, &script, feed.reader());
+    feed.write_file("four");
+    feed.write(b"last");
+    let Feed { reads, writes, lines: all } = feed;
+    drop((reads, writes));
+    let status = second.end();
+
+    let all_said = words(&workdir);
+    assert!(status.success(), "{status}: {all_said}");
+    let found = lines(&main);
+    let all = [&all[..], b"\n"].concat();
+    assert!(found == all, "{} bytes of {} were logged", found.len(), all.len());
+    // What the kill left is archived as it is.
+    let processed = LogDirFiles::read(&main).archives().filter(|(name, _)| name.ends_with(".s")).count();
+    assert_eq!(runs(&workdir), processed, "one run of the processor for each file");
+    // The second says what the first did, and no more.
+    assert!(all_said.strip_prefix(&said).is_some_and(|rest| said.starts_with(rest)), "{all_said}");
+    judge(&said, refusal)
+}
+
+/// TERM while a processor hangs: the logger leaves, and nothing of the processor is left.
+fn leaves_a_hanging_processor(refusal: &Refusal) -> Outcome {
+    let workdir = Workdir::new();
+    let mut feed = Feed::new();
+    let mut logger = logger(refusal, &workdir, &["s4096", HANGING, "./main"], feed.reader());
+    if !has_begun(&mut logger, &workdir) {
+        return declined(logger, &workdir);
+    }
+    feed.write_file("one");
+    until("the processor runs", || fs::read(workdir.join("ran")).is_ok_and(|text| text.ends_with(b"\n")));
+    logger.signal(Signal::SIGTERM);
+    let status = logger.end();
+
+    let said = words(&workdir);
+    assert!(status.success(), "{status}: {said}");
+    assert_eq!(runs(&workdir), 1, "{said}");
+    let processor = fs::read_to_string(workdir.join("ran")).unwrap();
+    assert!(!Path::new("/proc").join(processor.trim_end()).exists(), "the processor still runs");
+    // What is not in the directory is still in the pipe.
+    let mut rest = lines(&workdir.join("main"));
+    drop(feed.writes);
+    std::io::Read::read_to_end(&mut feed.reads, &mut rest).unwrap();
+    assert!(rest == feed.lines, "{} bytes of {}", rest.len(), feed.lines.len());
+    judge(&said, refusal)
+}
+
+/// A processor that fails is run again, once at a time.
+fn repeats_a_failing_processor(refusal: &Refusal) -> Outcome {
+    let workdir = Workdir::new();
+    let main = workdir.join("main");
+    let mut feed = Feed::new();
+    let failing_once = "!echo $$ >>../ran; test -e ../failed && exec cat; >../failed; exit 1";
+    let mut logger = logger(refusal, &workdir, &["s4096", failing_once, "./main"], feed.reader());
+    if !has_begun(&mut logger, &workdir) {
+        return declined(logger, &workdir);
+    }
+    feed.write_file("one");
+    until("the processor has run again", || {
+        runs(&workdir) == 2 && lines(&main) == feed.lines && !main.join("previous").exists()
+    });
+    assert!(!has_children(logger.pid()), "a processor was not collected");
+    let Feed { reads, writes, .. } = feed;
+    drop((reads, writes));
+    let status = logger.end();
+
+    let said = words(&workdir);
+    assert!(status.success(), "{status}: {said}");
+    assert_eq!(runs(&workdir), 2, "{said}");
+    let unexpected: Vec<&str> = said.lines().filter(|line| !line.contains("processor failed in ./main")).collect();
+    judge(&unexpected.join("\n"), refusal)
+}
+
+#[test]
+fn a_logger_logs_and_a_kill_costs_no_line() {
+    play("log", &Refusal::all(), logs_and_survives);
+}
+
+#[test]
+fn a_logger_leaves_a_hanging_processor() {
+    play("TERM", &Refusal::all(), leaves_a_hanging_processor);
+}
+
+#[test]
+fn a_processor_that_failed_is_run_again_and_no_second_time_at_once() {
+    play(
+        "fail",
+        &Refusal::of(&["pidfd", "eventfd2", "clone3", "signalfd4", "all of them"]),
+        repeats_a_failing_processor,
+    );
+}
