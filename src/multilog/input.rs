@@ -12,8 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::multilog::PROGRAM;
 use crate::multilog::journal::Origin;
-use crate::multilog::logdir::Trouble;
-use crate::multilog::peek::Peek;
+use crate::multilog::peek::{Peek, unable_to_look};
 use crate::multilog::reader::{Source, Taken};
 use crate::sys::signal::{Signal, SignalQueue};
 use crate::sys::{Errno, Result, fd, poll};
@@ -45,6 +44,11 @@ pub trait Intake: Source {
 
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
+
+    /// Tells whether bytes have been consumed, in the place of others, that are still to be taken.
+    fn has_stray(&self) -> bool {
+        false
+    }
 
     /// What a journal for this input belongs to, apart from the script; `None` where bytes are gone once taken.
     fn origin(&self) -> Option<Origin>;
@@ -149,7 +153,11 @@ impl Intake for Input {
     }
 
     fn keeps_rest(&self) -> bool {
-        self.peek.is_some()
+        self.peek.as_ref().is_some_and(Peek::keeps_rest)
+    }
+
+    fn has_stray(&self) -> bool {
+        self.peek.as_ref().is_some_and(Peek::has_stray)
     }
 
     fn origin(&self) -> Option<Origin> {
@@ -168,31 +176,31 @@ impl Intake for Input {
 }
 
 impl Source for Input {
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+    fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         if let Some(peek) = &mut self.peek {
-            match peek.take(room) {
+            match peek.take(held, room) {
                 // The system does not let us look: then we read. Nothing has been taken yet.
                 Err(errno) if peek.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
-                    PROGRAM.warn(Trouble::new("unable to look into standard input, reading it", errno));
+                    PROGRAM.warn(unable_to_look(errno));
                     self.peek = None;
                 }
                 answer => return answer,
             }
         }
         match fd::read(fd::stdin(), room) {
-            Ok(0) if !room.is_empty() => Ok(Taken::End),
+            Ok(0) if !room.is_empty() => Ok(Some(Taken::End)),
             // Somebody made the shared descriptor non-blocking. That it is empty is not its end.
-            Err(Errno::EAGAIN) => Ok(Taken::Bytes(0)),
-            answer => answer.map(Taken::Bytes),
+            Err(Errno::EAGAIN) => Ok(Some(Taken::Bytes(0))),
+            answer => answer.map(|count| Some(Taken::Bytes(count))),
         }
     }
 
-    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
+    fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
         match &mut self.peek {
-            Some(peek) => peek.consume(bytes, last),
+            Some(peek) => peek.consume(logged, last),
             // Reading has consumed them.
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 

@@ -49,10 +49,10 @@ pub fn settle<D: Directory>(
     if !is_consumed {
         let unable = |errno| Trouble::new("unable to read standard input", errno);
         let bytes = input.peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX)).map_err(unable)?;
-        let is_settled = complete(&record, bytes, script, claims, input)?;
+        let is_settled = complete(&record, bytes.clone(), script, claims, input)?;
         if is_settled {
-            let bytes = usize::try_from(record.input_bytes).expect("they were just in memory");
-            journal.land(|last| input.consume(bytes, last)).map_err(unable)?;
+            // If they are gone by now, what came in their place is logged as the first bytes.
+            journal.land(|last| input.consume(&bytes, last)).map_err(unable)?;
         }
         input.look_anew();
         if !is_settled {

@@ -8,6 +8,7 @@
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
 //! - [`reads`]: how the input is cut into reads does not matter.
+//! - [`shared_pipe`]: what others who share the pipe may do to it.
 //! - [`signals`]: TERM and ALRM, at any moment.
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 #![allow(unreachable_pub)]
@@ -21,5 +22,6 @@ mod memory;
 mod messages;
 mod processor;
 mod reads;
+mod shared_pipe;
 mod signals;
 mod takeover;
