@@ -181,7 +181,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             self.write_window()?;
         }
         while self.input.has_stray() {
-            // Nobody else has it.
+            // No successor finds it in the pipe.
             self.reader.fill(&mut self.input, Label::now)?;
             self.write_window()?;
         }

@@ -48,8 +48,8 @@ enum Turn {
     Ours,
     /// It has not been asked yet.
     Unknown,
-    /// Another logger reads it. So many bytes were waiting then and have been since.
-    Theirs { waiting_bytes: usize, since: Instant },
+    /// Another logger reads it. So many bytes have been waiting since that moment; whether it has been announced.
+    Theirs { waiting_bytes: usize, since: Instant, is_told: bool },
 }
 
 /// A pipe on descriptor 0, looked into.
@@ -205,8 +205,8 @@ impl Peek {
         Ok((signal.is_readable, input.is_readable))
     }
 
-    /// Tells whether nothing came because nothing can: somebody has made the pipe smaller, and the beginning of a line is
-    /// as much as it holds, or perhaps as much; or because what was held is gone.
+    /// Tells whether a look is needed though no write has been noticed: somebody has made the pipe so small that nothing
+    /// more can be written, or what was held is gone.
     fn has_lost_room(&mut self) -> Result<bool> {
         let pipe_bytes = fd::pipe_size(fd::stdin()).unwrap_or(self.pipe_bytes);
         if pipe_bytes < self.pipe_bytes {
@@ -234,22 +234,23 @@ impl Peek {
             return true;
         };
         let waiting_bytes = pipe::waiting_bytes(fd::stdin()).unwrap_or(0);
-        match self.turn {
-            Turn::Theirs { waiting_bytes: before, since } if before == waiting_bytes && before > 0 => {
-                if since.elapsed() >= TURN_PATIENCE {
-                    PROGRAM.warn(format_args!("the other multilog does not read standard input (pid {other}), reading it"));
-                    self.turn = Turn::Ours;
-                    return true;
-                }
-                return false;
-            }
-            Turn::Unknown => {
-                let what = "standard input is read by another multilog, waiting until it exits";
-                PROGRAM.warn(format_args!("{what} (pid {other})"));
-            }
-            Turn::Theirs { .. } | Turn::Ours => {}
+        let Turn::Theirs { waiting_bytes: before, since, is_told } = self.turn else {
+            // It may be about to exit.
+            self.turn = Turn::Theirs { waiting_bytes, since: Instant::now(), is_told: false };
+            return false;
+        };
+        if !is_told {
+            let what = "standard input is read by another multilog, waiting until it exits";
+            PROGRAM.warn(format_args!("{what} (pid {other})"));
         }
-        self.turn = Turn::Theirs { waiting_bytes, since: Instant::now() };
+        let stands_still = before == waiting_bytes && waiting_bytes > 0;
+        if stands_still && since.elapsed() >= TURN_PATIENCE {
+            PROGRAM.warn(format_args!("the other multilog does not read standard input, reading it (pid {other})"));
+            self.turn = Turn::Ours;
+            return true;
+        }
+        let since = if stands_still { since } else { Instant::now() };
+        self.turn = Turn::Theirs { waiting_bytes, since, is_told: true };
         false
     }
 
