@@ -22,6 +22,6 @@ mod memory;
 mod messages;
 mod processor;
 mod reads;
-mod shared_pipe;
+pub mod shared_pipe;
 mod signals;
 mod takeover;

@@ -6,6 +6,7 @@ use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 
 use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, without_stamps};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use crate::util::{Workdir, tool, until};
 
 const PAGE_BYTES: usize = 4096;
 
@@ -205,7 +206,9 @@ fn a_packet_that_ends_within_a_line_is_logged_whole() {
         let logger = world.start(script);
 
         world.output.write_all(b"one\ntwo").unwrap();
-        until("the first line is logged", || current_bytes(&world.workdir.join("main")).is_some_and(|bytes| bytes >= 4));
+        until("the first line is logged", || {
+            current_bytes(&world.workdir.join("main")).is_some_and(|bytes| bytes >= 4)
+        });
         world.output.write_all(b" and the rest\n").unwrap();
 
         assert_eq!(lines_of(&world.end(logger)), ["one", "two and the rest"]);
@@ -260,7 +263,7 @@ fn term_leaves_the_rest_of_a_packet_to_the_next_logger() {
 }
 
 /// Numbered lines in packets of random lengths, now and then without packets, to loggers that are killed again and again.
-fn log_packets(lines: usize, kills: usize, seed: u64) {
+pub fn log_packets(lines: usize, kills: usize, seed: u64) {
     let world = World::new();
     let mut random = Random::new(seed);
     let text: String = (0..lines).map(|number| format!("{number} {}\n", "p".repeat(random.below(200)))).collect();
@@ -295,14 +298,6 @@ fn loggers_of_packets_that_are_killed_lose_and_double_nothing() {
     log_packets(20_000, 10, 1);
 }
 
-#[test]
-#[ignore = "takes minutes: .ci/torture"]
-fn many_loggers_of_packets_that_are_killed_lose_and_double_nothing() {
-    for seed in 10..40 {
-        log_packets(200_000, 100, seed);
-    }
-}
-
 // Other readers.
 
 fn numbered(count: usize) -> Vec<String> {
@@ -321,7 +316,9 @@ fn feed_two(lines: &[String], pause: Option<Duration>) -> ([Vec<String>; 2], Str
                 thread::sleep(pause);
             }
         }
-        None => world.output.write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes()).unwrap(),
+        None => {
+            world.output.write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes()).unwrap()
+        }
     }
     let World { workdir, input, output } = world;
     drop((input, output));
@@ -423,6 +420,43 @@ fn steal_lines(count: usize, pause: Duration) {
 fn a_line_that_another_reader_makes_the_logger_consume_is_logged() {
     steal_lines(2000, Duration::from_micros(100));
     steal_lines(100_000, Duration::ZERO);
+}
+
+/// A logger that the disk makes wait between a look and the write, while another reader takes what it was shown.
+pub fn steal_while_the_disk_is_full(term: bool) {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let mut world = World::new();
+    let words = world.workdir.join("words");
+    let mut command = Multilog::Ours.command(world.workdir.path(), &["t", "./main"]);
+    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
+    let mut logger = Running::start(&mut command);
+    let limit = |bytes: &str| {
+        let pid = logger.pid().to_string();
+        let status = Command::new(&prlimit).args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
+        assert!(status.success());
+    };
+    world.output.write_all(b"one\n").unwrap();
+    world.wait_for_main(30);
+    limit("30");
+    world.output.write_all(b"two\n").unwrap();
+    until("it waits for the disk", || std::fs::read_to_string(&words).is_ok_and(|words| words.contains("pausing")));
+
+    let mut stolen = [0; 4];
+    world.input.read_exact(&mut stolen).unwrap();
+    world.output.write_all(b"three\nfour\nfi").unwrap();
+    limit("unlimited");
+    // What it consumed in the place of the second line is the beginning of the third.
+    world.wait_for_main(30 + 30 + 32 + 31);
+    let expected = ["one", "two", "three", "four", "five"];
+    if term {
+        logger.signal(Signal::SIGTERM);
+        assert!(logger.end().success());
+        assert_eq!(lines_of(&world.main().joined()), expected[..4]);
+        logger = world.start(&["t", "./main"]);
+    }
+    world.output.write_all(b"ve\n").unwrap();
+
+    assert_eq!(lines_of(&world.end(logger)), expected);
 }
 
 #[test]

@@ -37,3 +37,5 @@ mod history;
 mod journal;
 // Power cuts.
 mod power;
+// Others who share the pipe.
+mod shared_pipe;
