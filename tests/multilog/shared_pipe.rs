@@ -379,6 +379,8 @@ fn term_ends_a_logger_whose_pipe_another_one_reads() {
     }
 }
 
+/// How long a label and the blank behind it are.
+const STAMP_BYTES: usize = 26;
 /// Every line is as long as this, and as much is read by the other reader at once.
 const LINE_BYTES: usize = 8;
 
@@ -435,9 +437,12 @@ pub fn steal_while_the_disk_is_full(term: bool) {
         let status = Command::new(&prlimit).args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
         assert!(status.success());
     };
-    world.output.write_all(b"one\n").unwrap();
-    world.wait_for_main(30);
-    limit("30");
+    // The limit is that of every file, and what the logger says is shorter than this.
+    let one = "o".repeat(4000);
+    world.output.write_all(format!("{one}\n").as_bytes()).unwrap();
+    let full_bytes = STAMP_BYTES + one.len() + 1;
+    world.wait_for_main(full_bytes);
+    limit(&full_bytes.to_string());
     world.output.write_all(b"two\n").unwrap();
     until("it waits for the disk", || std::fs::read_to_string(&words).is_ok_and(|words| words.contains("pausing")));
 
@@ -446,8 +451,8 @@ pub fn steal_while_the_disk_is_full(term: bool) {
     world.output.write_all(b"three\nfour\nfi").unwrap();
     limit("unlimited");
     // What it consumed in the place of the second line is the beginning of the third.
-    world.wait_for_main(30 + 30 + 32 + 31);
-    let expected = ["one", "two", "three", "four", "five"];
+    world.wait_for_main(full_bytes + 3 * STAMP_BYTES + "two\nthree\nfour\n".len());
+    let expected = [&one, "two", "three", "four", "five"];
     if term {
         logger.signal(Signal::SIGTERM);
         assert!(logger.end().success());
