@@ -317,7 +317,10 @@ fn feed_two(lines: &[String], pause: Option<Duration>) -> ([Vec<String>; 2], Str
             }
         }
         None => {
-            world.output.write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes()).unwrap()
+            world
+                .output
+                .write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes())
+                .unwrap();
         }
     }
     let World { workdir, input, output } = world;
