@@ -234,7 +234,6 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     /// next logger's. What of a line nobody has written stays in an input that keeps it.
     fn complete_line(&mut self) -> Result<(), Stop> {
         let deadline = Instant::now() + LINE_PATIENCE;
-        let keeps_rest = self.input.keeps_rest();
         while self.reader.has_open_line() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -243,7 +242,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             if self.input.wait(Some(left))? != Wake::Input {
                 continue;
             }
-            let taken = if keeps_rest {
+            let taken = if self.input.keeps_rest() {
                 self.reader.fill(&mut self.input, Label::now)?
             } else {
                 self.reader.fill_one(&mut self.input, Label::now)?
@@ -251,10 +250,17 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             if taken == Taken::End {
                 return Ok(());
             }
-            self.reader.leave_other_lines();
+            if self.input.keeps_rest() {
+                self.reader.leave_other_lines();
+            }
             self.write_window()?;
         }
-        if keeps_rest {
+        while self.input.has_stray() {
+            // No successor finds it in the pipe.
+            self.reader.fill(&mut self.input, Label::now)?;
+            self.write_window()?;
+        }
+        if self.input.keeps_rest() {
             self.reader.leave_rest();
         }
         Ok(())

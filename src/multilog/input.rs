@@ -61,6 +61,11 @@ pub trait Intake: Source {
     /// done.
     fn put_back(&mut self, bytes: usize) -> bool;
 
+    /// Tells whether bytes have been consumed, in the place of others, that are still to be taken.
+    fn has_stray(&self) -> bool {
+        false
+    }
+
     /// What a journal for this input belongs to; `None` where bytes are gone once taken.
     fn origin(&self) -> Option<Origin>;
 
@@ -195,7 +200,11 @@ impl Intake for Input {
     }
 
     fn keeps_rest(&self) -> bool {
-        self.peek.is_some()
+        self.peek.as_ref().is_some_and(Peek::keeps_rest)
+    }
+
+    fn has_stray(&self) -> bool {
+        self.peek.as_ref().is_some_and(Peek::has_stray)
     }
 
     fn put_back(&mut self, bytes: usize) -> bool {
@@ -226,9 +235,9 @@ impl Intake for Input {
 }
 
 impl Source for Input {
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+    fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         if let Some(peek) = &mut self.peek {
-            match peek.take(room) {
+            match peek.take(held, room) {
                 // The system does not let us look: then we read. Nothing has been taken yet.
                 Err(errno) if peek.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
@@ -239,22 +248,22 @@ impl Source for Input {
             }
         }
         match fd::read(fd::stdin(), room) {
-            Ok(0) if !room.is_empty() => Ok(Taken::End),
+            Ok(0) if !room.is_empty() => Ok(Some(Taken::End)),
             // Somebody made the shared descriptor non-blocking. That it is empty is not its end.
-            Err(Errno::EAGAIN) => Ok(Taken::Bytes(0)),
+            Err(Errno::EAGAIN) => Ok(Some(Taken::Bytes(0))),
             answer => {
                 let count = answer?;
                 self.offset = self.offset.map(|offset| offset + count as u64);
-                Ok(Taken::Bytes(count))
+                Ok(Some(Taken::Bytes(count)))
             }
         }
     }
 
-    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
+    fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
         match &mut self.peek {
-            Some(peek) => peek.consume(bytes, last),
+            Some(peek) => peek.consume(logged, last),
             // Reading has consumed them.
-            None => Ok(()),
+            None => Ok(true),
         }
     }
 

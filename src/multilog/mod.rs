@@ -8,7 +8,8 @@
 //! ```
 //!
 //! - [`script`]: the arguments, parsed once; [`selector`]: its patterns, compiled.
-//! - [`input`], [`peek`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines.
+//! - [`input`], [`peek`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines; [`stray`]: bytes
+//!   that others who read the pipe make us consume.
 //! - [`batch`]: what one turn writes and where, decided without touching anything.
 //! - [`alert`], [`status`], [`logdir`]: where lines go.
 //! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
@@ -45,6 +46,7 @@ pub mod settle;
 #[cfg(test)]
 mod simulated;
 pub mod status;
+pub mod stray;
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program};

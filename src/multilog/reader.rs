@@ -35,12 +35,13 @@ pub enum Taken {
 
 /// Where bytes come from.
 pub trait Source {
-    /// Takes what is there, at most as much as `room` holds. The bytes follow those taken before.
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken>;
+    /// Takes what is there, at most as much as `room` holds. The bytes follow `held`, those taken before and not consumed.
+    /// `None` if the source does not hold these any more: then they are forgotten, and it is asked again.
+    fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>>;
 
-    /// Gives up bytes that have been written, in the order in which they were taken. The last of them is stored in
-    /// `last`, in the same moment.
-    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()>;
+    /// Gives up bytes that have been logged, in the order in which they were taken. The last of them is stored in `last`,
+    /// in the same moment. False if the source did not hold them any more: then those behind them are forgotten.
+    fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool>;
 
     /// Tells whether the last `take`, which gave `count` bytes, gave all there were.
     fn gave_all(&self, count: usize, room_bytes: usize) -> bool {
@@ -125,9 +126,15 @@ impl Reader {
     }
 
     fn fill_at_most(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label, most: usize) -> Result<Taken> {
-        self.roll();
-        let room_end = (self.end + most).min(self.written + self.capacity_bytes);
-        let taken = source.take(&mut self.buffer[self.end..room_end])?;
+        let (taken, room_end) = loop {
+            self.roll();
+            let room_end = (self.end + most).min(self.written + self.capacity_bytes);
+            let (held, room) = self.buffer.split_at_mut(self.end);
+            match source.take(&held[self.written..], &mut room[..room_end - self.end])? {
+                Some(taken) => break (taken, room_end),
+                None => self.leave_rest(),
+            }
+        };
         self.piece_bytes = source.piece_bytes();
         let Taken::Bytes(count @ 1..) = taken else { return Ok(taken) };
         self.is_drained = source.gave_all(count, room_end - self.end);
@@ -227,12 +234,12 @@ impl Reader {
     /// Lets the source forget what is written; the last byte of it goes to `last`.
     pub fn consume_written(&mut self, source: &mut impl Source, last: &mut [u8]) -> Result<()> {
         let added = usize::from(self.has_added_newline && self.written == self.end);
-        let bytes = self.written - self.consumed - added;
+        let logged = self.consumed..self.written - added;
         self.consumed = self.written;
-        if bytes == 0 {
-            return Ok(());
+        if !logged.is_empty() && !source.consume(&self.buffer[logged], last)? {
+            self.leave_rest();
         }
-        source.consume(bytes, last)
+        Ok(())
     }
 
     /// Tells whether a line has been begun and not ended: in the buffer, or in what is written already.
@@ -284,21 +291,22 @@ mod tests {
     }
 
     impl Source for Piped {
-        fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+        fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
+            assert_eq!(held, &self.text[self.consumed_bytes..self.taken_bytes]);
             let rest = &self.text[self.taken_bytes..];
             if rest.is_empty() {
-                return Ok(Taken::End);
+                return Ok(Some(Taken::End));
             }
             assert_eq!(room.as_ptr().addr() % PAGE_BYTES, self.taken_bytes % PAGE_BYTES);
             let count = rest.len().min(room.len()).min(4 * PAGE_BYTES);
             room[..count].copy_from_slice(&rest[..count]);
             self.taken_bytes += count;
-            Ok(Taken::Bytes(count))
+            Ok(Some(Taken::Bytes(count)))
         }
 
-        fn consume(&mut self, bytes: usize, _last: &mut [u8]) -> Result<()> {
-            self.consumed_bytes += bytes;
-            Ok(())
+        fn consume(&mut self, logged: &[u8], _last: &mut [u8]) -> Result<bool> {
+            self.consumed_bytes += logged.len();
+            Ok(true)
         }
 
         fn gave_all(&self, _count: usize, _room_bytes: usize) -> bool {

@@ -137,15 +137,15 @@ fn settle_one<D: Directory>(
     if !was_consumed {
         let unable = |errno| Trouble::new("unable to read standard input", errno);
         let bytes = input.peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX)).map_err(unable)?;
-        let input_bytes = bytes.len();
-        let is_settled = complete(heading, record, bytes, &matches, claims, input)?;
+        let is_settled = complete(heading, record, bytes.clone(), &matches, claims, input)?;
         if is_settled {
+            // If they are gone by now, what came in their place is logged as the first bytes.
             let directory = &claims[found.claim].place().directory;
             let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
             match journal {
-                Some(mut journal) => journal.land(|last| input.consume(input_bytes, last)),
+                Some(mut journal) => journal.land(|last| input.consume(&bytes, last)),
                 // Should this logger be killed now, the next one finds other bytes in the pipe.
-                None => input.consume(input_bytes, &mut [0]),
+                None => input.consume(&bytes, &mut [0]),
             }
             .map_err(unable)?;
         }

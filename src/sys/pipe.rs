@@ -3,8 +3,9 @@
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
-use nix::fcntl::{OFlag, SpliceFFlags, tee};
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, open, splice, tee};
 use nix::libc;
+use nix::sys::stat::Mode;
 use nix::sys::uio::readv;
 use nix::unistd::pipe2;
 
@@ -56,13 +57,76 @@ pub fn waiting_bytes(pipe: impl AsFd) -> Result<usize> {
     let mut count: libc::c_int = 0;
     // SAFETY: FIONREAD writes one int, to one of ours.
     let answer = unsafe { libc::ioctl(pipe.as_fd().as_raw_fd(), libc::FIONREAD, &raw mut count) };
-    nix::errno::Errno::result(answer).map(|_| usize::try_from(count).unwrap_or(0))
+    Errno::result(answer).map(|_| usize::try_from(count).unwrap_or(0))
 }
 
 /// Reads into several rooms, one after the other; 0 means end of file.
 pub fn read_scattered(from: impl AsFd, rooms: &mut [&mut [u8]]) -> Result<usize> {
-    uninterrupted(|| {
-        let mut slices: Vec<IoSliceMut<'_>> = rooms.iter_mut().map(|room| IoSliceMut::new(room)).collect();
-        readv(from.as_fd(), &mut slices)
-    })
+    uninterrupted(|| readv(from.as_fd(), &mut slices(rooms)))
+}
+
+/// Where bytes are taken out of a pipe, by a descriptor that is open for reading alone.
+#[derive(Debug)]
+pub struct Outlet(Option<OwnedFd>);
+
+impl Outlet {
+    /// The outlet of the pipe on descriptor 0. Where that can be written to as well, the pipe is opened once more.
+    pub fn of_stdin() -> Result<Outlet> {
+        let flags = fcntl(fd::stdin(), FcntlArg::F_GETFL)?;
+        if OFlag::from_bits_retain(flags) & OFlag::O_ACCMODE == OFlag::O_RDONLY {
+            return Ok(Outlet(None));
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        open("/proc/self/fd/0", flags, Mode::empty()).map(|again| Outlet(Some(again)))
+    }
+
+    /// Takes bytes out into several rooms, one after the other, in one step. Never waits: `EAGAIN` if there are none, and
+    /// 0 if there will be none.
+    ///
+    /// A read would drop what of a packet it has no room for. This leaves it in the pipe.
+    pub fn take(&self, rooms: &mut [&mut [u8]]) -> Result<usize> {
+        let descriptor = self.0.as_ref().map_or(fd::stdin(), AsFd::as_fd).as_raw_fd();
+        uninterrupted(|| {
+            let slices = slices(rooms);
+            let flags = SpliceFFlags::SPLICE_F_NONBLOCK.bits();
+            // SAFETY: an IoSliceMut has the layout of an iovec, and each names memory that is lent for the call. The
+            // descriptor cannot be written to, as `of_stdin` has made sure: so the kernel stores to them.
+            let answer = unsafe { libc::vmsplice(descriptor, slices.as_ptr().cast(), slices.len(), flags) };
+            Errno::result(answer).map(isize::unsigned_abs)
+        })
+    }
+}
+
+/// Moves up to `most` bytes from one pipe to another. Never waits: `EAGAIN` if there are none, and 0 if there will be
+/// none. Of a packet it moves a part and leaves the rest.
+pub fn shift(from: impl AsFd, to: impl AsFd, most: usize) -> Result<usize> {
+    uninterrupted(|| splice(from.as_fd(), None, to.as_fd(), None, most, SpliceFFlags::SPLICE_F_NONBLOCK))
+}
+
+fn slices<'r>(rooms: &'r mut [&mut [u8]]) -> Vec<IoSliceMut<'r>> {
+    rooms.iter_mut().map(|room| IoSliceMut::new(room)).collect()
+}
+
+/// Lets other processes know that this one reads a pipe, until it ends; unless another one does, whose number is
+/// returned. Processes that do not ask are not seen.
+pub fn claim(pipe: impl AsFd) -> Result<Option<i32>> {
+    // A lock for reading needs no right to write. It excludes nobody else who reads; but it can be seen.
+    lock(&pipe, libc::F_RDLCK)?;
+    let mut other = flock(libc::F_WRLCK);
+    fcntl(&pipe, FcntlArg::F_GETLK(&mut other))?;
+    if i32::from(other.l_type) != libc::F_RDLCK {
+        return Ok(None);
+    }
+    lock(&pipe, libc::F_UNLCK)?;
+    Ok(Some(other.l_pid))
+}
+
+fn lock(pipe: impl AsFd, kind: i32) -> Result<()> {
+    fcntl(pipe, FcntlArg::F_SETLK(&flock(kind))).map(drop)
+}
+
+/// A lock of the first byte of whatever it is.
+fn flock(kind: i32) -> libc::flock {
+    let short = |number: i32| i16::try_from(number).expect("the kernel keeps these numbers small");
+    libc::flock { l_type: short(kind), l_whence: short(libc::SEEK_SET), l_start: 0, l_len: 1, l_pid: 0 }
 }

@@ -38,27 +38,27 @@ impl<'f> Stream<'f> {
 }
 
 impl Source for Stream<'_> {
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+    fn take(&mut self, _held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         loop {
             match fd::read(self.input, room) {
                 // Somebody made the shared descriptor non-blocking.
                 Err(Errno::EAGAIN) => drop(poll::readable([self.input], None)?),
-                Ok(0) => return Ok(Taken::End),
+                Ok(0) => return Ok(Some(Taken::End)),
                 Ok(bytes) => {
                     if self.growable_bytes.is_some_and(|size| bytes >= size) {
                         self.growable_bytes = None;
                         // A refusal is no harm.
                         let _ = fd::set_pipe_size(self.input, PIPE_BYTES);
                     }
-                    return Ok(Taken::Bytes(bytes));
+                    return Ok(Some(Taken::Bytes(bytes)));
                 }
                 Err(errno) => return Err(errno),
             }
         }
     }
 
-    fn consume(&mut self, _bytes: usize, _last: &mut [u8]) -> Result<()> {
-        Ok(())
+    fn consume(&mut self, _logged: &[u8], _last: &mut [u8]) -> Result<bool> {
+        Ok(true)
     }
 }
 

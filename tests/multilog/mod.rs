@@ -9,6 +9,7 @@
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
 //! - [`reads`]: how the input is cut into reads does not matter.
+//! - [`shared_pipe`]: what others who share the pipe may do to it.
 //! - [`signals`]: TERM and ALRM, at any moment.
 //! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
 //! - [`unread`]: a standard error that nobody reads.
@@ -24,6 +25,7 @@ mod memory;
 mod messages;
 mod processor;
 mod reads;
+pub mod shared_pipe;
 mod signals;
 mod takeover;
 mod unread;

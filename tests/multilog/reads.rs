@@ -32,23 +32,24 @@ struct Pieces {
 }
 
 impl Source for Pieces {
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+    fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
+        assert_eq!(held.len(), self.kept_bytes, "what is held is what was taken and not given up");
         assert!(!room.is_empty(), "nothing can be taken into no room");
         if self.left.is_empty() {
-            return Ok(Taken::End);
+            return Ok(Some(Taken::End));
         }
         let piece = self.random.within(1..=self.piece_bytes_max).min(room.len()).min(self.left.len());
         for (place, byte) in room.iter_mut().zip(self.left.drain(..piece)) {
             *place = byte;
         }
         self.kept_bytes += piece;
-        Ok(Taken::Bytes(piece))
+        Ok(Some(Taken::Bytes(piece)))
     }
 
-    fn consume(&mut self, bytes: usize, _last: &mut [u8]) -> Result<()> {
-        assert!(bytes <= self.kept_bytes, "what was never taken is given up");
-        self.kept_bytes -= bytes;
-        Ok(())
+    fn consume(&mut self, logged: &[u8], _last: &mut [u8]) -> Result<bool> {
+        assert!(logged.len() <= self.kept_bytes, "what was never taken is given up");
+        self.kept_bytes -= logged.len();
+        Ok(true)
     }
 }
 

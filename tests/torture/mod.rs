@@ -39,3 +39,5 @@ mod history;
 mod journal;
 // Power cuts.
 mod power;
+// Others who share the pipe.
+mod shared_pipe;

@@ -45,7 +45,8 @@ pub(super) struct PipeInput {
 }
 
 impl Source for PipeInput {
-    fn take(&mut self, room: &mut [u8]) -> Result<Taken> {
+    fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
+        self.ahead_bytes = held.len();
         // A look that fails is the input's trouble, which has tests of its own.
         let _ = self.calls.call();
         let pipe = lock(&self.pipe.0);
@@ -53,23 +54,24 @@ impl Source for PipeInput {
         if new == 0 {
             drop(pipe);
             self.calls.idle();
-            return Ok(Taken::End);
+            return Ok(Some(Taken::End));
         }
         for (place, byte) in room.iter_mut().zip(pipe.iter().skip(self.ahead_bytes).take(new)) {
             *place = *byte;
         }
         self.ahead_bytes += new;
-        Ok(Taken::Bytes(new))
+        Ok(Some(Taken::Bytes(new)))
     }
 
-    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> Result<()> {
+    fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
         let _ = self.calls.call();
         // The kernel does both in one call.
         let mut pipe = lock(&self.pipe.0);
-        last[0] = pipe[bytes - 1];
-        pipe.drain(..bytes);
-        self.ahead_bytes -= bytes;
-        Ok(())
+        last[0] = pipe[logged.len() - 1];
+        let consumed: Vec<u8> = pipe.drain(..logged.len()).collect();
+        assert_eq!(consumed, logged);
+        self.ahead_bytes -= logged.len();
+        Ok(true)
     }
 
     fn piece_bytes(&self) -> usize {

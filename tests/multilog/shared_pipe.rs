@@ -1,0 +1,523 @@
+//! What others who share the pipe may do to it: resize it, write packets, read from it, change pages that they gave to it.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use logyard::logbench::Random;
+use logyard::sys::fd::{pipe_size, set_pipe_size};
+use logyard::sys::pipe::waiting_bytes;
+use logyard::sys::signal::Signal;
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
+
+use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, without_stamps};
+use crate::util::logger::{Multilog, Running};
+use crate::util::{Workdir, tool, until};
+
+const PAGE_BYTES: usize = 4096;
+
+/// A pipe that the test holds at both ends, and the directory of those who log it.
+struct World {
+    workdir: Workdir,
+    input: PipeReader,
+    output: PipeWriter,
+}
+
+impl World {
+    fn new() -> World {
+        let (input, output) = pipe().unwrap();
+        World { workdir: Workdir::in_memory(), input, output }
+    }
+
+    fn start(&self, script: &[&str]) -> Running {
+        let mut command = Multilog::Ours.command(self.workdir.path(), script);
+        Running::start(command.stdin(self.input.try_clone().unwrap()))
+    }
+
+    /// A logger that holds the beginning of a line and waits for more.
+    fn start_within_line(&mut self, script: &[&str], beginning: &[u8]) -> Running {
+        self.output.write_all(beginning).unwrap();
+        let logger = self.start(script);
+        until("the logger waits within a line", || waits_within_line(&logger));
+        logger
+    }
+
+    fn main(&self) -> LogDirFiles {
+        LogDirFiles::read(&self.workdir.join("main"))
+    }
+
+    fn wait_for_main(&self, bytes: usize) {
+        until("main has it all", || current_bytes(&self.workdir.join("main")) == Some(bytes as u64));
+    }
+
+    /// What is in `main` once the logger has seen the end of the pipe.
+    fn end(self, mut logger: Running) -> Vec<u8> {
+        let World { workdir, input, output } = self;
+        drop((input, output));
+        let status = logger.end();
+        assert!(status.success(), "{status}");
+        LogDirFiles::read(&workdir.join("main")).joined()
+    }
+}
+
+/// Whether a logger has had to wait for a change of a pipe that is not empty.
+fn waits_within_line(logger: &Running) -> bool {
+    let Ok(descriptors) = std::fs::read_dir(format!("/proc/{}/fd", logger.pid())) else { return false };
+    let is_sleeping = std::fs::read_to_string(format!("/proc/{}/stat", logger.pid()))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S')));
+    let names = descriptors.flatten().filter_map(|descriptor| std::fs::read_link(descriptor.path()).ok());
+    is_sleeping && names.into_iter().any(|name| name == Path::new("anon_inode:[eventpoll]"))
+}
+
+/// Makes each write to a pipe a packet, or no longer.
+fn set_packets(output: impl AsFd, on: bool) {
+    let flags = if on { OFlag::O_WRONLY | OFlag::O_DIRECT } else { OFlag::O_WRONLY };
+    fcntl(output, FcntlArg::F_SETFL(flags)).unwrap();
+}
+
+fn lines_of(log: &[u8]) -> Vec<String> {
+    String::from_utf8(without_stamps(log)).unwrap().lines().map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn assert_same(left: &[u8], right: &[u8]) {
+    let at = left.iter().zip(right).position(|(one, other)| one != other).unwrap_or(left.len().min(right.len()));
+    let shown = |text: &[u8]| {
+        String::from_utf8_lossy(&text[at.saturating_sub(20).min(text.len())..(at + 40).min(text.len())]).into_owned()
+    };
+    let [left_shown, right_shown] = [left, right].map(shown);
+    assert!(left == right, "{} and {} bytes; from {at}: {left_shown:?}, {right_shown:?}", left.len(), right.len());
+}
+
+// Sizes.
+
+#[test]
+fn a_pipe_that_is_shrunk_within_a_line_does_not_block_its_writer() {
+    for (held_bytes, size_bytes) in [(1, 1), (100, 1), (4000, 2), (9000, 4), (27_000, 8)] {
+        let mut world = World::new();
+        let logger = world.start_within_line(&["s1000000", "./main"], &vec![b'x'; held_bytes]);
+
+        set_pipe_size(&world.output, size_bytes * PAGE_BYTES).unwrap();
+        let rest = [&[b'y'; 50_000][..], b"\nlast\n"].concat();
+        world.output.write_all(&rest).unwrap();
+
+        assert_same(&world.end(logger), &[&vec![b'x'; held_bytes][..], &rest].concat());
+    }
+}
+
+#[test]
+fn a_pipe_that_is_shrunk_to_just_what_it_holds_does_not_block_its_writer() {
+    for pages in [1, 2, 4] {
+        let mut world = World::new();
+        let page = vec![b'x'; pages * PAGE_BYTES];
+        let logger = world.start_within_line(&["s1000000", "./main"], &page);
+
+        set_pipe_size(&world.output, pages * PAGE_BYTES).unwrap();
+        // No byte fits any more: nothing but time tells.
+        world.output.write_all(b"y\nlast\n").unwrap();
+
+        assert_same(&world.end(logger), &[&page[..], b"y\nlast\n"].concat());
+    }
+}
+
+#[test]
+fn a_pipe_that_is_full_of_single_bytes_does_not_block_its_writer() {
+    let mut world = World::new();
+    let logger = world.start_within_line(&["s1000000", "./main"], b"begun ");
+
+    // Each takes a page of the pipe.
+    set_packets(&world.output, true);
+    set_pipe_size(&world.output, 8 * PAGE_BYTES).unwrap();
+    for _ in 0..2000 {
+        world.output.write_all(b"z").unwrap();
+    }
+    world.output.write_all(b"\n").unwrap();
+
+    assert_same(&world.end(logger), format!("begun {}\n", "z".repeat(2000)).as_bytes());
+}
+
+#[test]
+fn a_pipe_that_is_resized_all_the_time_loses_nothing() {
+    let mut world = World::new();
+    let logger = world.start(&["s16777215", "./main"]);
+    let mut random = Random::new(3);
+    let mut written = Vec::new();
+    for number in 0..3000 {
+        let line = format!("{number} {}\n", "x".repeat(random.below(3000)));
+        let cut = random.below(line.len());
+        world.output.write_all(&line.as_bytes()[..cut]).unwrap();
+        // What is in it may not fit.
+        let _ = set_pipe_size(&world.output, PAGE_BYTES << random.below(9));
+        world.output.write_all(&line.as_bytes()[cut..]).unwrap();
+        written.extend_from_slice(line.as_bytes());
+    }
+
+    assert_same(&world.end(logger), &written);
+}
+
+#[test]
+fn selectors_see_lines_whole_though_the_pipe_is_a_page() {
+    let mut world = World::new();
+    set_pipe_size(&world.output, PAGE_BYTES).unwrap();
+    let logger = world.start(&["-*secret*", "./main"]);
+
+    world.output.write_all(b"one\nthe sec").unwrap();
+    world.wait_for_main(4);
+    world.output.write_all(b"ret\ntwo\n").unwrap();
+
+    assert_eq!(lines_of(&world.end(logger)), ["one", "two"]);
+}
+
+#[test]
+fn a_logger_that_holds_nothing_is_not_woken() {
+    let world = World::new();
+    let logger = world.start(&["./main"]);
+    until("the logger works", || is_in_use(&world.workdir.join("main")));
+    let switches = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", logger.pid())).unwrap();
+        status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap().to_owned()
+    };
+    let mut before = String::new();
+    until("the logger sleeps", || {
+        let now = switches();
+        let has_settled = std::mem::replace(&mut before, now.clone()) == now;
+        thread::sleep(Duration::from_millis(100));
+        has_settled
+    });
+
+    thread::sleep(Duration::from_millis(2500));
+
+    assert_eq!(switches(), before);
+}
+
+// Packets.
+
+#[test]
+fn a_packet_that_ends_within_a_line_is_logged_whole() {
+    for script in [&["./main"][..], &["t", "./main"], &["-nothing", "./main"]] {
+        let mut world = World::new();
+        set_packets(&world.output, true);
+        let logger = world.start(script);
+
+        world.output.write_all(b"one\ntwo").unwrap();
+        until("the first line is logged", || {
+            current_bytes(&world.workdir.join("main")).is_some_and(|bytes| bytes >= 4)
+        });
+        world.output.write_all(b" and the rest\n").unwrap();
+
+        assert_eq!(lines_of(&world.end(logger)), ["one", "two and the rest"]);
+    }
+}
+
+#[test]
+fn packets_that_were_there_before_the_logger_are_logged_whole() {
+    let mut world = World::new();
+    set_packets(&world.output, true);
+    world.output.write_all(b"one\ntwo").unwrap();
+    world.output.write_all(b" and\nthree\n").unwrap();
+    set_packets(&world.output, false);
+    world.output.write_all(b"fo").unwrap();
+    set_packets(&world.output, true);
+    world.output.write_all(b"ur\nfive\nsi").unwrap();
+    set_packets(&world.output, false);
+    world.output.write_all(b"x\n").unwrap();
+    let logger = world.start(&["./main"]);
+
+    assert_eq!(lines_of(&world.end(logger)), ["one", "two and", "three", "four", "five", "six"]);
+}
+
+#[test]
+fn selectors_see_lines_whole_that_come_in_packets() {
+    let mut world = World::new();
+    set_packets(&world.output, true);
+    let logger = world.start(&["-*rest*", "./main"]);
+
+    world.output.write_all(b"one\ntwo").unwrap();
+    world.wait_for_main(4);
+    world.output.write_all(b" and the rest\nthree\n").unwrap();
+
+    assert_eq!(lines_of(&world.end(logger)), ["one", "three"]);
+}
+
+#[test]
+fn term_leaves_the_rest_of_a_packet_to_the_next_logger() {
+    let mut world = World::new();
+    set_packets(&world.output, true);
+    let mut logger = world.start(&["./main"]);
+    world.output.write_all(b"one\ntwo").unwrap();
+    world.wait_for_main(4);
+
+    logger.signal(Signal::SIGTERM);
+    assert!(logger.end().success());
+    assert_eq!(world.main().joined(), b"one\n");
+    let next = world.start(&["./main"]);
+    world.output.write_all(b" and the rest\n").unwrap();
+
+    assert_eq!(lines_of(&world.end(next)), ["one", "two and the rest"]);
+}
+
+/// Numbered lines in packets of random lengths, now and then without packets, to loggers that are killed again and again.
+pub fn log_packets(lines: usize, kills: usize, seed: u64) {
+    let world = World::new();
+    let mut random = Random::new(seed);
+    let text: String = (0..lines).map(|number| format!("{number} {}\n", "p".repeat(random.below(200)))).collect();
+    let mut output = world.output.try_clone().unwrap();
+    let writer = thread::spawn({
+        let text = text.clone().into_bytes();
+        move || {
+            let mut rest = &text[..];
+            while !rest.is_empty() {
+                set_packets(&output, random.below(4) > 0);
+                let longest = [1, 30, 300, 5000, 20_000][random.below(5)];
+                let (piece, behind) = rest.split_at(random.within(1..=longest).min(rest.len()));
+                output.write_all(piece).unwrap();
+                rest = behind;
+            }
+        }
+    });
+    let mut moments = Random::new(seed + 1);
+    for _ in 0..kills {
+        let logger = world.start(&["s1000000", "n100000", "./main"]);
+        thread::sleep(Duration::from_millis(moments.below(20) as u64));
+        logger.kill();
+    }
+    let logger = world.start(&["s1000000", "n100000", "./main"]);
+    writer.join().unwrap();
+
+    assert_same(&world.end(logger), text.as_bytes());
+}
+
+#[test]
+fn loggers_of_packets_that_are_killed_lose_and_double_nothing() {
+    log_packets(20_000, 10, 1);
+}
+
+// Other readers.
+
+fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("line {number} {}", "x".repeat(number % 50))).collect()
+}
+
+/// Feeds two loggers on one pipe, and says what each has logged and said.
+fn feed_two(lines: &[String], pause: Option<Duration>) -> ([Vec<String>; 2], String) {
+    let mut world = World::new();
+    let loggers = ["./one", "./two"].map(|directory| world.start(&["t", "n1000", directory]));
+    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&world.workdir.join(name))));
+    match pause {
+        Some(pause) => {
+            for line in lines {
+                world.output.write_all(format!("{line}\n").as_bytes()).unwrap();
+                thread::sleep(pause);
+            }
+        }
+        None => {
+            world
+                .output
+                .write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes())
+                .unwrap();
+        }
+    }
+    let World { workdir, input, output } = world;
+    drop((input, output));
+    let words = loggers.map(|logger| {
+        let (status, words) = logger.end_and_words();
+        assert!(status.success(), "{status}");
+        words
+    });
+    let logs = ["one", "two"].map(|name| lines_of(&LogDirFiles::read(&workdir.join(name)).joined()));
+    (logs, words.concat())
+}
+
+#[track_caller]
+fn check_two(lines: &[String], pause: Option<Duration>) {
+    let ([one, two], words) = feed_two(lines, pause);
+
+    let logged: BTreeSet<&String> = one.iter().chain(&two).collect();
+    let lost = lines.iter().filter(|line| !logged.contains(line)).count();
+    assert_eq!((lost, one.len() + two.len()), (0, lines.len()), "lost, and logged in all");
+    assert_eq!(words.lines().count(), 1, "{words}");
+    assert!(words.starts_with("multilog: warning: standard input is read by another multilog"), "{words}");
+}
+
+#[test]
+fn two_loggers_on_one_pipe_lose_no_line_in_a_trickle() {
+    check_two(&numbered(1000), Some(Duration::from_micros(300)));
+}
+
+#[test]
+fn two_loggers_on_one_pipe_lose_no_line_at_full_speed() {
+    check_two(&numbered(200_000), None);
+}
+
+#[test]
+fn a_logger_whose_pipe_another_one_reads_takes_over_when_that_is_killed() {
+    let mut world = World::new();
+    let first = world.start(&["./first"]);
+    world.output.write_all(b"one\n").unwrap();
+    until("the first logs", || current_bytes(&world.workdir.join("first")) == Some(4));
+    let second = world.start(&["./main"]);
+    until("the second works", || is_in_use(&world.workdir.join("main")));
+    first.kill();
+
+    world.output.write_all(b"two\n").unwrap();
+
+    assert_eq!(world.end(second), b"two\n");
+}
+
+#[test]
+fn term_ends_a_logger_whose_pipe_another_one_reads() {
+    let world = World::new();
+    let mut loggers = ["./one", "./two"].map(|directory| world.start(&[directory]));
+    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&world.workdir.join(name))));
+
+    for logger in &mut loggers {
+        logger.signal(Signal::SIGTERM);
+        assert!(logger.end().success());
+    }
+}
+
+/// How long a label and the blank behind it are.
+const STAMP_BYTES: usize = 26;
+/// Every line is as long as this, and as much is read by the other reader at once.
+const LINE_BYTES: usize = 8;
+
+/// Somebody who reads a line now and then.
+fn steal_lines(count: usize, pause: Duration) {
+    let mut world = World::new();
+    let logger = world.start(&["n1000", "./main"]);
+    until("the logger works", || is_in_use(&world.workdir.join("main")));
+    let mut other = world.input.try_clone().unwrap();
+    let thief = thread::spawn(move || {
+        let (mut stolen, mut line) = (Vec::new(), [0; LINE_BYTES]);
+        // It ends with the pipe.
+        while other.read(&mut line).unwrap() > 0 {
+            stolen.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+        }
+        stolen
+    });
+    for number in 0..count {
+        world.output.write_all(format!("{number:07}\n").as_bytes()).unwrap();
+        if !pause.is_zero() {
+            thread::sleep(pause);
+        }
+    }
+    let logged = lines_of(&world.end(logger));
+    let stolen: BTreeSet<String> = thief.join().unwrap().into_iter().collect();
+
+    let once: BTreeSet<&String> = logged.iter().collect();
+    assert_eq!(once.len(), logged.len(), "a line is logged twice");
+    let lost: Vec<usize> = (0..count)
+        .filter(|number| {
+            let line = format!("{number:07}");
+            !once.contains(&line) && !stolen.contains(&line)
+        })
+        .collect();
+    assert!(lost.is_empty(), "{} lines lost, the first is {}", lost.len(), lost[0]);
+}
+
+#[test]
+fn a_line_that_another_reader_makes_the_logger_consume_is_logged() {
+    steal_lines(2000, Duration::from_micros(100));
+    steal_lines(100_000, Duration::ZERO);
+}
+
+/// A logger that the disk makes wait between a look and the write, while another reader takes what it was shown.
+pub fn steal_while_the_disk_is_full(term: bool) {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let mut world = World::new();
+    let words = world.workdir.join("words");
+    let mut command = Multilog::Ours.command(world.workdir.path(), &["t", "./main"]);
+    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
+    let mut logger = Running::start(&mut command);
+    let limit = |bytes: &str| {
+        let pid = logger.pid().to_string();
+        let status = Command::new(&prlimit).args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
+        assert!(status.success());
+    };
+    // The limit is that of every file, and what the logger says is shorter than this.
+    let one = "o".repeat(4000);
+    world.output.write_all(format!("{one}\n").as_bytes()).unwrap();
+    let full_bytes = STAMP_BYTES + one.len() + 1;
+    world.wait_for_main(full_bytes);
+    limit(&full_bytes.to_string());
+    world.output.write_all(b"two\n").unwrap();
+    until("it waits for the disk", || std::fs::read_to_string(&words).is_ok_and(|words| words.contains("pausing")));
+
+    let mut stolen = [0; 4];
+    world.input.read_exact(&mut stolen).unwrap();
+    world.output.write_all(b"three\nfour\nfi").unwrap();
+    limit("unlimited");
+    // What it consumed in the place of the second line is the beginning of the third.
+    world.wait_for_main(full_bytes + 3 * STAMP_BYTES + "two\nthree\nfour\n".len());
+    let expected = [&one, "two", "three", "four", "five"];
+    if term {
+        logger.signal(Signal::SIGTERM);
+        assert!(logger.end().success());
+        assert_eq!(lines_of(&world.main().joined()), expected[..4]);
+        logger = world.start(&["t", "./main"]);
+    }
+    world.output.write_all(b"ve\n").unwrap();
+
+    assert_eq!(lines_of(&world.end(logger)), expected);
+}
+
+#[test]
+fn a_beginning_of_a_line_that_another_reader_took_is_not_waited_for() {
+    let mut world = World::new();
+    let logger = world.start_within_line(&["./main"], b"taken away");
+
+    let mut taken = [0; 10];
+    world.input.read_exact(&mut taken).unwrap();
+    world.output.write_all(b"a line\nanother\n").unwrap();
+    world.wait_for_main(15);
+
+    let World { workdir, input, output } = world;
+    drop((input, output));
+    let (status, words) = logger.end_and_words();
+    assert!(status.success());
+    assert_eq!(LogDirFiles::read(&workdir.join("main")).joined(), b"a line\nanother\n");
+    assert!(words.starts_with("multilog: warning: what standard input showed has changed"), "{words}");
+    assert_eq!(words.lines().count(), 1, "{words}");
+}
+
+#[test]
+fn a_page_that_its_writer_changes_is_logged_as_it_was_consumed() {
+    let mut world = World::new();
+    let path = world.workdir.join("pages");
+    std::fs::write(&path, [b'a'; 100]).unwrap();
+    let file = File::options().read(true).write(true).open(&path).unwrap();
+    // The pipe holds the file's page, not a copy.
+    assert_eq!(splice(&file, None, &world.output, None, 100, SpliceFFlags::empty()), Ok(100));
+    let logger = world.start(&["./main"]);
+    until("the logger waits within a line", || waits_within_line(&logger));
+
+    file.write_all_at(&[b'b'; 100], 0).unwrap();
+    world.output.write_all(b"\n").unwrap();
+    world.wait_for_main(101);
+
+    assert_same(&world.end(logger), &[&[b'b'; 100][..], b"\n"].concat());
+}
+
+#[test]
+fn a_named_pipe_that_is_open_for_reading_and_writing_is_logged() {
+    let workdir = Workdir::in_memory();
+    let path = workdir.join("fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+    let mut fifo = File::options().read(true).write(true).open(&path).unwrap();
+    let stdin: OwnedFd = fifo.try_clone().unwrap().into();
+    let mut logger = Running::start(Multilog::Ours.command(workdir.path(), &["./main"]).stdin(stdin));
+
+    fifo.write_all(b"one\ntwo\nbegun").unwrap();
+    until("the lines are logged", || current_bytes(&workdir.join("main")) == Some(8));
+    logger.signal(Signal::SIGTERM);
+
+    assert!(logger.end().success());
+    assert_eq!(waiting_bytes(&fifo), Ok(5));
+    assert!(pipe_size(&fifo).is_ok());
+}
