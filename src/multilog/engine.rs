@@ -11,7 +11,7 @@ use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
 use crate::multilog::journal::{self, Extent, Journal, Origin, Record};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
-use crate::multilog::pausing::Pausing;
+use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::reader::{Reader, Taken};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
@@ -49,6 +49,8 @@ pub struct Engine<D: Directory, I> {
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
     journal: Option<(Journal<D::Memory>, Origin)>,
+    /// What a journal would belong to that could not be made; that has been announced.
+    missing_journal: Option<Origin>,
     /// TERM has come, and everybody has been told to hurry.
     is_leaving: bool,
     /// Nothing more comes.
@@ -72,7 +74,24 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             batch.resume(line);
             reader.resume_in_line();
         }
-        Engine { script, input, reader, batch, directories, statuses, journal, is_leaving: false, has_ended: false }
+        Engine {
+            script,
+            input,
+            reader,
+            batch,
+            directories,
+            statuses,
+            journal,
+            missing_journal: None,
+            is_leaving: false,
+            has_ended: false,
+        }
+    }
+
+    /// The same engine, without a journal for now if `missing` says what one would belong to.
+    #[must_use]
+    pub fn with_journal_to_make(self, missing: Option<Origin>) -> Engine<D, I> {
+        Engine { missing_journal: missing, ..self }
     }
 
     /// Logs until the input ends or TERM comes.
@@ -143,6 +162,13 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         for directory in &mut self.directories {
             Pausing(&mut self.input).retry(|patience| directory.keep_up(now, patience)).map_err(|_| Stop::GivenUp)?;
         }
+        self.keep_journal();
+        Ok(())
+    }
+
+    /// Makes a new journal where the old one went away, or where none could be made: as often as directories are looked
+    /// after, so that an idle logger is not woken.
+    fn keep_journal(&mut self) {
         let first = self.directories[0].place();
         if let Some((journal, origin)) = &self.journal
             && (journal.is_lost() || first.directory.stat(JOURNAL) == Ok(None))
@@ -151,8 +177,13 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             // A process maps one page at a time.
             self.journal = None;
             self.journal = journal::open(first, self.directories.len()).map(|journal| (journal, origin));
+            self.missing_journal = if self.journal.is_none() { Some(origin) } else { None };
+        } else if let Some(origin) = self.missing_journal
+            && let Some(journal) = journal::open_again(first, self.directories.len())
+        {
+            self.journal = Some((journal, origin));
+            self.missing_journal = None;
         }
-        Ok(())
     }
 
     /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
@@ -315,6 +346,17 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         }
     }
 
+    /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
+    fn wait_until_trimmed(&mut self, directory: usize) {
+        while !self.is_leaving
+            && let Some(settled) = self.directories[directory].trimming(&mut Interruptible(&mut self.input))
+        {
+            if !self.input.wait_for(settled).unwrap_or(true) {
+                self.leave();
+            }
+        }
+    }
+
     /// TERM has come: nobody waits for a processor or for the disk to recover.
     fn leave(&mut self) {
         self.is_leaving = true;
@@ -326,6 +368,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let mut is_sealed = true;
         for number in 0..self.directories.len() {
             self.wait_until_finished(number);
+            self.wait_until_trimmed(number);
             let directory = &mut self.directories[number];
             is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
         }

@@ -43,6 +43,11 @@ pub trait Intake: Source {
     /// Waits until `other` can be read, and returns true; or returns false as soon as TERM has come.
     fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool>;
 
+    /// Tells whether TERM has come and has not been told.
+    fn has_term(&mut self) -> bool {
+        false
+    }
+
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
 
@@ -146,6 +151,11 @@ impl Intake for Input {
                 return Ok(true);
             }
         }
+    }
+
+    fn has_term(&mut self) -> bool {
+        self.take_signals();
+        self.has_term
     }
 
     fn keeps_rest(&self) -> bool {

@@ -172,6 +172,16 @@ pub fn open<D: Directory>(place: &Place<D>, directories: usize) -> Option<Journa
     }
 }
 
+/// Tries once more to make the journal that [`open`] could not, and says so when it is there. What a predecessor left in
+/// it has been dealt with.
+pub fn open_again<D: Directory>(place: &Place<D>, directories: usize) -> Option<Journal<D::Memory>> {
+    let memory = place.directory.memory(JOURNAL, page_bytes(directories)).ok()?;
+    let mut journal = Journal::new(memory, directories);
+    journal.clear();
+    PROGRAM.warn(format_args!("keeping {}/{JOURNAL} again", place.name));
+    Some(journal)
+}
+
 impl<M: Memory> Journal<M> {
     /// A journal for so many directories, in memory that may be fresh or a predecessor's; what that said is returned by
     /// [`Journal::entry`].

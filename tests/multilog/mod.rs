@@ -4,8 +4,10 @@
 //! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
-//! - [`memory`]: what a logger holds while nothing comes.
+//! - [`journal`]: a journal that cannot be made, and that can be later.
+//! - [`memory`]: what a logger holds while nothing comes, and what it does when it may hold little.
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
+//! - [`planted`]: what others put into a log directory, and signals that others send.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
 //! - [`reads`]: how the input is cut into reads does not matter.
 //! - [`signals`]: TERM and ALRM, at any moment.
@@ -17,8 +19,10 @@ mod calls;
 mod cases;
 mod differential;
 mod handover;
+mod journal;
 mod memory;
 mod messages;
+mod planted;
 mod processor;
 mod reads;
 mod signals;

@@ -1,8 +1,9 @@
 //! Claiming a directory: opened and locked, before anything in it is touched.
 
 use crate::cli::Shown;
-use crate::multilog::logdir::append::Current;
+use crate::multilog::logdir::current::Current;
 use crate::multilog::logdir::recover::recover;
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{
     Directory, LOCK, LogDir, LogFile, MODE_PRIVATE, PathDir, Patience, Place, Room, Trouble,
 };
@@ -52,13 +53,18 @@ impl<D: Directory> Claim<D> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, .. } = destination;
         let torn_below_bytes = if is_torn { size_max_bytes } else { 0 };
-        let current = recover(&place, files_max, torn_below_bytes, patience)?;
+        let mut shelf = Shelf::new(files_max);
+        let current = recover(&place, &mut shelf, torn_below_bytes, patience)?;
         let stat = current
             .stat()
             .map_err(|errno| Trouble::new(format_args!("unable to stat {}/current", place.name), errno))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file: current, identity: stat.identity };
-        Ok(LogDir::new(place, lock, current, room, &destination))
+        let mut directory = LogDir::new(place, lock, current, room, &destination);
+        if shelf.has_excess() {
+            directory.trim(shelf);
+        }
+        Ok(directory)
     }
 }
 

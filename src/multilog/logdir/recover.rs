@@ -10,7 +10,9 @@
 //! tells nothing, and a logger that dies at each start would push the history out with them.
 
 use crate::multilog::logdir::REWRITTEN;
-use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::archive::{Code, archive_on};
+use crate::multilog::logdir::current::make_current;
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{
     CURRENT, DONE_BIT, Directory, LogFile, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place,
     STATE, Trouble, spare,
@@ -45,9 +47,11 @@ pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
 ///
 /// A last line that was torn gets its newline, so that it does not run into the next: in a file that is shorter than
 /// `torn_below_bytes`, for one that is full may end within a line.
+///
+/// Where more archives are too many than can be removed in a moment, `shelf` knows of the rest.
 pub fn recover<D: Directory>(
     place: &Place<D>,
-    files_max: u64,
+    shelf: &mut Shelf,
     torn_below_bytes: u64,
     patience: &mut impl Patience,
 ) -> Result<D::File, Trouble> {
@@ -62,11 +66,11 @@ pub fn recover<D: Directory>(
         }
         Found::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
-            patience.retry(|patience| archive(place, PROCESSED, Code::Safe, files_max, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, PROCESSED, Code::Safe, patience))?;
         }
         Found::Interrupted => {
             forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
-            patience.retry(|patience| archive(place, PREVIOUS, Code::Unfinished, files_max, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, PREVIOUS, Code::Unfinished, patience))?;
         }
     }
     if current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
@@ -80,12 +84,11 @@ pub fn recover<D: Directory>(
                 patience.retry(|_| mend_last_line(place, stat))?;
             }
         }
-        patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
+        patience.retry(|patience| archive_on(shelf, place, CURRENT, Code::Unfinished, patience))?;
     }
     let unable = |file: &str, errno: Errno| Trouble::new(format_args!("unable to write to {shown}/{file}"), errno);
     directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(STATE, errno))?;
-    let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(CURRENT, errno))?;
-    set_open(place, file)
+    make_current(place, "write to", shelf.files_max(), patience).map(|current| current.file)
 }
 
 /// Gives back the room that a killed writer took ahead.
