@@ -13,7 +13,7 @@ use crate::multilog::batch::{Batch, OpenLine};
 use crate::multilog::input::{Intake, Wake};
 use crate::multilog::journal::{self, Journal};
 use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
-use crate::multilog::pausing::Pausing;
+use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::reader::{Reader, Taken};
 use crate::multilog::record::{Extent, Heading, Record, samples};
 use crate::multilog::script::Script;
@@ -212,21 +212,31 @@ impl<D: Directory, I: Intake> Engine<D, I> {
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.note_currents();
-        self.renew_journal();
+        self.keep_journal();
         Ok(())
     }
 
-    /// Makes a new journal where the one that is kept went away or is damaged.
-    fn renew_journal(&mut self) {
-        let (Some(journal), Some(heading)) = (&self.journal, &self.heading) else { return };
+    /// Makes a new journal where the one that is kept went away or is damaged, or where none could be made: as often as
+    /// directories are looked after, so that an idle logger is not woken.
+    fn keep_journal(&mut self) {
+        let Some(heading) = &self.heading else { return };
         let first = self.directories[0].place();
-        if !journal.is_lost() && journal.has(heading) && first.directory.stat(JOURNAL) != Ok(None) {
-            return;
-        }
-        let heading = heading.next();
+        let heading = match &self.journal {
+            Some(journal)
+                if !journal.is_lost() && journal.has(heading) && first.directory.stat(JOURNAL) != Ok(None) =>
+            {
+                return;
+            }
+            _ => heading.next(),
+        };
         // A process maps one file at a time.
-        self.journal = None;
-        self.journal = journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &self.snapshot()));
+        let is_missing = self.journal.take().is_none();
+        let snapshot = self.snapshot();
+        self.journal = if is_missing {
+            journal::make_again(first, &heading, &snapshot)
+        } else {
+            journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &snapshot))
+        };
         self.heading = Some(heading);
     }
 
@@ -440,6 +450,17 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         }
     }
 
+    /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
+    fn wait_until_trimmed(&mut self, directory: usize) {
+        while !self.is_leaving
+            && let Some(settled) = self.directories[directory].trimming(&mut Interruptible(&mut self.input))
+        {
+            if !self.input.wait_for(settled).unwrap_or(true) {
+                self.leave();
+            }
+        }
+    }
+
     /// TERM has come: nobody waits for a processor or for the disk to recover.
     fn leave(&mut self) {
         self.is_leaving = true;
@@ -457,6 +478,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 is_sealed = false;
                 continue;
             }
+            self.wait_until_trimmed(number);
             // Until it is known that the disk has it.
             self.note_doubt(number, true);
             let directory = &mut self.directories[number];

@@ -54,6 +54,11 @@ pub trait Intake: Source {
         None
     }
 
+    /// Tells whether TERM has come and has not been told.
+    fn has_term(&mut self) -> bool {
+        false
+    }
+
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
 
@@ -197,6 +202,11 @@ impl Intake for Input {
     fn leaving(&self) -> Option<BorrowedFd<'_>> {
         let watch = self.leaving.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
         watch.as_ref().map(AsFd::as_fd)
+    }
+
+    fn has_term(&mut self) -> bool {
+        self.take_signals();
+        self.has_term
     }
 
     fn keeps_rest(&self) -> bool {

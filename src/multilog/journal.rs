@@ -130,22 +130,24 @@ pub struct Journal<M> {
 /// Makes a journal that nobody finds before it is published. Where that is not possible, nothing is lost when the logger
 /// is killed, but up to a batch may be logged twice; that is announced.
 pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Option<Journal<D::Memory>> {
-    let make = || -> Result<_> {
-        // Somebody else's file keeps its name.
-        place.directory.load(JOURNAL, 0)?;
-        match place.directory.unlink(NEWJOURNAL.as_bytes()) {
-            Ok(()) | Err(Errno::ENOENT) => {}
-            Err(errno) => return Err(errno),
-        }
-        place.directory.memory(NEWJOURNAL, file_bytes(heading))
-    };
-    match make() {
-        Ok(memory) => Some(Journal::new(memory, heading)),
-        Err(errno) => {
-            warn(place, errno);
-            None
-        }
+    try_to_reserve(place, heading).inspect_err(|&errno| warn(place, errno)).ok()
+}
+
+/// Tries once more to make a journal that could not be made, and says so when it is there.
+pub fn make_again<D: Directory>(place: &Place<D>, heading: &Heading, first: &Record) -> Option<Journal<D::Memory>> {
+    let journal = try_to_reserve(place, heading).and_then(|journal| journal.try_to_publish(place, first)).ok()?;
+    PROGRAM.warn(format_args!("keeping {}/{JOURNAL} again", place.name));
+    Some(journal)
+}
+
+fn try_to_reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Result<Journal<D::Memory>> {
+    // Somebody else's file keeps its name.
+    place.directory.load(JOURNAL, 0)?;
+    match place.directory.unlink(NEWJOURNAL.as_bytes()) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(errno) => return Err(errno),
     }
+    place.directory.memory(NEWJOURNAL, file_bytes(heading)).map(|memory| Journal::new(memory, heading))
 }
 
 fn warn<D: Directory>(place: &Place<D>, errno: Errno) {
@@ -193,17 +195,18 @@ impl<M: Memory> Journal<M> {
         self.memory
     }
 
-    /// Puts the journal in the place of the one before it, with a first record.
-    pub fn publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Option<Journal<M>> {
+    /// Puts the journal in the place of the one before it, with a first record. Where that fails there is none, which is
+    /// announced.
+    pub fn publish<D: Directory<Memory = M>>(self, place: &Place<D>, first: &Record) -> Option<Journal<M>> {
+        self.try_to_publish(place, first).inspect_err(|&errno| warn(place, errno)).ok()
+    }
+
+    fn try_to_publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Result<Journal<M>> {
         self.begin(first);
-        match place.directory.rename(NEWJOURNAL, JOURNAL) {
-            Ok(()) => Some(self),
-            Err(errno) => {
-                warn(place, errno);
-                let _ = place.directory.unlink(NEWJOURNAL.as_bytes());
-                None
-            }
-        }
+        place.directory.rename(NEWJOURNAL, JOURNAL).inspect_err(|_| {
+            let _ = place.directory.unlink(NEWJOURNAL.as_bytes());
+        })?;
+        Ok(self)
     }
 
     /// The record that is told, and whether its bytes have been consumed.

@@ -53,7 +53,7 @@ use crate::cli::{Exit, Program};
 use crate::multilog::engine::Engine;
 use crate::multilog::input::{Input, Intake};
 use crate::multilog::logdir::{Claim, Directory, LogDir, PathDir, Trouble};
-use crate::multilog::pausing::Pausing;
+use crate::multilog::pausing::Interruptible;
 use crate::multilog::record::Heading;
 use crate::multilog::script::Script;
 use crate::multilog::settle::settle;
@@ -70,6 +70,11 @@ pub const PROGRAM: Program = Program("multilog");
 /// Files are made with the modes that are asked for, whatever the parent's mask.
 const UMASK: u32 = 0o022;
 
+/// What a busy logger may need of the address space, and what each log directory adds, with a thread's stack. Where it may
+/// not have so much it makes do with less.
+const BUSY_BYTES: usize = 3 * 1024 * 1024;
+const DIRECTORY_BYTES: usize = 1024 * 1024;
+
 /// The program: logs standard input as the arguments say.
 pub fn run(arguments: &Arguments) -> Exit {
     run_on(arguments, Input::new)
@@ -83,14 +88,18 @@ pub fn run_reading(arguments: &Arguments) -> Exit {
 fn run_on(arguments: &Arguments, input: fn() -> sys::Result<Input>) -> Exit {
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
+    let Program(name) = PROGRAM;
+    memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
     let script = Script::parse(arguments.get(1..).unwrap_or_default());
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
     let exit = match start(script, input) {
         Ok(engine) => engine.run(),
+        Err(trouble) if trouble.is_interruption() => Exit::OK,
         Err(trouble) => PROGRAM.fatal(trouble),
     };
     standard_error::report_dropped();
@@ -101,8 +110,20 @@ fn run_on(arguments: &Arguments, input: fn() -> sys::Result<Input>) -> Exit {
 fn start(script: Script, input: fn() -> sys::Result<Input>) -> Result<Engine<PathDir, Input>, Trouble> {
     let input = catch_signals(input)?;
     let claims = script.directories.iter().map(Claim::new).collect::<Result<Vec<_>, _>>()?;
+    warn_of_network(&claims);
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
     assemble(script, input, claims, statuses)
+}
+
+/// Says once if a directory is on a file system on which nobody has tried what a killed logger leaves.
+fn warn_of_network(claims: &[Claim<PathDir>]) {
+    let found = claims.iter().map(Claim::place).find_map(|place| Some((place, place.directory.network_file_system()?)));
+    if let Some((place, kind)) = found {
+        let name = &place.name;
+        PROGRAM.warn(format_args!(
+            "{name} is on a network file system ({kind}): what a kill does to lines is untested there"
+        ));
+    }
 }
 
 /// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
@@ -116,7 +137,7 @@ fn assemble<D: Directory, I: Intake>(
     let legacy = settle(origin, &claims, &mut input)?;
     let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &claims));
     let journal = heading.as_ref().and_then(|heading| journal::reserve(claims[0].place(), heading));
-    let mut patience = Pausing(&mut input);
+    let mut patience = Interruptible(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for (number, claim) in claims.into_iter().enumerate() {
         // Without a journal nobody could tell the next logger what becomes of a file that is whole.

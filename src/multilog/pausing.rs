@@ -2,9 +2,11 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::cli::Exit;
 use crate::multilog::PROGRAM;
 use crate::multilog::input::Intake;
 use crate::multilog::logdir::{Patience, Trouble};
+use crate::sys::memory;
 
 /// The patience of the engine: it ends when TERM comes.
 #[derive(Debug)]
@@ -12,6 +14,11 @@ pub struct Pausing<'i, I>(pub &'i mut I);
 
 impl<I: Intake> Patience for Pausing<'_, I> {
     fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        if trouble.is_want_of_memory() && memory::is_scarce() {
+            // The limit is this process's own: waiting brings no more. What it leaves is what a killed one leaves.
+            let Exit(code) = PROGRAM.fatal(&trouble);
+            std::process::exit(code);
+        }
         PROGRAM.warn(trouble.pausing());
         if self.0.rest(trouble.pause()) { Ok(()) } else { Err(trouble) }
     }
@@ -26,5 +33,23 @@ impl<I: Intake> Patience for Pausing<'_, I> {
 
     fn hurry(&self) -> Option<BorrowedFd<'_>> {
         self.0.leaving()
+    }
+}
+
+/// The patience of the engine before the first line and after the last: what takes long is given up when TERM comes.
+#[derive(Debug)]
+pub struct Interruptible<'i, I>(pub &'i mut I);
+
+impl<I: Intake> Patience for Interruptible<'_, I> {
+    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        if trouble.is_interruption() { Err(trouble) } else { Pausing(self.0).pause(trouble) }
+    }
+
+    fn complain(&mut self, trouble: &Trouble) {
+        PROGRAM.warn(trouble);
+    }
+
+    fn is_interrupted(&mut self) -> bool {
+        self.0.has_term()
     }
 }

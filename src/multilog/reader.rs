@@ -18,11 +18,14 @@ use memchr::{memchr, memrchr};
 
 use crate::multilog::batch::{Stamps, Window};
 use crate::page_buffer::{PAGE_BYTES, PageBuffer};
-use crate::sys::Result;
+use crate::sys::{Result, memory};
 use crate::tai64n::{Label, Stamp};
 
 /// How much is read at once. The kernel gives these pages only when they are used.
 const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The same where there is little memory.
+const SCARCE_BUFFER_BYTES: usize = 16 * 1024;
 
 /// What a source had to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ pub struct Reader {
 
 impl Default for Reader {
     fn default() -> Reader {
-        Reader::with_capacity(BUFFER_BYTES)
+        Reader::with_capacity(if memory::is_scarce() { SCARCE_BUFFER_BYTES } else { BUFFER_BYTES })
     }
 }
 

@@ -11,6 +11,7 @@ use nix::dir::Dir as Listing;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, readlinkat, renameat, renameat2};
 use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
+use nix::sys::statfs::FsType;
 use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::sys::clock::UnixTime;
@@ -108,6 +109,16 @@ impl Dir {
     /// Opens a file for appending and reading, made with `mode` if it is not there.
     pub fn open_to_append(&self, name: &[u8], mode: u32) -> Result<File> {
         self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT, mode)
+    }
+
+    /// Makes a file for appending and reading that was not there before: `EEXIST` if the name is taken.
+    pub fn create_to_append(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_EXCL, mode)
+    }
+
+    /// Opens a file for reading and writing at any place, made with `mode` if it is not there.
+    pub fn open_to_change(&self, name: &[u8], mode: u32) -> Result<File> {
+        self.open_file(name, OFlag::O_RDWR | OFlag::O_CREAT, mode)
     }
 
     /// Makes a file without a name for appending and reading. It is gone when it is closed, unless it was given a name.
@@ -211,9 +222,18 @@ impl Dir {
 
     /// The names in the directory, `.` and `..` left out, in no order, each with whether it stands for a plain file.
     pub fn names(&self) -> Result<Vec<(Vec<u8>, bool)>> {
+        let mut names = Vec::new();
+        self.visit(&mut |name, is_plain| {
+            names.push((name.to_vec(), is_plain));
+            true
+        })?;
+        Ok(names)
+    }
+
+    /// Shows the same names one by one, for as long as `see` answers true: a directory may hold more than fits in memory.
+    pub fn visit(&self, see: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<()> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut listing = uninterrupted(|| Listing::openat(&self.0, c".", flags, Mode::empty()))?;
-        let mut names = Vec::new();
         for entry in listing.iter() {
             let entry = entry?;
             let name = entry.file_name().to_bytes();
@@ -225,15 +245,46 @@ impl Dir {
                 // A file system that does not say: a second question, and a name that is gone by now is no file.
                 None => self.stat(name)?.is_some_and(|stat| stat.is_plain),
             };
-            names.push((name.to_vec(), is_plain));
+            if !see(name, is_plain) {
+                break;
+            }
         }
-        Ok(names)
+        Ok(())
+    }
+
+    /// The kind of network or cluster file system that the directory is on; `None` where it is on none that is known.
+    #[must_use]
+    pub fn network_file_system(&self) -> Option<&'static str> {
+        nix::sys::statfs::fstatfs(&self.0).ok().and_then(|about| network_name(about.filesystem_type()))
     }
 
     /// Waits until the directory's names are on the disk.
     pub fn sync(&self) -> Result<()> {
         uninterrupted(|| nix::unistd::fsync(&self.0))
     }
+}
+
+/// What other machines may write to beside this one, or a server may refuse later: `include/uapi/linux/magic.h` and the
+/// file systems' own sources.
+fn network_name(kind: FsType) -> Option<&'static str> {
+    // The C type differs from one machine to the next; each number fits 32 bits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    let magic = kind.0 as u32;
+    Some(match magic {
+        0x6969 => "NFS",
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => "SMB",
+        0x0102_1997 => "9P",
+        0x00c3_6400 => "Ceph",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x7375_7245 => "Coda",
+        0x564c => "NCP",
+        0x0bd0_0bd0 => "Lustre",
+        0x0116_1970 => "GFS2",
+        0x7461_636f => "OCFS2",
+        0x2003_0528 => "OrangeFS",
+        0x4750_4653 => "GPFS",
+        _ => return None,
+    })
 }
 
 impl From<OwnedFd> for Dir {
@@ -267,4 +318,17 @@ pub fn change_to<P: NixPath + ?Sized>(path: &P) -> Result<()> {
 /// Sets the bits that files and directories are made without.
 pub fn set_umask(mask: u32) {
     nix::sys::stat::umask(Mode::from_bits_truncate(mask));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_by_their_numbers() {
+        assert_eq!(network_name(nix::sys::statfs::NFS_SUPER_MAGIC), Some("NFS"));
+        assert_eq!(network_name(nix::sys::statfs::SMB_SUPER_MAGIC), Some("SMB"));
+        assert_eq!(network_name(nix::sys::statfs::EXT4_SUPER_MAGIC), None);
+        assert_eq!(network_name(nix::sys::statfs::TMPFS_MAGIC), None);
+    }
 }

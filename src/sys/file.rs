@@ -100,6 +100,11 @@ impl File {
     pub fn stat(&self) -> Result<Stat> {
         fstat(&self.0).map(|stat| Stat::from(&stat))
     }
+
+    /// The same file if it is a plain one; `ENXIO`, as for a socket, if it is a FIFO or a device.
+    pub fn if_plain(self) -> Result<File> {
+        if self.stat()?.is_plain { Ok(self) } else { Err(Errno::ENXIO) }
+    }
 }
 
 impl From<OwnedFd> for File {

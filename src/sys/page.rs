@@ -4,16 +4,19 @@
 //! before. It does not wait for the disk and is not meant to survive the machine.
 //!
 //! If somebody truncates the file, a store to the page would end the process with SIGBUS. Instead the page is replaced by
-//! anonymous memory and the store goes on; [`Page::is_lost`] says so, and a new page can be made.
+//! anonymous memory and the store goes on; [`Page::is_lost`] says so, and a new page can be made. A SIGBUS that somebody
+//! sent ends the process, as it would without us.
 
 use std::num::NonZeroUsize;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use nix::fcntl::{FallocateFlags, fallocate};
 use nix::libc;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+use nix::sys::uio::{pread, pwrite};
 
 use crate::sys::{Errno, Result, uninterrupted};
 
@@ -32,11 +35,11 @@ pub struct Page {
 }
 
 impl Page {
-    /// Maps the first `length` bytes of a file that is open for reading and writing, with room on the disk made sure of.
+    /// Maps the first `length` bytes of a file that is open for reading and writing, and not for appending, with room on
+    /// the disk made sure of.
     pub fn map(file: impl AsFd, length: usize) -> Result<Page> {
         assert_eq!(START.load(Ordering::Relaxed), 0, "one page at a time");
-        let size = i64::try_from(length).map_err(|_| Errno::EINVAL)?;
-        uninterrupted(|| nix::fcntl::posix_fallocate(file.as_fd(), 0, size))?;
+        take_room(file.as_fd(), length)?;
         let size = NonZeroUsize::new(length).ok_or(Errno::EINVAL)?;
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice; it is reached only through this object.
@@ -75,6 +78,13 @@ impl Page {
     /// One byte, for the kernel to store into.
     pub fn landing(&mut self, at: usize) -> &mut [u8] {
         assert!(at < self.length, "within the page");
+        // A page that has been written to the disk since must be asked for again. Better here than within the call: a
+        // process that is being killed is refused it there.
+        // SAFETY: within the mapping by the assertion, and nothing else borrows from it.
+        unsafe {
+            let byte = self.start.as_ptr().add(at);
+            ptr::write_volatile(byte, ptr::read_volatile(byte));
+        }
         // SAFETY: within the mapping, and borrowed for as long as the page is.
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr().add(at), 1) }
     }
@@ -89,6 +99,42 @@ impl Drop for Page {
     }
 }
 
+/// Makes sure that the disk has room for the first `length` bytes of a file, and that the file is so long: a store into a
+/// hole fails when the disk is full. What is in the file stays.
+fn take_room(file: BorrowedFd<'_>, length: usize) -> Result<()> {
+    let size = i64::try_from(length).map_err(|_| Errno::EINVAL)?;
+    match uninterrupted(|| fallocate(file, FallocateFlags::empty(), 0, size)) {
+        // ext2, ext3, FUSE and others do not know the call; a sandbox may forbid it. Where it finds no room, the file may
+        // have it already. The C library's own substitute refuses some files and keeps away from what is not a hole.
+        Err(_) => rewrite(file, length),
+        answer => answer,
+    }
+}
+
+/// Writes what a file holds to where it stands, and zeros behind it: then there is no hole.
+fn rewrite(file: BorrowedFd<'_>, length: usize) -> Result<()> {
+    let mut bytes = vec![0; length];
+    let mut from = 0;
+    while from < length {
+        match uninterrupted(|| pread(file, &mut bytes[from..], offset(from)))? {
+            0 => break,
+            read => from += read,
+        }
+    }
+    let mut from = 0;
+    while from < length {
+        match uninterrupted(|| pwrite(file, &bytes[from..], offset(from)))? {
+            0 => return Err(Errno::ENOSPC),
+            written => from += written,
+        }
+    }
+    Ok(())
+}
+
+fn offset(at: usize) -> libc::off_t {
+    libc::off_t::try_from(at).unwrap_or(libc::off_t::MAX)
+}
+
 fn catch_bus_errors() -> Result<()> {
     let action = SigAction::new(SigHandler::SigAction(replace_page), SaFlags::SA_SIGINFO, SigSet::empty());
     // SAFETY: the handler makes only system calls and touches only atomics.
@@ -96,7 +142,18 @@ fn catch_bus_errors() -> Result<()> {
 }
 
 extern "C" fn replace_page(_signal: libc::c_int, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo, and for SIGBUS it holds the address.
+    // SAFETY: the kernel hands a handler with SA_SIGINFO a valid siginfo.
+    let code = unsafe { (*info).si_code };
+    if code <= 0 {
+        // Sent by a process (SI_USER, SI_QUEUE, SI_TKILL): nothing that would happen again when we return.
+        // SAFETY: both may be called from a handler. The signal is blocked within it and ends the process behind it.
+        unsafe {
+            libc::signal(libc::SIGBUS, libc::SIG_DFL);
+            libc::raise(libc::SIGBUS);
+        }
+        return;
+    }
+    // SAFETY: of a SIGBUS that the kernel raised the siginfo holds the address.
     let address = unsafe { (*info).si_addr() } as usize;
     let (start, length) = (START.load(Ordering::Relaxed), LENGTH.load(Ordering::Relaxed));
     if start != 0 && (start..start + length).contains(&address) {

@@ -1,12 +1,13 @@
-//! How much memory a logger holds: little while nothing comes, also when much came before.
+//! How much memory a logger holds: little while nothing comes, also when much came before. How little it may have.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 
 use logyard::logbench::{Corpus, Shape};
 
-use crate::util::logdir::current_bytes;
+use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
 use crate::util::logger::{Multilog, Running};
 use crate::util::{Workdir, report, until};
 
@@ -52,4 +53,51 @@ fn an_idle_logger_holds_little_memory_also_after_a_burst() {
     report(format_args!(
         "multilog: {fresh_kb} kB of its own with one line, {busy_kb} while busy, {idle_kb} afterwards"
     ));
+}
+
+/// What the kernel needs to start a program at all, beside what is in its file: a stack and the program's own data.
+const START_BYTES: u64 = 400_000;
+/// With so much more than its file is long a logger works.
+const WORKING_BYTES: u64 = 900_000;
+
+#[test]
+fn a_logger_that_may_have_little_memory_works_or_says_why_not() {
+    let program = Multilog::Ours.path();
+    // No more than that is mapped of it.
+    let program_bytes = fs::metadata(&program).unwrap().len();
+    let mut corpus = Corpus::new(Shape::Qmail, 1, u64::MAX);
+    let input: Vec<u8> = (0..5000).flat_map(|_| corpus.next_line().unwrap().to_vec()).collect();
+    for limit in (500_000..=8_000_000_u64).step_by(300_000) {
+        // A processor has the same limit, and a shell may need more.
+        for script in [&["t", "s16777215", "./m"][..], &["t", "n1000", "./m"], &["t", "n1000", "./m", "./o"]] {
+            let workdir = Workdir::in_memory();
+            fs::write(workdir.join("input"), &input).unwrap();
+            let mut cat = Command::new("cat");
+            let mut cat = cat.arg(workdir.join("input")).stdout(Stdio::piped()).spawn().unwrap();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_softlimit"));
+            command.args(["-m", &limit.to_string()]).arg(&program).args(script).current_dir(workdir.path());
+            command.stdin(cat.stdout.take().unwrap()).stdout(Stdio::null());
+            command.stderr(File::create(workdir.join("words")).unwrap());
+
+            let status = Running::start(&mut command).end();
+
+            // It holds the reading end, and cat may have more to write.
+            drop(command);
+            let _ = cat.wait();
+            let words = fs::read_to_string(workdir.join("words")).unwrap();
+            let shown = format!("-m {limit} {script:?}: {status}; {words}");
+            if status.signal().is_some() || status.code() == Some(127) {
+                // The kernel could not start it.
+                assert!(limit < program_bytes + START_BYTES && !workdir.join("m").exists(), "{shown}");
+                continue;
+            }
+            if status.code() == Some(111) {
+                assert!(words.ends_with("out of memory\n"), "{shown}");
+                assert!(limit < program_bytes + WORKING_BYTES, "{shown}");
+                continue;
+            }
+            assert!(status.success(), "{shown}");
+            assert!(without_stamps(&LogDirFiles::read(&workdir.join("m")).joined()) == input, "{shown}");
+        }
+    }
 }

@@ -4,9 +4,11 @@
 //! - [`calls`]: what logging costs in system calls.
 //! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
 //! - [`handover`]: many loggers in turn on one pipe.
+//! - [`journal`]: a journal that cannot be made, and that can be later.
 //! - [`legacy`]: loggers that are killed, and successors with the same script or another.
-//! - [`memory`]: what a logger holds while nothing comes.
+//! - [`memory`]: what a logger holds while nothing comes, and what it does when it may hold little.
 //! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
+//! - [`planted`]: what others put into a log directory, and signals that others send.
 //! - [`processor`]: what processors are given, and what becomes of those that fail.
 //! - [`reads`]: how the input is cut into reads does not matter.
 //! - [`shared_pipe`]: what others who share the pipe may do to it.
@@ -20,9 +22,11 @@ mod calls;
 mod cases;
 mod differential;
 mod handover;
+mod journal;
 mod legacy;
 mod memory;
 mod messages;
+mod planted;
 mod processor;
 mod reads;
 pub mod shared_pipe;

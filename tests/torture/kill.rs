@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is asked of the loggers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Case {
+pub enum Case {
     Plain,
     Stamped,
     TwoDirectories,
@@ -50,13 +50,13 @@ impl Case {
 
 /// How a logger comes to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub enum End {
     Killed,
     Terminated,
 }
 
 /// One run: a saturated pipe, and loggers that come and go.
-struct Run {
+pub struct Run {
     case: Case,
     /// Who logs; each time one of them at random.
     subjects: &'static [Subject],
@@ -67,6 +67,8 @@ struct Run {
     /// Each logger has another script.
     is_changing: bool,
     seed: u64,
+    /// Where the logs are; the usual place for temporary files if `None`.
+    inside: Option<PathBuf>,
 }
 
 /// A task of the same lines for the same directories, in other words.
@@ -83,7 +85,7 @@ fn changed(task: &Task, random: u64) -> Task {
 
 /// What a run found.
 #[derive(Debug)]
-struct Report {
+pub struct Report {
     lines: u64,
     verdict: Verdict,
     /// Loggers that left by themselves, or with anything but success.
@@ -92,7 +94,7 @@ struct Report {
 }
 
 impl Run {
-    fn new(case: Case, ends: u64) -> Run {
+    pub fn new(case: Case, ends: u64) -> Run {
         Run {
             case,
             subjects: &[Subject::Ours],
@@ -102,13 +104,19 @@ impl Run {
             is_fifo: false,
             is_changing: false,
             seed: case as u64,
+            inside: None,
         }
+    }
+
+    /// The same with the logs in another directory.
+    pub fn inside(self, directory: PathBuf) -> Run {
+        Run { inside: Some(directory), ..self }
     }
 
     /// Does it; `None` if a peer is not installed.
     fn go(&self) -> Option<Report> {
         let programs: Vec<PathBuf> = self.subjects.iter().map(|one| one.program()).collect::<Option<_>>()?;
-        let dir = Workdir::new();
+        let dir = self.inside.as_deref().map_or_else(Workdir::new, Workdir::inside);
         let task = self.case.task();
         let feed = if self.is_fifo {
             Feed::fifo(&dir.join("fifo"), self.lengths, Pace::Saturated)
@@ -182,7 +190,7 @@ impl Run {
 
     /// The run is ours, and nothing may be wrong.
     #[track_caller]
-    fn prove(&self) -> Option<Report> {
+    pub fn prove(&self) -> Option<Report> {
         let start = Instant::now();
         let report = self.go()?;
         eprintln!("{:?}, {} times {:?}: {report:?}, {:.1?}", self.case, self.ends, self.end, start.elapsed());

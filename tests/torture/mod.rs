@@ -5,7 +5,7 @@
 //! - [`lines`]: numbered lines of mixed lengths, each of which can be made again from its number.
 //! - [`feed`]: a thread that writes them into a pipe that the harness holds open, as svscan does.
 //! - [`subject`]: the loggers, ours and the peers, with one script in each one's words.
-//! - [`mounted`]: file systems for one test.
+//! - [`mounted`]: file systems for one test. [`namespace`]: the same where nobody else sees them.
 //! - [`harvest`]: what a directory holds, in the order in which it was written.
 //! - [`tally`]: the verdict: lost, doubled, torn, misplaced.
 //!
@@ -16,6 +16,7 @@ mod feed;
 mod harvest;
 mod lines;
 pub mod mounted;
+mod namespace;
 mod subject;
 mod tally;
 
@@ -29,6 +30,10 @@ mod term;
 mod table;
 // Full file systems.
 mod full;
+// One file system after the other.
+mod filesystems;
+// Directories with very many archives.
+mod crowd;
 // Files that go away.
 mod vanish;
 // Too few descriptors, too little memory, odd ways to be started.

@@ -35,6 +35,11 @@ impl Workdir {
         }
     }
 
+    /// The same in another directory.
+    pub fn inside(directory: &Path) -> Workdir {
+        Workdir(TempDir::with_prefix_in("logyard-", directory).expect("the directory can be written"))
+    }
+
     pub fn path(&self) -> &Path {
         self.0.path()
     }

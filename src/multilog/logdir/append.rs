@@ -7,17 +7,18 @@ use std::time::Instant;
 use crate::multilog::logdir::archive::{Code, archive};
 use crate::multilog::logdir::claim::lock_place;
 use crate::multilog::logdir::copy::copy;
+use crate::multilog::logdir::current::{Current, make_current};
 use crate::multilog::logdir::finisher::{Finisher, Previous};
 use crate::multilog::logdir::spare::{self, Spare};
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
-    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, MODE_PRIVATE, PREVIOUS, PROCESSED, Patience, Place, SharedPlace,
-    Trouble,
+    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, PREVIOUS, PROCESSED, Patience, Place, SharedPlace, Trouble,
 };
 use crate::multilog::record::Extent;
 use crate::multilog::script::Destination;
-use crate::sys::Errno;
+use crate::sys::{Errno, memory};
 
 /// How near the largest size a file may end at a newline.
 pub(super) const NEWLINE_ZONE_BYTES: u64 = 2000;
@@ -76,22 +77,13 @@ enum Step {
     Finish,
 }
 
-/// `current`, open.
-#[derive(Debug)]
-pub(super) struct Current<F> {
-    /// The file.
-    pub file: F,
-    /// The file system and number of the file.
-    pub identity: (u64, u64),
-}
-
 /// Who finishes the files that `current` was.
 #[derive(Debug)]
 enum Finishing<D: Directory> {
     /// The engine.
     Here(Finisher<D>),
     /// A thread.
-    Aside(Worker<Previous<D::File>>),
+    Aside(Worker<D::File>),
     /// For the moment in which one becomes the other.
     Nobody,
 }
@@ -219,7 +211,7 @@ impl<D: Directory> LogDir<D> {
             self.step = Step::Create;
         }
         if self.step == Step::Create {
-            let current = self.create_current()?;
+            let current = self.create_current(patience)?;
             let file = std::mem::replace(&mut self.current, current).file;
             let was_full = self.room.filled_bytes >= self.spare.room_bytes();
             self.room.filled_bytes = 0;
@@ -257,14 +249,53 @@ impl<D: Directory> LogDir<D> {
         }
     }
 
-    fn hand_over(&mut self, previous: Previous<D::File>) {
+    /// What becomes readable when no archive is left that has to be removed; `None` if none is. Where there is no thread
+    /// some are removed now.
+    pub fn trimming(&mut self, patience: &mut impl Patience) -> Option<BorrowedFd<'_>> {
+        match &mut self.finishing {
+            Finishing::Aside(worker) => worker.settled(),
+            Finishing::Here(finisher) => {
+                while finisher.has_excess() && !patience.is_interrupted() {
+                    match finisher.trim(patience) {
+                        Ok(()) => {}
+                        Err(trouble) if trouble.is_interruption() => break,
+                        Err(trouble) => {
+                            patience.complain(&trouble);
+                            break;
+                        }
+                    }
+                }
+                None
+            }
+            Finishing::Nobody => None,
+        }
+    }
+
+    /// Begins to remove the archives that a predecessor left and that are too many.
+    pub(super) fn trim(&mut self, shelf: Shelf) {
+        self.set_aside();
+        match &mut self.finishing {
+            Finishing::Here(finisher) => finisher.take_over(shelf),
+            Finishing::Aside(worker) => worker.trim(shelf),
+            Finishing::Nobody => {}
+        }
+    }
+
+    /// Starts the thread that finishes files, if there is to be one.
+    fn set_aside(&mut self) {
         self.finishing = match std::mem::replace(&mut self.finishing, Finishing::Nobody) {
-            Finishing::Here(finisher) if D::FINISHES_ASIDE => match Worker::start(finisher, Arc::clone(&self.spare)) {
-                Ok(worker) => Finishing::Aside(worker),
-                Err(finisher) => Finishing::Here(finisher),
-            },
+            Finishing::Here(finisher) if D::FINISHES_ASIDE && !memory::is_scarce() => {
+                match Worker::start(finisher, Arc::clone(&self.spare)) {
+                    Ok(worker) => Finishing::Aside(worker),
+                    Err(finisher) => Finishing::Here(*finisher),
+                }
+            }
             other => other,
         };
+    }
+
+    fn hand_over(&mut self, previous: Previous<D::File>) {
+        self.set_aside();
         match &mut self.finishing {
             Finishing::Here(finisher) => finisher.accept(previous),
             Finishing::Aside(worker) => worker.accept(previous),
@@ -275,7 +306,12 @@ impl<D: Directory> LogDir<D> {
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Trouble> {
         match &mut self.finishing {
             Finishing::Here(finisher) => {
+                let had_excess = finisher.has_excess();
                 finisher.finish(patience)?;
+                if had_excess && finisher.has_excess() && !patience.is_hurried() {
+                    // Some of what was left the last time.
+                    finisher.trim(patience)?;
+                }
                 self.spare.prepare();
                 Ok(())
             }
@@ -329,16 +365,15 @@ impl<D: Directory> LogDir<D> {
         }
         let unable_to_make = |errno| unable(&format!("create {name}/current"), errno);
         let lives_on = self.current.file.stat().is_ok_and(|stat| stat.links > 0);
-        let file = if lives_on {
+        let current = if lives_on {
             // Somebody gave it another name, and has what is in it.
-            directory.append_to(CURRENT, MODE_PRIVATE).and_then(|file| file.set_mode(MODE_OPEN).map(|()| file))
+            make_current(&self.place, "create", self.files_max, patience)?
         } else {
-            copy(&self.place, &self.current.file, CURRENT)
-        }
-        .map_err(unable_to_make)?;
-        let stat = file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
+            Current::of(&self.place, copy(&self.place, &self.current.file, CURRENT).map_err(unable_to_make)?)?
+        };
+        let stat = current.file.stat().map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
         self.end_reserve();
-        self.current = Current { file, identity: stat.identity };
+        self.current = current;
         self.room.filled_bytes = stat.size_bytes;
         Ok(())
     }
@@ -366,22 +401,26 @@ impl<D: Directory> LogDir<D> {
     }
 
     /// Makes a new `current`, of the spare if there is one.
-    fn create_current(&mut self) -> Result<Current<D::File>, Trouble> {
-        let Place { name, directory } = &*self.place;
-        let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what} {name}/current"), errno);
+    fn create_current(&mut self, patience: &mut impl Patience) -> Result<Current<D::File>, Trouble> {
+        let mut spare_identity = None;
         if let Some(file) = self.spare.take() {
-            match directory.give_name(&file, CURRENT) {
-                Ok(()) => self.reserved_bytes = self.spare.room_bytes(),
+            match self.place.directory.give_name(&file, CURRENT) {
+                Ok(()) => {
+                    self.reserved_bytes = self.spare.room_bytes();
+                    spare_identity = file.stat().ok().map(|stat| stat.identity);
+                }
                 // Somebody else's file, or a disk that is full.
                 Err(Errno::EEXIST | Errno::ENOSPC | Errno::EDQUOT) => {}
                 Err(_) => self.spare.give_up(),
             }
         }
         // Opened by its name in any case: what was opened without one is shown as a file that is removed.
-        let file = directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable("create", errno))?;
-        file.set_mode(MODE_OPEN).map_err(|errno| unable("set mode of", errno))?;
-        let identity = file.stat().map_err(|errno| unable("stat", errno))?.identity;
-        Ok(Current { file, identity })
+        let current = make_current(&self.place, "create", self.files_max, patience)?;
+        if spare_identity.is_some_and(|identity| identity != current.identity) {
+            // Somebody put another file in its place.
+            self.reserved_bytes = 0;
+        }
+        Ok(current)
     }
 
     fn has_reserved(&self) -> bool {

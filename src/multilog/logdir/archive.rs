@@ -9,12 +9,13 @@
 
 use std::fmt;
 
-use crate::multilog::logdir::{Directory, Entry, Patience, Place, Trouble, trim};
+use crate::multilog::logdir::trim::{Shelf, Survey};
+use crate::multilog::logdir::{Directory, Patience, Place, Trouble};
 use crate::sys::Errno;
 use crate::tai64n::Label;
 
 /// The label and the dot and letter behind it.
-const NAME_BYTES: usize = Label::TEXT_BYTES + 2;
+pub(super) const NAME_BYTES: usize = Label::TEXT_BYTES + 2;
 
 /// What is known of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub fn is_archive_name(name: &[u8]) -> bool {
     name.len() >= Label::TEXT_BYTES && name[0] == b'@'
 }
 
-/// Makes an archive of a file and removes archives beyond `files_max`. A file that is not there has been archived
-/// before. May be called again after a failure.
+/// Makes an archive of a file and removes archives beyond `files_max`; where very many are too many, some of them. A file
+/// that is not there has been archived before. May be called again after a failure.
 pub fn archive<D: Directory>(
     place: &Place<D>,
     file: &str,
@@ -67,40 +68,65 @@ pub fn archive<D: Directory>(
     files_max: u64,
     patience: &mut impl Patience,
 ) -> Result<(), Trouble> {
+    archive_on(&mut Shelf::new(files_max), place, file, code, patience)
+}
+
+/// The same, with a shelf that knows afterwards whether more archives have to go.
+pub fn archive_on<D: Directory>(
+    shelf: &mut Shelf,
+    place: &Place<D>,
+    file: &str,
+    code: Code,
+    patience: &mut impl Patience,
+) -> Result<(), Trouble> {
     let Place { name: shown, directory } = place;
     let stat =
         directory.stat(file).map_err(|errno| Trouble::new(format_args!("unable to stat {shown}/{file}"), errno))?;
     let Some(stat) = stat else { return Ok(()) };
-    let entries = directory.entries().map_err(|errno| Trouble::new(format_args!("unable to read {shown}"), errno))?;
-    let mut newest = None;
-    if stat.links > 1 && has_archive(place, stat.identity, &entries)? {
+    let survey = shelf.look(place, patience)?;
+    let made = if stat.links > 1 && has_archive(place, stat.identity, &survey)? {
         // The second name was given before a crash.
         remove(place, file)?;
+        None
     } else {
-        newest = Some(give_name(place, file, code, &entries)?);
-    }
-    trim::trim(place, entries, newest, files_max, patience)
+        Some(give_name(place, file, code, &survey)?)
+    };
+    shelf.remember(place, survey, made, patience);
+    Ok(())
 }
 
 /// Tells whether one of the archives is this file: any other second name is somebody else's.
-fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), entries: &[Entry]) -> Result<bool, Trouble> {
-    let archives = entries.iter().filter(|entry| entry.is_plain && is_archive_name(&entry.name));
-    for name in archives.filter_map(|entry| std::str::from_utf8(&entry.name).ok()) {
-        let stat = place
+fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), survey: &Survey) -> Result<bool, Trouble> {
+    let is_it = |name: &[u8]| {
+        let Ok(name) = std::str::from_utf8(name) else { return Ok(false) };
+        place
             .directory
             .stat(name)
-            .map_err(|errno| Trouble::new(format_args!("unable to stat {}/{name}", place.name), errno))?;
-        if stat.is_some_and(|stat| stat.identity == identity) {
-            return Ok(true);
-        }
+            .map(|stat| stat.is_some_and(|stat| stat.identity == identity))
+            .map_err(|errno| Trouble::new(format_args!("unable to stat {}/{name}", place.name), errno))
+    };
+    // The name that was given last before a crash is the newest.
+    if let Some((_, newest)) = &survey.newest
+        && is_it(newest)?
+    {
+        return Ok(true);
     }
-    Ok(false)
+    let mut answer = Ok(false);
+    let mut see = |name: &[u8], is_plain: bool| {
+        if is_plain && is_archive_name(name) {
+            answer = is_it(name);
+        }
+        matches!(answer, Ok(false))
+    };
+    let unable = |errno| Trouble::new(format_args!("unable to read {}", place.name), errno);
+    place.directory.visit(&mut see).map_err(unable)?;
+    answer
 }
 
 /// Gives the file its name and takes the first one away, with the new one on the disk before that.
-fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, entries: &[Entry]) -> Result<Name, Trouble> {
+fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Survey) -> Result<Name, Trouble> {
     let Place { name: shown, directory } = place;
-    let mut label = next_label(directory.now(), entries);
+    let mut label = next_label(directory.now(), survey);
     loop {
         let name = Name { label, code };
         let path = name.to_string();
@@ -141,11 +167,6 @@ fn remove<D: Directory>(place: &Place<D>, file: &str) -> Result<(), Trouble> {
 }
 
 /// The first label that is later than every label in the directory, and not before now.
-fn next_label(now: Label, entries: &[Entry]) -> Label {
-    entries
-        .iter()
-        .filter(|entry| entry.name.len() >= NAME_BYTES)
-        .filter_map(|entry| Label::parse(&entry.name[..Label::TEXT_BYTES]).ok())
-        .filter_map(Label::next)
-        .fold(now, Label::max)
+fn next_label(now: Label, survey: &Survey) -> Label {
+    survey.newest.as_ref().and_then(|(newest, _)| newest.next()).map_or(now, |next| now.max(next))
 }

@@ -1,8 +1,9 @@
 //! Claiming a directory: opened and locked, before anything in it is touched.
 
 use crate::cli::Shown;
-use crate::multilog::logdir::append::Current;
+use crate::multilog::logdir::current::Current;
 use crate::multilog::logdir::recover::{Known, recover};
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{
     Directory, LOCK, LogDir, LogFile, MODE_PRIVATE, PathDir, Patience, Place, Room, Trouble,
 };
@@ -60,13 +61,18 @@ impl<D: Directory> Claim<D> {
         let Claim { place, lock, destination } = self;
         let Destination { size_max_bytes, files_max, .. } = destination;
         let known = Known { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let current = recover(&place, files_max, known, patience)?;
+        let mut shelf = Shelf::new(files_max);
+        let current = recover(&place, &mut shelf, known, patience)?;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to stat {what}"), errno);
         let stat = current.stat().map_err(|errno| unable(&format!("{}/current", place.name), errno))?;
         let home = place.directory.identity().map_err(|errno| unable(&place.name, errno))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file: current, identity: stat.identity };
-        Ok(LogDir::new(place, lock, home, current, room, &destination))
+        let mut directory = LogDir::new(place, lock, home, current, room, &destination);
+        if shelf.has_excess() {
+            directory.trim(shelf);
+        }
+        Ok(directory)
     }
 }
 

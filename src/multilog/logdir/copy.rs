@@ -13,7 +13,7 @@ pub(super) fn copy<D: Directory>(place: &Place<D>, source: &D::File, name: &str)
         Ok(()) | Err(Errno::ENOENT) => {}
         Err(errno) => return Err(errno),
     }
-    let target = directory.append_to(name, MODE_OPEN)?;
+    let target = directory.create(name, MODE_OPEN)?;
     target.set_mode(MODE_OPEN)?;
     let mut room = vec![0; CHUNK_BYTES];
     let mut offset = 0;

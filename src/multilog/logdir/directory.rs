@@ -18,15 +18,6 @@ use crate::tai64n::Label;
 /// How long a processor that cannot be run waits for room on standard error to say so.
 const MESSAGE_PATIENCE: Duration = Duration::from_millis(300);
 
-/// A name in a directory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Entry {
-    /// The name.
-    pub name: Vec<u8>,
-    /// Whether it stands for a plain file.
-    pub is_plain: bool,
-}
-
 /// What a log directory asks of the system: calls on names, and the clock. Names are relative to the directory and never
 /// followed through symbolic links.
 pub trait Directory: Send + Sync + 'static {
@@ -41,8 +32,14 @@ pub trait Directory: Send + Sync + 'static {
     /// Memory that outlives the process.
     type Memory: Memory + fmt::Debug;
 
-    /// Opens a file for appending and reading back, made with `mode` if it is not there.
+    /// Opens a plain file for appending and reading back, made with `mode` if it is not there; `ENXIO` or another error if
+    /// it is anything else.
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Makes a file for appending and reading back; `EEXIST` if the name is taken.
+    fn create(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Tells whether a file that somebody put into the directory may be written to: a plain file of this process's user or
+    /// of the directory's owner, without another name.
+    fn may_take_over(&self, stat: Stat) -> bool;
     /// Makes a file without a name, of the mode of a file that is written to, with room for `room_bytes`; `ENOSPC` unless
     /// there are `free_bytes`.
     fn nameless(&self, room_bytes: u64, free_bytes: u64) -> Result<Self::File>;
@@ -73,8 +70,8 @@ pub trait Directory: Send + Sync + 'static {
     fn link(&self, from: &str, to: &str) -> Result<()>;
     /// Takes a name away.
     fn unlink(&self, name: &[u8]) -> Result<()>;
-    /// All names, in no order.
-    fn entries(&self) -> Result<Vec<Entry>>;
+    /// Shows all names, in no order, each with whether it stands for a plain file, for as long as `see` answers true.
+    fn visit(&self, see: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<()>;
     /// Waits until the names are on the disk.
     fn sync(&self) -> Result<()>;
     /// The moment that is now, by a clock that may stand still or be set back.
@@ -114,6 +111,12 @@ impl PathDir {
         let _ = Dir::create(path, MODE_DIRECTORY);
         Dir::open(path).map(|dir| PathDir { dir, path })
     }
+
+    /// The kind of network file system that the directory is on; `None` where it is on none that is known.
+    #[must_use]
+    pub fn network_file_system(&self) -> Option<&'static str> {
+        self.dir.network_file_system()
+    }
 }
 
 impl Directory for PathDir {
@@ -125,7 +128,16 @@ impl Directory for PathDir {
     type Memory = Page;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
-        self.dir.open_to_append(name.as_bytes(), mode)
+        self.dir.open_to_append(name.as_bytes(), mode)?.if_plain()
+    }
+
+    fn create(&self, name: &str, mode: u32) -> Result<File> {
+        self.dir.create_to_append(name.as_bytes(), mode)
+    }
+
+    fn may_take_over(&self, stat: Stat) -> bool {
+        let is_ours = |owner| owner == process_user() || self.dir.stat_self().is_ok_and(|about| about.owner == owner);
+        stat.is_plain && stat.links == 1 && is_ours(stat.owner)
     }
 
     fn nameless(&self, room_bytes: u64, free_bytes: u64) -> Result<File> {
@@ -142,11 +154,11 @@ impl Directory for PathDir {
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<File> {
-        self.dir.open_to_replace(name.as_bytes(), mode)
+        self.dir.open_to_replace(name.as_bytes(), mode)?.if_plain()
     }
 
     fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
-        Lock::try_exclusive(self.dir.open_to_append(name.as_bytes(), mode)?)
+        Lock::try_exclusive(self.dir.open_to_append(name.as_bytes(), mode)?.if_plain()?)
     }
 
     fn load(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>> {
@@ -169,7 +181,7 @@ impl Directory for PathDir {
     }
 
     fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
-        let file = self.dir.open_to_append(name.as_bytes(), MODE_PRIVATE)?;
+        let file = self.dir.open_to_change(name.as_bytes(), MODE_PRIVATE)?;
         check_is_ours(file.stat()?)?;
         Page::map(&file, bytes)
     }
@@ -207,9 +219,8 @@ impl Directory for PathDir {
         self.dir.unlink(name)
     }
 
-    fn entries(&self) -> Result<Vec<Entry>> {
-        let names = self.dir.names()?;
-        Ok(names.into_iter().map(|(name, is_plain)| Entry { name, is_plain }).collect())
+    fn visit(&self, see: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<()> {
+        self.dir.visit(see)
     }
 
     fn sync(&self) -> Result<()> {

@@ -14,8 +14,9 @@
 use std::ffi::CString;
 use std::time::Duration;
 
-use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::archive::{Code, archive, archive_on};
 use crate::multilog::logdir::copy::copy;
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{
     Directory, LogFile, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place, REWRITTEN, STATE,
     SharedPlace, Trouble,
@@ -46,7 +47,7 @@ pub struct Previous<F> {
 #[derive(Debug)]
 pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
-    files_max: u64,
+    shelf: Shelf,
     processor: Option<CString>,
     /// The file that is being finished: what was `current` and is `previous` now.
     job: Option<(Previous<D::File>, Step)>,
@@ -60,7 +61,7 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher that keeps `files_max` files, `current` included.
     pub fn new(place: SharedPlace<D>, files_max: u64, processor: Option<CString>) -> Finisher<D> {
-        Finisher { place, files_max, processor, job: None, failures: 0 }
+        Finisher { place, shelf: Shelf::new(files_max), processor, job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`. The one before it is finished, or was given up: then the
@@ -72,7 +73,7 @@ impl<D: Directory> Finisher<D> {
     /// Goes on with what is to be done, from the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Trouble> {
         while let Some((file, step)) = &mut self.job {
-            match take_step(&self.place, file, *step, self.files_max, self.processor.as_ref(), patience) {
+            match take_step(&self.place, file, *step, &mut self.shelf, self.processor.as_ref(), patience) {
                 Ok(next) => {
                     match next {
                         Some(next) => *step = next,
@@ -97,6 +98,22 @@ impl<D: Directory> Finisher<D> {
         self.job = None;
     }
 
+    /// Tells whether more archives are left than asked for.
+    #[must_use]
+    pub fn has_excess(&self) -> bool {
+        self.shelf.has_excess()
+    }
+
+    /// Removes some of the archives that are too many.
+    pub fn trim(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Trouble> {
+        self.shelf.trim(&self.place, patience)
+    }
+
+    /// Takes over a directory in which more archives were left than asked for.
+    pub fn take_over(&mut self, shelf: Shelf) {
+        self.shelf = shelf;
+    }
+
     /// Tells whether a file is being finished.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -109,7 +126,7 @@ fn take_step<D: Directory>(
     place: &Place<D>,
     previous: &mut Previous<D::File>,
     step: Step,
-    files_max: u64,
+    shelf: &mut Shelf,
     processor: Option<&CString>,
     patience: &mut impl Patience,
 ) -> std::result::Result<Option<Step>, Trouble> {
@@ -117,7 +134,7 @@ fn take_step<D: Directory>(
     let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
     match step {
         Step::Sync => {
-            find_previous(place, &previous.file).map_err(|errno| unable(&format!("create {shown}/previous"), errno))?;
+            find_previous(place, &previous.file, shelf.files_max(), patience)?;
             let answer = match previous.is_doubtful {
                 false => previous.file.sync(),
                 true => Err(Errno::EIO),
@@ -180,16 +197,27 @@ fn take_step<D: Directory>(
             }
             Ok(Some(Step::Archive(PROCESSED, Code::Safe)))
         }
-        Step::Archive(file, code) => archive(place, file, code, files_max, patience).map(|()| None),
+        Step::Archive(file, code) => archive_on(shelf, place, file, code, patience).map(|()| None),
     }
 }
 
-/// Makes sure that `previous` is in the directory: if somebody removed it, what the descriptor reaches is copied.
-fn find_previous<D: Directory>(place: &Place<D>, file: &D::File) -> Result<()> {
-    match place.directory.stat(PREVIOUS)? {
-        Some(_) => Ok(()),
-        None => copy(place, file, PREVIOUS).map(drop),
+/// Makes sure that `previous` in the directory is the file in hand: if somebody removed it, what the descriptor reaches is
+/// copied; what somebody put in its place becomes an archive.
+fn find_previous<D: Directory>(
+    place: &Place<D>,
+    file: &D::File,
+    files_max: u64,
+    patience: &mut impl Patience,
+) -> std::result::Result<(), Trouble> {
+    let shown = &place.name;
+    let unable = |errno| Trouble::new(format_args!("unable to create {shown}/previous"), errno);
+    let identity = file.stat().map_err(unable)?.identity;
+    match place.directory.stat(PREVIOUS).map_err(unable)? {
+        Some(stat) if stat.identity == identity => return Ok(()),
+        Some(_) => archive(place, PREVIOUS, Code::Unfinished, files_max, patience)?,
+        None => {}
     }
+    copy(place, file, PREVIOUS).map(drop).map_err(unable)
 }
 
 /// Puts a copy of `previous` in its place, once the copy is on the disk.

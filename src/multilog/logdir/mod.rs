@@ -19,6 +19,7 @@
 //!
 //! - [`Claim`]: the directory is opened and locked, before anything in it is touched.
 //! - [`recover`]: what is found at start is put right, so that `current` can be appended to.
+//! - [`mod@current`]: `current` is made, whatever somebody put in its place.
 //! - [`LogDir`]: appends to `current`, and starts a rotation.
 //! - [`finisher`]: takes `previous` to its archive: to disk, through the processor, to its name.
 //! - [`spare`]: makes the next `current` ahead, where files are full soon.
@@ -36,6 +37,7 @@ mod append;
 pub mod archive;
 mod claim;
 mod copy;
+mod current;
 mod directory;
 pub mod finisher;
 pub mod processor;
@@ -48,7 +50,7 @@ pub mod worker;
 
 pub use append::{LogDir, Room};
 pub use claim::Claim;
-pub use directory::{Directory, Entry, LogFile, PathDir};
+pub use directory::{Directory, LogFile, PathDir};
 
 pub use retry::{Patience, Trouble};
 

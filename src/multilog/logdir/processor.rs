@@ -23,7 +23,7 @@ impl Files {
     /// Opens the files afresh: what an earlier attempt wrote is gone.
     pub fn open(directory: &Dir) -> Result<Files> {
         Ok(Files {
-            previous: directory.open_to_read(PREVIOUS.as_bytes())?,
+            previous: directory.open_to_read(PREVIOUS.as_bytes())?.if_plain()?,
             processed: create(directory, PROCESSED)?,
             state: match directory.open_to_read(STATE.as_bytes()) {
                 // A directory that was made by hand, or tidied up: there is nothing to remember.
@@ -31,7 +31,7 @@ impl Files {
                     create(directory, STATE)?;
                     directory.open_to_read(STATE.as_bytes())?
                 }
-                answer => answer?,
+                answer => answer?.if_plain()?,
             },
             newstate: create(directory, NEWSTATE)?,
         })

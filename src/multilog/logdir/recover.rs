@@ -20,7 +20,9 @@
 //! The mode of a `current` that is appended to is not touched here: it changes once the journal speaks of the file.
 
 use crate::multilog::logdir::REWRITTEN;
-use crate::multilog::logdir::archive::{Code, archive};
+use crate::multilog::logdir::archive::{Code, archive_on};
+use crate::multilog::logdir::current::make_current;
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{
     CURRENT, DONE_BIT, Directory, LogFile, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, Patience, Place,
     STATE, Trouble, spare,
@@ -62,9 +64,11 @@ pub struct Known {
 }
 
 /// Puts right what is found, and opens `current`. May be called again after a failure.
+///
+/// Where more archives are too many than can be removed in a moment, `shelf` knows of the rest.
 pub fn recover<D: Directory>(
     place: &Place<D>,
-    files_max: u64,
+    shelf: &mut Shelf,
     known: Known,
     patience: &mut impl Patience,
 ) -> Result<D::File, Trouble> {
@@ -82,11 +86,11 @@ pub fn recover<D: Directory>(
         Found::Interrupted if is_kept && !was_finishing => {}
         Found::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
-            patience.retry(|patience| archive(place, PROCESSED, Code::Safe, files_max, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, PROCESSED, Code::Safe, patience))?;
         }
         Found::Interrupted => {
             forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
-            patience.retry(|patience| archive(place, PREVIOUS, Code::Unfinished, files_max, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, PREVIOUS, Code::Unfinished, patience))?;
         }
     }
     let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
@@ -102,14 +106,18 @@ pub fn recover<D: Directory>(
             }
         }
         if !is_kept {
-            patience.retry(|patience| archive(place, CURRENT, Code::Unfinished, files_max, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, CURRENT, Code::Unfinished, patience))?;
         }
     }
     if !is_kept || (found != Found::Clean && was_finishing) {
         directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(&format!("write to {shown}/{STATE}"), errno))?;
     }
-    let what = if is_kept { "append to" } else { "write to" };
-    directory.append_to(CURRENT, MODE_PRIVATE).map_err(|errno| unable(&format!("{what} {shown}/{CURRENT}"), errno))
+    if is_kept {
+        return directory
+            .append_to(CURRENT, MODE_PRIVATE)
+            .map_err(|errno| unable(&format!("append to {shown}/{CURRENT}"), errno));
+    }
+    make_current(place, "write to", shelf.files_max(), patience).map(|current| current.file)
 }
 
 /// Gives back the room that a killed writer took ahead.

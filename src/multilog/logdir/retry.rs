@@ -15,6 +15,7 @@ pub struct Trouble {
     cause: Option<Errno>,
     remark: Option<String>,
     pause: Duration,
+    is_interruption: bool,
 }
 
 /// How long a step that failed is left alone, unless it says otherwise.
@@ -24,13 +25,25 @@ impl Trouble {
     /// A system call that failed.
     #[must_use]
     pub fn new(what: impl fmt::Display, cause: Errno) -> Trouble {
-        Trouble { what: what.to_string(), cause: Some(cause), remark: None, pause: PAUSE }
+        Trouble { cause: Some(cause), ..Trouble::unexplained(what) }
     }
 
     /// Something that failed without the system having a word for it.
     #[must_use]
     pub fn unexplained(what: impl fmt::Display) -> Trouble {
-        Trouble { what: what.to_string(), cause: None, remark: None, pause: PAUSE }
+        Trouble { what: what.to_string(), cause: None, remark: None, pause: PAUSE, is_interruption: false }
+    }
+
+    /// No trouble at all: TERM came before what takes long was done.
+    #[must_use]
+    pub fn interruption() -> Trouble {
+        Trouble { is_interruption: true, ..Trouble::unexplained("told to end before the start was over") }
+    }
+
+    /// Tells whether nothing is wrong but that TERM came.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        self.is_interruption
     }
 
     /// The same trouble, with another time to wait before the step is tried again.
@@ -43,6 +56,12 @@ impl Trouble {
     #[must_use]
     pub fn is_want_of_room(&self) -> bool {
         matches!(self.cause, Some(Errno::ENOSPC | Errno::EDQUOT))
+    }
+
+    /// Tells whether the system had no memory for it.
+    #[must_use]
+    pub fn is_want_of_memory(&self) -> bool {
+        self.cause == Some(Errno::ENOMEM)
     }
 
     /// How long to wait before the step is tried again.
@@ -90,6 +109,11 @@ pub trait Patience {
 
     /// Tells whether the logger is leaving, so that what can be left undone is.
     fn is_hurried(&self) -> bool {
+        false
+    }
+
+    /// Tells whether a step that takes long is to be given up half done: nothing has been read yet, and TERM has come.
+    fn is_interrupted(&mut self) -> bool {
         false
     }
 

@@ -3,21 +3,22 @@
 //! It is started at the first rotation. Where no thread can be had (old run scripts allow little memory) the files are
 //! finished by the engine itself, which then waits for disk and processor as 0.76 does.
 //!
-//! Between two files it makes the [spare](super::spare), if one is wanted.
+//! Between two files it makes the [spare](super::spare), if one is wanted, and removes what archives are still too many.
 //!
 //! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
 //! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
 //! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Once};
 use std::thread;
 
 use crate::multilog::PROGRAM;
 use crate::multilog::logdir::finisher::{Finisher, Previous};
 use crate::multilog::logdir::spare::Spare;
+use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::{Directory, Patience, Trouble};
 use crate::sys::event::Event;
 use crate::sys::{Errno, poll};
@@ -28,12 +29,23 @@ const STACK_BYTES: usize = 128 * 1024;
 /// That no thread can be had has been said.
 static REFUSED: Once = Once::new();
 
+/// What the thread is to do.
+#[derive(Debug)]
+enum Job<F> {
+    /// A file has become `previous`.
+    Finish(Previous<F>),
+    /// A predecessor left more archives than asked for.
+    Trim(Shelf),
+}
+
 /// What the engine and the thread both see.
 #[derive(Debug)]
 struct Shared {
     /// A file has been finished, or left.
     is_done: AtomicBool,
-    /// Wakes whoever waits for that; it may also wake in vain.
+    /// How many jobs have nothing left to do.
+    settled: AtomicU64,
+    /// Wakes whoever waits for either; it may also wake in vain.
     done: Event,
     /// The logger leaves.
     hurry: Event,
@@ -44,21 +56,24 @@ struct Shared {
 
 /// A thread that finishes files.
 #[derive(Debug)]
-pub struct Worker<J> {
-    jobs: Sender<J>,
+pub struct Worker<F> {
+    jobs: Sender<Job<F>>,
     shared: Arc<Shared>,
     is_busy: bool,
+    /// How many jobs there have been.
+    given: u64,
 }
 
-impl<F: Send + 'static> Worker<Previous<F>> {
+impl<F: Send + 'static> Worker<F> {
     /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D>(finisher: Finisher<D>, spare: Arc<Spare<D>>) -> Result<Worker<Previous<F>>, Finisher<D>>
+    pub fn start<D>(finisher: Finisher<D>, spare: Arc<Spare<D>>) -> Result<Worker<F>, Box<Finisher<D>>>
     where
         D: Directory<File = F>,
     {
-        let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(finisher) };
+        let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
         let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
-        let shared = Arc::new(Shared { is_done, done, hurry, is_hurried, has_left_file });
+        let settled = AtomicU64::new(0);
+        let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
         let (jobs, inbox) = channel();
         let (give, receive) = channel();
         let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn({
@@ -73,7 +88,7 @@ impl<F: Send + 'static> Worker<Previous<F>> {
             Ok(_) => {
                 // The thread waits for it.
                 let _ = give.send(finisher);
-                Ok(Worker { jobs, shared, is_busy: false })
+                Ok(Worker { jobs, shared, is_busy: false, given: 0 })
             }
             Err(error) => {
                 // Too little memory is what old run scripts ask for; a refusal is news, once.
@@ -82,7 +97,7 @@ impl<F: Send + 'static> Worker<Previous<F>> {
                     let say = || PROGRAM.warn(Trouble::new("unable to start a thread, waiting for each file", errno));
                     REFUSED.call_once(say);
                 }
-                Err(finisher)
+                Err(Box::new(finisher))
             }
         }
     }
@@ -91,8 +106,18 @@ impl<F: Send + 'static> Worker<Previous<F>> {
     pub fn accept(&mut self, previous: Previous<F>) {
         debug_assert!(!self.is_busy, "one previous at a time");
         self.is_busy = true;
+        self.give(Job::Finish(previous));
+    }
+
+    /// Hands over a directory in which a predecessor left more archives than asked for.
+    pub fn trim(&mut self, shelf: Shelf) {
+        self.give(Job::Trim(shelf));
+    }
+
+    fn give(&mut self, job: Job<F>) {
+        self.given += 1;
         // The thread lives as long as the sender.
-        let _ = self.jobs.send(previous);
+        let _ = self.jobs.send(job);
     }
 
     /// What becomes readable when the file in hand is done; `None` if none is in hand.
@@ -102,6 +127,12 @@ impl<F: Send + 'static> Worker<Previous<F>> {
             self.is_busy = !self.shared.is_done.swap(false, Ordering::AcqRel);
         }
         self.is_busy.then(|| self.shared.done.as_fd())
+    }
+
+    /// What becomes readable when nothing is left to do, no archive to remove either; `None` if nothing is.
+    pub fn settled(&mut self) -> Option<BorrowedFd<'_>> {
+        self.shared.done.clear();
+        (self.shared.settled.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
     }
 
     /// Tells whether a file was left that the next start must put right.
@@ -120,23 +151,55 @@ impl<F: Send + 'static> Worker<Previous<F>> {
 fn work<D: Directory>(
     mut finisher: Finisher<D>,
     spare: &Spare<D>,
-    inbox: &Receiver<Previous<D::File>>,
+    inbox: &Receiver<Job<D::File>>,
     shared: Arc<Shared>,
 ) {
     let mut patience = Unhurried(shared);
-    while let Ok(previous) = inbox.recv() {
-        finisher.accept(previous);
-        // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at once.
-        let ended = patience.retry(|patience| finisher.finish(patience));
-        if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
-            finisher.leave();
-            patience.0.has_left_file.store(true, Ordering::Release);
+    let mut next = inbox.recv().ok();
+    while let Some(job) = next.take() {
+        match job {
+            Job::Finish(previous) => {
+                finisher.accept(previous);
+                // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at
+                // once.
+                let ended = patience.retry(|patience| finisher.finish(patience));
+                if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
+                    finisher.leave();
+                    patience.0.has_left_file.store(true, Ordering::Release);
+                }
+                patience.0.is_done.store(true, Ordering::Release);
+                patience.0.done.happen();
+                // The file that was finished is out of the way, and the next one is still filling.
+                spare.prepare();
+            }
+            Job::Trim(shelf) => finisher.take_over(shelf),
         }
-        patience.0.is_done.store(true, Ordering::Release);
+        next = trim_until_job(&mut finisher, inbox, &mut patience);
+        patience.0.settled.fetch_add(1, Ordering::AcqRel);
         patience.0.done.happen();
-        // The file that was finished is out of the way, and the next one is still filling.
-        spare.prepare();
+        next = next.or_else(|| inbox.recv().ok());
     }
+}
+
+/// Removes what archives are too many, until there is another job; `None` if all are gone, or have to stay.
+fn trim_until_job<D: Directory>(
+    finisher: &mut Finisher<D>,
+    inbox: &Receiver<Job<D::File>>,
+    patience: &mut Unhurried,
+) -> Option<Job<D::File>> {
+    while finisher.has_excess() && !patience.is_hurried() {
+        match inbox.try_recv() {
+            Ok(job) => return Some(job),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {}
+        }
+        if let Err(trouble) = finisher.trim(patience) {
+            // They go after the next rotation.
+            patience.complain(&trouble);
+            return None;
+        }
+    }
+    None
 }
 
 /// The patience of the thread: it ends when the logger leaves.

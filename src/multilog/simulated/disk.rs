@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use super::faults::{Calls, lock};
 use crate::multilog::journal::Memory;
-use crate::multilog::logdir::{Directory, Entry, LogFile, MODE_OPEN, PREVIOUS, PROCESSED, STATE};
+use crate::multilog::logdir::{Directory, LogFile, MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::sys::child::Ended;
 use crate::sys::clock::UnixTime;
 use crate::sys::file::Stat;
@@ -181,6 +181,19 @@ impl Directory for DiskDirectory {
         Ok(self.open(inode))
     }
 
+    fn create(&self, name: &str, mode: u32) -> Result<DiskFile> {
+        let create = |state: &mut State| match state.find(name) {
+            Ok(_) => Err(Errno::EEXIST),
+            Err(_) => Ok(state.create(name, mode)),
+        };
+        let inode = self.call(create)?;
+        Ok(self.open(inode))
+    }
+
+    fn may_take_over(&self, stat: Stat) -> bool {
+        stat.is_plain && stat.links == 1
+    }
+
     fn nameless(&self, _room_bytes: u64, _free_bytes: u64) -> Result<DiskFile> {
         let inode = self.call(|state| Ok(state.create_nameless(MODE_OPEN)))?;
         Ok(self.open(inode))
@@ -283,10 +296,11 @@ impl Directory for DiskDirectory {
         })
     }
 
-    fn entries(&self) -> Result<Vec<Entry>> {
-        self.call(|state| {
-            Ok(state.names.keys().map(|name| Entry { name: name.clone().into(), is_plain: true }).collect())
-        })
+    fn visit(&self, see: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<()> {
+        let names: Vec<String> = self.call(|state| Ok(state.names.keys().cloned().collect()))?;
+        // Whoever looks may make further calls.
+        let _ = names.iter().all(|name| see(name.as_bytes(), true));
+        Ok(())
     }
 
     fn sync(&self) -> Result<()> {
