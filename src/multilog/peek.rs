@@ -2,7 +2,8 @@
 //!
 //! `tee` copies from the head of the pipe, so what is not consumed is shown again by every look; of that only the new
 //! part is handed on. The beginning of a line stays in the pipe until its end comes, and is waited for by the edge: the
-//! pipe has something to read all the time, and only a write tells that there is more.
+//! pipe has something to read all the time, and only a write tells that there is more. A write tells when it ends: one that
+//! fills a pipe that is not empty sleeps and has told nobody. So the pipe is asked now and then as well, first soon.
 //!
 //! A pipe can be full of the beginning of one line. How many bytes that takes depends on how they were written: no less
 //! than half its size, as two neighbouring pages hold more than one page together; where each write has a page of its own
@@ -34,8 +35,10 @@ use crate::sys::{Errno, Result, boot, fd, pipe, poll};
 const PIPE_BYTES: usize = 1024 * 1024;
 /// How much is looked at at once, well below the size of the pipe, so that the writer always has room.
 pub const CHUNK_BYTES: usize = 128 * 1024;
-/// How often the size of the pipe is asked for while the beginning of a line is held in it.
-const SIZE_CHECK: Duration = Duration::from_secs(1);
+/// How soon the pipe is asked what is in it, and how large it is, while the beginning of a line is held in it; and how often
+/// at last, if nothing comes.
+const HELD_CHECK_FIRST: Duration = Duration::from_millis(1);
+const HELD_CHECK: Duration = Duration::from_secs(1);
 /// How often a logger looks whether the one before it has left the pipe.
 const TURN_CHECK: Duration = Duration::from_millis(100);
 /// How long the pipe may stand still before its other reader is taken for one that reads no more.
@@ -79,6 +82,8 @@ pub struct Peek {
     head_at: usize,
     /// The last look showed all there was.
     saw_all: bool,
+    /// How long the next wait for a change lasts at most.
+    held_check: Duration,
     /// Nobody can write any more: what is in the pipe is all there will be.
     hung_up: bool,
     /// There is more in the pipe than a look shows: what was shown must go first.
@@ -114,6 +119,7 @@ impl Peek {
             scratch: PageBuffer::new(0),
             head_at: 0,
             saw_all: false,
+            held_check: HELD_CHECK_FIRST,
             hung_up: false,
             is_crowded: false,
             is_new: true,
@@ -186,11 +192,14 @@ impl Peek {
             // The beginning of a line is all there will be.
             return at_once();
         } else {
-            let timeout = Some(timeout.map_or(SIZE_CHECK, |time| time.min(SIZE_CHECK)));
+            let time = self.held_check;
             let edge = self.edge.get_or_insert_with(|| EdgeWatch::new(fd::stdin(), signals));
+            let timeout = Some(timeout.map_or(time, |timeout| timeout.min(time)));
             let [input, signal] = edge.wait(fd::stdin(), signals, timeout)?;
             if !input.is_readable && !signal.is_readable {
-                return Ok((false, self.has_lost_room()?));
+                let is_needed = self.needs_look()?;
+                self.held_check = (4 * time).min(HELD_CHECK);
+                return Ok((false, is_needed));
             }
             [signal, input]
         };
@@ -198,9 +207,9 @@ impl Peek {
         Ok((signal.is_readable, input.is_readable))
     }
 
-    /// Tells whether a look is needed though no write has been noticed: somebody has made the pipe so small that nothing
-    /// more can be written, or what was held is gone.
-    fn has_lost_room(&mut self) -> Result<bool> {
+    /// Tells whether a look is needed though no write has been noticed: a write fills the pipe, somebody has made the pipe so
+    /// small that nothing more can be written, or what was held is gone.
+    fn needs_look(&mut self) -> Result<bool> {
         let pipe_bytes = fd::pipe_size(fd::stdin()).unwrap_or(self.pipe_bytes);
         if pipe_bytes < self.pipe_bytes {
             self.has_grown = false;
@@ -211,9 +220,9 @@ impl Peek {
             self.fit_copy(CHUNK_BYTES);
         }
         // A page can be taken by one byte.
-        self.is_crowded |= pipe_bytes / 2 < PAGE_BYTES + SEEN_BYTES;
-        let is_gone = pipe::waiting_bytes(fd::stdin())? < self.ahead_bytes;
-        Ok(has_changed || is_gone || self.ahead_bytes >= self.piece_bytes())
+        self.is_crowded |= self.held_check == HELD_CHECK && pipe_bytes / 2 < PAGE_BYTES + SEEN_BYTES;
+        let is_other = pipe::waiting_bytes(fd::stdin())? != self.ahead_bytes;
+        Ok(has_changed || is_other || self.ahead_bytes >= self.piece_bytes())
     }
 
     /// Tells whether it is our turn to read. Only who holds nothing of the pipe asks.
@@ -284,6 +293,9 @@ impl Peek {
             return Ok(None);
         }
         self.ahead_bytes += new;
+        if new > 0 {
+            self.held_check = HELD_CHECK_FIRST;
+        }
         // There may be no room in the copy, even for what is held.
         self.is_crowded = new == 0 && (self.is_crowded || known < held.len());
         if shown + PAGE_BYTES > self.pipe_bytes.min(most) || self.is_crowded {

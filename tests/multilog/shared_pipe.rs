@@ -127,6 +127,18 @@ fn a_pipe_that_is_shrunk_to_just_what_it_holds_does_not_block_its_writer() {
 }
 
 #[test]
+fn a_write_that_fills_the_pipe_behind_the_beginning_of_a_line_is_noticed() {
+    let mut world = World::new();
+    let logger = world.start_within_line(&["s16777215", "./main"], b"begun");
+
+    // The kernel tells readers of a write when it ends, and this one ends when somebody reads.
+    let text = format!("\n{}", "a line\n".repeat(500_000));
+    world.output.write_all(text.as_bytes()).unwrap();
+
+    assert_same(&world.end(logger), format!("begun{text}").as_bytes());
+}
+
+#[test]
 fn a_pipe_that_is_full_of_single_bytes_does_not_block_its_writer() {
     let mut world = World::new();
     let logger = world.start_within_line(&["s1000000", "./main"], b"begun ");
