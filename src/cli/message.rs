@@ -1,10 +1,15 @@
-//! Messages: `program: class: text`, on [standard error](crate::cli::standard_error), one write each.
+//! Messages: `program: class: text`, on standard error, one write each.
 //!
 //! A program that keeps a log must not die of a closed standard error, so a message that cannot be written is dropped.
 
 use std::fmt::{self, Display, Write};
+use std::sync::OnceLock;
 
-use crate::cli::{Exit, standard_error};
+use crate::cli::Exit;
+use crate::sys::fd;
+
+/// What prints messages in a program that must not wait for their reader. Programs that may wait are smaller without it.
+static PRINTER: OnceLock<fn(&[u8])> = OnceLock::new();
 
 /// The program that speaks.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +42,18 @@ pub fn say(text: fmt::Arguments<'_>) {
         // Thousands of simulated troubles are nobody's news.
         return;
     }
-    standard_error::print_message(text.to_string().as_bytes());
+    let message = text.to_string();
+    match PRINTER.get() {
+        Some(print) => print(message.as_bytes()),
+        // Nobody is left to be told when standard error is gone.
+        None => drop(fd::write_all(fd::stderr(), message.as_bytes())),
+    }
+}
+
+/// From now on messages go to `printer`.
+pub(super) fn print_by(printer: fn(&[u8])) {
+    // The first one stays.
+    let _ = PRINTER.set(printer);
 }
 
 /// Shows bytes that came from outside: control characters and what is not UTF-8 appear as `\xNN`.

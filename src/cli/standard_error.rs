@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::cli::Program;
+use crate::cli::{Program, message};
 use crate::sys::prompt::{ATOMIC_BYTES, Prompt};
 use crate::sys::signal::{self, Signal};
 use crate::sys::{self, Errno};
@@ -60,6 +60,7 @@ pub fn never_block(program: Program, threads: Threads) {
     // If it cannot be ignored, a reader that goes away ends the program.
     let _ = signal::ignore(Signal::SIGPIPE);
     *outlet() = Some(Outlet::new(program, Prompt::new(sys::fd::stderr()), threads));
+    message::print_by(print_message);
 }
 
 /// TERM has been taken: nobody waits for a slow reader any more.
@@ -68,7 +69,7 @@ pub fn hurry() {
 }
 
 /// Prints one message.
-pub fn print_message(message: &[u8]) {
+fn print_message(message: &[u8]) {
     print(message, Kind::Message);
 }
 

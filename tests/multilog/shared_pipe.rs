@@ -353,8 +353,9 @@ fn check_two(lines: &[String], pause: Option<Duration>) {
     let logged: BTreeSet<&String> = one.iter().chain(&two).collect();
     let lost = lines.iter().filter(|line| !logged.contains(line)).count();
     assert_eq!((lost, one.len() + two.len()), (0, lines.len()), "lost, and logged in all");
-    assert_eq!(words.lines().count(), 1, "{words}");
-    assert!(words.starts_with("multilog: warning: standard input is read by another multilog"), "{words}");
+    // At full speed the first may be done before the second has anything to say.
+    let is_said = words.starts_with("multilog: warning: standard input is read by another multilog");
+    assert!(words.lines().count() <= 1 && (is_said || (words.is_empty() && pause.is_none())), "{words}");
 }
 
 #[test]

@@ -37,7 +37,7 @@ impl Trouble {
     /// No trouble at all: TERM came before what takes long was done.
     #[must_use]
     pub fn interruption() -> Trouble {
-        Trouble { is_interruption: true, ..Trouble::unexplained("told to end before the start was over") }
+        Trouble { is_interruption: true, ..Trouble::unexplained("interrupted") }
     }
 
     /// Tells whether nothing is wrong but that TERM came.
