@@ -58,7 +58,7 @@ impl World {
     }
 }
 
-const UNABLE: &str = "multilog: warning: unable to keep ./main/journal: is a directory\n";
+const UNABLE: &str = "multilog: warning: unable to keep ./main/journal: permission denied\n";
 const AGAIN: &str = "multilog: warning: keeping ./main/journal again\n";
 
 #[test]
