@@ -140,7 +140,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 
     /// Tells whether a line is partly written whose rest the next logger will find, and know of.
     fn leaves_line(&self) -> bool {
-        self.reader.is_in_line() && !self.has_ended && self.journal.is_some()
+        self.reader.is_in_line() && !self.has_ended && self.journal.is_some() && self.input.keeps_rest()
     }
 
     /// Puts back what was read and not written, or says how much of it is lost; false if anything is. In an input that
@@ -221,14 +221,10 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     fn keep_journal(&mut self) {
         let Some(heading) = &self.heading else { return };
         let first = self.directories[0].place();
-        let heading = match &self.journal {
-            Some(journal)
-                if !journal.is_lost() && journal.has(heading) && first.directory.stat(JOURNAL) != Ok(None) =>
-            {
-                return;
-            }
-            _ => heading.next(),
-        };
+        if self.journal.as_ref().is_some_and(|journal| !journal.is_lost() && journal::is_in(first, heading)) {
+            return;
+        }
+        let heading = heading.next();
         // A process maps one file at a time.
         let is_missing = self.journal.take().is_none();
         let snapshot = self.snapshot();
@@ -258,6 +254,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
                 self.reader.fill_one(&mut self.input, Label::now)?
             };
             if taken == Taken::End {
+                self.has_ended = true;
                 return Ok(());
             }
             if self.input.keeps_rest() {

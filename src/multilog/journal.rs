@@ -150,6 +150,15 @@ fn try_to_reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Result<J
     place.directory.memory(NEWJOURNAL, file_bytes(heading)).map(|memory| Journal::new(memory, heading))
 }
 
+/// Tells whether the journal with a heading is the one that a successor would find, and tells it something.
+pub fn is_in<D: Directory>(place: &Place<D>, heading: &Heading) -> bool {
+    match place.directory.load(JOURNAL, BYTES_MAX) {
+        Ok(file) => file.and_then(|file| read(&file)).is_some_and(|told| told.heading == *heading),
+        // What has its name is another's; of other errors nothing follows.
+        Err(errno) => errno != Errno::EPERM,
+    }
+}
+
 fn warn<D: Directory>(place: &Place<D>, errno: Errno) {
     PROGRAM.warn(Trouble::new(format_args!("unable to keep {}/{JOURNAL}", place.name), errno));
 }
@@ -216,12 +225,6 @@ impl<M: Memory> Journal<M> {
             return None;
         }
         read_slot(&self.memory.load(), self.layout, self.telling)
-    }
-
-    /// Tells whether the journal still has its heading, and tells something.
-    #[must_use]
-    pub fn has(&self, heading: &Heading) -> bool {
-        read(&self.memory.load()).is_some_and(|told| told.heading == *heading)
     }
 
     /// Tells whether the journal's file went away.

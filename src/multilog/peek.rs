@@ -339,10 +339,8 @@ impl Peek {
         self.stray_ahead_bytes -= stray_bytes;
         let piped = &logged[stray_bytes..];
         let is_as_shown = piped.is_empty() || self.take_out_shown(piped, last)?;
-        if piped.is_empty() || !is_as_shown {
-            // Whatever became of them, they are logged, and nobody is to log them again.
-            last[0] = logged[logged.len() - 1];
-        }
+        // Whatever became of them, they are logged, and nobody is to log them again.
+        last[0] = logged[logged.len() - 1];
         Ok(is_as_shown)
     }
 
@@ -350,6 +348,11 @@ impl Peek {
     fn take_out_shown(&mut self, shown: &[u8], last: &mut [u8]) -> Result<bool> {
         let before_last = shown.len() - 1;
         self.reserve_scratch(self.head_at + before_last);
+        // A process that is being killed gets no new pages: the call would stop half-way.
+        for page in self.scratch[self.head_at..][..before_last].chunks_mut(PAGE_BYTES) {
+            let last = page.len() - 1;
+            (page[0], page[last]) = (0, 0);
+        }
         let mut spare = [0];
         let mut landing = last;
         let mut has_landing = true;

@@ -131,7 +131,9 @@ fn settle_one<D: Directory>(
 ) -> Result<Settled, Trouble> {
     let Told { heading, record, is_consumed } = &found.told;
     let was_consumed = *is_consumed;
-    let Some(matches) = match_directories(heading, record, claims) else {
+    // A journal that was copied to another directory, or that somebody made up, speaks of none that it is in.
+    let matches = match_directories(heading, record, claims).filter(|matches| matches.contains(&Some(found.claim)));
+    let Some(matches) = matches else {
         return Ok(if is_unfinished(&found.told) { Settled::Torn } else { Settled::Nothing });
     };
     if !was_consumed {
@@ -156,6 +158,10 @@ fn settle_one<D: Directory>(
         announce_left_out(record, &matches);
     }
     let after = &record.open_lines[1];
+    if heading.origin.boot == 0 && was_consumed && after.is_open {
+        // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
+        return Ok(Settled::Torn);
+    }
     let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; claims.len()] };
     if after.is_open {
         for (number, extent) in record.extents.iter().enumerate() {

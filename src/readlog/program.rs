@@ -71,6 +71,10 @@ fn read(mut request: Request) -> Exit {
             .max(SURVEY_BYTES_MIN),
     });
     request.directories = log_directories(&request, &common);
+    if request.directories.is_empty() {
+        // Nothing that may come is waited for.
+        return common.complaints.exit();
+    }
     let answer = match &request.drawing {
         Some(drawing) => draw(&request, drawing, &common),
         None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
@@ -89,7 +93,7 @@ fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
     let log_directory = |path: &Vec<u8>| match resolve(path) {
         Resolved::Log(path) => Some(path),
         Resolved::Nothing { path, .. } if request.follows => Some(path),
-        Resolved::Nothing { complaint, .. } => {
+        Resolved::Nothing { complaint, .. } | Resolved::Several(complaint) => {
             common.complaints.warn(complaint);
             None
         }

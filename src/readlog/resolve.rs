@@ -23,6 +23,8 @@ pub(super) enum Resolved {
     Log(Vec<u8>),
     /// No log directory. Here one may come.
     Nothing { path: Vec<u8>, complaint: String },
+    /// More than one log directory, as this says.
+    Several(String),
 }
 
 /// Finds the log directory that a path means.
@@ -43,12 +45,11 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
         return Resolved::Log(join(&base, only));
     }
     let shown = Shown(&base).to_string();
-    let complaint = if logs.is_empty() {
-        format!("no log in {shown}: it has neither current nor archives")
-    } else {
+    if !logs.is_empty() {
         let names: Vec<String> = logs.iter().map(|name| Shown(name).to_string()).collect();
-        format!("several logs in {shown}, name one of them: {}", names.join(", "))
-    };
+        return Resolved::Several(format!("several logs in {shown}, name one of them: {}", names.join(", ")));
+    }
+    let complaint = format!("no log in {shown}: it has neither current nor archives");
     let is_service = base != path || has(&base, RUN);
     Resolved::Nothing { path: if is_service { main } else { base }, complaint }
 }
@@ -74,7 +75,10 @@ fn has(path: &[u8], name: &[u8]) -> bool {
 /// Tells whether a directory is one that a logger writes to; `None` if that cannot be told.
 fn holds_log(path: &[u8]) -> Option<bool> {
     let directory = Dir::open(path).ok()?;
-    for name in [CURRENT, LOCK, PREVIOUS] {
+    // A service may keep a file of such a name beside its run script.
+    let is_service = directory.stat(b"run").ok()?.is_some();
+    let names: &[&str] = if is_service { &[CURRENT] } else { &[CURRENT, LOCK, PREVIOUS] };
+    for name in names {
         if directory.stat(name.as_bytes()).ok()?.is_some() {
             return Some(true);
         }

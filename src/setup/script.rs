@@ -58,7 +58,9 @@ pub fn outline(script: &[u8]) -> Outline {
             outline.end = Some(at);
             return outline;
         }
-        is_conditional = matches!(separator, Separator::Conditional);
+        // A line may end, and a comment stand, behind what joins two commands.
+        let goes_on = command.is_empty() && matches!(separator, Separator::Plain) && is_conditional;
+        is_conditional = matches!(separator, Separator::Conditional) || goes_on;
         match separator {
             Separator::Open => parentheses += 1,
             // In a case, a pattern ends so too.
@@ -330,6 +332,9 @@ mod tests {
             ("if x; then\nexit 1\nfi\nexit 0\n", Some(21)),
             ("f() {\nexit 1\n}\n", None),
             ("x && exit\n", None),
+            ("test -f x ||\n    exit 0\ny\n", None),
+            ("x || # or else\n\n# a comment\nexit 0\n", None),
+            ("x ||\n exit 0\nexit 1\n", Some(13)),
             ("# exit\n", None),
             ("exit 1\nexit 0\n", Some(0)),
         ] {

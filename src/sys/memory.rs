@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 /// The program that ends when there is no more memory.
@@ -48,8 +49,12 @@ fn or_end(place: *mut u8) -> *mut u8 {
     if place.is_null()
         && let Some(name) = ENDING.get()
     {
-        let pieces = [name.as_bytes(), b": fatal: out of memory\n"].map(std::io::IoSlice::new);
-        let _ = nix::sys::uio::writev(crate::sys::fd::stderr(), &pieces);
+        let mut asked = [PollFd::new(crate::sys::fd::stderr(), PollFlags::POLLOUT)];
+        // Nobody waits for a reader that does not read.
+        if matches!(poll(&mut asked, PollTimeout::ZERO), Ok(1)) {
+            let pieces = [name.as_bytes(), b": fatal: out of memory\n"].map(std::io::IoSlice::new);
+            let _ = nix::sys::uio::writev(crate::sys::fd::stderr(), &pieces);
+        }
         // SAFETY: ends the process at once, from whichever thread.
         unsafe { libc::_exit(111) };
     }

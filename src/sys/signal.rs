@@ -24,6 +24,8 @@ use crate::sys::{Errno, Result, fd, pipe};
 
 /// The signals that this process blocked, a bit each.
 static BLOCKED: AtomicU64 = AtomicU64::new(0);
+/// The signals that a handler has noted and nobody has taken, a bit each.
+static NOTED: AtomicU64 = AtomicU64::new(0);
 /// The signals whose default action this process replaced by "ignore", a bit each.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 
@@ -91,7 +93,9 @@ impl SignalQueue {
                 i32::from(number[0])
             }
         };
-        Signal::try_from(number).ok()
+        let signal = Signal::try_from(number).ok()?;
+        NOTED.fetch_and(!bit(signal), Ordering::Relaxed);
+        Some(signal)
     }
 }
 
@@ -104,6 +108,9 @@ pub fn is_collected(signal: Signal) -> bool {
 /// Tells whether a signal that is collected has come and has not been taken.
 #[must_use]
 pub fn is_waiting(signal: Signal) -> bool {
+    if NOTED.load(Ordering::Relaxed) & bit(signal) != 0 {
+        return true;
+    }
     let mut set = MaybeUninit::<nix::libc::sigset_t>::zeroed();
     // SAFETY: the call writes a set to a set of ours.
     let answer = unsafe { nix::libc::sigpending(set.as_mut_ptr()) };
@@ -167,6 +174,7 @@ static HANDLED_IGNORED: AtomicU64 = AtomicU64::new(0);
 
 extern "C" fn note(signal: libc::c_int) {
     let number = u8::try_from(signal).unwrap_or(0);
+    NOTED.fetch_or(1 << number, Ordering::Relaxed);
     let is_watched = WATCHED.load(Ordering::Relaxed) == signal;
     for pipe in [Some(&NOTES), is_watched.then_some(&WATCH)].into_iter().flatten() {
         // SAFETY: `write` may be called from a handler; one byte of ours, to a pipe that is never closed. The handler

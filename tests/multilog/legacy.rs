@@ -300,6 +300,26 @@ fn a_directory_that_was_made_anew_gets_the_lines_again() {
     assert_same(&LogDirFiles::read(&workdir.join("other")).joined(), &numbered(0..100), "other");
 }
 
+#[test]
+fn a_journal_that_was_copied_with_its_directory_takes_no_line_away() {
+    if !can_trace() {
+        return;
+    }
+    let workdir = Workdir::in_memory();
+    let (input, mut output) = pipe().unwrap();
+    output.write_all(&numbered(0..100)).unwrap();
+    drop(output);
+    Traced::start(workdir.path(), "write:signal=SIGKILL:when=1", &["./main"], &input).end();
+    fs::create_dir(workdir.join("copy")).unwrap();
+    for name in ["journal", "current", "state"] {
+        fs::copy(workdir.join("main").join(name), workdir.join("copy").join(name)).unwrap();
+    }
+
+    log_to_end(workdir.path(), &["./copy"], input);
+
+    assert_same(&LogDirFiles::read(&workdir.join("copy")).joined(), &numbered(0..100), "copy");
+}
+
 /// Logs where fsync fails, ends the logger, and says what the next one finds.
 #[track_caller]
 fn end_after_refusal(inject: &str, script: &[&str], end: impl FnOnce(Traced, &Path)) -> LogDirFiles {

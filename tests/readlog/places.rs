@@ -86,6 +86,30 @@ fn a_log_directory_without_lines_is_no_complaint() {
 }
 
 #[test]
+fn a_file_of_a_service_is_no_log() {
+    let dir = Workdir::new();
+    service(&dir, "service/one");
+    std::fs::write(dir.join("service/one/lock"), "").unwrap();
+    ten_seconds_each(&dir, "service/one/log/main", 1);
+
+    assert_eq!(printed(&dir, &["service/one"]).lines().count(), 20);
+}
+
+#[test]
+fn several_logs_are_an_error_also_where_they_would_be_followed() {
+    let dir = Workdir::new();
+    for name in ["a", "b"] {
+        ten_seconds_each(&dir, &format!("app/{name}"), 1);
+    }
+
+    let output = run(dir.path(), &["-f", "app"]);
+
+    let messages = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(messages, "readlog: warning: several logs in app, name one of them: a, b\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_service_whose_log_comes_later_is_followed() {
     let dir = Workdir::new();
     service(&dir, "service/one");

@@ -21,7 +21,7 @@ impl ReportFile {
         let (file, is_new) = match File::create_new(path) {
             Ok(file) => (file, true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                (File::options().write(true).open(path).map_err(unable)?, false)
+                (File::options().write(true).create(true).truncate(false).open(path).map_err(unable)?, false)
             }
             Err(error) => return Err(unable(error)),
         };

@@ -12,48 +12,43 @@ const LEAP_SECONDS: i64 = 27;
 const SLACK: Duration = Duration::from_millis(20);
 /// Lines this far apart cannot have been read at once: more than a pipe of the largest usual size and a reader's buffer hold.
 const READ_MAX_BYTES: usize = 2 * 1024 * 1024;
-/// Lines that were written this far apart in time have different stamps.
-const APART: Duration = Duration::from_millis(100);
+/// In a run that is fed at a rate for this long some stamps are different.
+const LASTING: Duration = Duration::from_secs(1);
 
 /// What the stamps of one run must be like.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StampRule {
     from: Label,
     to: Label,
-    /// How many lines are written in [`APART`], if there is a rate.
-    lines_apart: Option<usize>,
+    /// The first and the last stamp must be different.
+    must_change: bool,
 }
 
 impl StampRule {
-    /// For a run that lasted from `from` to `to`, fed at `rate` lines a second if there is a rate.
-    pub(super) fn new(from: UnixTime, to: UnixTime, rate: Option<f64>) -> StampRule {
+    /// For a run that lasted from `from` to `to`, fed at full speed or at a rate.
+    pub(super) fn new(from: UnixTime, to: UnixTime, is_at_rate: bool) -> StampRule {
         let slack_nanoseconds = i64::try_from(SLACK.as_nanos()).expect("it is short");
-        let lines_apart = rate.map(|rate| (rate * APART.as_secs_f64()).ceil().max(1.0) as usize);
-        StampRule { from: shifted(from, 0, -slack_nanoseconds), to: shifted(to, 0, slack_nanoseconds), lines_apart }
+        let must_change = is_at_rate && to.seconds - from.seconds > LASTING.as_secs().cast_signed();
+        StampRule { from: shifted(from, 0, -slack_nanoseconds), to: shifted(to, 0, slack_nanoseconds), must_change }
     }
 
     /// Counts the lines whose stamp is missing or cannot be true. The first line may be the end of a cut one.
     pub(super) fn count_bad(&self, lines: &[&[u8]]) -> u64 {
         let mut bad = 0;
-        let mut last: Option<Label> = None;
-        let (mut bytes_alike, mut lines_alike) = (0, 0);
+        let (mut first, mut last): (Option<Label>, Option<Label>) = (None, None);
+        let mut bytes_alike = 0;
         for (number, line) in lines.iter().enumerate() {
             let Some(label) = stamp(line) else {
                 bad += u64::from(number > 0);
                 continue;
             };
-            bytes_alike += line.len();
-            lines_alike += 1;
-            if last != Some(label) {
-                (bytes_alike, lines_alike) = (0, 0);
-            }
+            bytes_alike = if last == Some(label) { bytes_alike + line.len() } else { 0 };
             let goes_back = last.is_some_and(|last| label < last);
-            let stands_still =
-                bytes_alike > READ_MAX_BYTES || self.lines_apart.is_some_and(|apart| lines_alike > apart);
-            bad += u64::from(goes_back || stands_still || !self.contains(label));
+            bad += u64::from(goes_back || bytes_alike > READ_MAX_BYTES || !self.contains(label));
+            first = first.or(Some(label));
             last = Some(label);
         }
-        bad
+        if self.must_change && lines.len() > 1 && first == last { bad.max(lines.len() as u64 - 1) } else { bad }
     }
 
     fn contains(&self, label: Label) -> bool {
@@ -98,7 +93,7 @@ mod tests {
 
     #[test]
     fn stamps_within_the_run_that_do_not_go_back_are_right() {
-        let rule = StampRule::new(at(0), at(1000), None);
+        let rule = StampRule::new(at(0), at(1000), false);
 
         assert_eq!(bad(&rule, &[line(0, "a"), line(500, "b"), line(500, "c"), line(1000, "")]), 0);
         assert_eq!(bad(&rule, &[line(27_000, "a"), line(28_000, "b")]), 0, "the labels of s6-log");
@@ -107,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_line_without_a_stamp_or_with_one_of_another_time_is_counted() {
-        let rule = StampRule::new(at(0), at(1000), None);
+        let rule = StampRule::new(at(0), at(1000), false);
 
         assert_eq!(bad(&rule, &[line(0, "a"), b"b\n".to_vec(), b"@40000000 c\n".to_vec()]), 2);
         assert_eq!(bad(&rule, &[line(-5000, "a"), line(5000, "b"), line(26_000, "c")]), 3);
@@ -117,15 +112,15 @@ mod tests {
 
     #[test]
     fn a_stamp_that_never_changes_is_counted() {
-        let rule = StampRule::new(at(0), at(1000), None);
+        let rule = StampRule::new(at(0), at(1000), false);
         let long = "x".repeat(100_000);
         let lines: Vec<_> = (0..30).map(|_| line(500, &long)).collect();
         assert!(bad(&rule, &lines) > 0);
         assert_eq!(bad(&rule, &lines[..10]), 0, "so much can be read at once");
 
-        let rule = StampRule::new(at(0), at(1000), Some(1000.0));
         let lines: Vec<_> = (0..300).map(|_| line(500, "a")).collect();
-        assert!(bad(&rule, &lines) > 0);
-        assert_eq!(bad(&rule, &lines[..50]), 0);
+        assert_eq!(bad(&StampRule::new(at(0), at(3000), true), &lines), 299);
+        assert_eq!(bad(&StampRule::new(at(0), at(900), true), &lines), 0, "a short run may be one read");
+        assert_eq!(bad(&StampRule::new(at(0), at(3000), true), &[&lines[..], &[line(900, "b")]].concat()), 0);
     }
 }

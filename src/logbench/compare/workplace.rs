@@ -43,7 +43,14 @@ impl Workplace {
         let path = first_free(&parent.canonicalize().map_err(unable)?);
         // First, so that there is no moment in which a killed logbench leaves the directory.
         let sweeper = start_sweeper(&path);
-        std::fs::create_dir(&path).map_err(unable)?;
+        if let Err(error) = std::fs::create_dir(&path) {
+            // Somebody else's directory is not the sweeper's.
+            if let Some((sweeper, _)) = &sweeper {
+                let _ = sweeper.kill_group();
+                let _ = sweeper.wait();
+            }
+            return Err(unable(error));
+        }
         Ok(Workplace { parent: parent.to_owned(), path, runs: AtomicU64::new(0), sweeper })
     }
 

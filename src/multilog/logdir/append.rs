@@ -14,10 +14,12 @@ use crate::multilog::logdir::trim::Shelf;
 use crate::multilog::logdir::upkeep::Upkeep;
 use crate::multilog::logdir::worker::Worker;
 use crate::multilog::logdir::{
-    CURRENT, Directory, LogFile, MODE_DONE, MODE_OPEN, PREVIOUS, PROCESSED, Patience, Place, SharedPlace, Trouble,
+    CURRENT, DONE_BIT, Directory, LogFile, MODE_DONE, MODE_OPEN, PREVIOUS, PROCESSED, Patience, Place, SharedPlace,
+    Trouble,
 };
 use crate::multilog::record::Extent;
 use crate::multilog::script::Destination;
+use crate::sys::file::Stat;
 use crate::sys::{Errno, memory};
 
 /// How near the largest size a file may end at a newline.
@@ -92,7 +94,8 @@ enum Finishing<D: Directory> {
 #[derive(Debug)]
 pub struct LogDir<D: Directory> {
     place: SharedPlace<D>,
-    lock: D::Lock,
+    /// `None` while a directory that was made anew is not locked yet.
+    lock: Option<D::Lock>,
     /// The file system and number of the directory.
     home: (u64, u64),
     current: Current<D::File>,
@@ -126,7 +129,7 @@ impl<D: Directory> LogDir<D> {
         let finisher = Finisher::new(Arc::clone(&place), files_max, destination.processor.clone());
         LogDir {
             place,
-            lock,
+            lock: Some(lock),
             home,
             current,
             room,
@@ -349,9 +352,12 @@ impl<D: Directory> LogDir<D> {
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
         if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
+            self.lock = None;
             directory.restore().map_err(|errno| unable(&format!("open directory {name}"), errno))?;
+        }
+        if self.lock.is_none() {
             self.home = directory.identity().map_err(|errno| unable(&format!("stat {name}"), errno))?;
-            self.lock = lock_place(&self.place)?;
+            self.lock = Some(lock_place(&self.place)?);
         }
         let found = directory.stat(CURRENT).map_err(|errno| unable(&format!("stat {name}/current"), errno))?;
         match found {
@@ -384,6 +390,13 @@ impl<D: Directory> LogDir<D> {
         self.end_reserve();
         let Place { name, directory } = &*self.place;
         let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
+        let stat = |file| directory.stat(file).map_err(|errno| unable(&format!("stat {name}/{file}"), errno));
+        let is_left = matches!(&self.finishing, Finishing::Aside(worker) if worker.has_left_file());
+        let is_done = |stat: Stat| stat.is_plain && stat.mode & DONE_BIT != 0;
+        if is_left && stat(PREVIOUS)?.is_none() && stat(PROCESSED)?.is_some_and(is_done) {
+            // All that is left of a file that the finisher gave up when the logger began to leave.
+            archive(&self.place, PROCESSED, Code::Safe, self.files_max, patience)?;
+        }
         match directory.rename_to_new(CURRENT, PREVIOUS) {
             Err(Errno::EEXIST) => {
                 // A previous that is not ours to overwrite: left by a stranger beside a clean current, or by the finisher
