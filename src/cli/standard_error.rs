@@ -3,13 +3,13 @@
 //! Most programs wait for the reader of their standard error, as programs do. One that keeps others running calls
 //! [`never_block`] first. From then on nothing here waits for long:
 //!
-//! - A reader that is slower than the program is waited for, within a [bound](Patience): one that takes 100 kB per second
+//! - A reader that is slower than the program is waited for, within a bound: one that takes 100 kB per second
 //!   gets everything.
 //! - When the bound is used up, what does not fit is dropped and counted, and nobody waits again until there is room.
 //! - When there is room again, one warning says what was dropped; then printing goes on. In a program that has threads one
 //!   waits for that moment, so that an idle program says it too and is not woken in vain; in others it is looked for with
 //!   the next message.
-//! - Once TERM has come, all waits together last no longer than [`PATIENCE_AFTER_TERM`].
+//! - Once TERM has come, all waits together last no longer than a tenth of a second.
 //!
 //! Standard error itself stays as it is: other processes share it.
 

@@ -3,7 +3,7 @@
 //! `poll` says at once that such a pipe can be read. An edge-triggered epoll speaks when something is written, whatever
 //! is there already: since its event is queued by the write, none is missed between a look and the wait.
 //!
-//! Where the system refuses epoll, the caller is told to look again and again, a [moment](BETWEEN_LOOKS) apart.
+//! Where the system refuses epoll, the caller is told to look again and again, a moment apart.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;

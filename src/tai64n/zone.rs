@@ -1,7 +1,7 @@
 //! The local time zone: `TZ`, or `/etc/localtime`, found as the C library finds it.
 //!
 //! What `TZ` says is the name of a file first, below the directory of zones or by a path of its own; else it is a rule as
-//! [`posix`](crate::tai64n::posix) reads it; else it makes no sense, and the zone is UTC. A rule that makes sense only
+//! [`posix`](mod@super::posix) reads it; else it makes no sense, and the zone is UTC. A rule that makes sense only
 //! half way is refused.
 //!
 //! `jiff` knows the rules. It does not know leap seconds, so a `right/` zone, whose clock counts them, is refused

@@ -19,7 +19,7 @@
 //!
 //! - [`Claim`]: the directory is opened and locked, before anything in it is touched.
 //! - [`recover`]: what is found at start is put right, so that `current` can be appended to.
-//! - [`mod@current`]: `current` is made, whatever somebody put in its place.
+//! - `current`: `current` is made, whatever somebody put in its place.
 //! - [`LogDir`]: appends to `current`, and starts a rotation.
 //! - [`finisher`]: takes `previous` to its archive: to disk, through the processor, to its name.
 //! - [`spare`]: makes the next `current` ahead, where files are full soon.

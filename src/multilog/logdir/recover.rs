@@ -11,7 +11,7 @@
 //!
 //! | `current` | done |
 //! |---|---|
-//! | a journal of this boot says that it is [whole](crate::multilog::settle) | appended to, with the room given back that was taken ahead |
+//! | a journal of this boot says that it is [whole](mod@crate::multilog::settle) | appended to, with the room given back that was taken ahead |
 //! | empty, or not there | made anew: an empty file tells nothing, and a logger that dies at each start would push the history out with them |
 //! | anything else | `current` → `@label.u` |
 //!
