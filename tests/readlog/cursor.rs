@@ -9,7 +9,7 @@ use logyard::sys::signal::Signal;
 use super::follow::{follower, logger, numbered, text};
 use super::{lines, log_directory, printed, readlog, run, second, ten_seconds_each};
 use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use crate::util::{Workdir, assert_same, until};
 
 #[test]
 fn a_run_goes_on_where_the_last_one_stopped() {
@@ -136,7 +136,7 @@ pub fn kill_again_and_again(
     assert!(last.status.success() && last.stderr.is_empty(), "{last:?}");
     let all = if through_pipe { received } else { std::fs::read(dir.join("out")).unwrap() };
     let all = String::from_utf8([all, last.stdout].concat()).unwrap();
-    assert!(all == numbered(0, u64::from(kills) * per_kill), "a line was lost or printed twice");
+    assert_same(all, numbered(0, u64::from(kills) * per_kill));
 }
 
 #[test]
