@@ -119,7 +119,8 @@ fuzz_target!(|input: Vec<(Name, Kind)>| {
     let after = logs(&directory);
     assert!(before.iter().all(|(name, content)| after.get(name) == Some(content)), "an archive has changed");
     let now = fs::read(directory.join("current")).unwrap_or_default();
-    let is_kept = |content: &[u8]| now.starts_with(content) || after.values().any(|archive| archive.starts_with(content));
+    let is_kept =
+        |content: &[u8]| now.starts_with(content) || after.values().any(|archive| archive.starts_with(content));
     assert!(!is_plain || is_kept(&current), "what current held is gone");
     drop(script);
     // SAFETY: leaked above, and the script that borrowed it is gone.

@@ -112,14 +112,14 @@ impl Memory for Bytes {
 struct Pipe(VecDeque<u8>);
 
 impl Source for Pipe {
-    fn take(&mut self, _: &mut [u8]) -> sys::Result<Taken> {
-        Ok(Taken::End)
+    fn take(&mut self, _: &[u8], _: &mut [u8]) -> sys::Result<Option<Taken>> {
+        Ok(Some(Taken::End))
     }
 
-    fn consume(&mut self, bytes: usize, last: &mut [u8]) -> sys::Result<()> {
-        last[0] = self.0[bytes - 1];
-        self.0.drain(..bytes);
-        Ok(())
+    fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> sys::Result<bool> {
+        last[0] = self.0[logged.len() - 1];
+        self.0.drain(..logged.len());
+        Ok(true)
     }
 }
 
@@ -138,6 +138,10 @@ impl Intake for Pipe {
 
     fn keeps_rest(&self) -> bool {
         true
+    }
+
+    fn put_back(&mut self, _: usize) -> bool {
+        false
     }
 
     fn origin(&self) -> Option<Origin> {
