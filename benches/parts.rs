@@ -15,7 +15,6 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use logyard::logbench::{Corpus, Shape};
 use logyard::multilog::Selector;
 use logyard::multilog::batch::Stamps;
 use logyard::multilog::judge::Judge;
@@ -24,6 +23,7 @@ use logyard::multilog::rewriting::{Output, rewrite_lines, rewrite_lines_plainly}
 use logyard::multilog::script::{Destination, Script};
 use logyard::sys::poll;
 use logyard::tai64n::{Label, Stamp};
+use logyard_corpus::{Corpus, Shape};
 use memchr::memchr_iter;
 use tempfile::TempDir;
 

@@ -6,7 +6,6 @@
 //! - [`supervise`] keeps services running, each with its logger.
 //! - [`splogger`] hands lines to syslog, for scripts that have not been moved.
 //! - [`setup`] prepares a host for all of them.
-//! - `readlog` reads them back: by time, merged, following what is written (feature `readlog`, on by default).
 //! - [`chain`] holds the process-state tools, which change one thing about a process and run another program in it.
 //!
 //! What they share:
@@ -16,17 +15,12 @@
 //! - [`sys`]: every system call, and all the `unsafe` there is.
 //! - [`aside`]: a thread that writes while its owner reads on.
 //! - [`page_buffer`]: memory for what is read from pipes.
-//! - [`logbench`]: the corpora that tests and benchmarks share, and the command `logbench` that compares loggers (feature
-//!   `logbench`, on by default).
 
 pub mod aside;
 pub mod chain;
 pub mod cli;
-pub mod logbench;
 pub mod multilog;
 pub mod page_buffer;
-#[cfg(feature = "readlog")]
-pub mod readlog;
 pub mod setup;
 pub mod splogger;
 pub mod supervise;

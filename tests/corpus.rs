@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use logyard::logbench::Counts;
 use logyard::multilog::Selector;
+use logyard_corpus::Counts;
 
-use crate::util::corpus;
+use testkit::corpus;
 
 #[test]
 fn the_manifest_counts_every_file_of_the_corpus_as_it_is() {

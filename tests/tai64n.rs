@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::util::{Workdir, peer, until};
+use testkit::{Workdir, peer, until};
 
 fn ours(program: &str) -> PathBuf {
     match program {

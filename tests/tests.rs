@@ -8,9 +8,6 @@
 mod chain;
 // The samples and what is stated of them.
 mod corpus;
-// The comparison of loggers.
-#[cfg(feature = "logbench")]
-mod logbench;
 // The logger, alone and beside 0.76's.
 mod multilog;
 // Setup, syslog, manual pages, examples: what makes an installation of the programs.
@@ -19,11 +16,7 @@ mod service;
 mod supervise;
 // Every program where the system refuses a call.
 mod kernels;
-// The reader of log directories, alone and beside what wrote them.
-#[cfg(feature = "readlog")]
-mod readlog;
 // The filters that write and read labels.
 mod tai64n;
 // Loggers that are killed, starved and robbed of their files.
 mod torture;
-mod util;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::transcript::{differs, same};
 use super::{can, is_root, open_to_all, said};
-use crate::util::Workdir;
+use testkit::Workdir;
 
 #[test]
 fn accounts_are_known_or_not() {

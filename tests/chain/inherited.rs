@@ -1,7 +1,7 @@
 //! What nobody asked to change is handed on as it was inherited.
 
 use super::{can, is_root, said, said_by, theirs};
-use crate::util::Workdir;
+use testkit::Workdir;
 
 /// Each tool in a call that runs a next program, which follows.
 const CALLS: [&str; 7] =

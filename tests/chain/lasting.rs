@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::transcript::same;
 use super::{ours, shell, theirs};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 #[test]
 fn fghack_leaves_with_its_childs_code() {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::util::{Workdir, peer};
+use testkit::{Workdir, peer};
 
 // Usage, options, and the search for the next program.
 mod calls;

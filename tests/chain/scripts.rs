@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{is_root, open_to_all, ours, path};
-use crate::util::{Workdir, peer, until};
+use testkit::{Workdir, peer, until};
 
 /// Writes a run script.
 fn script(dir: &Path, name: &str, text: &str) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use super::transcript::same;
 use super::{ours, shell, theirs};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 #[test]
 fn setlock_holds_and_waits_and_gives_up() {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{ours, shell, theirs};
-use crate::util::Workdir;
+use testkit::Workdir;
 
 /// Carries out a transcript's commands, one shell each, in one directory, and notes the answers.
 fn play(programs: &Path, transcript: &str) -> String {

@@ -7,11 +7,10 @@ use std::process::{Command, Stdio};
 
 use logyard::sys::signal::Signal;
 
-use super::refusal::Refusal;
-use super::{Outcome, judge, play};
-use crate::util::logdir::{LogDirFiles, is_in_use};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use testkit::kernels::{Outcome, Refusal, judge, play};
+use testkit::logdir::{LogDirFiles, is_in_use};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, until};
 
 /// Each run of it says so in a file, and leaves the lines as they are.
 const COUNTING: &str = "!echo $$ >>../ran; cat";

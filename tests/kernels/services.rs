@@ -5,10 +5,9 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use super::refusal::Refusal;
-use super::{Outcome, judge, play};
 use crate::supervise::den::{Den, bin_dir, kill_by_id, send};
-use crate::util::{DEADLINE, until};
+use testkit::kernels::{Outcome, Refusal, judge, play};
+use testkit::{DEADLINE, until};
 
 /// Each copy of the service says so in a file, and prints a line.
 const SERVICE: &str = "echo $$ >>started; echo line of $$; exec sleep 1000";

@@ -6,13 +6,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use logyard::logbench::{Corpus, Shape};
 use logyard::sys::pipe::waiting_bytes;
+use logyard_corpus::{Corpus, Shape};
 use nix::sys::signal::Signal;
 
-use crate::util::logdir::{LogDirFiles, is_archive_name};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use testkit::logdir::{LogDirFiles, is_archive_name};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, until};
 
 /// More room than this behind the end of a file was taken ahead.
 const SLACK_BYTES: u64 = 64 * 1024;

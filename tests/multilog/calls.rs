@@ -3,11 +3,11 @@
 use std::io::{Write, pipe};
 use std::process::{Command, Stdio};
 
-use logyard::logbench::{Corpus, Shape};
+use logyard_corpus::{Corpus, Shape};
 
-use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, peer, report, skipped, until};
+use testkit::logdir::{LogDirFiles, current_bytes, without_stamps};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, peer, report, skipped, until};
 
 /// What one line that comes alone may cost: a wait, a look into the pipe, a read of what was seen, a write, and the read
 /// that takes it off the pipe.

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use logyard::logbench::Random;
+use logyard_corpus::Random;
 
 /// A script, an input, and what was there before.
 #[derive(Clone, Debug)]

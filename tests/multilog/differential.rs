@@ -14,9 +14,9 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::cases::{Case, Destination, Filter, Left, case};
-use crate::util::logdir::{Found, LogDirFiles, is_archive_name, mask_labels, put};
-use crate::util::logger::Multilog;
-use crate::util::{Workdir, corpus, peer, report};
+use testkit::logdir::{Found, LogDirFiles, is_archive_name, mask_labels, put};
+use testkit::logger::Multilog;
+use testkit::{Workdir, corpus, peer, report};
 
 /// How many cases there are unless the environment says otherwise.
 const CASES: u64 = 2000;

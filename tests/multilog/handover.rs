@@ -4,12 +4,12 @@ use std::io::{PipeWriter, Write, pipe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use logyard::logbench::Random;
 use logyard::sys::signal::Signal;
+use logyard_corpus::Random;
 
-use crate::util::logdir::{LogDirFiles, is_in_use, without_stamps};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, report, until};
+use testkit::logdir::{LogDirFiles, is_in_use, without_stamps};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, report, until};
 
 /// How often a logger is followed by another.
 const HAND_OVERS: usize = 200;

@@ -7,9 +7,9 @@ use std::process::Command;
 
 use logyard::sys::signal::Signal;
 
-use crate::util::logdir::{current_bytes, is_in_use};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, skipped, tool, until};
+use testkit::logdir::{current_bytes, is_in_use};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, skipped, tool, until};
 
 /// A logger whose words go to a file.
 struct World {

@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use logyard::sys::signal::{self, Signal};
 
-use crate::util::logdir::{LogDirFiles, current_bytes, put, without_stamps};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, peer, skipped, until};
+use testkit::logdir::{LogDirFiles, current_bytes, put, without_stamps};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, peer, skipped, until};
 
 fn numbered(numbers: std::ops::Range<u32>) -> Vec<u8> {
     numbers.flat_map(|number| format!("{number:06} abcdefghijklmnopqrstuvwxyz\n").into_bytes()).collect()

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
-use logyard::logbench::{Corpus, Shape};
+use logyard_corpus::{Corpus, Shape};
 
-use crate::util::logdir::{LogDirFiles, current_bytes, without_stamps};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, report, until};
+use testkit::logdir::{LogDirFiles, current_bytes, without_stamps};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, report, until};
 
 /// What 0.76 holds for itself on Debian 12, in kB; twice this is allowed.
 const THEIRS_KB: u64 = 96;

@@ -6,9 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, put};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, skipped, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_in_use, put};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, skipped, until};
 
 /// Runs a multilog on a short input, and returns its exit code and words.
 #[track_caller]

@@ -13,9 +13,9 @@ use logyard::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, peer, skipped, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_in_use};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, peer, skipped, until};
 
 /// What can be where a file of the logger's should be.
 #[derive(Clone, Copy, Debug)]

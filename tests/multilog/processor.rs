@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use crate::util::Workdir;
-use crate::util::logdir::{Found, LogDirFiles, put};
-use crate::util::logger::{Multilog, Running};
+use testkit::Workdir;
+use testkit::logdir::{Found, LogDirFiles, put};
+use testkit::logger::{Multilog, Running};
 
 /// Three files of 2500 bytes, a newline in the zone where each may end, and the beginning of a fourth.
 fn three_files() -> Vec<u8> {
@@ -139,7 +139,7 @@ fn archives_beyond_n_are_removed() {
 
 #[test]
 fn a_processor_is_run_once_where_sigchld_is_ignored() {
-    let Some(env) = crate::util::tool("env") else { return };
+    let Some(env) = testkit::tool("env") else { return };
     let workdir = Workdir::new();
     put(&workdir.join("input"), 0o600, &three_files());
     let mut logger = Command::new(env);

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::ffi::CString;
 
-use logyard::logbench::{Corpus, Random, Shape};
 use logyard::multilog::batch::Batch;
 use logyard::multilog::logdir::Room;
 use logyard::multilog::reader::{Reader, Source, Taken};
@@ -11,6 +10,7 @@ use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
+use logyard_corpus::{Corpus, Random, Shape};
 use proptest::prelude::*;
 
 /// What a script makes of an input.

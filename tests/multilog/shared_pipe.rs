@@ -10,15 +10,15 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use logyard::logbench::Random;
 use logyard::sys::fd::{pipe_size, set_pipe_size};
 use logyard::sys::pipe::waiting_bytes;
 use logyard::sys::signal::Signal;
+use logyard_corpus::Random;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use, without_stamps};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, tool, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_in_use, without_stamps};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, tool, until};
 
 const PAGE_BYTES: usize = 4096;
 

@@ -3,12 +3,12 @@
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::time::{Duration, Instant};
 
-use logyard::logbench::Random;
 use logyard::sys::signal::Signal;
+use logyard_corpus::Random;
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use};
-use crate::util::logger::{Multilog, Running};
-use crate::util::{Workdir, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_in_use};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, until};
 
 /// A logger that logs a pipe to `main`, and the other end of the pipe.
 struct World {

@@ -3,9 +3,9 @@
 use std::io::{Write, pipe};
 use std::path::Path;
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_archive_name, is_in_use, put};
-use crate::util::logger::{Multilog, Running, Stray};
-use crate::util::{Workdir, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_archive_name, is_in_use, put};
+use testkit::logger::{Multilog, Running, Stray};
+use testkit::{Workdir, until};
 
 /// A disk state: files with their modes, and what must have become of them.
 struct DiskState {

@@ -6,10 +6,10 @@ use std::process::{Command, Stdio};
 
 use logyard::sys::signal::Signal;
 
-use crate::util::logdir::{LogDirFiles, current_bytes, is_in_use};
-use crate::util::logger::{Multilog, Running};
-use crate::util::unread::{Kind, Unread};
-use crate::util::{Workdir, until};
+use testkit::logdir::{LogDirFiles, current_bytes, is_in_use};
+use testkit::logger::{Multilog, Running};
+use testkit::unread::{Kind, Unread};
+use testkit::{Workdir, until};
 
 fn lines(numbers: std::ops::Range<u32>) -> String {
     numbers.map(|number| format!("line {number}\n")).collect()

@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::supervise::den::{Den, Maker};
-use crate::util::{peer, skipped, until};
+use testkit::{peer, skipped, until};
 
 use super::syslogd::Rsyslogd;
 

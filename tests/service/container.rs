@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use logyard::sys::signal::{self, Signal};
 
-use crate::util::until;
+use testkit::until;
 
 use super::root::{Root, init_of};
 

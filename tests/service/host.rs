@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::util::{skipped, until};
+use testkit::{skipped, until};
 
 use super::root::Root;
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use logyard::setup::layout::{COMMANDS, OPTIONAL};
 use logyard::setup::pages::PAGES;
 
-use crate::util::skipped;
+use testkit::skipped;
 
 /// The pages' directory.
 fn directory() -> PathBuf {

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use logyard::setup::layout::COMMANDS;
 
 use crate::supervise::den::bin_dir;
-use crate::util::logger::Running;
-use crate::util::{Workdir, skipped};
+use testkit::logger::Running;
+use testkit::{Workdir, skipped};
 
 /// A root directory.
 pub(super) struct Root {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use logyard::sys::signal::Signal;
 
-use crate::util::logger::Running;
-use crate::util::{Workdir, until};
+use testkit::logger::Running;
+use testkit::{Workdir, until};
 
 use super::syslogd::Rsyslogd;
 
@@ -31,7 +31,7 @@ fn with_input(socket: &Path, arguments: &[&str], input: impl Into<Vec<u8>>) -> R
 
 fn receiver(socket: &Path) -> UnixDatagram {
     let receiver = UnixDatagram::bind(socket).unwrap();
-    receiver.set_read_timeout(Some(crate::util::DEADLINE)).unwrap();
+    receiver.set_read_timeout(Some(testkit::DEADLINE)).unwrap();
     receiver
 }
 

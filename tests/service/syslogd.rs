@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 
 use logyard::sys::signal::Signal;
 
-use crate::util::logger::Running;
-use crate::util::{Workdir, skipped, until};
+use testkit::logger::Running;
+use testkit::{Workdir, skipped, until};
 
 /// Debian's syslog daemon, with a configuration and a socket of the test's own.
 pub(super) struct Rsyslogd {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::den::{Den, bin_dir};
-use crate::util::until;
+use testkit::until;
 
 /// Our programs under `/command`, the rest of the system read-only, `/service` and all the rest private, and svscanboot as
 /// the first process: what is left behind ends with it.

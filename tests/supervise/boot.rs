@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::den::{Den, Maker, kill_by_id, send};
-use crate::util::until;
+use testkit::until;
 
 #[test]
 fn messages_are_shown_in_the_process_list_and_survive_both_sides() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread;
 
 use super::den::{Den, Maker, masked};
-use crate::util::until;
+use testkit::until;
 
 /// The letters of 0.76.
 const LETTERS: [char; 11] = ['u', 'd', 'o', 'x', 'p', 'c', 'h', 'a', 'i', 't', 'k'];

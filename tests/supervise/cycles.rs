@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::den::{Den, Maker};
-use crate::util::until;
+use testkit::until;
 
 fn cycles(count: usize) {
     let den = Den::new();

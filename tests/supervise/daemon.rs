@@ -7,7 +7,7 @@ use logyard::sys::pidfd;
 use nix::sys::signal::Signal;
 
 use super::den::{Den, Maker, kill_by_id, send};
-use crate::util::until;
+use testkit::until;
 
 #[test]
 fn the_files_are_those_of_0_76_and_a_few_beside_them() {
@@ -226,7 +226,7 @@ fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
 
 #[test]
 fn the_end_of_a_service_is_noticed_where_sigchld_is_ignored() {
-    let Some(env) = crate::util::tool("env") else { return };
+    let Some(env) = testkit::tool("env") else { return };
     let den = Den::new();
     den.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");
     let supervise = Maker::Ours.program("supervise");

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::util::{DEADLINE, Workdir, until};
+use testkit::{DEADLINE, Workdir, until};
 
 /// Marks the processes of a den: its directory is the value.
 const MARK: &str = "LOGYARD_DEN";
@@ -38,7 +38,7 @@ impl Maker {
 
     /// Whether the programs are here; says so if they are not.
     pub fn is_here(self) -> bool {
-        self == Maker::Ours || crate::util::peer("supervise").is_some()
+        self == Maker::Ours || testkit::peer("supervise").is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
 use super::den::{Den, Maker, transcript};
-use crate::util::until;
+use testkit::until;
 
 /// A service with a supervise directory, and what `prepare` puts into it.
 fn prepared(prepare: impl Fn(&Den, &std::path::Path)) -> Den {
@@ -161,7 +161,7 @@ const OPERATOR: u32 = 65534;
 /// Whether files can be given to another user; says so if not.
 fn can_give_away() -> bool {
     if !nix::unistd::geteuid().is_root() {
-        crate::util::skipped("only root can give files away");
+        testkit::skipped("only root can give files away");
     }
     nix::unistd::geteuid().is_root()
 }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::den::{Den, Maker, kill_by_id, send};
-use crate::util::until;
+use testkit::until;
 
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

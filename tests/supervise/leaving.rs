@@ -5,7 +5,7 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use super::den::{Den, Maker, send};
-use crate::util::until;
+use testkit::until;
 
 /// A service that writes numbered lines, and a last one when it is asked to end. It counts and writes in one command, for the
 /// shell looks for signals between two.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::den::{Den, Maker, transcript};
-use crate::util::until;
+use testkit::until;
 
 #[test]
 fn finish_gets_the_exit_code_and_the_signal() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::den::{Den, Maker};
-use crate::util::until;
+use testkit::until;
 
 const TALKING: &str = "echo started $$; exec sleep 1000";
 const LOGGING: &str = "exec cat >>main/current";

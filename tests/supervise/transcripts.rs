@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::den::{Den, Maker, masked, transcript};
-use crate::util::until;
+use testkit::until;
 
 /// Runs the same command line with both makers' programs in the same den.
 #[track_caller]

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use nix::sys::signal::Signal;
 
 use super::den::{Den, Maker, send};
-use crate::util::unread::{Kind, Unread};
-use crate::util::{Workdir, until};
+use testkit::unread::{Kind, Unread};
+use testkit::{Workdir, until};
 
 fn make_sticky(den: &Den, service: &str) {
     fs::set_permissions(den.path(service), fs::Permissions::from_mode(0o1755)).unwrap();

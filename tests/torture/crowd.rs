@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 use super::harvest;
 use super::namespace::{Kind, Scene, in_own_namespace};
 use super::subject::{Logger, Subject, is_ok};
-use crate::util::{DEADLINE, Workdir, report, skipped, tool, until};
+use testkit::{DEADLINE, Workdir, report, skipped, tool, until};
 
 /// Makes a directory as a killed logger leaves it, with so many archives.
 fn make_crowd(main: &Path, archives: u32) {

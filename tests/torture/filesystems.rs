@@ -7,7 +7,7 @@ use std::process::Stdio;
 use super::kill::{Case, Run};
 use super::namespace::{Kind, Scene, in_own_namespace};
 use super::subject::{Logger, Subject, is_ok};
-use crate::util::{DEADLINE, Workdir, until};
+use testkit::{DEADLINE, Workdir, until};
 
 /// How many kills there are in the ordinary run, and in the long one.
 const FEW: u64 = 5;

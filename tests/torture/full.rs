@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::feed::{Feed, Pace};
 use super::harvest::{self, Harvest};
 use super::lines::Lengths;
-use super::mounted::Mounted;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::Tally;
 use super::term::{A_SECOND, hand_over, said, successors};
-use crate::util::{Workdir, skipped, until};
+use testkit::mounted::Mounted;
+use testkit::{Workdir, skipped, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

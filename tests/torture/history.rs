@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, is_ok};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const YEAR_SECONDS: u64 = 365 * 24 * 3600;

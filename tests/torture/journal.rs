@@ -11,7 +11,7 @@ use super::harvest::Harvest;
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::Tally;
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

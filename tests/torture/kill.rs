@@ -13,7 +13,7 @@ use super::harvest::Harvest;
 use super::lines::{Lengths, scramble};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::{Tally, Verdict};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 /// How long a logger may take to read to the end of its input, or to leave.
 const PATIENCE: Duration = Duration::from_secs(120);

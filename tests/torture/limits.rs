@@ -11,7 +11,7 @@ use super::harvest::Harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok, nothing};
 use super::tally::{Tally, Verdict};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 const LINES: u64 = 16;
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -15,7 +15,6 @@
 mod feed;
 mod harvest;
 mod lines;
-pub mod mounted;
 mod namespace;
 mod subject;
 mod tally;

@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use super::feed::{Feed, Pace};
 use super::harvest;
 use super::lines::{self, Lengths, scramble};
-use super::mounted::Mounted;
 use super::subject::{Logger, Subject, is_ok};
-use crate::util::{Workdir, skipped, tool};
+use testkit::mounted::Mounted;
+use testkit::{Workdir, skipped, tool};
 
 /// How many images are looked at.
 const IMAGES: u32 = 100;
@@ -163,7 +163,7 @@ fn kills_and_power_cuts_leave_each_line_once() {
         if random % 3 == 0 {
             std::thread::sleep(Duration::from_micros(random % 3000));
         } else {
-            crate::util::until("the lines are logged", || logged(&live).len() >= written_bytes);
+            testkit::until("the lines are logged", || logged(&live).len() >= written_bytes);
             std::thread::sleep(Duration::from_millis(random % 100));
         }
         logger.kill();

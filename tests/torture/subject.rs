@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::util::peer;
+use testkit::peer;
 
 /// A logger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

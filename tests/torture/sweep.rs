@@ -18,7 +18,7 @@ use super::harvest::Harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::{Tally, Verdict};
-use crate::util::{Workdir, tool, until};
+use testkit::{Workdir, tool, until};
 
 /// Enough for four or five rotations at the smallest size.
 const LINES: u64 = 16;

@@ -15,8 +15,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::term::A_SECOND;
-use crate::util::unread::{Kind, Unread, raw_terminal, set_non_blocking};
-use crate::util::{DEADLINE, Workdir, tool, until};
+use testkit::unread::{Kind, Unread, raw_terminal, set_non_blocking};
+use testkit::{DEADLINE, Workdir, tool, until};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {

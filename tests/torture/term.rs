@@ -12,7 +12,7 @@ use super::harvest::{self, Harvest};
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::tally::Tally;
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 /// How long a logger may take to leave.
 pub const A_SECOND: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use super::feed::{Feed, Pace};
 use super::harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, is_ok};
-use crate::util::{Workdir, until};
+use testkit::{Workdir, until};
 
 /// How soon lines that come afterwards are on the disk.
 const SOON: Duration = Duration::from_secs(6);

@@ -1,0 +1,320 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::feed::Pace;
+use crate::limit::Limit;
+use crate::stop::Stop;
+use crate::workplace::SWEEP;
+use logyard_corpus::Shape;
+
+/// Where the lines come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// They are made.
+    Made { shape: Shape, seed: u64, bytes: u64 },
+    /// They are somebody's own.
+    File(PathBuf),
+}
+
+/// A comparison, as it is asked for.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) source: Source,
+    /// Whether each line gets a label before anybody sees it.
+    pub(crate) is_labelled: bool,
+    pub(crate) pace: Pace,
+    pub(crate) script: String,
+    /// Command lines of loggers.
+    pub(crate) loggers: Vec<String>,
+    /// Names, or command lines, of filters; if there are any, no loggers are compared.
+    pub(crate) filters: Vec<String>,
+    /// Whether only given command lines take part.
+    pub(crate) only_given: bool,
+    pub(crate) has_limit: bool,
+    pub(crate) counts_calls: bool,
+    pub(crate) runs: usize,
+    /// A logger that makes no progress for this long is killed.
+    pub(crate) patience: Duration,
+    pub(crate) baseline: Option<String>,
+    pub(crate) directory: Option<PathBuf>,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) svg: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// What a command line comes to.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// Compare.
+    Run(Box<Request>),
+    /// Write a corpus to standard output.
+    Corpus { source: Source, is_labelled: bool },
+    /// Be the stand-in.
+    Limit(Limit),
+    /// Remove a directory once standard input ends.
+    Sweep(PathBuf),
+    /// Print a text and leave: help, the version.
+    Text(String),
+    /// Something is wrong with it.
+    Wrong(Stop),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  logbench                                             ours, the peers that are found, and the limit
+  logbench --bytes 20M --runs 3 --shape long           quicker, and longer lines
+  logbench --logger 'mine=mylog -r 10 ./main'          another logger beside them
+  logbench --rate 10000 --bytes 3M                     at a rate: latency, and no line may be missing
+  logbench --html report.html --json report.json       a page to show, figures to keep
+  logbench --filter tai64nlocal --labelled             filters instead of loggers
+  logbench corpus qmail 200M | multilog t ./main       a log to try something with
+
+Sizes are bytes; k, M and G stand for thousands, millions and milliards.
+
+Exit codes: 0 every log was right; 1 some logger lost lines or failed, and the table says so; 100 wrong
+usage; 111 the system failed; 130 interrupted.";
+
+/// The command line's grammar.
+fn command() -> Command {
+    let corpus = Command::new("corpus")
+        .about("Write a log to standard output: the same bytes for the same words")
+        .arg(
+            Arg::new("shape")
+                .required(true)
+                .value_name("SHAPE")
+                .value_parser(shapes())
+                .help("What its lines look like"),
+        )
+        .arg(Arg::new("size").required(true).value_name("SIZE").value_parser(size).help("How many bytes it has"))
+        .arg(seed())
+        .arg(labelled());
+    Command::new("logbench")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Compare loggers: what they take, and whether what they leave is right")
+        .override_usage("logbench [run] [options]\n       logbench corpus shape size [options]")
+        .after_help(
+            "`logbench run --help` lists the options of a comparison, which may be asked for without the word run.",
+        )
+        .subcommand_required(true)
+        .subcommand(run())
+        .subcommand(corpus)
+}
+
+fn run() -> Command {
+    let generated = ["shape", "bytes", "seed"];
+    Command::new("run")
+        .about("Compare loggers, or filters (the default)")
+        .override_usage("logbench [run] [options]")
+        .after_help(EXAMPLES)
+        .arg(option("shape", "SHAPE", "What the lines look like").value_parser(shapes()).default_value("qmail"))
+        .arg(option("bytes", "SIZE", "How much is logged in each run").value_parser(size).default_value("200M"))
+        .arg(seed())
+        .arg(path("input", "Log the lines of FILE instead").conflicts_with_all(generated))
+        .arg(labelled())
+        .arg(
+            option("runs", "NUMBER", "How many turns the loggers take")
+                .value_parser(value_parser!(u16).range(1..))
+                .default_value("7"),
+        )
+        .arg(option("rate", "LINES", "Lines a second; unless told, as fast as they are taken").value_parser(rate))
+        .arg(
+            option("write-bytes", "SIZE", "How much is written at once; 128 KiB, or with --rate a line, unless told")
+                .value_parser(size),
+        )
+        .arg(
+            option("script", "SCRIPT", "What the loggers do, in multilog's words")
+                .default_value("t s1000000 n10 ./main"),
+        )
+        .arg(
+            option(
+                "logger",
+                "NAME=COMMAND",
+                "One more logger, started by a shell in an empty directory; may be repeated",
+            )
+            .action(ArgAction::Append),
+        )
+        .arg(
+            option("filter", "FILTER", "Compare filters: tai64n, tai64nlocal, or NAME=COMMAND; may be repeated")
+                .action(ArgAction::Append)
+                .conflicts_with_all(["logger", "script"]),
+        )
+        .arg(flag("only-given", "Leave out what is found: only the given commands and the limit"))
+        .arg(flag("no-limit", "Leave out the limit, the stand-in that moves the same volume and looks at nothing"))
+        .arg(flag("no-calls", "Do not count system calls, in a run of their own with strace"))
+        .arg(
+            option("timeout", "SECONDS", "Kill a logger that reads nothing, or does not end, for this long")
+                .value_parser(value_parser!(u64).range(1..))
+                .default_value("60"),
+        )
+        .arg(option("baseline", "NAME", "Whom the others are compared with; the first unless told"))
+        .arg(path("dir", "Where the runs' directories are made; /dev/shm where there is one").value_name("DIR"))
+        .arg(path("json", "Write every run as JSON"))
+        .arg(path("svg", "Draw the charts as a picture"))
+        .arg(path("html", "Write a report as a page, in one file"))
+}
+
+fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(help)
+}
+
+fn path(name: &'static str, help: &'static str) -> Arg {
+    option(name, "FILE", help).value_parser(value_parser!(PathBuf)).value_hint(clap::ValueHint::FilePath)
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn seed() -> Arg {
+    option("seed", "NUMBER", "Another log of the same shape").value_parser(value_parser!(u64)).default_value("1")
+}
+
+fn labelled() -> Arg {
+    flag("labelled", "Put a TAI64N label before each line, as for tai64nlocal; the size is counted without")
+}
+
+fn shapes() -> PossibleValuesParser {
+    PossibleValuesParser::new(Shape::ALL.map(Shape::name))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (&text[..text.len() - 1], 1000),
+        Some(b'M') => (&text[..text.len() - 1], 1_000_000),
+        Some(b'G') => (&text[..text.len() - 1], 1_000_000_000),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<u64>().ok().filter(|&number| number > 0).and_then(|number| number.checked_mul(unit));
+    number.ok_or_else(|| "not a size".to_owned())
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate >= 0.001).ok_or_else(|| "not a rate".to_owned())
+}
+
+/// Reads a command line; `arguments` begins with the program's name.
+pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
+    if let [_, word, directory] = &arguments[..]
+        && word == SWEEP
+    {
+        return Parsed::Sweep(PathBuf::from(directory));
+    }
+    if arguments.get(1).is_some_and(|word| word == "limit") {
+        let numbers = arguments[2..].iter().map(|number| number.to_str()?.parse().ok()).collect::<Option<Vec<u64>>>();
+        return match numbers.and_then(|numbers| Limit::parse(&numbers)) {
+            Some(limit) => Parsed::Limit(limit),
+            None => Parsed::Wrong(Stop::Usage("limit is for logbench's own use".to_owned())),
+        };
+    }
+    let commands = ["run", "corpus", "help", "--help", "-h", "--version", "-V"];
+    if !arguments.get(1).is_some_and(|word| commands.iter().any(|command| word == command)) {
+        arguments.insert(1.min(arguments.len()), "run".into());
+    }
+    match command().try_get_matches_from(arguments) {
+        Ok(matches) => match matches.subcommand() {
+            Some(("corpus", matches)) => {
+                let bytes = *matches.get_one("size").expect("is required");
+                Parsed::Corpus { source: made(matches, bytes), is_labelled: matches.get_flag("labelled") }
+            }
+            Some((_, matches)) => Parsed::Run(Box::new(request(matches))),
+            None => Parsed::Wrong(Stop::Usage("no command is named".to_owned())),
+        },
+        Err(error) if !error.use_stderr() => Parsed::Text(error.to_string()),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Parsed::Wrong(Stop::Usage(text.split("\n\n").next().unwrap_or(text).replace('\n', " ")))
+        }
+    }
+}
+
+fn made(matches: &ArgMatches, bytes: u64) -> Source {
+    let shape = matches.get_one::<String>("shape").and_then(|name| Shape::named(name));
+    let shape = shape.expect("only shapes are accepted");
+    Source::Made { shape, seed: *matches.get_one("seed").expect("has a default"), bytes }
+}
+
+fn request(matches: &ArgMatches) -> Request {
+    let file = |name| matches.get_one::<PathBuf>(name).cloned();
+    let texts = |name| matches.get_many::<String>(name).into_iter().flatten().cloned().collect();
+    let source = match file("input") {
+        Some(file) => Source::File(file),
+        None => made(matches, *matches.get_one("bytes").expect("has a default")),
+    };
+    let write_bytes = matches.get_one::<u64>("write-bytes").map(|&bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    Request {
+        source,
+        is_labelled: matches.get_flag("labelled"),
+        pace: Pace { rate: matches.get_one("rate").copied(), write_bytes },
+        script: matches.get_one::<String>("script").expect("has a default").clone(),
+        loggers: texts("logger"),
+        filters: texts("filter"),
+        only_given: matches.get_flag("only-given"),
+        has_limit: !matches.get_flag("no-limit"),
+        counts_calls: !matches.get_flag("no-calls"),
+        runs: usize::from(*matches.get_one::<u16>("runs").expect("has a default")),
+        patience: Duration::from_secs(*matches.get_one("timeout").expect("has a default")),
+        baseline: matches.get_one::<String>("baseline").cloned(),
+        directory: file("dir"),
+        json: file("json"),
+        svg: file("svg"),
+        html: file("html"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Parsed {
+        parse(["logbench"].iter().chain(arguments).map(OsString::from).collect())
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn run_is_what_is_done_unless_told() {
+        for arguments in [&[][..], &["run"], &["--runs", "7"], &["run", "--bytes", "200M"]] {
+            let Parsed::Run(request) = parsed(arguments) else { panic!("a comparison of {arguments:?}") };
+
+            assert_eq!((request.runs, request.has_limit), (7, true));
+            assert!(matches!(request.source, Source::Made { shape: Shape::Qmail, seed: 1, bytes: 200_000_000 }));
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            &["corpus"][..],
+            &["corpus", "round", "1M"],
+            &["corpus", "qmail", "much"],
+            &["--runs", "0"],
+            &["--rate", "0"],
+            &["--bytes", "0"],
+            &["--input", "x", "--shape", "long"],
+            &["--filter", "tai64n", "--logger", "a=b"],
+            &["limit", "1"],
+            &["what"],
+        ] {
+            assert!(matches!(parsed(arguments), Parsed::Wrong(Stop::Usage(_))), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn sizes_have_units_of_a_thousand() {
+        assert_eq!(
+            [size("7"), size("20k"), size("3M"), size("1G")].map(Result::unwrap),
+            [7, 20_000, 3_000_000, 1_000_000_000]
+        );
+        assert!(size("99999999999999999999").is_err() && size("1T").is_err() && size("M").is_err());
+    }
+}

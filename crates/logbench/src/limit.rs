@@ -1,0 +1,167 @@
+//! The limit: a stand-in that moves the volume of a logger and looks at nothing of it.
+//!
+//! It reads what arrives, and writes as many bytes as a logger would, to files of the same size of which it keeps the
+//! same number. There are no stamps, no search for newlines and no promises: whoever keeps those is slower.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use crate::stop::PROGRAM;
+use crate::task::{Expected, LogTask, STAMP_BYTES};
+use logyard::cli::{Exit, cause};
+use logyard::page_buffer::PageBuffer;
+use logyard::sys::{Errno, fd};
+
+/// What is read at once, and how large the pipe is to be.
+const PIECE_BYTES: usize = 128 * 1024;
+const PIPE_BYTES: usize = 1024 * 1024;
+
+/// What the stand-in is told, as the arguments of a hidden command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// No file grows beyond this; 0: everything goes to standard output.
+    size_max_bytes: u64,
+    files_max: u64,
+    /// For so many bytes of input …
+    input_bytes: u64,
+    /// … so many are written.
+    output_bytes: u64,
+}
+
+impl Limit {
+    /// The limit of loggers.
+    pub(crate) fn of_loggers(task: &LogTask, expected: &Expected<'_>, input: &[u8]) -> Limit {
+        Limit {
+            size_max_bytes: task.size_max_bytes,
+            files_max: task.files_max,
+            input_bytes: input.len() as u64,
+            output_bytes: expected.volume_bytes,
+        }
+    }
+
+    /// The limit of filters, which write a label, or a time of about its length, for each line or in place of one.
+    pub(crate) fn of_filters(expected: &Expected<'_>, input: &[u8]) -> Limit {
+        let is_labelled = input.first() == Some(&b'@');
+        let added = if is_labelled { 0 } else { expected.lines.len() as u64 * STAMP_BYTES };
+        let input_bytes = input.len() as u64;
+        Limit { size_max_bytes: 0, files_max: 0, input_bytes, output_bytes: input_bytes + added }
+    }
+
+    /// The arguments behind `limit`.
+    pub(crate) fn arguments(&self) -> String {
+        let Limit { size_max_bytes, files_max, input_bytes, output_bytes } = self;
+        format!("{size_max_bytes} {files_max} {input_bytes} {output_bytes}")
+    }
+
+    /// What [`Limit::arguments`] wrote.
+    pub(crate) fn parse(numbers: &[u64]) -> Option<Limit> {
+        let &[size_max_bytes, files_max, input_bytes, output_bytes] = numbers else { return None };
+        Some(Limit { size_max_bytes, files_max, input_bytes: input_bytes.max(1), output_bytes })
+    }
+
+    /// Whether the stand-in left as much as it was to.
+    pub(crate) fn is_kept_in(&self, left_bytes: u64) -> bool {
+        let most = self.size_max_bytes.saturating_mul(self.files_max.saturating_sub(1));
+        self.size_max_bytes == 0 || left_bytes >= self.output_bytes.min(most)
+    }
+
+    /// Is the stand-in.
+    pub(crate) fn run(&self) -> Exit {
+        match self.copy() {
+            Ok(()) => Exit::OK,
+            Err(errno) => PROGRAM.fatal(format_args!("unable to write: {}", cause(errno))),
+        }
+    }
+
+    fn copy(&self) -> Result<(), Errno> {
+        // Where it is refused the pipe stays as it is.
+        let _ = fd::set_pipe_size(fd::stdin(), PIPE_BYTES);
+        let mut files = Files { size_max_bytes: self.size_max_bytes, files_max: self.files_max, ..Files::default() };
+        files.open()?;
+        let mut room = PageBuffer::new(PIECE_BYTES);
+        let filler = vec![b'.'; PIECE_BYTES];
+        let (mut read, mut written) = (0_u64, 0_u64);
+        loop {
+            let count = fd::read(fd::stdin(), &mut room)?;
+            if count == 0 {
+                return Ok(());
+            }
+            read += count as u64;
+            let due = u128::from(read) * u128::from(self.output_bytes) / u128::from(self.input_bytes);
+            let mut due = usize::try_from(due as u64 - written).unwrap_or(0);
+            written += due as u64;
+            // The input's own bytes first, so that whoever reads along finds its lines.
+            let mut source = &room[..count];
+            while due > 0 {
+                let piece = &source[..source.len().min(due)];
+                files.write(piece)?;
+                due -= piece.len();
+                source = &filler;
+            }
+        }
+    }
+}
+
+/// The files of a log directory `main`, or standard output.
+#[derive(Default)]
+struct Files {
+    size_max_bytes: u64,
+    files_max: u64,
+    current: Option<(File, u64)>,
+    archives: u64,
+}
+
+impl Files {
+    /// Begins `current`, as loggers do before there is anything to log.
+    fn open(&mut self) -> Result<(), Errno> {
+        if self.size_max_bytes > 0 {
+            self.current = Some((begin().map_err(|error| errno(&error))?, 0));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Errno> {
+        if self.size_max_bytes == 0 {
+            return fd::write_all(fd::stdout(), bytes);
+        }
+        while !bytes.is_empty() {
+            let (file, size_bytes) = match &mut self.current {
+                Some(current) => current,
+                None => self.current.insert((begin().map_err(|error| errno(&error))?, 0)),
+            };
+            let room = usize::try_from(self.size_max_bytes - *size_bytes).unwrap_or(usize::MAX);
+            let (piece, rest) = bytes.split_at(bytes.len().min(room));
+            file.write_all(piece).map_err(|error| errno(&error))?;
+            *size_bytes += piece.len() as u64;
+            let is_full = *size_bytes == self.size_max_bytes;
+            bytes = rest;
+            if is_full {
+                self.current = None;
+                self.rotate().map_err(|error| errno(&error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> std::io::Result<()> {
+        let archive = |number: u64| format!("main/@{number:020}.s");
+        self.archives += 1;
+        std::fs::rename("main/current", archive(self.archives))?;
+        match self.archives.checked_sub(self.files_max.max(2) - 1) {
+            Some(oldest @ 1..) => std::fs::remove_file(archive(oldest)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn begin() -> std::io::Result<File> {
+    if !Path::new("main").exists() {
+        std::fs::create_dir("main")?;
+    }
+    File::create_new("main/current")
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
+}

@@ -1,0 +1,4 @@
+//! `logbench`: see [`logbench`].
+#![no_main]
+
+logyard::program!(logbench::run);

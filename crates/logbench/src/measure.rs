@@ -1,0 +1,226 @@
+//! One run: a directory, a pipe, a logger at its end, and what it took.
+
+use std::ffi::CString;
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::check::{Difference, check_filtered, check_log, log_files};
+use crate::feed::{Pace, Written};
+use crate::follow::{Latency, follow};
+use crate::stamps::StampRule;
+use crate::stop::Stop;
+use crate::subject::Subject;
+use crate::task::{Expected, Task};
+use crate::watch::{Cut, Progress, watch};
+use crate::workplace::{RunDir, Workplace};
+use logyard::sys::child::{Child, Ended, Usage};
+use logyard::sys::signal::SignalQueue;
+use logyard::sys::{clock, pipe};
+
+/// How long the logger has to empty the pipe before its memory is looked at.
+const DRAINING: Duration = Duration::from_millis(100);
+/// How long a logger that is fed at a rate has to begin its log: its start is no latency.
+const STARTING: Duration = Duration::from_secs(1);
+/// Where a filter's output goes.
+const OUTPUT: &str = "output";
+
+/// What is the same in all runs.
+#[derive(Debug)]
+pub(crate) struct Track<'t> {
+    pub(crate) task: &'t Task,
+    pub(crate) input: &'t [u8],
+    pub(crate) expected: &'t Expected<'t>,
+    pub(crate) pace: Pace,
+    /// Where the runs' directories are made.
+    pub(crate) workplace: &'t Workplace,
+    pub(crate) wants_latency: bool,
+    /// A logger that makes no progress for this long is killed.
+    pub(crate) patience: Duration,
+    pub(crate) interruptions: SignalQueue,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) wall: Duration,
+    pub(crate) usage: Usage,
+    /// The most memory that it had at a time; of several processes, that of the largest.
+    pub(crate) peak_bytes: Option<u64>,
+    pub(crate) latency: Option<Latency>,
+    pub(crate) verdict: Verdict,
+}
+
+/// Whether the figures count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// What was left is right.
+    Right,
+    /// Lines are missing, or there that should not be.
+    Wrong(Difference),
+    /// It ended as no logger should, or left nothing to compare.
+    Failed(String),
+}
+
+impl Track<'_> {
+    /// Runs a subject once.
+    pub(crate) fn measure(&mut self, subject: &Subject) -> Result<Run, Stop> {
+        let place = self.place_for(subject)?;
+        let command = CString::new(&subject.command[..]).map_err(|_| Stop::Usage("a NUL in a command".to_owned()))?;
+        let (from, start) = (clock::now(), Instant::now());
+        let ran = self.run(&command, &place.0, self.input)?;
+        // If the clock was set meanwhile, nobody can tell which stamps are true.
+        let to = clock::now();
+        let is_set = (to.seconds - from.seconds).abs_diff(start.elapsed().as_secs().cast_signed()) > 2;
+        let stamps = (!is_set).then(|| StampRule::new(from, to, self.pace.rate.is_some()));
+        let verdict = match (ran.hung, ran.ended) {
+            (Some(how), _) => Verdict::Failed(how),
+            (None, Ended::Exited(0)) => self.judge(subject, &place.0, stamps.as_ref())?,
+            (None, Ended::Exited(code)) => Verdict::Failed(format!("exit code {code}")),
+            (None, Ended::Killed(signal)) => Verdict::Failed(format!("killed by signal {signal}")),
+        };
+        Ok(Run { wall: ran.wall, usage: ran.usage, peak_bytes: ran.peak_bytes, latency: ran.latency, verdict })
+    }
+
+    /// A directory for one run, with what the subject needs in it.
+    pub(crate) fn place_for(&self, subject: &Subject) -> Result<RunDir, Stop> {
+        let place = self.workplace.run_dir()?;
+        if let (Task::Log(task), Some(config)) = (self.task, &subject.config) {
+            let log = place.0.join(&task.directory);
+            let written = std::fs::create_dir_all(&log).and_then(|()| std::fs::write(log.join("config"), config));
+            written.map_err(|error| Stop::file("write", &log.join("config"), &error))?;
+        }
+        Ok(place)
+    }
+
+    /// Starts a shell command in a directory, feeds it, and waits for its end.
+    pub(crate) fn run(&mut self, command: &CString, place: &Path, input: &[u8]) -> Result<Ran, Stop> {
+        if self.interruptions.take().is_some() {
+            return Err(Stop::Interrupted);
+        }
+        let log = match self.task {
+            Task::Log(task) if self.wants_latency => Some(place.join(&task.directory)),
+            _ => None,
+        };
+        let output = match self.task {
+            Task::Filter => place.join(OUTPUT),
+            Task::Log(_) => PathBuf::from("/dev/null"),
+        };
+        let output = File::create(&output).map_err(|error| Stop::file("create", &output, &error))?;
+        let directory = File::open(place).map_err(|error| Stop::file("open directory", place, &error))?;
+        let (end, source) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
+        let (is_over, progress) = (AtomicBool::new(false), Progress::default());
+        let (gone, alive) = pipe::new().map_err(|errno| Stop::unable("create pipe", errno))?;
+
+        let start = Instant::now();
+        // The descriptors are the child's before anything can go wrong that would be worth a word.
+        let child = Child::start_shell(command, directory.as_fd(), [(end.as_fd(), 0), (output.as_fd(), 1)], |_| ())
+            .map_err(|errno| Stop::unable("fork", errno))?;
+        drop(end);
+        std::thread::scope(|scope| {
+            let follower = log.as_ref().map(|log| scope.spawn(|| follow(log, &is_over)));
+            let (interruptions, gone) = (self.interruptions.as_fd(), gone.as_fd());
+            let (child, progress, patience) = (&child, &progress, self.patience);
+            let watcher = scope.spawn(move || watch(child, [interruptions, gone], progress, place, patience));
+            if let Some(log) = &log {
+                wait_for(&log.join("current"));
+            }
+            let fed = self.pace.feed(source.as_fd(), input, progress);
+            let peak_bytes = peak_bytes(child, &source);
+            drop(source);
+            let waited = child.wait_with_usage();
+            let wall = start.elapsed();
+            drop(alive);
+            is_over.store(true, Ordering::Release);
+            let seen = follower.map(|follower| follower.join().expect("reading along does not panic"));
+            let hung = match watcher.join().expect("watching does not panic") {
+                Some(Cut::Interrupted) => return Err(Stop::Interrupted),
+                Some(Cut::DiskFull) => return Err(Stop::full(&self.workplace.parent)),
+                Some(Cut::Hung(how)) => Some(how),
+                None => None,
+            };
+            let written: Vec<Written> = fed?;
+            let (ended, usage) = waited.map_err(|errno| Stop::unable("wait for the logger", errno))?;
+            let latency = seen.and_then(|seen| Latency::between(&written, &seen));
+            Ok(Ran { ended, hung, wall, usage, peak_bytes, latency })
+        })
+    }
+
+    /// Looks at what was left.
+    fn judge(&self, subject: &Subject, place: &Path, stamps: Option<&StampRule>) -> Result<Verdict, Stop> {
+        let log = match self.task {
+            Task::Filter => None,
+            Task::Log(task) => match log_directory(place, &task.directory) {
+                Some(log) => Some(log),
+                None => return Ok(Verdict::Failed("no log directory was left".to_owned())),
+            },
+        };
+        if let Some(limit) = subject.limit {
+            let files = log.map_or_else(|| Ok(vec![place.join(OUTPUT)]), |log| log_files(&log))?;
+            let left_bytes = files.iter().filter_map(|file| Some(file.metadata().ok()?.len())).sum();
+            let is_kept = limit.is_kept_in(left_bytes);
+            return Ok(if is_kept { Verdict::Right } else { Verdict::Failed(format!("left {left_bytes} bytes")) });
+        }
+        let difference = match log {
+            Some(log) => {
+                // A label in the input stands where the logger's own stamp would be looked for.
+                let is_stamped = matches!(self.task, Task::Log(task) if task.stamps);
+                check_log(&log, self.expected, stamps.filter(|_| is_stamped))?
+            }
+            None => check_filtered(&place.join(OUTPUT), self.expected)?,
+        };
+        Ok(if difference.is_none() { Verdict::Right } else { Verdict::Wrong(difference) })
+    }
+}
+
+/// A command that was fed and has ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) ended: Ended,
+    /// How it hung, if it was killed for that.
+    hung: Option<String>,
+    wall: Duration,
+    usage: Usage,
+    peak_bytes: Option<u64>,
+    latency: Option<Latency>,
+}
+
+/// The log directory that the script names, or else whichever has a `current`: a given command line may name another.
+fn log_directory(place: &Path, named: &str) -> Option<PathBuf> {
+    let has_current = |directory: &PathBuf| directory.join("current").exists();
+    let named = place.join(named);
+    if named.is_dir() {
+        return Some(named);
+    }
+    std::fs::read_dir(place).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(has_current)
+}
+
+/// Waits until a file is there; not for ever, as some loggers begin theirs with the first line.
+fn wait_for(file: &Path) {
+    let start = Instant::now();
+    while !file.exists() && start.elapsed() < STARTING {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The most memory that a process and those it started have had, each for itself, as soon as the pipe is empty.
+///
+/// What `wait4` says would not do: it counts what the process had before it became the logger, and that was ours.
+fn peak_bytes(child: &Child, pipe: &OwnedFd) -> Option<u64> {
+    let start = Instant::now();
+    while pipe::waiting_bytes(pipe).is_ok_and(|bytes| bytes > 0) && start.elapsed() < DRAINING {
+        std::hint::spin_loop();
+    }
+    peak_bytes_of(child.number())
+}
+
+fn peak_bytes_of(process: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let own = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;
+    let children = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap_or_default();
+    let numbers = children.split_ascii_whitespace().filter_map(|number| number.parse().ok());
+    numbers.filter_map(peak_bytes_of).chain([own]).max()
+}

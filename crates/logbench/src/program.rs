@@ -1,0 +1,267 @@
+//! The program: from the command line to the exit code.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::{self, Parsed, Request, Source};
+use crate::machine::Machine;
+use crate::measure::Track;
+use crate::report_file::ReportFile;
+use crate::results::{Entry, Report};
+use crate::stop::{PROGRAM, Stop};
+use crate::subject::{self, Subject};
+use crate::task::{Expected, LogTask, Task};
+use crate::workplace::{self, Workplace};
+use crate::{calls, chart, html, json, table, watch};
+use logyard::cli::{Exit, Shown};
+use logyard::sys::program::Arguments;
+use logyard::sys::signal::{self, Signal, SignalQueue};
+use logyard::sys::{fd, memory};
+use logyard_corpus::{Corpus, Counts};
+
+/// The code to leave with when some log was not right.
+const WRONG: Exit = Exit(1);
+/// Memory that looks like a directory.
+const IN_MEMORY: &str = "/dev/shm";
+/// The second of the first label, and the nanoseconds from label to label.
+const LABELS_FROM: u64 = (1 << 62) + 10 + 1_790_000_000;
+const LABELS_STEP: u64 = 1_234_567;
+
+/// Runs `logbench`.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    fd::occupy_standard();
+    let words: Vec<OsString> = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string()).collect();
+    let answer = match arguments::parse(words.clone()) {
+        Parsed::Limit(limit) => return limit.run(),
+        Parsed::Sweep(directory) => return workplace::sweep(&directory),
+        Parsed::Wrong(stop) => Err(stop),
+        Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
+        Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
+        Parsed::Run(request) => compare(&request, &words),
+    };
+    answer.unwrap_or_else(Stop::exit)
+}
+
+fn print(text: &[u8]) -> Result<(), Stop> {
+    fd::write_all(fd::stdout(), text).map_err(|errno| Stop::unable("write to standard output", errno))
+}
+
+/// Standard output, as a corpus is written to it.
+struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(fd::write(fd::stdout(), bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn corpus(source: &Source, is_labelled: bool) -> Result<(), Stop> {
+    match source {
+        &Source::Made { shape, seed, bytes } if !is_labelled => {
+            let written = Corpus::new(shape, seed, bytes).write_to(&mut Out);
+            written.map(drop).map_err(|error| Stop::file("write to", Path::new("standard output"), &error))
+        }
+        _ => print(&lines(source, is_labelled)?),
+    }
+}
+
+/// The input of the runs: whole lines.
+fn lines(source: &Source, is_labelled: bool) -> Result<Vec<u8>, Stop> {
+    let mut input = match source {
+        &Source::Made { shape, seed, bytes } => Corpus::new(shape, seed, bytes).into_bytes(),
+        Source::File(path) => std::fs::read(path).map_err(|error| Stop::file("read", path, &error))?,
+    };
+    if input.last().is_some_and(|&last| last != b'\n') {
+        input.push(b'\n');
+    }
+    if !is_labelled {
+        return Ok(input);
+    }
+    let mut labelled = Vec::with_capacity(input.len() + input.len() / 2);
+    let mut nanoseconds = 0;
+    for line in input.split_inclusive(|&byte| byte == b'\n') {
+        let (seconds, rest) = (LABELS_FROM + nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+        nanoseconds += LABELS_STEP;
+        labelled.extend_from_slice(format!("@{seconds:016x}{rest:08x} ").as_bytes());
+        labelled.extend_from_slice(line);
+    }
+    Ok(labelled)
+}
+
+fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
+    let machine = Machine::this();
+    let moment = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let task = if request.filters.is_empty() { Task::Log(LogTask::parse(&request.script)?) } else { Task::Filter };
+    let mut subjects = subjects(request, &task)?;
+    let files = report_files(request)?;
+    let interruptions = SignalQueue::new(&[Signal::SIGINT, Signal::SIGTERM]);
+    let interruptions = interruptions.map_err(|errno| Stop::unable("receive signals", errno))?;
+    // A logger that ends early is reported, not followed.
+    signal::ignore(Signal::SIGPIPE).map_err(|errno| Stop::unable("ignore SIGPIPE", errno))?;
+    let input = lines(&request.source, request.is_labelled)?;
+    memory::keep_from_children(&input);
+    let expected = task.expected(&input);
+    memory::keep_from_children(&expected.lines);
+    if request.has_limit {
+        subjects.extend(Subject::limit(&task, &expected, &input));
+    }
+    let baseline = baseline(request, &subjects)?;
+    let directory = request.directory.clone().unwrap_or_else(in_memory);
+    check_room(&directory, &task, &expected)?;
+    let workplace = Workplace::new(&directory)?;
+    let mut track = Track {
+        task: &task,
+        input: &input,
+        expected: &expected,
+        pace: request.pace,
+        workplace: &workplace,
+        wants_latency: request.pace.rate.is_some(),
+        patience: request.patience,
+        interruptions,
+    };
+    let entries = measure(request, subjects, &mut track)?;
+    let source = match &request.source {
+        Source::Made { shape, .. } => shape.name().to_owned(),
+        Source::File(path) => Shown(path.as_os_str().as_bytes()).to_string(),
+    };
+    let report = Report {
+        machine,
+        command_line: words.iter().map(|word| shell_word(&word.to_string_lossy())).collect::<Vec<String>>().join(" "),
+        moment,
+        source,
+        counts: Counts::of(&input),
+        script: matches!(task, Task::Log(_)).then(|| request.script.clone()),
+        pace: request.pace,
+        directory: directory.to_string_lossy().into_owned(),
+        entries,
+        baseline,
+    };
+    print(table::draw(&report).as_bytes())?;
+    for (file, format) in files {
+        file.write(&format(&report))?;
+    }
+    Ok(if report.entries.iter().all(|entry| entry.fault().is_none()) { Exit::OK } else { WRONG })
+}
+
+/// Writes a report in one of its formats.
+type Format = fn(&Report) -> String;
+
+/// Opens the files that reports go to.
+fn report_files(request: &Request) -> Result<Vec<(ReportFile, Format)>, Stop> {
+    let formats: [(_, Format); 3] =
+        [(&request.json, json::write), (&request.svg, chart::draw_all), (&request.html, html::write)];
+    let wanted = formats.into_iter().filter_map(|(path, format)| Some((path.as_ref()?, format)));
+    wanted.map(|(path, format)| Ok((ReportFile::open(path)?, format))).collect()
+}
+
+/// Refuses a directory whose file system has too little room for what one run leaves.
+fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<(), Stop> {
+    let kept_bytes = match task {
+        Task::Log(task) => expected.volume_bytes.min(task.size_max_bytes.saturating_mul(task.files_max)),
+        Task::Filter => expected.volume_bytes,
+    };
+    // A file system that does not answer is found out by the runs.
+    match watch::free_bytes(directory) {
+        Ok(free_bytes) if free_bytes < kept_bytes => Err(Stop::full(directory)),
+        _ => Ok(()),
+    }
+}
+
+/// Who takes part, the limit left out.
+fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Stop> {
+    let mut subjects = Vec::new();
+    let mut given = Vec::new();
+    match task {
+        Task::Log(task) if !request.only_given => {
+            subjects.extend(subject::loggers(task));
+            if !subjects.first().is_some_and(Subject::is_ours) {
+                PROGRAM.warn("there is no multilog of ours beside this program or in PATH");
+            }
+        }
+        Task::Log(_) | Task::Filter => {}
+    }
+    for text in request.loggers.iter().chain(&request.filters) {
+        if text.contains('=') || matches!(task, Task::Log(_)) {
+            given.push(Subject::given(text)?);
+        } else if ["tai64n", "tai64nlocal"].contains(&&text[..]) {
+            subjects.extend(subject::filters(text));
+        } else {
+            return Err(Stop::Usage(format!("{text} is neither tai64n nor tai64nlocal nor name=command")));
+        }
+    }
+    subjects.extend(given);
+    if subjects.is_empty() && !request.has_limit {
+        return Err(Stop::Usage("nobody takes part".to_owned()));
+    }
+    Ok(subjects)
+}
+
+fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Stop> {
+    let mut names: Vec<&str> = subjects.iter().map(|subject| &subject.name[..]).collect();
+    let number = match &request.baseline {
+        None => Some(0),
+        Some(name) => names.iter().position(|known| known == name),
+    };
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < count {
+        return Err(Stop::Usage("two have the same name".to_owned()));
+    }
+    number.ok_or_else(|| Stop::Usage(format!("nobody has the baseline's name; there are {}", names.join(", "))))
+}
+
+/// Memory where the system has such a place, or where temporary files are.
+fn in_memory() -> PathBuf {
+    let in_memory = PathBuf::from(IN_MEMORY);
+    if in_memory.is_dir() { in_memory } else { std::env::temp_dir() }
+}
+
+/// Runs everybody in turns, and shows how far it is.
+fn measure(request: &Request, subjects: Vec<Subject>, track: &mut Track<'_>) -> Result<Vec<Entry>, Stop> {
+    let counts_calls = request.counts_calls && calls::can_be_counted();
+    let mut entries: Vec<Entry> = subjects
+        .into_iter()
+        .map(|subject| Entry { subject, runs: Vec::with_capacity(request.runs), calls_per_megabyte: None })
+        .collect();
+    let steps = entries.len() * (request.runs + usize::from(counts_calls));
+    let bar = ProgressBar::new(steps as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is well formed"));
+    for turn in 0..request.runs {
+        for place in 0..entries.len() {
+            let number = (turn + place) % entries.len();
+            bar.set_message(entries[number].subject.name.clone());
+            bar.tick();
+            let run = track.measure(&entries[number].subject)?;
+            entries[number].runs.push(run);
+            bar.inc(1);
+        }
+    }
+    for entry in entries.iter_mut().filter(|_| counts_calls) {
+        bar.set_message(format!("{}: system calls", entry.subject.name));
+        bar.tick();
+        entry.calls_per_megabyte = calls::count(&entry.subject, track)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    Ok(entries)
+}
+
+/// A word as a shell would have to be given it.
+fn shell_word(word: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=,:@%".contains(&byte);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}

@@ -1,0 +1,111 @@
+//! Watching a run from beside: the user may interrupt it, and a logger may hang.
+
+use std::ffi::CString;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use logyard::sys::child::Child;
+use logyard::sys::file::File;
+use logyard::sys::{Errno, Result, poll};
+
+/// How often the progress of a run is looked at.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// How long a run may stand still once its file system is full: loggers try again every few seconds.
+const FULL_DISK_PATIENCE: Duration = Duration::from_secs(10);
+/// A file system with less room than this is full.
+const ROOM_MIN_BYTES: u64 = 64 * 1024;
+
+/// How far a run has come.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    writes: AtomicU64,
+    is_writing: AtomicBool,
+    /// All of the input is written, and the end of the logger is waited for.
+    has_ended: AtomicBool,
+}
+
+impl Progress {
+    /// Makes a write to the logger's pipe, which takes as long as the pipe is full.
+    pub(crate) fn during_write(&self, write: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.is_writing.store(true, Ordering::Relaxed);
+        let answer = write();
+        self.is_writing.store(false, Ordering::Relaxed);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// Nothing more is to be written.
+    pub(crate) fn note_end(&self) {
+        self.has_ended.store(true, Ordering::Relaxed);
+    }
+
+    /// A number that changes while the run goes on, and what a run whose number stays does not do; `None` if nothing is
+    /// waited for.
+    fn look(&self) -> (u64, Option<&'static str>) {
+        let blocked = if self.has_ended.load(Ordering::Relaxed) {
+            Some("did not end")
+        } else {
+            self.is_writing.load(Ordering::Relaxed).then_some("did not read")
+        };
+        (self.writes.load(Ordering::Relaxed), blocked)
+    }
+}
+
+/// Why a logger was killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The user has had enough.
+    Interrupted,
+    /// It stood still on a full file system.
+    DiskFull,
+    /// It stood still, and this is what it did not do.
+    Hung(String),
+}
+
+/// Kills the logger and its process group if the first descriptor becomes readable, or if it makes no progress for
+/// `patience`. Returns when that is done, or when the second descriptor says that the run is over.
+pub(crate) fn watch(
+    child: &Child,
+    descriptors: [BorrowedFd<'_>; 2],
+    progress: &Progress,
+    place: &Path,
+    patience: Duration,
+) -> Option<Cut> {
+    let mut last = progress.look();
+    let mut since = Instant::now();
+    let cut = loop {
+        match poll::readable(descriptors, Some(INTERVAL)) {
+            Ok([_, true]) | Err(_) => return None,
+            Ok([true, false]) => break Cut::Interrupted,
+            Ok([false, false]) => {}
+        }
+        let now = progress.look();
+        let stands_still = now.1.filter(|_| now == last);
+        last = now;
+        let Some(what) = stands_still else {
+            since = Instant::now();
+            continue;
+        };
+        if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(place) {
+            break Cut::DiskFull;
+        }
+        if since.elapsed() >= patience {
+            break Cut::Hung(format!("{what} for {} s", patience.as_secs()));
+        }
+    };
+    let _ = child.kill_group();
+    Some(cut)
+}
+
+fn is_full(directory: &Path) -> bool {
+    free_bytes(directory).is_ok_and(|free_bytes| free_bytes < ROOM_MIN_BYTES)
+}
+
+/// How much room a directory's file system has.
+pub(crate) fn free_bytes(directory: &Path) -> Result<u64> {
+    let path = CString::new(directory.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    File::open(&path)?.free_bytes()
+}

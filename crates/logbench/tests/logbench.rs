@@ -1,0 +1,289 @@
+//! `logbench`, as its users meet it.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use testkit::mounted::Mounted;
+use testkit::{Workdir, skipped, until};
+
+/// `logbench` with these arguments, in a directory.
+fn logbench(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logbench"));
+    command.args(arguments).current_dir(directory).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A comparison that leaves its directories here and takes no longer than it must.
+fn compared(directory: &Path, more: &[&str]) -> Output {
+    let here = directory.to_str().unwrap();
+    let few = ["run", "--bytes", "300k", "--runs", "1", "--dir", here, "--no-calls", "--json", "report.json"];
+    logbench(directory, &[&few, more].concat())
+}
+
+fn report(directory: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(directory.join("report.json")).unwrap()).unwrap()
+}
+
+/// A subject of the report, by its name.
+fn subject<'r>(report: &'r Value, name: &str) -> &'r Value {
+    let subjects = report["subjects"].as_array().unwrap();
+    subjects.iter().find(|subject| subject["name"] == name).unwrap_or_else(|| panic!("{name} takes part: {report:#}"))
+}
+
+/// A command line that starts our multilog.
+fn multilog(script: &str) -> String {
+    format!("{} {script}", testkit::program("multilog").display())
+}
+
+#[test]
+fn a_corpus_is_the_same_for_the_same_words() {
+    let dir = Workdir::new();
+    let corpus = |seed| logbench(dir.path(), &["corpus", "mixed", "100k", "--seed", seed]).stdout;
+
+    assert_eq!(corpus("1").len(), 100_000);
+    assert_eq!(corpus("1"), corpus("1"));
+    assert_ne!(corpus("1"), corpus("2"));
+
+    let labelled = logbench(dir.path(), &["corpus", "short", "130", "--labelled"]).stdout;
+
+    assert_eq!(labelled.len(), 130 + 10 * 26);
+    assert!(labelled.starts_with(b"@400000006"), "{}", String::from_utf8_lossy(&labelled));
+}
+
+#[test]
+fn a_right_log_has_figures_in_every_report() {
+    let dir = Workdir::new();
+
+    let output = compared(dir.path(), &["--svg", "report.svg", "--html", "report.html"]);
+
+    assert!(output.status.success(), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(table.lines().any(|line| line.starts_with("logyard") && line.ends_with("complete")), "{table}");
+    let report = report(dir.path());
+    let ours = subject(&report, "logyard");
+    assert_eq!(ours["runs"][0]["lines_lost"], 0);
+    assert_eq!(ours["ratio"], 1.0);
+    assert!(ours["megabytes_per_second"]["median"].as_f64().unwrap() > 0.0);
+    assert_eq!(subject(&report, "the limit")["fault"], Value::Null);
+    let svg = std::fs::read_to_string(dir.join("report.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>") && svg.contains("the limit"), "{svg}");
+    let html = std::fs::read_to_string(dir.join("report.html")).unwrap();
+    assert!(html.starts_with("<!DOCTYPE html>") && html.trim_end().ends_with("</html>"), "{html}");
+    assert_eq!(html.matches("<svg ").count(), 3);
+    assert!(!html.contains("http://") || html.matches("http://").count() == 3, "only names of namespaces");
+    let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 3, "the runs' directories are gone: {left:?}");
+}
+
+#[test]
+fn a_logger_that_loses_lines_is_reported_without_figures() {
+    let dir = Workdir::new();
+    let bad = "bad=mkdir main; head -c 1000 > main/current; cat > /dev/null";
+
+    let output = compared(dir.path(), &["--only-given", "--no-limit", "--logger", bad]);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    let bad = subject(&report, "bad");
+    assert!(bad["runs"][0]["lines_lost"].as_u64().unwrap() > 1000, "{bad}");
+    assert!(bad["fault"].as_str().unwrap().starts_with("lost "), "{bad}");
+    assert_eq!(bad["megabytes_per_second"], Value::Null);
+}
+
+#[test]
+fn a_logger_that_fails_leaves_nothing_or_stops_reading_is_reported_too() {
+    let dir = Workdir::new();
+    let given =
+        ["--logger", "fails=cat > /dev/null; exit 3", "--logger", "idle=cat > /dev/null", "--logger", "gone=true"];
+
+    let output = compared(dir.path(), &[&["--only-given", "--no-limit"][..], &given].concat());
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "fails")["fault"], "exit code 3");
+    assert_eq!(subject(&report, "idle")["fault"], "no log directory was left");
+    assert_eq!(subject(&report, "gone")["fault"], "no log directory was left");
+}
+
+#[test]
+fn selected_lines_and_long_ones_are_expected_as_the_script_has_them() {
+    let dir = Workdir::new();
+    let script = "s4096 n3 '-*' '+*status*' ./main";
+    let logger = format!("ours={}", multilog(script));
+
+    for shape in ["qmail", "huge"] {
+        let given = ["--only-given", "--script", script, "--logger", &logger, "--shape", shape];
+        let output = compared(dir.path(), &given);
+
+        assert!(output.status.success(), "{shape}: {output:?}");
+    }
+
+    let logger = format!("ours={}", multilog("t s100000 n3 ./main"));
+    let given = ["--only-given", "--script", "t s100000 n3 ./main", "--logger", &logger, "--shape", "huge"];
+    let output = compared(dir.path(), &given);
+
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_logger_whose_stamps_cannot_be_true_is_reported() {
+    let dir = Workdir::new();
+    let bare = format!("bare={}", multilog("./main"));
+    let constant = "constant=mkdir main; sed 's/^/@400000006b027f5801020304 /' > main/current";
+    let given = ["--only-given", "--no-limit", "--script", "t ./main", "--logger", &bare, "--logger", constant];
+
+    let output = compared(dir.path(), &given);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    for name in ["bare", "constant"] {
+        let fault = subject(&report, name)["fault"].as_str().unwrap_or("none").to_owned();
+        assert!(fault.ends_with(" lines without a true stamp"), "{name}: {fault}");
+        assert_eq!(subject(&report, name)["runs"][0]["lines_lost"], 0);
+    }
+}
+
+#[test]
+fn labels_of_the_input_are_no_stamps_of_the_logger() {
+    let dir = Workdir::new();
+    let ours = format!("ours={}", multilog("t s1000000 n10 ./main"));
+    let bare = format!("bare={}", multilog("s1000000 n10 ./main"));
+    let given = ["--only-given", "--no-limit", "--labelled", "--logger", &ours, "--logger", &bare];
+
+    let output = compared(dir.path(), &given);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "ours")["fault"], Value::Null);
+    assert_ne!(subject(&report, "bare")["fault"], Value::Null);
+}
+
+#[test]
+fn a_logger_that_hangs_is_killed() {
+    let dir = Workdir::new();
+    let given = ["--logger", "deaf=sleep 1000", "--logger", "stays=cat > /dev/null; sleep 1000", "--timeout", "1"];
+
+    let output = compared(dir.path(), &[&["--only-given", "--no-limit"][..], &given].concat());
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "deaf")["fault"], "did not read for 1 s");
+    assert_eq!(subject(&report, "stays")["fault"], "did not end for 1 s");
+}
+
+#[test]
+fn a_full_disk_ends_the_comparison() {
+    let dir = Workdir::new();
+    let Some(disk) = Mounted::memory(dir.join("disk"), "size=1m") else {
+        return skipped("logbench on a full disk: only root can mount a file system");
+    };
+    let on_disk = |more: &[&str]| {
+        let few = ["run", "--runs", "1", "--no-calls", "--only-given", "--no-limit", "--dir", "disk", "--timeout", "1"];
+        logbench(dir.path(), &[&few, more].concat())
+    };
+    let ours = multilog("t s1000000 n10 ./main");
+
+    let output = on_disk(&["--bytes", "2M", "--logger", &format!("ours={ours}")]);
+    assert_eq!(output.status.code(), Some(111), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "logbench: fatal: unable to log to disk: out of disk space\n");
+
+    let output = on_disk(&["--bytes", "300k", "--logger", &format!("ours=cat /dev/zero > ballast; exec {ours}")]);
+    assert_eq!(output.status.code(), Some(111), "{output:?}");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(words.lines().any(|line| line == "logbench: fatal: unable to log to disk: out of disk space"), "{words}");
+    assert_eq!(std::fs::read_dir(disk.path()).unwrap().count(), 0, "the runs' directories are gone");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_first_run() {
+    let dir = Workdir::new();
+    for option in ["--json", "--svg", "--html"] {
+        let given = ["--only-given", "--no-limit", "--no-calls", "--runs", "1", "--bytes", "100k"];
+        let logger = format!("ours=touch {}/started; cat > /dev/null", dir.path().display());
+        let refused = ["--logger", &logger, option, "missing/report"];
+
+        let output = logbench(dir.path(), &[&given[..], &refused].concat());
+
+        assert_eq!(output.status.code(), Some(111), "{output:?}");
+        assert_eq!(output.stderr, b"logbench: fatal: unable to write missing/report: file does not exist\n");
+        assert!(!dir.join("started").exists(), "{option}");
+    }
+}
+
+#[test]
+fn a_killed_logbench_leaves_no_directory() {
+    let dir = Workdir::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_logbench"));
+    command.args(["run", "--bytes", "300k", "--only-given", "--no-limit", "--no-calls", "--dir", "."]);
+    command.args(["--rate", "10", "--logger", "ours=cat > /dev/null"]);
+    let mut logbench = command.current_dir(dir.path()).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let count = || std::fs::read_dir(dir.path()).unwrap().count();
+    until("it runs", || count() == 1);
+
+    logbench.kill().unwrap();
+    logbench.wait().unwrap();
+
+    until("its directory is gone", || count() == 0);
+}
+
+#[test]
+fn with_a_rate_there_are_latencies() {
+    let dir = Workdir::new();
+    let logger = format!("ours={}", multilog("t s4096 n100 ./main"));
+    let given = ["--only-given", "--script", "t s4096 n100 ./main", "--rate", "50000", "--logger", &logger];
+
+    let output = compared(dir.path(), &given);
+
+    assert!(output.status.success(), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(report["lines_per_second"], 50_000.0);
+    assert_eq!(subject(&report, "ours")["runs"][0]["lines_lost"], 0);
+    // How long it took is the machine's affair. Files that come and go faster than they can be read leave none.
+    let latency = &subject(&report, "ours")["latency_seconds"];
+    assert!(latency.is_null() || latency["p50"].as_f64() <= latency["max"].as_f64(), "{latency}");
+}
+
+#[test]
+fn filters_are_compared_by_what_they_write() {
+    let dir = Workdir::new();
+    for filter in ["tai64n", "tai64nlocal"] {
+        let output = compared(dir.path(), &["--filter", filter, "--labelled"]);
+
+        assert!(output.status.success(), "{filter}: {output:?}");
+        assert_eq!(subject(&report(dir.path()), "logyard")["runs"][0]["lines_surplus"], 0);
+    }
+
+    let output = compared(dir.path(), &["--filter", "mine=cat", "--filter", "short=head -n 10; cat > /dev/null"]);
+
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let report = report(dir.path());
+    assert_eq!(subject(&report, "mine")["fault"], Value::Null);
+    assert_ne!(subject(&report, "short")["fault"], Value::Null);
+}
+
+#[test]
+fn what_makes_no_sense_is_told_and_exits_100() {
+    let dir = Workdir::new();
+    for arguments in [
+        &["--what"][..],
+        &["corpus", "qmail"],
+        &["--logger", "nameless"],
+        &["--script", "t"],
+        &["--filter", "sed"],
+        &["--baseline", "nobody"],
+    ] {
+        let output = logbench(dir.path(), arguments);
+
+        assert_eq!(output.status.code(), Some(100), "{arguments:?}: {output:?}");
+        let words = String::from_utf8(output.stderr).unwrap();
+        assert!(words.starts_with("logbench: ") && words.contains("\nlogbench: usage: "), "{words}");
+    }
+
+    let output = logbench(dir.path(), &["--input", "missing"]);
+
+    assert_eq!(output.status.code(), Some(111));
+    assert_eq!(output.stderr, b"logbench: fatal: unable to read missing: file does not exist\n");
+}

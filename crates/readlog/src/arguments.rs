@@ -1,0 +1,327 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+use jiff::Zoned;
+
+use crate::clock::LocalClock;
+use crate::filter::{Filter, Pattern};
+use crate::histogram::Interval;
+use crate::output::Style;
+use crate::scale::{Scale, Window};
+use crate::when;
+
+/// Yes, no, or as the situation has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Choice {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What is to be drawn.
+#[derive(Clone, Debug)]
+pub(super) struct Drawing {
+    /// The time that a bar stands for; none means that one is found that fits.
+    pub(super) interval: Option<Interval>,
+    /// The picture, where it is not to be drawn on the terminal.
+    pub(super) svg: Option<PathBuf>,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) directories: Vec<Vec<u8>>,
+    pub(super) filter: Filter,
+    pub(super) scale: Scale,
+    pub(super) is_utc: bool,
+    pub(super) lines_max: Option<usize>,
+    pub(super) is_reversed: bool,
+    pub(super) follows: bool,
+    pub(super) cursor: Option<PathBuf>,
+    pub(super) style: Style,
+    pub(super) service: Choice,
+    pub(super) color: Choice,
+    pub(super) wants_pager: bool,
+    pub(super) drawing: Option<Drawing>,
+}
+
+/// What a command line comes to.
+#[derive(Debug)]
+pub(super) enum Parsed {
+    /// Read logs.
+    Request(Box<Request>),
+    /// Print a text and leave: help, the version, completions.
+    Text(Vec<u8>),
+    /// Something is wrong with it.
+    Usage(String),
+}
+
+const STYLES: [(&str, Style); 5] = [
+    ("short", Style::Short),
+    ("iso", Style::Iso),
+    ("tai64n", Style::Tai64n),
+    ("cat", Style::Cat),
+    ("json", Style::Json),
+];
+
+const EXAMPLES: &str = "\
+Times: 2026-11-22, '2026-11-22 10:30', 10:30, '10 min ago', -1h, yesterday, today, now,
+2026-11-22T10:30:00Z, @400000006b02cca2200ccfa4, @1795345560. --since is included, --until is not.
+
+Examples:
+  readlog /service/qmail/log/main                     everything, oldest first
+  readlog -n 20 /service/*/log/main                   the last 20 lines of all services
+  readlog --since '10 min ago' /service/*/log/main    what happened just now
+  readlog --since 10:30 --until 10:31 -g refused DIR  a minute, and one word in it
+  readlog -f -n 0 /service/qmail/log/main             what is written from now on
+  readlog -f --cursor seen DIR | ship                 go on where the last run was stopped
+  readlog --histogram --since yesterday DIR           lines per interval
+  readlog --tai real /var/log/s6                      directories of s6 and nosh
+
+Exit codes: 0 all was read; 1 something could not be read, and a message said what; 100 wrong usage;
+111 the system failed; 130 interrupted while following.";
+
+/// The command line's grammar.
+pub(super) fn command() -> Command {
+    let choice = || PossibleValuesParser::new(["auto", "always", "never"]);
+    Command::new("readlog")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Read back what multilog, svlogd and s6-log wrote")
+        .after_help(EXAMPLES)
+        .override_usage("readlog [options] dir ...")
+        .arg(
+            Arg::new("dir")
+                .value_parser(value_parser!(OsString))
+                .action(ArgAction::Append)
+                .value_hint(clap::ValueHint::DirPath)
+                .help("Log directories, or services; several are merged in the order of time"),
+        )
+        .arg(text("since", 'S', "TIME", "Leave out lines before TIME"))
+        .arg(text("until", 'U', "TIME", "Leave out lines at TIME and after"))
+        .arg(
+            Arg::new("lines")
+                .short('n')
+                .long("lines")
+                .value_name("LINES")
+                .value_parser(value_parser!(usize))
+                .help("Only the last LINES lines"),
+        )
+        .arg(flag("reverse", Some('r'), "Latest first"))
+        .arg(text("grep", 'g', "REGEX", "Only lines in which REGEX is found, each with the lines that belong to it"))
+        .arg(flag("invert-match", Some('v'), "Only lines in which it is not found").requires("grep"))
+        .arg(flag("ignore-case", Some('i'), "Letters match in either case").requires("grep"))
+        .arg(
+            flag("follow", Some('f'), "Go on with what is written, across rotations and restarts")
+                .conflicts_with_all(["reverse", "until", "histogram", "svg"]),
+        )
+        .arg(
+            Arg::new("cursor")
+                .long("cursor")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::FilePath)
+                .conflicts_with_all(["reverse", "lines", "histogram", "svg"])
+                .help("Begin after the last line that was printed with FILE, and keep FILE up to date"),
+        )
+        .arg(
+            Arg::new("output")
+                .short('o')
+                .long("output")
+                .value_name("STYLE")
+                .value_parser(PossibleValuesParser::new(STYLES.map(|(name, _)| name)))
+                .default_value("short")
+                .help("How lines are shown"),
+        )
+        .arg(
+            Arg::new("service")
+                .long("service")
+                .value_name("WHEN")
+                .value_parser(choice())
+                .default_value("auto")
+                .help("Show the name of each line's service"),
+        )
+        .arg(
+            Arg::new("tai")
+                .long("tai")
+                .value_name("SCALE")
+                .value_parser(PossibleValuesParser::new(["djb", "real"]).map(|scale| match &scale[..] {
+                    "real" => Scale::Real,
+                    _ => Scale::Djb,
+                }))
+                .default_value("djb")
+                .help("How labels count: djb (multilog, svlogd) or real (s6, nosh: with leap seconds)"),
+        )
+        .arg(flag("utc", None, "Show and read times in UTC, not in the local time zone"))
+        .arg(
+            Arg::new("histogram")
+                .long("histogram")
+                .value_name("INTERVAL")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value("auto")
+                .conflicts_with_all(["lines", "reverse"])
+                .help("Draw how many lines there are per INTERVAL (10s, 5m, 1h, 1d)"),
+        )
+        .arg(
+            Arg::new("svg")
+                .long("svg")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::FilePath)
+                .conflicts_with_all(["lines", "reverse"])
+                .help("Draw the histogram as a picture"),
+        )
+        .arg(
+            Arg::new("color")
+                .long("color")
+                .alias("colour")
+                .value_name("WHEN")
+                .value_parser(choice())
+                .default_value("auto")
+                .help("Colours"),
+        )
+        .arg(flag("no-pager", None, "Do not start a pager for what is longer than the screen"))
+        .arg(
+            Arg::new("completions")
+                .long("completions")
+                .value_name("SHELL")
+                .value_parser(value_parser!(Shell))
+                .exclusive(true)
+                .help("Print a shell's completions for readlog: bash, zsh, fish"),
+        )
+}
+
+fn text(name: &'static str, short: char, value: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).short(short).long(name).value_name(value).allow_hyphen_values(true).help(help)
+}
+
+fn flag(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
+    Arg::new(name).short(short).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+/// Reads a command line; `arguments` begins with the program's name.
+pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
+    let mut command = command();
+    match command.try_get_matches_from_mut(arguments) {
+        Ok(matches) => match matches.get_one::<Shell>("completions") {
+            Some(shell) => {
+                let mut text = Vec::new();
+                clap_complete::generate(*shell, &mut command, "readlog", &mut text);
+                Parsed::Text(text)
+            }
+            None => match request(&matches) {
+                Ok(request) => Parsed::Request(Box::new(request)),
+                Err(error) => Parsed::Usage(error),
+            },
+        },
+        Err(error) if !error.use_stderr() => Parsed::Text(error.to_string().into_bytes()),
+        Err(error) => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            Parsed::Usage(text.split("\n\n").next().unwrap_or(text).replace("\n", " "))
+        }
+    }
+}
+
+fn request(matches: &ArgMatches) -> Result<Request, String> {
+    let scale = *matches.get_one::<Scale>("tai").expect("has a default");
+    let is_utc = matches.get_flag("utc");
+    let clock = if is_utc { LocalClock::utc() } else { LocalClock::system() };
+    let now = Zoned::now().with_time_zone(clock.zone().clone());
+    let moment = |name| matches.get_one::<String>(name).map(|text| when::parse(text, &now, scale)).transpose();
+    let window = Window { since: moment("since")?, until: moment("until")? };
+    let pattern = matches
+        .get_one::<String>("grep")
+        .map(|text| Pattern::new(text, matches.get_flag("ignore-case"), matches.get_flag("invert-match")))
+        .transpose()?;
+    let interval = matches.get_one::<String>("histogram");
+    let svg = matches.get_one::<PathBuf>("svg").cloned();
+    let drawing = match (interval.map(String::as_str), &svg) {
+        (None, None) => None,
+        (None | Some("auto"), _) => Some(Drawing { interval: None, svg }),
+        (Some(text), _) => Some(Drawing { interval: Some(Interval::parse(text)?), svg }),
+    };
+    let style = matches.get_one::<String>("output").expect("has a default");
+    let style = STYLES.iter().find(|(name, _)| name == style).expect("only these values are accepted").1;
+    let directories: Vec<Vec<u8>> =
+        matches.get_many::<OsString>("dir").into_iter().flatten().map(|dir| dir.clone().into_vec()).collect();
+    if directories.is_empty() {
+        return Err("no directory is named".to_owned());
+    }
+    Ok(Request {
+        directories,
+        filter: Filter { window, pattern },
+        scale,
+        is_utc,
+        lines_max: matches.get_one::<usize>("lines").copied(),
+        is_reversed: matches.get_flag("reverse"),
+        follows: matches.get_flag("follow"),
+        cursor: matches.get_one::<PathBuf>("cursor").cloned(),
+        style,
+        service: choice(matches, "service"),
+        color: choice(matches, "color"),
+        wants_pager: !matches.get_flag("no-pager"),
+        drawing,
+    })
+}
+
+fn choice(matches: &ArgMatches, name: &str) -> Choice {
+    match matches.get_one::<String>(name).map(String::as_str) {
+        Some("always") => Choice::Always,
+        Some("never") => Choice::Never,
+        _ => Choice::Auto,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Parsed {
+        parse(["readlog"].iter().chain(arguments).map(OsString::from))
+    }
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for arguments in [
+            &[][..],
+            &["-Z", "x"],
+            &["-n", "many", "x"],
+            &["-v", "x"],
+            &["-f", "-r", "x"],
+            &["-g", "(", "x"],
+            &["--since", "whenever", "x"],
+            &["--histogram=0s", "x"],
+            &["-o", "pretty", "x"],
+        ] {
+            assert!(matches!(parsed(arguments), Parsed::Usage(_)), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_may_begin_with_a_hyphen() {
+        let Parsed::Request(request) = parsed(&["--since", "-10min", "x"]) else { panic!("a request") };
+
+        assert!(request.filter.window.since.is_some());
+    }
+
+    #[test]
+    fn each_shell_has_its_completions() {
+        for shell in ["bash", "zsh", "fish"] {
+            let Parsed::Text(text) = parsed(&["--completions", shell]) else { panic!("a text for {shell}") };
+
+            assert!(String::from_utf8_lossy(&text).contains("histogram"), "{shell}");
+        }
+    }
+}

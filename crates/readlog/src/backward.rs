@@ -1,0 +1,291 @@
+//! A directory's groups from the last to the first, for `-n` and `-r`.
+//!
+//! Files are read from their ends, a block at a time. What stands before the first stamp of
+//! what has been read may belong to a group that begins further ahead, and is carried over to the next block.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use memchr::memchr;
+
+use crate::content::is_packed;
+use crate::pieces::Piece;
+use crate::place::Place;
+use crate::plan::{ASKED_MAX, begins_with_label};
+use crate::stamp::{Stamp, recognise};
+use crate::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
+use crate::unpacked::Unpacked;
+use logyard::sys::file::File;
+use logyard::sys::{Errno, Result};
+use logyard::tai64n::Label;
+
+/// How much is read at a time.
+const BLOCK_BYTES: u64 = 1 << 18;
+
+/// A group that has been read.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// The lines, newline and all.
+    pub(super) bytes: Vec<u8>,
+    /// The stamp of the first.
+    pub(super) stamp: Option<Stamp>,
+    /// The moment.
+    pub(super) label: Option<Label>,
+    /// Where the group stands among those of other directories.
+    pub(super) key: Label,
+    /// The file in which it begins.
+    pub(super) piece: Rc<Piece>,
+}
+
+/// The bytes of a span that have not been read.
+#[derive(Debug)]
+enum Rest {
+    Plain { file: Arc<File>, from: u64, to: u64 },
+    Packed(Unpacked),
+}
+
+/// The groups of a directory, last first.
+#[derive(Debug)]
+pub(super) struct Backward {
+    place: Rc<Place>,
+    common: Rc<Common>,
+    spans: Vec<Span>,
+    rest: Option<(Rest, Rc<Piece>)>,
+    /// What has been read and belongs to no group yet.
+    carry: Vec<u8>,
+    /// Where in `carry` a file begins, the last first.
+    begins: Vec<(usize, Rc<Piece>)>,
+    groups: Vec<Found>,
+    /// Nothing that is left to read seems to have a label.
+    has_no_label_left: bool,
+}
+
+impl Backward {
+    /// The groups of some parts of files.
+    pub(super) fn new(place: Rc<Place>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
+        Backward {
+            place,
+            common,
+            spans,
+            rest: None,
+            carry: Vec::new(),
+            begins: Vec::new(),
+            groups: Vec::new(),
+            has_no_label_left: false,
+        }
+    }
+
+    /// The directory's path.
+    pub(super) fn path(&self) -> &[u8] {
+        &self.place.path
+    }
+
+    /// The next group towards the beginning.
+    pub(super) fn next(&mut self) -> Option<Found> {
+        loop {
+            if let Some(group) = self.groups.pop() {
+                return Some(group);
+            }
+            if !self.read_block() {
+                if self.carry.is_empty() {
+                    return None;
+                }
+                // Nothing stands before it: it is a group, or lines that belong to nothing.
+                self.split(0);
+            }
+        }
+    }
+
+    /// Reads the block before what has been read, and finds the groups in it; `false` if there is none.
+    fn read_block(&mut self) -> bool {
+        let Some((block, piece, is_start)) = self.take_block() else { return false };
+        self.put_before(block, &piece);
+        let start =
+            if is_start { self.first_stamp(0) } else { self.first_line().and_then(|line| self.first_stamp(line)) };
+        match start {
+            Some(start) => self.split(start),
+            // Lines without any stamp: they are their own groups when there is nothing that they could belong to.
+            None if self.carry.len() > GROUP_BYTES_MAX => {
+                let is_too_long = self.carry.len() > LINE_BYTES_MAX;
+                match self.first_line() {
+                    Some(line) if is_too_long || !self.has_label_before(&[]) => self.split(line),
+                    None if is_too_long => self.split(0),
+                    _ => {}
+                }
+            }
+            None => {}
+        }
+        true
+    }
+
+    fn first_line(&self) -> Option<usize> {
+        memchr(b'\n', &self.carry).map(|newline| newline + 1)
+    }
+
+    fn first_stamp(&self, mut start: usize) -> Option<usize> {
+        loop {
+            if start >= self.carry.len() {
+                return None;
+            }
+            if self.recognise(&self.carry[start..]).is_some() {
+                return Some(start);
+            }
+            start += memchr(b'\n', &self.carry[start..])? + 1;
+        }
+    }
+
+    fn recognise(&self, line: &[u8]) -> Option<Stamp> {
+        recognise(line, self.common.scale, &self.common.clock)
+    }
+
+    /// The last block that has not been read, its file, and whether it begins where that file does.
+    fn take_block(&mut self) -> Option<(Vec<u8>, Rc<Piece>, bool)> {
+        loop {
+            if self.rest.is_none() {
+                let span = self.spans.pop()?;
+                match self.open(&span) {
+                    Ok(rest) => self.rest = Some((rest, span.piece)),
+                    Err(errno) => {
+                        self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+                        continue;
+                    }
+                }
+            }
+            let (rest, piece) = self.rest.as_mut()?;
+            let piece = Rc::clone(piece);
+            let answer = match rest {
+                Rest::Packed(unpacked) => unpacked.take(BLOCK_BYTES as usize),
+                Rest::Plain { file, from, to } => {
+                    let start = to.saturating_sub(BLOCK_BYTES).max(*from);
+                    let block = read_between(file, start, *to);
+                    *to = start;
+                    block.map(|block| (block, start == *from))
+                }
+            };
+            let (block, is_start) = answer.unwrap_or_else(|errno| {
+                self.common.complaints.unable_to_read(&self.place.path, &piece.name, errno);
+                (Vec::new(), true)
+            });
+            if is_start {
+                self.rest = None;
+            }
+            if !block.is_empty() {
+                return Some((block, piece, is_start));
+            }
+        }
+    }
+
+    fn open(&self, span: &Span) -> Result<Rest> {
+        let file = span.piece.open(&self.place.directory)?;
+        if span.piece.label.is_some() && is_packed(&file)? {
+            let (unpacked, damage) = Unpacked::open(file, span.from)?;
+            // What could be unpacked is shown.
+            if let Some(errno) = damage {
+                self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+            }
+            return Ok(Rest::Packed(unpacked));
+        }
+        let to = span.to.map_or_else(|| file.stat().map(|stat| stat.size_bytes), Ok)?;
+        Ok(Rest::Plain { file, from: span.from.min(to), to })
+    }
+
+    /// Puts a block before what is carried over, with a newline between if a line ends there that has none.
+    fn put_before(&mut self, mut block: Vec<u8>, piece: &Rc<Piece>) {
+        let is_same_file = self.begins.last().is_some_and(|(_, last)| Rc::ptr_eq(last, piece));
+        let is_torn = !is_same_file && block.last() != Some(&b'\n');
+        // What carries no stamp continues the line, unless an outage may have cut it short.
+        let goes_on = !self.carry.is_empty()
+            && self.recognise(&self.carry).is_none()
+            && (!piece.is_unfinished() || self.has_label_before(&block));
+        if is_torn && !goes_on {
+            block.push(b'\n');
+        }
+        if is_same_file {
+            self.begins.pop();
+        }
+        for (at, _) in &mut self.begins {
+            *at += block.len();
+        }
+        self.begins.push((0, Rc::clone(piece)));
+        block.extend_from_slice(&self.carry);
+        self.carry = block;
+    }
+
+    /// Tells whether a line of a block has a stamp, or one before it.
+    fn has_label_before(&mut self, block: &[u8]) -> bool {
+        let mut start = 0;
+        while start < block.len() {
+            if self.recognise(&block[start..]).is_some() {
+                return true;
+            }
+            start = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline + 1);
+        }
+        let rest = self.rest.iter().map(|(_, piece)| piece);
+        let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.piece)).take(ASKED_MAX);
+        self.has_no_label_left =
+            self.has_no_label_left || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
+        !self.has_no_label_left
+    }
+
+    /// Makes groups of what is carried over from `start` on, which begins one.
+    fn split(&mut self, start: usize) {
+        let bytes = self.carry.split_off(start);
+        let begins = |at: usize| {
+            let piece = self.begins.iter().find(|(begin, _)| *begin <= start + at).or(self.begins.last());
+            piece.map(|(_, piece)| Rc::clone(piece))
+        };
+        // Groups in which nothing can be found are left out.
+        let finder = self.common.workers.finder();
+        let find = |from: usize| match finder {
+            Some(finder) => finder.find(&bytes[from..]).map(|found| from + found),
+            None => Some(from),
+        };
+        let mut found = find(0);
+        let mut groups: Vec<Found> = Vec::new();
+        let (mut line, mut label) = (0, None);
+        while line < bytes.len() {
+            let first = line;
+            let stamp = self.recognise(&bytes[line..]);
+            label = stamp.map(|stamp| stamp.label).or(label);
+            line = line_end(&bytes, line);
+            while label.is_some()
+                && line < bytes.len()
+                && line - first < GROUP_BYTES_MAX
+                && self.recognise(&bytes[line..]).is_none()
+            {
+                line = line_end(&bytes, line);
+            }
+            // A place at the end of a line is in it, unless its newline is before it.
+            let may_match = found.is_some_and(|found| found < line || (found == line && bytes[line - 1] != b'\n'));
+            if !may_match {
+                continue;
+            }
+            let Some(piece) = begins(first) else { break };
+            let key = label.or(piece.label).unwrap_or_else(last);
+            groups.push(Found { bytes: bytes[first..line].to_vec(), stamp, label, key, piece });
+            found = find(line);
+        }
+        self.begins.retain(|(begin, _)| *begin < start);
+        groups.append(&mut self.groups);
+        self.groups = groups;
+    }
+}
+
+/// Where a line ends, newline included.
+fn line_end(bytes: &[u8], start: usize) -> usize {
+    memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |newline| start + newline + 1)
+}
+
+fn read_between(file: &File, from: u64, to: u64) -> Result<Vec<u8>> {
+    let length = usize::try_from(to - from).map_err(|_| Errno::EFBIG)?;
+    let mut block = vec![0; length];
+    let mut filled = 0;
+    while filled < length {
+        match file.read_at(from + filled as u64, &mut block[filled..])? {
+            0 => break,
+            bytes => filled += bytes,
+        }
+    }
+    block.truncate(filled);
+    Ok(block)
+}

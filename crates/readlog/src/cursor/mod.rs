@@ -1,0 +1,27 @@
+//! The cursor: where printing stopped, so that the next run goes on there, also after `kill -9`.
+//!
+//! A file cannot be kept in step with a pipe by writing first to the one and then to the other: a reader that is killed in
+//! between would print lines twice, or never. So the file holds the lines themselves too:
+//!
+//! 1. A batch of output, and the position behind it, are written to a new file, which replaces the cursor file.
+//! 2. The batch is sent from that file by `sendfile`, and the kernel notes in the file's first page how far it got, within
+//!    the same call: see [`handover`](logyard::sys::handover).
+//!
+//! Whoever finds the file sends what has not been sent, and goes on at the position. Where standard output is a file that
+//! is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived.
+//!
+//! ```text
+//! 0      "readlog cursor 1" and a newline
+//! 24     how far the file was sent: an offset in this file
+//! 32     where the batch begins, and 40: where it ends
+//! 48     the file that was appended to: file system, 56: number, 64: length before the batch; zeros if there is none
+//! 4096   the positions, a line each: see [`record`]
+//! ...    the batch
+//! ```
+//!
+//! Numbers are in the machine's byte order: the file is of no use on another one.
+
+mod outbox;
+mod record;
+
+pub(super) use outbox::Outbox;

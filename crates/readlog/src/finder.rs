@@ -1,0 +1,260 @@
+//! Finds the lines that may match a pattern in a whole buffer, labels and all.
+//!
+//! A pattern is matched against each line's message by itself. To look for each line's end, its stamp and the pattern costs
+//! more than the search does, and most lines do not match. So a buffer is searched first for something wider, which every
+//! line that matches has in it; only those lines are then looked at.
+//!
+//! - The wide pattern is the user's without whatever depends on what stands around the message: it knows no beginning of a
+//!   line, and no boundary of a word. A newline is taken out of everything that could match it, so that no match goes
+//!   beyond its line.
+//! - If every match has one of a few words in it, those words are searched for, as long as lines in which they are do match.
+//! - If most lines may match, nothing is gained: see [`Finder::is_useful`].
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use regex_automata::meta::Regex;
+use regex_automata::{Input, util::syntax};
+use regex_syntax::hir::{Capture, Repetition};
+use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+
+use crate::filter::PATTERN_BYTES_MAX;
+
+/// A word that is shorter is in too many lines.
+const WORD_BYTES_MIN: usize = 3;
+/// More words than these are not searched for at once.
+const WORDS_MAX: usize = 16;
+
+/// Looking at a line that does not match costs about as much as searching so many bytes for words, and for the wide
+/// pattern.
+const WORD_MISS_BYTES: u64 = 512;
+const WIDE_MISS_BYTES: u64 = 128;
+/// So many bytes of misses say nothing yet.
+const GRACE_BYTES: u64 = 1 << 16;
+
+/// Finds the lines that may match. Threads share it, and what it has learned.
+#[derive(Debug)]
+pub(super) struct Finder {
+    words: Option<Searcher>,
+    wide: Searcher,
+}
+
+/// A pattern that is wider than the user's, and how well it does.
+#[derive(Debug)]
+struct Searcher {
+    regex: Regex,
+    searched_bytes: AtomicU64,
+    missed_bytes: AtomicU64,
+    miss_bytes: u64,
+}
+
+impl Searcher {
+    fn new(wide: &Hir, miss_bytes: u64) -> Option<Searcher> {
+        let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(PATTERN_BYTES_MAX));
+        Some(Searcher {
+            regex: Regex::builder().configure(config).build_from_hir(wide).ok()?,
+            searched_bytes: AtomicU64::new(0),
+            missed_bytes: AtomicU64::new(0),
+            miss_bytes,
+        })
+    }
+
+    fn is_useful(&self) -> bool {
+        self.missed_bytes.load(Ordering::Relaxed) <= self.searched_bytes.load(Ordering::Relaxed) + GRACE_BYTES
+    }
+}
+
+impl Finder {
+    /// The finder of a pattern that the engine accepts; `None` where it cannot be made wider.
+    pub(super) fn new(pattern: &str, ignores_case: bool) -> Option<Finder> {
+        let config = syntax::Config::new().utf8(false).case_insensitive(ignores_case);
+        let wide = widen(&syntax::parse_with(pattern, &config).ok()?);
+        let words = required(&wide).filter(|words| {
+            words.len() <= WORDS_MAX && words.iter().all(|word| word.len() >= WORD_BYTES_MIN) && !is_words(&wide)
+        });
+        let words = words.and_then(|words| {
+            let words = Hir::alternation(words.into_iter().map(Hir::literal).collect());
+            Searcher::new(&words, WORD_MISS_BYTES)
+        });
+        Some(Finder { words, wide: Searcher::new(&wide, WIDE_MISS_BYTES)? })
+    }
+
+    /// Tells whether to search is quicker than to look at each line.
+    pub(super) fn is_useful(&self) -> bool {
+        self.wide.is_useful()
+    }
+
+    /// Searches lines; the place found is in the first that may match, or at its end.
+    pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
+        let searcher = self.searcher();
+        let found = searcher.regex.search_half(&Input::new(lines).earliest(true)).map(|end| end.offset());
+        searcher.searched_bytes.fetch_add(found.unwrap_or(lines.len()) as u64, Ordering::Relaxed);
+        found
+    }
+
+    /// Takes note that what was found did not match.
+    pub(super) fn miss(&self) {
+        let searcher = self.searcher();
+        searcher.missed_bytes.fetch_add(searcher.miss_bytes, Ordering::Relaxed);
+    }
+
+    fn searcher(&self) -> &Searcher {
+        self.words.as_ref().filter(|words| words.is_useful()).unwrap_or(&self.wide)
+    }
+}
+
+/// The pattern that finds, in lines with their stamps, at least what `hir` finds in messages.
+fn widen(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
+        HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
+        HirKind::Class(Class::Unicode(class)) => {
+            let mut class = class.clone();
+            class.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
+            Hir::class(Class::Unicode(class))
+        }
+        HirKind::Class(Class::Bytes(class)) => {
+            let mut class = class.clone();
+            class.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
+            Hir::class(Class::Bytes(class))
+        }
+        // A message ends where its line does.
+        HirKind::Look(Look::End | Look::EndLF) => Hir::look(Look::EndLF),
+        HirKind::Look(_) => Hir::empty(),
+        HirKind::Repetition(Repetition { min, max, greedy, sub }) => {
+            Hir::repetition(Repetition { min: *min, max: *max, greedy: *greedy, sub: Box::new(widen(sub)) })
+        }
+        HirKind::Capture(Capture { sub, .. }) => widen(sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(widen).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(widen).collect()),
+    }
+}
+
+/// Words of which every match has one in it; those of which the shortest is longest.
+fn required(hir: &Hir) -> Option<Vec<Box<[u8]>>> {
+    let shortest = |words: &Vec<Box<[u8]>>| words.iter().map(|word| word.len()).min();
+    match hir.kind() {
+        HirKind::Literal(literal) => Some(vec![literal.0.clone()]),
+        HirKind::Repetition(repetition) if repetition.min > 0 => required(&repetition.sub),
+        HirKind::Capture(capture) => required(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().filter_map(required).max_by_key(shortest),
+        HirKind::Alternation(parts) => {
+            let words: Option<Vec<_>> = parts.iter().map(required).collect();
+            words.map(|words| words.concat())
+        }
+        _ => None,
+    }
+}
+
+/// Tells whether a pattern is nothing but words: then it is as quick by itself.
+fn is_words(hir: &Hir) -> bool {
+    hir.properties().is_literal() || hir.properties().is_alternation_literal()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::bytes::Regex;
+
+    use super::*;
+
+    const PATTERNS: [&str; 28] = [
+        "[0-9]{2}:[0-9]{2}.*(error|fail)",
+        "^error",
+        "error$",
+        "^$",
+        "",
+        "x*",
+        "\\s",
+        "a\\s+b",
+        "[^a]",
+        "\\berror\\b",
+        "\\Bfail",
+        "(?i)ERROR|b",
+        "error|\\n",
+        "a\\nb",
+        "(?s)a.b",
+        "(?s)^.*$",
+        "(?m)^fail$",
+        "(?-u)\\xff",
+        "(?-u:[^a])",
+        "é",
+        "^.{5}$",
+        "(?R)a$",
+        "(?mR)^a$",
+        "(?mR)a$",
+        "\\A\\w",
+        "\\w\\z",
+        "(error|fail){2}",
+        "x(error)?b",
+    ];
+
+    #[test]
+    fn words_are_found_that_every_match_has() {
+        for (pattern, expected) in [
+            ("[0-9]{2}:[0-9]{2}.*(error|fail)", Some(vec!["error", "fail"])),
+            ("status: .*failed", Some(vec!["status: "])),
+            ("(error)?", None),
+            ("(error|[0-9])", None),
+            ("(error){2,3}", Some(vec!["error"])),
+            ("^a+warning$", Some(vec!["warning"])),
+        ] {
+            let config = syntax::Config::new().utf8(false);
+            let words = required(&widen(&syntax::parse_with(pattern, &config).expect("a pattern")));
+
+            let words = words
+                .map(|words| words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>());
+            assert_eq!(words, expected.map(|words| words.into_iter().map(str::to_owned).collect()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_finds_too_much_is_given_up() {
+        let finder = Finder::new("ab.*[0-9]xyz", false).expect("a finder");
+        for _ in 0..1000 {
+            assert_eq!(
+                finder.find(b"xyz\n"),
+                if finder.searcher().miss_bytes == WORD_MISS_BYTES { Some(3) } else { None }
+            );
+            finder.miss();
+        }
+        assert!(finder.words.as_ref().is_some_and(|words| !words.is_useful()));
+        assert!(!finder.is_useful());
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_that_matches_is_passed_over(
+            lines in proptest::collection::vec("(@4f |x|)(error|fail|a|b|x| |\t|\r|12:34|é|ERROR){0,5}", 0..8),
+            pattern in proptest::sample::select(PATTERNS.to_vec()),
+            cut in 0_usize..2,
+        ) {
+            let (finder, regex) = (Finder::new(pattern, false).expect("a finder"), Regex::new(pattern).expect("a pattern"));
+            let text = lines.concat_with_newlines();
+            let text = &text[..text.len().saturating_sub(cut * usize::from(!lines.is_empty()))];
+            let mut at = 0;
+            for line in text.split_inclusive(|&byte| byte == b'\n') {
+                let end = at + line.len();
+                let line = line.strip_suffix(b"\n").unwrap_or(line);
+                // With the beginning of the line taken for a label, and without.
+                for label in [0, 1, 4] {
+                    if line.get(label..).is_some_and(|message| regex.is_match(message)) {
+                        let found = finder.find(&text[at..]).map(|found| at + found);
+                        prop_assert!(found.is_some_and(|found| found <= at + line.len()), "{:?} {:?}", line, found);
+                    }
+                }
+                at = end;
+            }
+        }
+    }
+
+    trait ConcatWithNewlines {
+        fn concat_with_newlines(&self) -> Vec<u8>;
+    }
+
+    impl ConcatWithNewlines for Vec<String> {
+        fn concat_with_newlines(&self) -> Vec<u8> {
+            self.iter().flat_map(|line| [line.as_bytes(), b"\n"].concat()).collect()
+        }
+    }
+}

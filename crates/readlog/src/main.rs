@@ -1,0 +1,4 @@
+//! `readlog dir ...`: see [`readlog`].
+#![no_main]
+
+logyard::program!(readlog::run);

@@ -1,0 +1,195 @@
+//! The stamp at the beginning of a line, in each of the forms that the family writes.
+//!
+//! | form | who | meaning |
+//! |---|---|---|
+//! | `@400000003ce2403d3677ea94 ` | multilog `t`, svlogd `-t`, s6-log `t`, tai64n | a label |
+//! | `2026-11-22_11:06:00.54536 ` | svlogd `-tt` | UTC |
+//! | `2026-11-22T11:06:00.55364 ` | svlogd `-ttt` | UTC |
+//! | `2026-11-22 11:06:00.604673253  ` | s6-log `T` (two spaces) | local time of who wrote it |
+//!
+//! Anything else is a line without a stamp: half a label, capital digits, more than 24 digits.
+
+use jiff::civil;
+
+use crate::clock::LocalClock;
+use crate::scale::Scale;
+use logyard::sys::clock::UnixTime;
+use logyard::tai64n::Label;
+
+/// What stands before a line's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// The moment.
+    pub(super) label: Label,
+    /// Where the stamp's text ends.
+    pub(super) text_bytes: usize,
+    /// Where the message begins, behind the space.
+    pub(super) bytes: usize,
+    /// Whether the text is the label itself.
+    pub(super) is_label: bool,
+}
+
+/// The longest stamp: s6-log's `T`. With so many bytes of a line at hand, it is known whether it has one.
+pub(super) const STAMP_BYTES_MAX: usize = 31;
+
+/// Each byte's value as a hexadecimal digit; the high bit is set where it is none. Capitals are none.
+const DIGIT: [u8; 256] = {
+    let mut table = [0x80; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+/// Recognises the stamp of a line.
+pub(super) fn recognise(line: &[u8], scale: Scale, clock: &LocalClock) -> Option<Stamp> {
+    match line.first() {
+        Some(b'@') => recognise_label(line),
+        Some(b'0'..=b'9') => recognise_date(line, scale, clock),
+        _ => None,
+    }
+}
+
+fn recognise_label(line: &[u8]) -> Option<Stamp> {
+    let digits = line.get(1..Label::TEXT_BYTES)?;
+    let (mut bytes, mut seen) = ([0; 12], 0);
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_chunks::<2>().0) {
+        let (high, low) = (DIGIT[usize::from(pair[0])], DIGIT[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low & 15;
+    }
+    let message = match line.get(Label::TEXT_BYTES) {
+        Some(b' ') => Label::TEXT_BYTES + 1,
+        Some(&byte) if DIGIT[usize::from(byte)] & 0x80 == 0 => return None,
+        _ => Label::TEXT_BYTES,
+    };
+    if seen & 0x80 != 0 {
+        return None;
+    }
+    let label = Label::from_bytes(bytes).ok()?;
+    Some(Stamp { label, text_bytes: Label::TEXT_BYTES, bytes: message, is_label: true })
+}
+
+/// The nanoseconds in a label.
+#[inline]
+pub(super) fn parse_nanoseconds(label: &[u8; Label::TEXT_BYTES + 1]) -> Option<u32> {
+    let (mut nanoseconds, mut seen) = (0_u32, 0);
+    for &byte in &label[17..Label::TEXT_BYTES] {
+        let digit = DIGIT[usize::from(byte)];
+        seen |= digit;
+        nanoseconds = nanoseconds << 4 | u32::from(digit & 15);
+    }
+    (seen & 0x80 == 0 && nanoseconds < 1_000_000_000).then_some(nanoseconds)
+}
+
+/// `YYYY-MM-DD?HH:MM:SS.` and the fraction.
+fn recognise_date(line: &[u8], scale: Scale, clock: &LocalClock) -> Option<Stamp> {
+    const SHAPE: &[u8; 20] = b"dddd-dd-dd?dd:dd:dd.";
+    let head: &[u8; 20] = line.first_chunk()?;
+    let fits = head.iter().zip(SHAPE).all(|(&byte, &shape)| match shape {
+        b'd' => byte.is_ascii_digit(),
+        b'?' => matches!(byte, b'_' | b'T' | b' '),
+        _ => byte == shape,
+    });
+    if !fits {
+        return None;
+    }
+    let (digits, separator): (usize, &[u8]) = if head[10] == b' ' { (9, b"  ") } else { (5, b" ") };
+    let rest = &line[head.len()..];
+    let fraction = rest.get(..digits).filter(|fraction| fraction.iter().all(u8::is_ascii_digit))?;
+    if !rest[digits..].starts_with(separator) {
+        return None;
+    }
+    let number = |digits: &[u8]| digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let small = |digits: &[u8]| i8::try_from(number(digits)).ok();
+    let date = civil::Date::new(i16::try_from(number(&head[..4])).ok()?, small(&head[5..7])?, small(&head[8..10])?);
+    let time = civil::Time::new(small(&head[11..13])?, small(&head[14..16])?, small(&head[17..19])?, 0);
+    let moment = date.ok()?.to_datetime(time.ok()?);
+    let seconds = if head[10] == b' ' { clock.unix_seconds(moment)? } else { clock_utc(moment)? };
+    let nanoseconds = number(fraction) * if digits == 5 { 10_000 } else { 1 };
+    let text_bytes = head.len() + digits;
+    Some(Stamp {
+        label: scale.label(UnixTime { seconds, nanoseconds }),
+        text_bytes,
+        bytes: text_bytes + separator.len(),
+        is_label: false,
+    })
+}
+
+fn clock_utc(moment: civil::DateTime) -> Option<i64> {
+    jiff::tz::Offset::UTC.to_timestamp(moment).ok().map(jiff::Timestamp::as_second)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn stamp(line: &[u8]) -> Option<Stamp> {
+        recognise(line, Scale::Djb, &LocalClock::utc())
+    }
+
+    #[test]
+    fn each_form_is_read() {
+        let second = UnixTime { seconds: 1_795_345_560, nanoseconds: 0 };
+        for (line, nanoseconds, message) in [
+            (&b"2026-11-22_11:06:00.54536 hello"[..], 545_360_000, &b"hello"[..]),
+            (b"2026-11-22T11:06:00.55364 hello", 553_640_000, b"hello"),
+            (b"2026-11-22 11:06:00.604673253  hello", 604_673_253, b"hello"),
+            (b"2026-11-22 11:06:00.604673253  ", 604_673_253, b""),
+        ] {
+            let found = stamp(line).expect("a stamp");
+
+            assert_eq!(found.label, Label::from(UnixTime { nanoseconds, ..second }), "{}", line.escape_ascii());
+            assert_eq!(&line[found.bytes..], message);
+        }
+        let line = b"@400000003ce2403d3677ea94 two  words";
+        assert_eq!(&line[stamp(line).expect("a stamp").bytes..], b"two  words");
+    }
+
+    #[test]
+    fn what_is_half_a_stamp_is_none() {
+        for line in [
+            &b""[..],
+            b"@",
+            b"@foo",
+            b"@400000003ce2403d3677ea9",
+            b"@400000003ce2403d3677ea9 ",
+            b"@400000003ce2403d3677ea944 too long",
+            b"@400000003CE2403D3677EA94 capitals",
+            b"@400000003ce2403d3b9aca00 more than a second",
+            b"2026-11-22 11:06:00 no fraction",
+            b"2026-11-22 11:06:00.123 three digits",
+            b"2026-11-22 11:06:00.604673253 one space",
+            b"2026-13-22_11:06:00.54536 thirteenth month",
+            b"2026-11-22_25:06:00.54536 25 o'clock",
+        ] {
+            assert_eq!(stamp(line), None, "{}", line.escape_ascii());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn labels_are_read_as_the_label_type_reads_them(
+            seconds in any::<u64>(), nanoseconds in 0..2_000_000_000_u32, tail in "( .*)?",
+        ) {
+            let mut line = format!("@{seconds:016x}{nanoseconds:08x}{tail}").into_bytes();
+            prop_assert_eq!(stamp(&line).map(|stamp| stamp.label), Label::parse(&line[..25]).ok());
+            line.truncate(24);
+            prop_assert_eq!(stamp(&line), None);
+        }
+
+        #[test]
+        fn no_line_panics(line in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = stamp(&line);
+        }
+
+        #[test]
+        fn no_date_panics(line in "[0-9]{4}-[0-9]{2}-[0-9]{2}[_T ][0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{0,9} {0,3}x?") {
+            let _ = stamp(line.as_bytes());
+        }
+    }
+}

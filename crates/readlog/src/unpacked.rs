@@ -1,0 +1,160 @@
+//! A packed file's bytes from the last to the first.
+//!
+//! A file can be unpacked from its beginning only. The first time, the last part is kept in memory; where that is all that
+//! is asked for, nothing else happens. What stands before it is unpacked a second time, into a file without a name in
+//! `TMPDIR`, and read from there. Where no such file can be had, each part is unpacked anew from the beginning: slow, but
+//! in the same memory.
+
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use crate::content::{self, unpack};
+use logyard::sys::dir::Dir;
+use logyard::sys::file::File;
+use logyard::sys::{Errno, Result, fd};
+
+/// The part that is kept in memory; while a file is unpacked, up to twice as much.
+const PART_BYTES: usize = 8 << 20;
+
+/// How much is unpacked at a time.
+const STEP_BYTES: usize = 1 << 16;
+
+/// Where temporary files are made that may be large.
+const TEMPORARY: &str = "/var/tmp";
+
+/// What a packed file holds and has not been read, read from its end.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    file: Arc<File>,
+    /// Where to end, in bytes unpacked.
+    from: u64,
+    /// Where the part in memory begins.
+    start: u64,
+    part: Vec<u8>,
+    spool: Spool,
+}
+
+/// The bytes from the first that is wanted up to the part that was first in memory.
+#[derive(Debug)]
+enum Spool {
+    NotYet,
+    Made(File),
+    Impossible,
+}
+
+impl Unpacked {
+    /// Unpacks a file, and keeps the last bytes in memory. What is damaged ends where the damage is, which is said.
+    pub(super) fn open(file: Arc<File>, from: u64) -> Result<(Unpacked, Option<Errno>)> {
+        let mut source = source(&file)?;
+        let mut part = Vec::with_capacity(STEP_BYTES);
+        let mut start = 0;
+        let mut room = vec![0; STEP_BYTES];
+        let damage = loop {
+            match content::read(&mut source, &mut room) {
+                Ok(0) => break None,
+                Ok(length) => {
+                    // Doubled beyond twice a part it would be room for nothing.
+                    if part.len() > PART_BYTES {
+                        part.reserve_exact((2 * PART_BYTES + STEP_BYTES).saturating_sub(part.len()));
+                    }
+                    part.extend_from_slice(&room[..length]);
+                }
+                Err(errno) => break Some(errno),
+            }
+            if part.len() >= 2 * PART_BYTES {
+                part.drain(..PART_BYTES);
+                start += PART_BYTES as u64;
+            }
+        };
+        if start < from {
+            let surplus = usize::try_from(from - start).map_or(part.len(), |surplus| surplus.min(part.len()));
+            part.drain(..surplus);
+            start = from;
+        }
+        Ok((Unpacked { file, from, start, part, spool: Spool::NotYet }, damage))
+    }
+
+    /// Takes the last bytes that have not been taken, at most so many, and tells whether there are no more.
+    pub(super) fn take(&mut self, bytes_max: usize) -> Result<(Vec<u8>, bool)> {
+        if self.part.is_empty() && self.start > self.from {
+            self.refill()?;
+        }
+        let block = self.part.split_off(self.part.len().saturating_sub(bytes_max));
+        Ok((block, self.part.is_empty() && self.start == self.from))
+    }
+
+    /// Gets the part before the one that has been taken into memory.
+    fn refill(&mut self) -> Result<()> {
+        let start = self.start.saturating_sub(PART_BYTES as u64).max(self.from);
+        let length = usize::try_from(self.start - start).map_err(|_| Errno::EFBIG)?;
+        if matches!(self.spool, Spool::NotYet) {
+            self.spool = self.spool().map_or(Spool::Impossible, Spool::Made);
+        }
+        self.part.resize(length, 0);
+        let filled = match &self.spool {
+            Spool::Made(spool) => fill(&mut self.part, |room, filled| spool.read_at(start - self.from + filled, room))?,
+            _ => {
+                let mut source = source(&self.file)?;
+                skip(&mut source, start)?;
+                fill(&mut self.part, |room, _| content::read(&mut source, room))?
+            }
+        };
+        // Not what it was when it was unpacked first.
+        if filled < length {
+            Err(Errno::EPROTO)
+        } else {
+            self.start = start;
+            Ok(())
+        }
+    }
+
+    /// Unpacks everything before the part in memory into a file without a name.
+    fn spool(&self) -> Result<File> {
+        let directory = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()).unwrap_or_else(|| TEMPORARY.into());
+        let spool = Dir::open(directory.as_bytes())?.make_nameless(0o600)?;
+        let mut source = source(&self.file)?;
+        skip(&mut source, self.from)?;
+        let mut room = vec![0; STEP_BYTES];
+        let mut left = self.start - self.from;
+        while left > 0 {
+            let most = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
+            match content::read(&mut source, &mut room[..most])? {
+                0 => return Err(Errno::EPROTO),
+                length => {
+                    fd::write_all(&spool, &room[..length])?;
+                    left -= length as u64;
+                }
+            }
+        }
+        Ok(spool)
+    }
+}
+
+fn source(file: &Arc<File>) -> Result<Box<dyn Read>> {
+    unpack(file)?.ok_or(Errno::EPROTO)
+}
+
+fn skip(source: &mut impl Read, mut bytes: u64) -> Result<()> {
+    let mut room = vec![0; STEP_BYTES];
+    while bytes > 0 {
+        let most = usize::try_from(bytes).map_or(room.len(), |bytes| bytes.min(room.len()));
+        match content::read(source, &mut room[..most])? {
+            0 => return Err(Errno::EPROTO),
+            length => bytes -= length as u64,
+        }
+    }
+    Ok(())
+}
+
+/// Fills a room by several reads, each of which is told how much there is already; says how much it came to.
+fn fill(room: &mut [u8], mut read: impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<usize> {
+    let mut filled = 0;
+    while filled < room.len() {
+        match read(&mut room[filled..], filled as u64)? {
+            0 => break,
+            length => filled += length,
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,147 @@
+//! Cursors: every line once, however often the reader is killed.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::Stdio;
+
+use logyard::sys::signal::Signal;
+
+use super::follow::{follower, logger, numbered, text};
+use super::{lines, log_directory, printed, readlog, run, second, ten_seconds_each};
+use testkit::logger::{Multilog, Running};
+use testkit::{Workdir, assert_same, until};
+
+#[test]
+fn a_run_goes_on_where_the_last_one_stopped() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 3);
+    let go_on = ["--cursor", "seen", "-o", "tai64n", "main"];
+    assert_eq!(printed(&dir, &go_on), lines(0, 40));
+    assert_eq!(printed(&dir, &go_on), "");
+
+    // Rotated: current is an archive, and there is a new one.
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    current.write_all(lines(40, 45).as_bytes()).unwrap();
+    std::fs::rename(dir.join("main/current"), dir.join(format!("main/{}.s", second(45)))).unwrap();
+    log_directory(&dir, "main", &[("current", lines(45, 50).as_bytes())]);
+    assert_eq!(printed(&dir, &go_on), lines(40, 50));
+
+    // Processed: another file with other bytes, but the same labels.
+    let processed = lines(45, 55).replace("line", "a line");
+    std::fs::remove_file(dir.join("main/current")).unwrap();
+    log_directory(&dir, "main", &[(&format!("{}.s", second(55)), processed.as_bytes()), ("current", b"")]);
+    assert_eq!(printed(&dir, &go_on), lines(50, 55).replace("line", "a line"));
+}
+
+#[test]
+fn a_line_that_is_half_written_is_left_to_the_next_run() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 1);
+    let go_on = ["--cursor", "seen", "-o", "tai64n", "main"];
+    let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+    let line = format!("{} line 20 is written in three parts\n", second(20));
+    current.write_all(&line.as_bytes()[..12]).unwrap();
+    assert_eq!(printed(&dir, &go_on), lines(0, 20), "half a label");
+    current.write_all(&line.as_bytes()[12..40]).unwrap();
+    assert_eq!(printed(&dir, &go_on), "", "half a message");
+
+    // The rest of it is in the next file.
+    std::fs::rename(dir.join("main/current"), dir.join(format!("main/{}.s", second(21)))).unwrap();
+    log_directory(&dir, "main", &[("current", b"")]);
+    assert_eq!(printed(&dir, &go_on), "", "an empty file");
+    log_directory(&dir, "main", &[("current", &[&line.as_bytes()[40..], lines(21, 23).as_bytes()].concat())]);
+    assert_eq!(printed(&dir, &go_on), line + &lines(21, 23));
+
+    // A logger that was killed: what it began is not gone on with.
+    std::fs::rename(dir.join("main/current"), dir.join(format!("main/{}.u", second(24)))).unwrap();
+    let mut killed = File::options().append(true).open(dir.join(format!("main/{}.u", second(24)))).unwrap();
+    killed.write_all(second(23).as_bytes()).unwrap();
+    killed.write_all(b" begun").unwrap();
+    log_directory(&dir, "main", &[("current", lines(24, 25).as_bytes())]);
+    assert_eq!(printed(&dir, &go_on), format!("{} begun\n{}", second(23), lines(24, 25)));
+}
+
+#[test]
+fn what_was_removed_between_two_runs_is_told() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 3);
+    let go_on = ["--cursor", "seen", "-o", "tai64n", "main"];
+    assert_eq!(printed(&dir, &go_on), lines(0, 40));
+    std::fs::remove_dir_all(dir.join("main")).unwrap();
+    log_directory(&dir, "main", &[(&format!("{}.s", second(70)), lines(60, 70).as_bytes()), ("current", b"")]);
+
+    let output = run(dir.path(), &go_on);
+
+    assert_eq!(String::from_utf8_lossy(&output.stdout), lines(60, 70));
+    let expected = format!(
+        "readlog: warning: files were removed from main before they could be read: last label printed {}, first found {}\n",
+        second(39),
+        second(60)
+    );
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()), (Some(1), expected));
+}
+
+#[test]
+fn a_file_that_is_no_cursor_is_left_alone() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 1);
+    std::fs::write(dir.join("precious"), "x".repeat(10_000)).unwrap();
+
+    let output = run(dir.path(), &["--cursor", "precious", "main"]);
+
+    assert_eq!(output.status.code(), Some(111), "{output:?}");
+    assert_eq!(std::fs::read(dir.join("precious")).unwrap(), "x".repeat(10_000).as_bytes());
+}
+
+/// Kills the reader again and again while lines are written, and returns what came out of all runs together.
+pub fn kill_again_and_again(
+    dir: &Workdir,
+    kills: u32,
+    lines_written: u64,
+    processor: Option<&str>,
+    through_pipe: bool,
+) {
+    let mut script = vec!["t", "s4096", "n100000"];
+    script.extend(processor);
+    script.push("./main");
+    let (mut logger, mut input) = logger(dir, Multilog::Ours, &script);
+    let per_kill = lines_written / u64::from(kills);
+    let mut received = Vec::new();
+    for kill in 0..kills {
+        let from = u64::from(kill) * per_kill;
+        let arguments = ["-f", "--cursor", "seen", "-o", "cat", "main"];
+        if through_pipe {
+            let mut command = readlog(dir.path(), &arguments);
+            let mut reader = Running::start(command.stdout(Stdio::piped()));
+            let mut pipe = reader.take_stdout();
+            input.write_all(numbered(from, from + per_kill).as_bytes()).unwrap();
+            let mut some = vec![0; 1 + kill as usize * 997 % 20_000];
+            let _ = pipe.read_exact(&mut some[..1]);
+            received.push(some[0]);
+            reader.signal(Signal::SIGKILL);
+            reader.end();
+            pipe.read_to_end(&mut received).unwrap();
+        } else {
+            let length = text(dir, "out").len();
+            let mut reader = follower(dir, &arguments);
+            input.write_all(numbered(from, from + per_kill).as_bytes()).unwrap();
+            until("something was printed", || text(dir, "out").len() > length);
+            reader.signal(Signal::SIGKILL);
+            reader.end();
+        }
+    }
+    drop(input);
+    logger.end();
+    let last = run(dir.path(), &["--cursor", "seen", "-o", "cat", "main"]);
+    assert!(last.status.success() && last.stderr.is_empty(), "{last:?}");
+    let all = if through_pipe { received } else { std::fs::read(dir.join("out")).unwrap() };
+    let all = String::from_utf8([all, last.stdout].concat()).unwrap();
+    assert_same(all, numbered(0, u64::from(kills) * per_kill));
+}
+
+#[test]
+fn a_reader_that_is_killed_prints_every_line_once() {
+    kill_again_and_again(&Workdir::new(), 20, 8000, None, false);
+    kill_again_and_again(&Workdir::new(), 20, 8000, None, true);
+    kill_again_and_again(&Workdir::new(), 10, 1000, Some("!cat"), true);
+}

@@ -1,0 +1,87 @@
+//! `readlog`, as its users meet it.
+//!
+//! Directories are made by hand, where every byte matters, or by the loggers themselves.
+
+#![allow(unreachable_pub)]
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+mod bad_input;
+mod cursor;
+mod follow;
+mod kernels;
+mod limits;
+mod oracle;
+mod places;
+mod reading;
+mod searching;
+mod terminal;
+mod torture;
+mod window;
+mod writers;
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use testkit::Workdir;
+
+/// A second in 2026, on which the hand-made directories begin.
+pub const START: u64 = 1_790_000_000;
+
+/// A label, so many nanoseconds after [`START`].
+pub fn label(nanoseconds: u64) -> String {
+    let (seconds, rest) = (START + nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
+    format!("@{:016x}{rest:08x}", (1_u64 << 62) + 10 + seconds)
+}
+
+/// A label on a whole second after [`START`].
+pub fn second(seconds: u64) -> String {
+    label(seconds * 1_000_000_000)
+}
+
+/// Lines of one a second, `from` to `to` (not included), as multilog writes them.
+pub fn lines(from: u64, to: u64) -> String {
+    (from..to).fold(String::new(), |mut text, i| {
+        writeln!(text, "{} line {i}", second(i)).unwrap();
+        text
+    })
+}
+
+/// A log directory with these files.
+pub fn log_directory(dir: &Workdir, name: &str, files: &[(&str, &[u8])]) {
+    let path = dir.join(name);
+    std::fs::create_dir_all(&path).unwrap();
+    for (file, bytes) in files {
+        std::fs::write(path.join(file), bytes).unwrap();
+    }
+}
+
+/// A directory with an archive for each ten seconds, `count` of them, and ten more lines in `current`.
+pub fn ten_seconds_each(dir: &Workdir, name: &str, count: u64) {
+    for i in 0..count {
+        let archive = format!("{}.s", second(i * 10 + 10));
+        log_directory(dir, name, &[(&archive, lines(i * 10, i * 10 + 10).as_bytes())]);
+    }
+    log_directory(dir, name, &[("current", lines(count * 10, count * 10 + 10).as_bytes())]);
+}
+
+/// `readlog`, to be started in a directory, with its clock in UTC.
+pub fn readlog(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_readlog"));
+    command.args(arguments).current_dir(directory).env("TZ", "UTC").stdin(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// What `readlog` prints, and its exit code.
+pub fn run(directory: &Path, arguments: &[impl AsRef<OsStr>]) -> Output {
+    readlog(directory, arguments).output().unwrap()
+}
+
+/// What `readlog` prints when all goes well.
+#[track_caller]
+pub fn printed(dir: &Workdir, arguments: &[impl AsRef<OsStr>]) -> String {
+    let output = run(dir.path(), arguments);
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,130 @@
+//! Standard errors that are full and that nobody reads, until somebody does.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
+
+use crate::{DEADLINE, Workdir};
+
+/// What a standard error leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Pipe,
+    Fifo,
+    Socket,
+    Terminal,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 4] = [Kind::Pipe, Kind::Fifo, Kind::Socket, Kind::Terminal];
+}
+
+/// A standard error that was filled to the brim, and its reader's end.
+pub struct Unread {
+    reader: File,
+    writer: OwnedFd,
+}
+
+/// What it was filled with.
+const FILLING: u8 = b'#';
+
+impl Unread {
+    pub fn new(kind: Kind, dir: &Workdir) -> Unread {
+        let (reader, writer): (OwnedFd, OwnedFd) = match kind {
+            Kind::Pipe => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                (reader.into(), writer.into())
+            }
+            Kind::Fifo => {
+                let path = dir.join("standard-error");
+                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+                let writer = OpenOptions::new().write(true).open(&path).unwrap();
+                (both.into(), writer.into())
+            }
+            Kind::Socket => {
+                let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+                (reader.into(), writer.into())
+            }
+            Kind::Terminal => raw_terminal(),
+        };
+        set_non_blocking(&writer, true);
+        let mut is_full = false;
+        while !is_full {
+            is_full = true;
+            // At last byte by byte: there is no room for any message.
+            for block in [4096, 100, 1] {
+                while nix::unistd::write(&writer, &[FILLING].repeat(block)).is_ok() {
+                    is_full = false;
+                }
+            }
+            if kind == Kind::Terminal {
+                // It passes on what it has to a second buffer, by and by.
+                std::thread::sleep(std::time::Duration::from_millis(50));
+            }
+        }
+        set_non_blocking(&writer, false);
+        set_non_blocking(&reader, true);
+        Unread { reader: reader.into(), writer }
+    }
+
+    /// What a program gets as its standard error.
+    pub fn stdio(&self) -> Stdio {
+        self.writer.try_clone().unwrap().into()
+    }
+
+    /// Tells whether the file that all writers share is still as it was.
+    pub fn is_blocking(&self) -> bool {
+        !OFlag::from_bits_retain(fcntl(&self.writer, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
+    }
+
+    /// Reads what is there, without what it was filled with.
+    pub fn read(&mut self) -> String {
+        let mut all = Vec::new();
+        let mut room = [0; 4096];
+        loop {
+            match self.reader.read(&mut room) {
+                Ok(count @ 1..) => all.extend_from_slice(&room[..count]),
+                Ok(0) => break,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        all.retain(|&byte| byte != FILLING);
+        String::from_utf8(all).unwrap()
+    }
+
+    /// Reads until the text that has come is as wanted.
+    #[track_caller]
+    pub fn read_until(&mut self, what: &str, mut is_it: impl FnMut(&str) -> bool) -> String {
+        let mut text = String::new();
+        let start = std::time::Instant::now();
+        while !is_it(&text) {
+            assert!(start.elapsed() < DEADLINE, "waited in vain until {what}; it reads {text:?}");
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            text += &self.read();
+        }
+        text
+    }
+}
+
+/// A terminal that passes bytes on as they are: the end of whoever shows it, and that of programs.
+pub fn raw_terminal() -> (OwnedFd, OwnedFd) {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut settings = tcgetattr(&pty.slave).unwrap();
+    cfmakeraw(&mut settings);
+    tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).unwrap();
+    (pty.master, pty.slave)
+}
+
+/// Sets or clears what all who share the open file see.
+pub fn set_non_blocking(descriptor: impl AsFd, on: bool) {
+    let before = OFlag::from_bits_retain(fcntl(&descriptor, FcntlArg::F_GETFL).unwrap());
+    let mut flags = before;
+    flags.set(OFlag::O_NONBLOCK, on);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags)).unwrap();
+}

@@ -1,4 +1,0 @@
-//! `logbench`: see [`logyard::logbench`].
-#![no_main]
-
-logyard::program!(logyard::logbench::run);

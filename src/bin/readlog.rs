@@ -1,4 +1,0 @@
-//! `readlog dir ...`: see [`logyard::readlog`].
-#![no_main]
-
-logyard::program!(logyard::readlog::run);
