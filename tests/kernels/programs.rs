@@ -29,5 +29,5 @@ const COMMANDS: Commands = &[
 
 #[test]
 fn every_tool_does_its_work_or_says_why_it_cannot() {
-    every_command_works(COMMANDS, &bin_dir());
+    every_command_works(COMMANDS, bin_dir());
 }

@@ -26,6 +26,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// A directory that belongs to one test and goes with it.
 pub struct Workdir(TempDir);
 
+#[allow(clippy::new_without_default)] // Each test says when it makes one.
 impl Workdir {
     pub fn new() -> Workdir {
         Workdir(TempDir::with_prefix("logyard-").expect("the temporary directory can be written"))
