@@ -15,12 +15,15 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use logyard::multilog::Selector;
-use logyard::multilog::batch::Stamps;
-use logyard::multilog::judge::Judge;
-use logyard::multilog::logdir::{Claim, Patience, Trouble};
-use logyard::multilog::rewriting::{Output, rewrite_lines, rewrite_lines_plainly};
-use logyard::multilog::script::{Destination, Script};
+use logyard::lines::prefix::{Output, rewrite_lines, rewrite_lines_plainly};
+use logyard::lines::window::Stamps;
+use logyard::logdir::destination::Destination;
+use logyard::multilog::error::Error;
+use logyard::multilog::patience::Patience;
+use logyard::multilog::script::Script;
+use logyard::multilog::script::matcher::Matcher;
+use logyard::multilog::script::selector::Selector;
+use logyard::multilog::writer::locked_directory::LockedDirectory;
 use logyard::sys::poll;
 use logyard::tai64n::{Label, Stamp};
 use logyard_corpus::{Corpus, Shape};
@@ -104,7 +107,7 @@ fn selectors(criterion: &mut Criterion) {
         let actions = patterns.iter().map(|pattern| format!("-{pattern}")).chain(["./main".to_owned()]);
         let arguments: Vec<&CStr> =
             actions.map(|action| &*Box::leak(CString::new(action).unwrap().into_boxed_c_str())).collect();
-        let mut judge = Judge::new(&Script::parse(&arguments));
+        let mut judge = Matcher::new(&Script::parse(&arguments));
         group.bench_function("all in one pass", |bencher| {
             bencher.iter(|| black_box(&lines).iter().fold(0, |sum, line| sum + judge.judge(line)));
         });
@@ -123,11 +126,11 @@ fn selectors(criterion: &mut Criterion) {
 struct Impatience;
 
 impl Patience for Impatience {
-    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         Err(trouble)
     }
 
-    fn complain(&mut self, trouble: &Trouble) {
+    fn complain(&mut self, trouble: &Error) {
         panic!("{trouble}");
     }
 }
@@ -147,7 +150,7 @@ fn rotation(criterion: &mut Criterion) {
         processor: None,
         sync_interval: None,
     };
-    let mut log = Claim::new(&destination).unwrap().open(false, &mut Impatience).unwrap();
+    let mut log = LockedDirectory::new(&destination).unwrap().open(false, &mut Impatience).unwrap();
     group.bench_function("log directory", |bencher| {
         bencher.iter(|| {
             assert_eq!(log.append(&line).unwrap(), line.len());

@@ -16,11 +16,12 @@
 //! - [`aside`]: a thread that writes while its owner reads on.
 //! - [`page_buffer`]: memory for what is read from pipes.
 
-pub mod aside;
 pub mod chain;
 pub mod cli;
+pub mod filters;
+pub mod lines;
+pub mod logdir;
 pub mod multilog;
-pub mod page_buffer;
 pub mod setup;
 pub mod splogger;
 pub mod supervise;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use logyard::multilog::Selector;
+use logyard::multilog::script::selector::Selector;
 use logyard_corpus::Counts;
 
 use testkit::corpus;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use logyard::multilog::journal::{self, Told};
+use logyard::multilog::journal::journal_file::Told;
+use logyard::multilog::journal;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (telling, rest) = input;

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use logyard::multilog::Selector;
+use logyard::multilog::script::selector::Selector;
 
 fn naive_matches(pattern: &[u8], line: &[u8]) -> bool {
     match pattern {

@@ -12,8 +12,10 @@ use std::path::Path;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use logyard::multilog::logdir::{Claim, Patience, Trouble};
+use logyard::multilog::error::Error;
+use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
+use logyard::multilog::writer::locked_directory::LockedDirectory;
 
 #[derive(Arbitrary, Debug)]
 enum Name {
@@ -40,11 +42,11 @@ enum Kind {
 struct Impatient;
 
 impl Patience for Impatient {
-    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         Err(trouble)
     }
 
-    fn complain(&mut self, _: &Trouble) {}
+    fn complain(&mut self, _: &Error) {}
 }
 
 fn put(directory: &Path, name: &Name, kind: &Kind) {
@@ -110,8 +112,8 @@ fuzz_target!(|input: Vec<(Name, Kind)>| {
     let script = Script::parse(&words);
 
     for _ in 0..2 {
-        let Ok(claim) = Claim::new(&script.directories[0]) else { break };
-        let Ok(mut log) = claim.open(false, &mut Impatient) else { break };
+        let Ok(locked) = LockedDirectory::new(&script.directories[0]) else { break };
+        let Ok(mut log) = locked.open(false, &mut Impatient) else { break };
         assert!(log.append(b"a line\n").is_ok());
         let _ = log.seal(&mut Impatient);
     }

@@ -14,14 +14,19 @@ use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use logyard::multilog::batch::OpenLine;
-use logyard::multilog::input::{Intake, Wake};
-use logyard::multilog::journal::{self, Journal, Memory};
-use logyard::multilog::logdir::{Claim, Patience, Trouble};
-use logyard::multilog::reader::{Source, Taken};
-use logyard::multilog::record::{Clause, Extent, Heading, Origin, Record, Rules, hash, samples};
+use logyard::lines::reader::{Source, Taken};
+use logyard::logdir::memory::Memory;
+use logyard::multilog::error::Error;
+use logyard::multilog::input::{Input, Wake};
+use logyard::multilog::journal::hash::hash;
+use logyard::multilog::journal::journal_file::Journal;
+use logyard::multilog::journal::record::{Clause, Extent, Heading, Origin, Record, Rules, samples};
+use logyard::multilog::journal::replay::{Settled, settle};
+use logyard::multilog::journal;
+use logyard::multilog::open_line::OpenLine;
+use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
-use logyard::multilog::settle::{Settled, settle};
+use logyard::multilog::writer::locked_directory::LockedDirectory;
 use logyard::sys;
 use logyard::tai64n::Label;
 
@@ -123,9 +128,9 @@ impl Source for Pipe {
     }
 }
 
-impl Intake for Pipe {
+impl Input for Pipe {
     fn wait(&mut self, _: Option<Duration>) -> sys::Result<Wake> {
-        Ok(Wake::Input)
+        Ok(Wake::StandardInput)
     }
 
     fn rest(&mut self, _: Duration) -> bool {
@@ -158,11 +163,11 @@ impl Intake for Pipe {
 struct Impatient;
 
 impl Patience for Impatient {
-    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         Err(trouble)
     }
 
-    fn complain(&mut self, _: &Trouble) {}
+    fn complain(&mut self, _: &Error) {}
 }
 
 fn identity(path: &Path) -> (u64, u64) {
@@ -260,19 +265,19 @@ fuzz_target!(|world: World| {
         })
         .collect();
     let script = Script::parse(&words);
-    let claims: Vec<_> = script.directories.iter().map(|one| Claim::new(one).expect("it is there")).collect();
+    let locked: Vec<_> = script.directories.iter().map(|one| LockedDirectory::new(one).expect("it is there")).collect();
     let mut pipe = Pipe(world.pipe.iter().copied().collect());
 
-    let legacy = settle(Some(ORIGIN), &claims, &mut pipe).expect("nothing fails here");
+    let legacy = settle(Some(ORIGIN), &locked, &mut pipe).expect("nothing fails here");
 
-    for (number, claim) in claims.into_iter().enumerate() {
+    for (number, locked) in locked.into_iter().enumerate() {
         let directory = dir.path().join(NAMES[number]);
         let before = world.currents[number].as_ref().map_or(&b""[..], |(_, content)| content);
         let settled = fs::read(directory.join("current")).unwrap_or_default();
         assert!(settled.starts_with(before), "what current held is gone");
         let is_whole = legacy.is_whole[number];
         let is_torn = legacy.is_torn(number);
-        let log = claim.prepare(is_whole, is_torn, &mut Impatient).expect("nothing fails here");
+        let log = locked.prepare(is_whole, is_torn, &mut Impatient).expect("nothing fails here");
         log.mark_open().expect("nothing fails here");
         let kept = fs::read_dir(&directory).expect("it can be read").flatten().any(|entry| {
             let name = entry.file_name();

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use logyard::multilog::batch::SEEN_BYTES;
+use logyard::multilog::script::SEEN_BYTES;
 use logyard::multilog::status;
 
 fuzz_target!(|input: (bool, Vec<u8>)| {

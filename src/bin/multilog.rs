@@ -1,4 +1,4 @@
 //! `multilog script`: see [`logyard::multilog`].
 #![no_main]
 
-logyard::program!(logyard::multilog::run);
+logyard::program!(logyard::multilog::program::run);

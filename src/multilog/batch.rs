@@ -17,51 +17,18 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::multilog::judge::{Judge, UNKEPT, Verdict};
-use crate::multilog::logdir::Room;
-use crate::multilog::rewriting::{Output, rewrite_lines};
+use crate::lines::prefix::{Output, rewrite_lines};
+use crate::lines::window::Stamps;
+use crate::lines::window::Window;
+use crate::logdir::room::Room;
+use crate::multilog::open_line::OpenLine;
+use crate::multilog::script::SEEN_BYTES;
 use crate::multilog::script::Script;
+use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::{alert, status};
-use crate::tai64n::Stamp;
 
-/// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
-pub const SEEN_BYTES: usize = 1000;
 /// A batch of copied lines ends when it is this large, so that memory has a bound.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
-
-/// What is at the front of the input: whole lines, or the first piece of a line that is longer than the buffer.
-#[derive(Clone, Copy, Debug)]
-pub struct Window<'w> {
-    /// Not empty.
-    pub bytes: &'w [u8],
-    /// No newline is in sight, and the line goes on beyond the window.
-    pub is_open: bool,
-}
-
-/// The stamps of the lines of a window: the first line may have begun in an earlier read.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamps {
-    /// Of the first line.
-    pub first: Stamp,
-    /// Of all others.
-    pub rest: Stamp,
-}
-
-/// Whether a batch ends within a line, and where that line goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenLine {
-    /// The line has been begun and its end has not come.
-    pub is_open: bool,
-    /// Of each directory, whether the line goes there.
-    pub goes_to: Vec<bool>,
-}
-
-impl OpenLine {
-    fn close(&mut self) {
-        self.is_open = false;
-        self.goes_to.fill(false);
-    }
-}
 
 /// What one directory gets.
 #[derive(Debug, Default)]
@@ -115,7 +82,7 @@ pub struct Batch {
     input_bytes: usize,
     /// The directories that the lines in hand go to.
     chosen: Vec<usize>,
-    judge: Judge,
+    judge: Matcher,
 }
 
 impl Batch {
@@ -132,7 +99,7 @@ impl Batch {
             after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
             chosen: Vec::new(),
-            judge: Judge::new(script),
+            judge: Matcher::new(script),
         }
     }
 

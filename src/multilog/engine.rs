@@ -9,16 +9,23 @@ use std::time::{Duration, Instant};
 use memchr::memchr_iter;
 
 use crate::cli::Exit;
-use crate::multilog::batch::{Batch, OpenLine};
-use crate::multilog::input::{Intake, Wake};
-use crate::multilog::journal::{self, Journal};
-use crate::multilog::logdir::{Directory, JOURNAL, LogDir, Patience, Trouble};
+use crate::lines::reader::{Reader, Taken};
+use crate::logdir::names::JOURNAL;
+use crate::multilog::batch::Batch;
+use crate::multilog::error::Error;
+use crate::multilog::input::{Input, Wake};
+use crate::multilog::journal::journal_file;
+use crate::multilog::journal::journal_file::Journal;
+use crate::multilog::journal::record::{Extent, Heading, Record, samples};
+use crate::multilog::name::PROGRAM;
+use crate::multilog::open_line::OpenLine;
+use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
-use crate::multilog::reader::{Reader, Taken};
-use crate::multilog::record::{Extent, Heading, Record, samples};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
-use crate::multilog::{PROGRAM, alert, partial};
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::{alert, partial};
 use crate::sys::{Errno, memory, poll};
 use crate::tai64n::Label;
 
@@ -60,7 +67,7 @@ pub struct Engine<D: Directory, I> {
     has_ended: bool,
 }
 
-impl<D: Directory, I: Intake> Engine<D, I> {
+impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input, with what the script names opened in the script's order. `open_line` is
     /// what a predecessor was in the middle of.
     pub fn new(
@@ -94,7 +101,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     /// Takes over from the loggers before: a journal that speaks of every `current` replaces theirs, and then each
     /// `current` is marked as a file that is being written. `reserved` is that journal, if it could be made; `old` tells
     /// which directories hold one.
-    pub fn take_over(&mut self, reserved: Option<Journal<D::Memory>>, old: &[bool]) -> Result<(), Trouble> {
+    pub fn take_over(&mut self, reserved: Option<Journal<D::Memory>>, old: &[bool]) -> Result<(), Error> {
         if self.heading.is_some() {
             let first = self.snapshot();
             self.journal = reserved.and_then(|journal| journal.publish(self.directories.first()?.place(), &first));
@@ -134,7 +141,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         match end {
             Ok(()) | Err(Stop::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(Stop::GivenUp) => Exit::TROUBLE,
-            Err(Stop::Unreadable(errno)) => PROGRAM.fatal(Trouble::new("unable to read standard input", errno)),
+            Err(Stop::Unreadable(errno)) => PROGRAM.fatal(Error::new("unable to read standard input", errno)),
         }
     }
 
@@ -221,7 +228,7 @@ impl<D: Directory, I: Intake> Engine<D, I> {
     fn keep_journal(&mut self) {
         let Some(heading) = &self.heading else { return };
         let first = self.directories[0].place();
-        if self.journal.as_ref().is_some_and(|journal| !journal.is_lost() && journal::is_in(first, heading)) {
+        if self.journal.as_ref().is_some_and(|journal| !journal.is_lost() && journal_file::is_in(first, heading)) {
             return;
         }
         let heading = heading.next();
@@ -229,9 +236,9 @@ impl<D: Directory, I: Intake> Engine<D, I> {
         let is_missing = self.journal.take().is_none();
         let snapshot = self.snapshot();
         self.journal = if is_missing {
-            journal::make_again(first, &heading, &snapshot)
+            journal_file::make_again(first, &heading, &snapshot)
         } else {
-            journal::reserve(first, &heading).and_then(|journal| journal.publish(first, &snapshot))
+            journal_file::reserve(first, &heading).and_then(|journal| journal.publish(first, &snapshot))
         };
         self.heading = Some(heading);
     }
@@ -494,8 +501,8 @@ impl<D: Directory, I: Intake> Engine<D, I> {
 fn making_room<D: Directory, T>(
     directories: &mut [LogDir<D>],
     number: usize,
-    mut act: impl FnMut(&mut LogDir<D>) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    mut act: impl FnMut(&mut LogDir<D>) -> Result<T, Error>,
+) -> Result<T, Error> {
     match act(&mut directories[number]) {
         Err(trouble) if trouble.is_want_of_room() => {
             // All of them: each holds room for itself.

@@ -2,8 +2,9 @@
 
 use memchr::memchr_iter;
 
-use crate::multilog::batch::{Batch, Stamps, Window};
-use crate::multilog::logdir::Room;
+use crate::lines::window::{Stamps, Window};
+use crate::logdir::room::Room;
+use crate::multilog::batch::Batch;
 use crate::multilog::script::Script;
 
 /// Finds how many of the window's first bytes are written everywhere, where of each directory's share `written` bytes

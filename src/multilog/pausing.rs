@@ -3,17 +3,18 @@
 use std::os::fd::BorrowedFd;
 
 use crate::cli::Exit;
-use crate::multilog::PROGRAM;
-use crate::multilog::input::Intake;
-use crate::multilog::logdir::{Patience, Trouble};
+use crate::multilog::error::Error;
+use crate::multilog::input::Input;
+use crate::multilog::name::PROGRAM;
+use crate::multilog::patience::Patience;
 use crate::sys::memory;
 
 /// The patience of the engine: it ends when TERM comes.
 #[derive(Debug)]
 pub struct Pausing<'i, I>(pub &'i mut I);
 
-impl<I: Intake> Patience for Pausing<'_, I> {
-    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+impl<I: Input> Patience for Pausing<'_, I> {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         if trouble.is_want_of_memory() && memory::is_scarce() {
             // The limit is this process's own: waiting brings no more. What it leaves is what a killed one leaves.
             let Exit(code) = PROGRAM.fatal(&trouble);
@@ -23,7 +24,7 @@ impl<I: Intake> Patience for Pausing<'_, I> {
         if self.0.rest(trouble.pause()) { Ok(()) } else { Err(trouble) }
     }
 
-    fn complain(&mut self, trouble: &Trouble) {
+    fn complain(&mut self, trouble: &Error) {
         PROGRAM.warn(trouble);
     }
 
@@ -40,12 +41,12 @@ impl<I: Intake> Patience for Pausing<'_, I> {
 #[derive(Debug)]
 pub struct Interruptible<'i, I>(pub &'i mut I);
 
-impl<I: Intake> Patience for Interruptible<'_, I> {
-    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+impl<I: Input> Patience for Interruptible<'_, I> {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         if trouble.is_interruption() { Err(trouble) } else { Pausing(self.0).pause(trouble) }
     }
 
-    fn complain(&mut self, trouble: &Trouble) {
+    fn complain(&mut self, trouble: &Error) {
         PROGRAM.warn(trouble);
     }
 

@@ -6,8 +6,9 @@
 use std::ffi::CStr;
 
 use crate::cli::Shown;
-use crate::multilog::batch::SEEN_BYTES;
-use crate::multilog::logdir::{MODE_PRIVATE, Trouble};
+use crate::logdir::names::MODE_PRIVATE;
+use crate::multilog::error::Error;
+use crate::multilog::script::SEEN_BYTES;
 use crate::sys::fd;
 use crate::sys::file::File;
 
@@ -33,23 +34,23 @@ pub struct StatusFile {
 
 impl StatusFile {
     /// Opens the file, made if it is not there and otherwise as it is.
-    pub fn open(path: &CStr) -> Result<StatusFile, Trouble> {
+    pub fn open(path: &CStr) -> Result<StatusFile, Error> {
         let name = Shown(path.to_bytes()).to_string();
         match File::open_or_create(path, MODE_PRIVATE) {
             Ok(file) => Ok(StatusFile { name, file, is_failing: false }),
-            Err(errno) => Err(Trouble::new(format_args!("unable to create {name}"), errno)),
+            Err(errno) => Err(Error::new(format_args!("unable to create {name}"), errno)),
         }
     }
 
     /// Replaces the record. Says what is wrong the first time that it fails; a status that cannot be shown is no reason
     /// to stop logging.
-    pub fn replace(&mut self, record: &[u8]) -> Result<(), Trouble> {
+    pub fn replace(&mut self, record: &[u8]) -> Result<(), Error> {
         let name = &self.name;
         let answer = fd::rewind(&self.file)
-            .map_err(|errno| Trouble::new(format_args!("unable to move to beginning of {name}"), errno))
+            .map_err(|errno| Error::new(format_args!("unable to move to beginning of {name}"), errno))
             .and_then(|()| {
                 fd::write_all(&self.file, record)
-                    .map_err(|errno| Trouble::new(format_args!("unable to write {name}"), errno))
+                    .map_err(|errno| Error::new(format_args!("unable to write {name}"), errno))
             });
         match std::mem::replace(&mut self.is_failing, answer.is_err()) {
             true => Ok(()),

@@ -21,7 +21,7 @@ pub fn own_path() -> Option<Vec<u8>> {
     readlink("/proc/self/exe").ok().map(OsStringExt::into_vec)
 }
 
-/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::run);`, or, for one that shows something in
+/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in
 /// the process list, `logyard::program!(title: …)`.
 #[macro_export]
 macro_rules! program {

@@ -13,16 +13,12 @@
 //! date, and are never called here.
 //!
 //! - [`Label`]: the moment. [`Stamp`]: the 26 bytes that stand before a line.
-//! - [`stamping`] and [`local`]: the programs `tai64n` and `tai64nlocal`, on one [`filter`].
 //! - [`zone`]: the local time zone; [`posix`]: the rules that `TZ` may say.
 #![forbid(unsafe_code)]
 
-pub mod filter;
 mod label;
-pub mod local;
 pub mod posix;
 mod stamp;
-pub mod stamping;
 pub mod zone;
 
 pub use label::{BadLabel, Label};

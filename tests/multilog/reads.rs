@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::ffi::CString;
 
+use logyard::lines::reader::{Reader, Source, Taken};
+use logyard::logdir::room::Room;
 use logyard::multilog::batch::Batch;
-use logyard::multilog::logdir::Room;
-use logyard::multilog::reader::{Reader, Source, Taken};
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;

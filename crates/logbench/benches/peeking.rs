@@ -21,7 +21,7 @@ fn main() {
         let script = arguments.map(|argument| CString::new(argument).unwrap());
         let words: Vec<_> =
             [program].into_iter().chain(script).map(|word| &*Box::leak(word.into_boxed_c_str())).collect();
-        exit(multilog::run_reading(&words).0);
+        exit(multilog::program::run_reading(&words).0);
     }
     let this = std::env::current_exe().unwrap();
     for script in ["t s1000000 n10 ./main", "s1000000 n10 ./main"] {

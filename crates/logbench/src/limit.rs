@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::stop::PROGRAM;
 use crate::task::{Expected, LogTask, STAMP_BYTES};
 use logyard::cli::{Exit, cause};
-use logyard::page_buffer::PageBuffer;
+use logyard::lines::page_buffer::PageBuffer;
 use logyard::sys::{Errno, fd};
 
 /// What is read at once, and how large the pipe is to be.

@@ -5,9 +5,8 @@ use std::ffi::{CStr, CString};
 use std::process::{Command, Stdio};
 
 use crate::stop::Stop;
-use logyard::multilog::batch::SEEN_BYTES;
-use logyard::multilog::judge::Judge;
-use logyard::multilog::script::{Action, Script};
+use logyard::multilog::script::matcher::Matcher;
+use logyard::multilog::script::{Action, SEEN_BYTES, Script};
 use logyard::tai64n::{Label, Stamp};
 
 /// A stamp and the space behind it.
@@ -94,7 +93,7 @@ impl LogTask {
 
     /// Of each line whether the script selects it for its directory; `None` if that depends on the stamp.
     fn selected(&self, lines: &[&[u8]]) -> Vec<Option<bool>> {
-        let mut judge = Judge::new(&self.script);
+        let mut judge = Matcher::new(&self.script);
         let mut selected = Vec::new();
         for stamp in self.sample_stamps() {
             judge.begin(&stamp);

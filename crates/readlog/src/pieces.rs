@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use crate::complaints::Complaints;
 use crate::place::Place;
-use logyard::multilog::logdir::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED, archive::is_archive_name};
+use logyard::logdir::archive_name::is_archive_name;
+use logyard::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
 use logyard::sys::dir::Dir;
 use logyard::sys::file::{File, Stat};
 use logyard::sys::{Errno, Result, clock};

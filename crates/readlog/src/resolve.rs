@@ -5,7 +5,7 @@
 
 use crate::pieces::archive_label;
 use logyard::cli::Shown;
-use logyard::multilog::logdir::{CURRENT, LOCK, PREVIOUS};
+use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS};
 use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 

@@ -24,7 +24,7 @@ use crate::place::Place;
 use crate::scale::Scale;
 use crate::stamp::{STAMP_BYTES_MAX, Stamp, recognise};
 use logyard::cli::Shown;
-use logyard::multilog::logdir::CURRENT;
+use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::{Errno, Result};

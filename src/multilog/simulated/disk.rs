@@ -10,8 +10,9 @@ use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 
 use super::faults::{Calls, lock};
-use crate::multilog::journal::Memory;
-use crate::multilog::logdir::{Directory, LogFile, MODE_OPEN, PREVIOUS, PROCESSED, STATE};
+use crate::logdir::memory::Memory;
+use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
+use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::sys::child::Ended;
 use crate::sys::clock::UnixTime;
 use crate::sys::file::Stat;

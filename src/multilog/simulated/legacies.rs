@@ -7,8 +7,9 @@ use super::faults::{Calls, Fault};
 use super::pipe::Pipe;
 use super::tests::{End, Machine, Workload, for_each_call, line_numbers, lines};
 use crate::cli::Exit;
-use crate::multilog::journal::{self, Journal, Told};
-use crate::multilog::logdir::{CURRENT, JOURNAL};
+use crate::logdir::names::{CURRENT, JOURNAL};
+use crate::multilog::journal::journal_file;
+use crate::multilog::journal::journal_file::{Journal, Told};
 use crate::multilog::script::Script;
 use crate::sys::Errno;
 use crate::tai64n::Stamp;
@@ -37,7 +38,7 @@ fn archive_names(disk: &Disk) -> Vec<String> {
 
 /// Tells whether the journal says that the disk may lack some of a `current`.
 fn is_doubtful(disk: &Disk) -> bool {
-    let told = disk.files().get(JOURNAL).and_then(|file| journal::read(file));
+    let told = disk.files().get(JOURNAL).and_then(|file| journal_file::read(file));
     told.is_some_and(|told| told.record.extents.iter().any(|extent| extent.is_doubtful))
 }
 
@@ -324,7 +325,7 @@ fn a_forged_journal_with_valid_checksums_makes_nobody_stumble() {
                 let machine = machine(2);
                 machine.pipe.write(&numbered(0..100));
                 machine.run(&workload, &Calls::new(Fault::Kill { at }), false);
-                let Some(told) = machine.disks[0].files().get(JOURNAL).and_then(|file| journal::read(file)) else {
+                let Some(told) = machine.disks[0].files().get(JOURNAL).and_then(|file| journal_file::read(file)) else {
                     continue;
                 };
                 let Told { heading, mut record, is_consumed } = told;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::faults::{Calls, lock};
-use crate::multilog::input::{Intake, Wake};
-use crate::multilog::reader::{Source, Taken};
-use crate::multilog::record::Origin;
+use crate::lines::reader::{Source, Taken};
+use crate::multilog::input::{Input, Wake};
+use crate::multilog::journal::record::Origin;
 use crate::sys::Result;
 
 /// A pipe to which nobody writes any more, with what was written.
@@ -79,7 +79,7 @@ impl Source for PipeInput {
     }
 }
 
-impl Intake for PipeInput {
+impl Input for PipeInput {
     fn wait(&mut self, _timeout: Option<Duration>) -> Result<Wake> {
         Ok(Wake::Input)
     }

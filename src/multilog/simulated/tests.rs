@@ -8,9 +8,10 @@ use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::Exit;
-use crate::multilog::assemble;
-use crate::multilog::logdir::{Claim, Place};
+use crate::multilog::program::assemble;
 use crate::multilog::script::Script;
+use crate::multilog::writer::locked_directory::LockedDirectory;
+use crate::multilog::writer::place::Place;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
 
@@ -82,18 +83,18 @@ impl Machine {
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
         let script = Script::parse(workload.script);
         let run = || {
-            let claims: Result<Vec<_>, _> = script
+            let locked: Result<Vec<_>, _> = script
                 .directories
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
                     let place = Place { name: "./dir".into(), directory: disk.directory(calls) };
-                    Claim::lock(place, destination.clone())
+                    LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match claims.and_then(|claims| assemble(Script::parse(workload.script), input, claims, vec![])) {
+            match locked.and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![])) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }

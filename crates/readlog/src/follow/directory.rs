@@ -11,7 +11,7 @@ use crate::pieces::{self, Piece, open_plain};
 use crate::place::Place;
 use crate::plan::plan;
 use crate::stream::{Common, Span, Stream, reopen_renamed};
-use logyard::multilog::logdir::{CURRENT, PREVIOUS};
+use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::clock::UnixTime;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::pieces::archive_label;
-use logyard::multilog::logdir::{CURRENT, PREVIOUS};
+use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::inotify::Event;
 use logyard::tai64n::Label;
 

@@ -1,0 +1,33 @@
+//! Memory that outlives the process.
+
+use crate::sys::page::Page;
+
+/// Memory that a successor finds as it was left.
+pub trait Memory {
+    /// Stores bytes, after all that was stored before.
+    fn store(&mut self, at: usize, bytes: &[u8]);
+    /// Loads everything.
+    fn load(&self) -> Vec<u8>;
+    /// Lends one byte to a read that stores into it.
+    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T;
+    /// Tells whether what is stored is seen by nobody any more.
+    fn is_lost(&self) -> bool;
+}
+
+impl Memory for Page {
+    fn store(&mut self, at: usize, bytes: &[u8]) {
+        Page::store(self, at, bytes);
+    }
+
+    fn load(&self) -> Vec<u8> {
+        Page::load(self)
+    }
+
+    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(self.landing(at))
+    }
+
+    fn is_lost(&self) -> bool {
+        Page::is_lost(self)
+    }
+}

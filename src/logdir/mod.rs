@@ -1,0 +1,27 @@
+//! The format of a log directory, which multilog writes and readlog reads.
+//!
+//! ```text
+//! lock        locked while a writer runs
+//! current     what is being appended to: 0644, and 0744 once its writer has left in good order
+//! previous    what was current, on its way to become an archive; 0744 once it is on the disk
+//! rewritten   a copy of previous, for a moment, where the disk refused the original
+//! processed   what the processor makes of previous; 0744 once it is complete and on the disk
+//! state       what the processor wrote to descriptor 5 the last time
+//! journal     what a successor must know if this writer is killed: 0600, gone once it has left in good order
+//! newjournal  a journal that is being made
+//! newstate    what it is writing to descriptor 5 this time
+//! @label.s    an archive, safely written (and processed), named after the moment it was finished
+//! @label.u    an archive that an outage may have cut short
+//! ```
+
+//!
+//! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
+//! - [`room`]: where a file ends. [`destination`]: size, number, processor and disk interval of a directory.
+//! - [`memory`]: the memory behind `journal`.
+#![forbid(unsafe_code)]
+
+pub mod archive_name;
+pub mod destination;
+pub mod memory;
+pub mod names;
+pub mod room;

@@ -1,0 +1,378 @@
+//! Records: what a successor must know of a logger that was killed.
+//!
+//! A journal has one [`Heading`], written when it is made, and a [`Record`] for each batch: where in each `current` its
+//! output begins, and which bytes of the pipe it is made of. The heading holds the rules by which lines were chosen, so
+//! that a successor with another script makes the same output of the same bytes. Neither names a path: files and
+//! directories are known by their file system and number, and the successor looks for them in its own directories.
+
+use crate::lines::window::Stamps;
+use crate::logdir::destination::Destination;
+use crate::multilog::journal::hash::hash;
+use crate::multilog::open_line::OpenLine;
+use crate::multilog::script::selector::Selector;
+use crate::multilog::script::{Action, Script};
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::locked_directory::LockedDirectory;
+use crate::sys::clock;
+use crate::tai64n::{Label, Stamp};
+
+/// The file system and number of a file or directory: what it is, whatever its name.
+pub type Identity = (u64, u64);
+
+/// So many of the first and of the last bytes of a batch are noted.
+pub const SAMPLE_BYTES: usize = 16;
+
+/// What a batch in the journal belongs to: it means nothing on another machine, since another boot, or with another pipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The file system and number of the pipe.
+    pub pipe: Identity,
+    /// This boot of this machine; 0 where the system does not tell one from the other.
+    pub boot: u128,
+}
+
+/// The part of a script that decides which lines go to which directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Each line gets a stamp.
+    pub stamps: bool,
+    /// In the script's order.
+    pub clauses: Vec<Clause>,
+}
+
+/// One step of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clause {
+    /// `+pattern`.
+    Select(Vec<u8>),
+    /// `-pattern`.
+    Deselect(Vec<u8>),
+    /// The next directory.
+    Log,
+}
+
+impl Rules {
+    /// The rules of a script.
+    #[must_use]
+    pub fn of(script: &Script) -> Rules {
+        let clause = |action: &Action| match action {
+            Action::Select(selector) => Some(Clause::Select(selector.pattern())),
+            Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
+            Action::Log(_) => Some(Clause::Log),
+            Action::Alert | Action::Status(_) => None,
+        };
+        Rules { stamps: script.stamps, clauses: script.actions.iter().filter_map(clause).collect() }
+    }
+
+    /// How many directories they send lines to.
+    #[must_use]
+    pub fn directory_count(&self) -> usize {
+        self.clauses.iter().filter(|clause| **clause == Clause::Log).count()
+    }
+
+    /// A script that sends the same lines to as many directories, in files that are never full.
+    #[must_use]
+    pub fn to_script(&self) -> Script {
+        let endless = Destination {
+            path: c".",
+            size_max_bytes: u64::MAX,
+            files_max: u64::MAX,
+            processor: None,
+            sync_interval: None,
+        };
+        let mut script =
+            Script { stamps: self.stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
+        for clause in &self.clauses {
+            script.actions.push(match clause {
+                Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
+                Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
+                Clause::Log => Action::Log(script.directories.len()),
+            });
+            if *clause == Clause::Log {
+                script.directories.push(endless.clone());
+            }
+        }
+        script
+    }
+}
+
+/// What a journal says once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heading {
+    /// What its batches belong to.
+    pub origin: Origin,
+    /// Journals that are made later in the same boot have a greater number.
+    pub number: u64,
+    /// What decides where lines go.
+    pub rules: Rules,
+    /// A hash of each directory's name in the script: a directory that was removed and made anew is no longer the same
+    /// directory, but is still the one that the script names.
+    pub names: Vec<u64>,
+}
+
+impl Heading {
+    /// The heading of a logger that has claimed its directories; `after` is the greatest number that it has found.
+    #[must_use]
+    pub fn new<D: Directory>(
+        origin: Origin,
+        after: u64,
+        script: &Script,
+        directories: &[LockedDirectory<D>],
+    ) -> Heading {
+        let uptime = u64::try_from(clock::uptime().as_nanos()).unwrap_or(0);
+        Heading {
+            origin,
+            number: after.saturating_add(1).max(uptime),
+            rules: Rules::of(script),
+            names: directories.iter().map(name_hash).collect(),
+        }
+    }
+
+    /// The heading of a journal that replaces the one with this heading.
+    #[must_use]
+    pub fn next(&self) -> Heading {
+        Heading { number: self.number.saturating_add(1), ..self.clone() }
+    }
+
+    /// Writes it to the end of `bytes`.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        let Origin { pipe, boot } = self.origin;
+        push_identity(bytes, pipe);
+        bytes.extend(boot.to_le_bytes());
+        bytes.extend(self.number.to_le_bytes());
+        bytes.push(u8::from(self.rules.stamps));
+        bytes.extend(count(self.rules.clauses.len()));
+        for clause in &self.rules.clauses {
+            let (kind, pattern) = match clause {
+                Clause::Select(pattern) => (b'+', &pattern[..]),
+                Clause::Deselect(pattern) => (b'-', &pattern[..]),
+                Clause::Log => (b'.', &b""[..]),
+            };
+            bytes.push(kind);
+            bytes.extend(count(pattern.len()));
+            bytes.extend(pattern);
+        }
+        bytes.extend(count(self.names.len()));
+        bytes.extend(self.names.iter().flat_map(|name| name.to_le_bytes()));
+    }
+
+    /// Reads what [`Heading::encode`] wrote, and nothing else.
+    #[must_use]
+    pub fn decode(mut rest: &[u8]) -> Option<Heading> {
+        let rest = &mut rest;
+        let pipe = take_identity(rest)?;
+        let boot = u128::from_le_bytes(take(rest)?);
+        let number = take_number(rest)?;
+        let stamps = take::<1>(rest)? != [0];
+        let mut clauses = Vec::new();
+        for _ in 0..take_count(rest)? {
+            let [kind] = take(rest)?;
+            let length = take_count(rest)?;
+            let (pattern, left) = rest.split_at_checked(length)?;
+            *rest = left;
+            clauses.push(match kind {
+                b'+' => Clause::Select(pattern.into()),
+                b'-' => Clause::Deselect(pattern.into()),
+                b'.' if pattern.is_empty() => Clause::Log,
+                _ => return None,
+            });
+        }
+        let mut names = Vec::new();
+        for _ in 0..take_count(rest)? {
+            names.push(take_number(rest)?);
+        }
+        let heading = Heading { origin: Origin { pipe, boot }, number, rules: Rules { stamps, clauses }, names };
+        (rest.is_empty() && heading.rules.directory_count() == heading.names.len()).then_some(heading)
+    }
+}
+
+/// A hash of the name that the script has for a directory.
+#[must_use]
+pub fn name_hash<D: Directory>(locked: &LockedDirectory<D>) -> u64 {
+    hash([locked.destination().path.to_bytes()])
+}
+
+/// What a batch does to one directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The directory.
+    pub directory: Identity,
+    /// Its `current`.
+    pub current: Identity,
+    /// How long `current` was before the batch.
+    pub offset_bytes: u64,
+    /// How much the batch adds.
+    pub output_bytes: u64,
+    /// An fsync of `current` has failed, or is under way: the disk may lack some of it, whatever the next fsync says.
+    pub is_doubtful: bool,
+}
+
+impl Extent {
+    /// How long `current` is after the batch; `None` if no file can be so long.
+    #[must_use]
+    pub fn end_bytes(&self) -> Option<u64> {
+        self.offset_bytes.checked_add(self.output_bytes)
+    }
+
+    /// What the next batch finds.
+    #[must_use]
+    pub fn after(&self) -> Option<Extent> {
+        Some(Extent { offset_bytes: self.end_bytes()?, output_bytes: 0, ..*self })
+    }
+}
+
+/// A batch, or the state of all directories between two batches, as far as a successor must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// How many bytes of the pipe it covers; 0 for a state between two batches.
+    pub input_bytes: u64,
+    /// The pipe's last line had no newline, and got one.
+    pub adds_newline: bool,
+    /// The last byte that it covers.
+    pub last_byte: u8,
+    /// The first bytes that it covers, and the last; zeros where it covers fewer.
+    pub samples: [[u8; SAMPLE_BYTES]; 2],
+    /// When the first line came, and the others.
+    pub labels: [Label; 2],
+    /// What was open before it, and is after it.
+    pub open_lines: [OpenLine; 2],
+    /// Each directory's share, in the order of the rules.
+    pub extents: Vec<Extent>,
+}
+
+/// The length of an encoded record apart from its directories, and what each directory adds.
+const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 12 + 12 + 3 + 4;
+const EXTENT_BYTES: usize = 8 * 6 + 3;
+
+impl Record {
+    /// How long a record of so many directories is.
+    #[must_use]
+    pub fn encoded_bytes(directories: usize) -> usize {
+        FIXED_BYTES + directories * EXTENT_BYTES
+    }
+
+    /// The stamps of its lines.
+    #[must_use]
+    pub fn stamps(&self) -> Stamps {
+        let [first, rest] = self.labels.map(Stamp::from);
+        Stamps { first, rest }
+    }
+
+    /// Tells whether it can be a batch of just these bytes.
+    #[must_use]
+    pub fn covers(&self, bytes: &[u8]) -> bool {
+        bytes.len() as u64 == self.input_bytes
+            && bytes.last() == Some(&self.last_byte)
+            && samples(bytes) == self.samples
+    }
+
+    /// Writes it to the end of `bytes`, without its last byte.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.input_bytes.to_le_bytes());
+        bytes.extend(self.samples.as_flattened());
+        bytes.extend(self.labels[0].to_bytes());
+        bytes.extend(self.labels[1].to_bytes());
+        let [before, after] = &self.open_lines;
+        bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
+        bytes.extend(count(self.extents.len()));
+        for (number, extent) in self.extents.iter().enumerate() {
+            push_identity(bytes, extent.directory);
+            push_identity(bytes, extent.current);
+            bytes.extend(extent.offset_bytes.to_le_bytes());
+            bytes.extend(extent.output_bytes.to_le_bytes());
+            bytes.extend([before.goes_to[number], after.goes_to[number], extent.is_doubtful].map(u8::from));
+        }
+    }
+
+    /// Reads what [`Record::encode`] wrote, and nothing else.
+    #[must_use]
+    pub fn decode(mut rest: &[u8], last_byte: u8) -> Option<Record> {
+        let rest = &mut rest;
+        let input_bytes = take_number(rest)?;
+        let samples = [take(rest)?, take(rest)?];
+        let labels = [Label::from_bytes(take(rest)?).ok()?, Label::from_bytes(take(rest)?).ok()?];
+        let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
+        let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
+        let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
+        let mut extents = Vec::new();
+        for _ in 0..take_count(rest)? {
+            let (directory, current) = (take_identity(rest)?, take_identity(rest)?);
+            let (offset_bytes, output_bytes) = (take_number(rest)?, take_number(rest)?);
+            let [goes_before, goes_after, is_doubtful] = take::<3>(rest)?.map(|byte| byte != 0);
+            before.goes_to.push(goes_before);
+            after.goes_to.push(goes_after);
+            extents.push(Extent { directory, current, offset_bytes, output_bytes, is_doubtful });
+        }
+        let open_lines = [before, after];
+        rest.is_empty().then_some(Record { input_bytes, adds_newline, last_byte, samples, labels, open_lines, extents })
+    }
+}
+
+/// The first bytes of a batch, and the last.
+#[must_use]
+pub fn samples(bytes: &[u8]) -> [[u8; SAMPLE_BYTES]; 2] {
+    let mut samples = [[0; SAMPLE_BYTES]; 2];
+    let length = bytes.len().min(SAMPLE_BYTES);
+    samples[0][..length].copy_from_slice(&bytes[..length]);
+    samples[1][..length].copy_from_slice(&bytes[bytes.len() - length..]);
+    samples
+}
+
+fn count(number: usize) -> [u8; 4] {
+    u32::try_from(number).expect("arguments are few and short").to_le_bytes()
+}
+
+fn push_identity(bytes: &mut Vec<u8>, (system, number): Identity) {
+    bytes.extend(system.to_le_bytes());
+    bytes.extend(number.to_le_bytes());
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}
+
+fn take_number(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_le_bytes)
+}
+
+fn take_count(rest: &mut &[u8]) -> Option<usize> {
+    usize::try_from(u32::from_le_bytes(take(rest)?)).ok()
+}
+
+fn take_identity(rest: &mut &[u8]) -> Option<Identity> {
+    Some((take_number(rest)?, take_number(rest)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_make_the_script_that_they_are_of() {
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"./b"]);
+        let rules = Rules::of(&script);
+
+        let again = rules.to_script();
+
+        assert_eq!(Rules::of(&again), rules);
+        assert!(again.stamps && again.directories.len() == 2);
+        let is_noted = |action: &&Action| !matches!(action, Action::Alert | Action::Status(_));
+        assert!(again.actions.iter().eq(script.actions.iter().filter(is_noted)));
+    }
+
+    #[test]
+    fn a_heading_is_read_as_it_was_written() {
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"./b"]);
+        let origin = Origin { pipe: (1, 2), boot: 3 };
+        let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
+        let mut bytes = Vec::new();
+        heading.encode(&mut bytes);
+
+        assert_eq!(Heading::decode(&bytes), Some(heading));
+        for end in 0..bytes.len() {
+            assert_eq!(Heading::decode(&bytes[..end]), None);
+        }
+    }
+}

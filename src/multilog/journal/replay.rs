@@ -1,0 +1,325 @@
+//! Settling: what a killed predecessor had begun to write is completed, before anything else is done in its directories.
+//!
+//! Its journal says which bytes of the pipe it was writing. If they are still there, the same output is made of them
+//! again, by its rules and not by ours, and what is not yet in each `current` is appended. If they are gone, all of them
+//! had been written. Where anything does not agree (another pipe, a file that somebody changed) nothing is touched: what
+//! is in the files stays, and what is in the pipe is logged. A line that was torn then gets its newline.
+//!
+//! The journal is looked for in every directory of the script: the first one may be another than it was. Directories are
+//! matched by what they are, and only those that this logger has locked are written to. What belonged to a directory that
+//! the script does not name any more is not written, and its size is announced.
+//!
+//! The journals also tell whether each `current` is whole: this boot's loggers wrote all of it, nobody else wrote to it,
+//! and the disk has refused nothing. Such a file is appended to, and every other becomes an archive.
+
+use crate::lines::window::Window;
+use crate::logdir::names::{CURRENT, JOURNAL, MODE_PRIVATE};
+use crate::logdir::room::Room;
+use crate::multilog::batch::Batch;
+use crate::multilog::error::Error;
+use crate::multilog::input::Input;
+use crate::multilog::journal::journal_file;
+use crate::multilog::journal::journal_file::{Journal, Told};
+use crate::multilog::journal::record::{Extent, Heading, Origin, Record, name_hash};
+use crate::multilog::name::PROGRAM;
+use crate::multilog::open_line::OpenLine;
+use crate::multilog::patience::Patience;
+use crate::multilog::pausing::Pausing;
+use crate::multilog::writer::directory::{Directory, LogFile};
+use crate::multilog::writer::locked_directory::LockedDirectory;
+use crate::multilog::writer::place::Place;
+use crate::sys::Errno;
+
+/// What became of a predecessor's last batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// None was begun that could be known of.
+    Nothing,
+    /// It is complete, and ended in this line if that is open: the next batch continues it.
+    Complete(OpenLine),
+    /// It cannot be completed: what was written of it stays as it is.
+    Torn,
+}
+
+/// What was found of the loggers before us.
+#[derive(Debug)]
+pub struct Legacy {
+    /// What became of the last batch.
+    pub settled: Settled,
+    /// Of each directory, whether its `current` may be appended to.
+    pub is_whole: Vec<bool>,
+    /// Of each directory, whether it holds a journal.
+    pub has_journal: Vec<bool>,
+    /// The greatest number of a journal.
+    pub last_number: u64,
+}
+
+impl Legacy {
+    /// The line to continue.
+    #[must_use]
+    pub fn open_line(&self) -> Option<&OpenLine> {
+        match &self.settled {
+            Settled::Complete(line) if line.is_open => Some(line),
+            _ => None,
+        }
+    }
+
+    /// Tells whether the last line of a directory's `current` may lack its end, which will not come.
+    #[must_use]
+    pub fn is_torn(&self, number: usize) -> bool {
+        self.settled == Settled::Torn
+            || (self.is_whole[number] && self.open_line().is_none_or(|line| !line.goes_to[number]))
+    }
+}
+
+/// A journal, and the directory that it was found in.
+#[derive(Debug)]
+struct Found {
+    directory: usize,
+    file_bytes: usize,
+    told: Told,
+}
+
+/// Completes what the journals in the claimed directories say was begun with the input at hand, and tells what is whole.
+pub fn settle<D: Directory>(
+    origin: Option<Origin>,
+    directories: &[LockedDirectory<D>],
+    input: &mut impl Input,
+) -> Result<Legacy, Error> {
+    let mut legacy = Legacy {
+        settled: Settled::Nothing,
+        is_whole: vec![false; directories.len()],
+        has_journal: vec![false; directories.len()],
+        last_number: 0,
+    };
+    // Where no journal is kept, none is believed.
+    let Some(origin) = origin else { return Ok(legacy) };
+    let (mut journals, mut has_unfinished) = (Vec::new(), false);
+    for (number, one) in directories.iter().enumerate() {
+        // One that cannot be read says nothing.
+        let Ok(Some(file)) = one.place().directory.load(JOURNAL, journal_file::BYTES_MAX) else { continue };
+        legacy.has_journal[number] = true;
+        match journal_file::read(&file) {
+            Some(told) => journals.push(Found { directory: number, file_bytes: file.len(), told }),
+            None => has_unfinished |= journal_file::is_foreign(&file),
+        }
+    }
+    journals.retain(|found| {
+        found.told.heading.origin.boot == origin.boot || {
+            has_unfinished |= is_unfinished(&found.told);
+            false
+        }
+    });
+    // The newest first.
+    journals.sort_by_key(|found| std::cmp::Reverse(found.told.heading.number));
+    legacy.last_number = journals.first().map_or(0, |newest| newest.told.heading.number);
+    has_unfinished |= journals.iter().any(|found| is_unfinished(&found.told));
+    legacy.settled = match journals.iter_mut().find(|found| found.told.heading.origin == origin) {
+        Some(found) => settle_one(found, directories, input)?,
+        None if has_unfinished => Settled::Torn,
+        None => Settled::Nothing,
+    };
+    if origin.boot != 0 {
+        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    }
+    Ok(legacy)
+}
+
+/// Tells whether a line may be without its end.
+fn is_unfinished(told: &Told) -> bool {
+    !told.is_consumed || told.record.open_lines[1].is_open
+}
+
+/// Completes the batch of one journal.
+fn settle_one<D: Directory>(
+    found: &mut Found,
+    directories: &[LockedDirectory<D>],
+    input: &mut impl Input,
+) -> Result<Settled, Error> {
+    let Told { heading, record, is_consumed } = &found.told;
+    let was_consumed = *is_consumed;
+    // A journal that was copied to another directory, or that somebody made up, speaks of none that it is in.
+    let matches =
+        match_directories(heading, record, directories).filter(|matches| matches.contains(&Some(found.directory)));
+    let Some(matches) = matches else {
+        return Ok(if is_unfinished(&found.told) { Settled::Torn } else { Settled::Nothing });
+    };
+    if !was_consumed {
+        let unable = |errno| Error::new("unable to read standard input", errno);
+        let bytes = input.peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX)).map_err(unable)?;
+        let is_settled = complete(heading, record, bytes.clone(), &matches, directories, input)?;
+        if is_settled {
+            // If they are gone by now, what came in their place is logged as the first bytes.
+            let directory = &directories[found.directory].place().directory;
+            let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
+            match journal {
+                Some(mut journal) => journal.land(|last| input.consume(&bytes, last)),
+                // Should this logger be killed now, the next one finds other bytes in the pipe.
+                None => input.consume(&bytes, &mut [0]),
+            }
+            .map_err(unable)?;
+        }
+        input.look_anew();
+        if !is_settled {
+            return Ok(Settled::Torn);
+        }
+        announce_left_out(record, &matches);
+    }
+    let after = &record.open_lines[1];
+    if heading.origin.boot == 0 && was_consumed && after.is_open {
+        // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
+        return Ok(Settled::Torn);
+    }
+    let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; directories.len()] };
+    if after.is_open {
+        for (number, extent) in record.extents.iter().enumerate() {
+            let Some(directory) = matches[number].filter(|_| after.goes_to[number]) else { continue };
+            if !is_as_left(&directories[directory], extent, was_consumed) {
+                return Ok(Settled::Torn);
+            }
+            open_line.goes_to[directory] = true;
+        }
+    }
+    found.told.is_consumed = true;
+    Ok(Settled::Complete(open_line))
+}
+
+/// Finds each directory of a record among those that are claimed: `None` for one that the script does not name any more.
+/// Where the script names one that has been made anew since, the record means nothing.
+fn match_directories<D: Directory>(
+    heading: &Heading,
+    record: &Record,
+    directories: &[LockedDirectory<D>],
+) -> Option<Vec<Option<usize>>> {
+    let identities: Vec<_> = directories.iter().map(|locked| locked.place().directory.identity().ok()).collect();
+    let names: Vec<u64> = directories.iter().map(name_hash).collect();
+    let matches: Vec<Option<usize>> = record
+        .extents
+        .iter()
+        .map(|extent| identities.iter().position(|identity| *identity == Some(extent.directory)))
+        .collect();
+    let is_named_anew = |name: &u64| names.contains(name);
+    let is_replaced = matches.iter().zip(&heading.names).any(|(found, name)| found.is_none() && is_named_anew(name));
+    (!is_replaced).then_some(matches)
+}
+
+/// Announces what is not written, as it belongs to directories that the script does not name any more.
+fn announce_left_out(record: &Record, matches: &[Option<usize>]) {
+    let shares = record.extents.iter().zip(matches).filter(|(_, found)| found.is_none());
+    let bytes = shares.fold(0_u64, |sum, (extent, _)| sum.saturating_add(extent.output_bytes));
+    if bytes > 0 {
+        PROGRAM.warn(format_args!(
+            "{bytes} bytes of the last logger's belong to directories that are no longer named, and are not written there"
+        ));
+    }
+}
+
+/// Tells whether nobody has written to `current` since the batch was: another logger that had the pipe meanwhile may
+/// have ended the line that the batch began. An empty file is what the batch's was rotated to.
+fn is_as_left<D: Directory>(locked: &LockedDirectory<D>, extent: &Extent, was_consumed: bool) -> bool {
+    match locked.place().directory.stat(CURRENT) {
+        Ok(Some(stat)) if stat.identity == extent.current => Some(stat.size_bytes) == extent.end_bytes(),
+        Ok(Some(stat)) => was_consumed && stat.size_bytes == 0,
+        Ok(None) => was_consumed,
+        Err(_) => false,
+    }
+}
+
+/// Tells whether the newest journal that speaks of a directory's `current` says that it is whole.
+fn is_whole<D: Directory>(locked: &LockedDirectory<D>, journals: &[Found]) -> bool {
+    let Place { directory, .. } = locked.place();
+    let (Ok(home), Ok(Some(stat))) = (directory.identity(), directory.stat(CURRENT)) else { return false };
+    if !stat.is_plain || stat.links != 1 {
+        return false;
+    }
+    let speaks_of_it = |extent: &&Extent| extent.directory == home && extent.current == stat.identity;
+    journals.iter().find_map(|found| Some((found, found.told.record.extents.iter().find(speaks_of_it)?))).is_some_and(
+        |(found, extent)| {
+            let is_at_end = Some(stat.size_bytes) == extent.end_bytes();
+            let is_at_beginning = !found.told.is_consumed && stat.size_bytes == extent.offset_bytes;
+            !extent.is_doubtful && (is_at_end || is_at_beginning)
+        },
+    )
+}
+
+/// A `current` that a batch went to, and what is missing in it.
+struct Gap<F> {
+    shown: String,
+    current: F,
+    missing: Vec<u8>,
+}
+
+/// Makes the batch again and appends what is missing; false if what is found does not agree with it.
+fn complete<D: Directory>(
+    heading: &Heading,
+    record: &Record,
+    mut bytes: Vec<u8>,
+    matches: &[Option<usize>],
+    directories: &[LockedDirectory<D>],
+    input: &mut impl Input,
+) -> Result<bool, Error> {
+    if !record.covers(&bytes) {
+        return Ok(false);
+    }
+    if record.adds_newline {
+        bytes.push(b'\n');
+    }
+    let window = Window { bytes: &bytes, is_open: bytes.last() != Some(&b'\n') };
+    let script = heading.rules.to_script();
+    // The batch ended where it ended; how large the files might have become makes no difference any more.
+    let endless = Room { filled_bytes: 0, size_max_bytes: u64::MAX };
+    let [before, after] = &record.open_lines;
+    let mut batch = Batch::new(&script);
+    batch.resume(before.clone());
+    batch.plan(&script, window, &record.stamps(), matches.iter().map(|_| endless));
+    if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
+        return Ok(false);
+    }
+    let mut gaps = Vec::new();
+    for (number, extent) in record.extents.iter().enumerate() {
+        let output = batch.output(number, window);
+        if output.len() as u64 != extent.output_bytes {
+            return Ok(false);
+        }
+        let Some(directory) = matches[number].filter(|_| !output.is_empty()) else { continue };
+        match find_gap(&directories[directory], extent, output) {
+            Some(gap) => gaps.push(gap),
+            None => return Ok(false),
+        }
+    }
+    for Gap { shown, current, missing } in gaps {
+        let unable = |errno| Error::new(format_args!("unable to write to {shown}/current"), errno);
+        let mut rest = &missing[..];
+        while !rest.is_empty() {
+            let written = Pausing(input).retry(|_| match current.write(rest) {
+                Ok(0) => Err(unable(Errno::ENOSPC)),
+                answer => answer.map_err(unable),
+            })?;
+            rest = &rest[written..];
+        }
+    }
+    Ok(true)
+}
+
+/// Finds what of a batch's output is missing in `current`; `None` if that is not the file, or holds something else.
+fn find_gap<D: Directory>(locked: &LockedDirectory<D>, extent: &Extent, output: &[u8]) -> Option<Gap<D::File>> {
+    let place = locked.place();
+    // Looked at first: opening it would make it.
+    let stat = place.directory.stat(CURRENT).ok()??;
+    if stat.identity != extent.current || !stat.is_plain {
+        return None;
+    }
+    let current = place.directory.append_to(CURRENT, MODE_PRIVATE).ok()?;
+    let length = stat.size_bytes.checked_sub(extent.offset_bytes)?;
+    let length = usize::try_from(length).ok().filter(|&length| length <= output.len())?;
+    let mut written = vec![0; length];
+    let mut from = 0;
+    while from < length {
+        let at = extent.offset_bytes.checked_add(from as u64)?;
+        match current.read_at(at, &mut written[from..]).ok()? {
+            0 => return None,
+            read => from += read,
+        }
+    }
+    (written == output[..length]).then(|| Gap { shown: place.name.clone(), current, missing: output[length..].into() })
+}

@@ -1,0 +1,6 @@
+//! multilog's name in messages.
+
+use crate::cli::Program;
+
+/// The name in messages.
+pub(super) const PROGRAM: Program = Program("multilog");

@@ -1,0 +1,42 @@
+//! Who decides whether a step that failed is tried again.
+
+use std::os::fd::BorrowedFd;
+
+use crate::multilog::error::Error;
+
+/// Says what went wrong, waits a while, and decides: `Ok` to try again, `Err` to give up.
+pub trait Patience {
+    /// A step failed that can be tried again. Announces it and waits.
+    fn pause(&mut self, trouble: Error) -> Result<(), Error>;
+
+    /// Something failed that nothing depends on. Announces it.
+    fn complain(&mut self, trouble: &Error);
+
+    /// Tells whether the logger is leaving, so that what can be left undone is.
+    fn is_hurried(&self) -> bool {
+        false
+    }
+
+    /// Tells whether a step that takes long is to be given up half done: nothing has been read yet, and TERM has come.
+    fn is_interrupted(&mut self) -> bool {
+        false
+    }
+
+    /// What becomes readable when the logger begins to leave.
+    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// Repeats a step until it succeeds or patience ends.
+    fn retry<T>(&mut self, mut step: impl FnMut(&mut Self) -> Result<T, Error>) -> Result<T, Error>
+    where
+        Self: Sized,
+    {
+        loop {
+            match step(self) {
+                Ok(done) => return Ok(done),
+                Err(trouble) => self.pause(trouble)?,
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The program: opens what the script names, and runs the engine.
+
+use crate::cli::standard_error::{self, Threads};
+use crate::cli::{Exit, Program};
+use crate::multilog::engine::Engine;
+use crate::multilog::error::Error;
+use crate::multilog::input::Input;
+use crate::multilog::input::standard::StandardInput;
+use crate::multilog::journal::journal_file;
+use crate::multilog::journal::record::Heading;
+use crate::multilog::journal::replay::settle;
+use crate::multilog::name::PROGRAM;
+use crate::multilog::pausing::Interruptible;
+use crate::multilog::script::Script;
+use crate::multilog::status::StatusFile;
+use crate::multilog::writer::directory::{Directory, PathDir};
+use crate::multilog::writer::locked_directory::LockedDirectory;
+use crate::multilog::writer::log_dir::LogDir;
+use crate::sys::program::Arguments;
+use crate::sys::signal::{self, Signal};
+use crate::sys::{self, dir, fd, memory};
+
+/// Files are made with the modes that are asked for, whatever the parent's mask.
+const UMASK: u32 = 0o022;
+
+/// What a busy logger may need of the address space, and what each log directory adds, with a thread's stack. Where it may
+/// not have so much it makes do with less.
+const BUSY_BYTES: usize = 3 * 1024 * 1024;
+const DIRECTORY_BYTES: usize = 1024 * 1024;
+
+/// The program: logs standard input as the arguments say.
+pub fn run(arguments: &Arguments) -> Exit {
+    run_on(arguments, StandardInput::new)
+}
+
+/// The same program without peeking: it reads, and what it has read is gone when it is killed. For comparison.
+pub fn run_reading(arguments: &Arguments) -> Exit {
+    run_on(arguments, StandardInput::reading)
+}
+
+fn run_on(arguments: &Arguments, input: fn() -> sys::Result<StandardInput>) -> Exit {
+    fd::occupy_standard();
+    standard_error::never_block(PROGRAM, Threads::Allowed);
+    let Program(name) = PROGRAM;
+    memory::end_when_exhausted(name);
+    memory::use_one_arena();
+    dir::set_umask(UMASK);
+    let script = Script::parse(arguments.get(1..).unwrap_or_default());
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
+    for ignored in &script.ignored {
+        PROGRAM.warn(ignored);
+    }
+    let exit = match start(script, input) {
+        Ok(engine) => engine.run(),
+        Err(trouble) if trouble.is_interruption() => Exit::OK,
+        Err(trouble) => PROGRAM.fatal(trouble),
+    };
+    standard_error::report_dropped();
+    exit
+}
+
+/// Opens all that the script names. Until every directory is locked, no file in any is touched.
+fn start(script: Script, input: fn() -> sys::Result<StandardInput>) -> Result<Engine<PathDir, StandardInput>, Error> {
+    let input = catch_signals(input)?;
+    let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
+    warn_of_network(&directories);
+    let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
+    assemble(script, input, directories, statuses)
+}
+
+/// Says once if a directory is on a file system on which nobody has tried what a killed logger leaves.
+fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
+    let found = directories
+        .iter()
+        .map(LockedDirectory::place)
+        .find_map(|place| Some((place, place.directory.network_file_system()?)));
+    if let Some((place, kind)) = found {
+        let name = &place.name;
+        PROGRAM.warn(format_args!(
+            "{name} is on a network file system ({kind}): what a kill does to lines is untested there"
+        ));
+    }
+}
+
+/// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
+fn assemble<D: Directory, I: Input>(
+    script: Script,
+    mut input: I,
+    locked: Vec<LockedDirectory<D>>,
+    statuses: Vec<StatusFile>,
+) -> Result<Engine<D, I>, Error> {
+    let origin = input.origin().filter(|_| !locked.is_empty());
+    let legacy = settle(origin, &locked, &mut input)?;
+    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));
+    let journal = heading.as_ref().and_then(|heading| journal_file::reserve(locked[0].place(), heading));
+    let mut patience = Interruptible(&mut input);
+    let mut directories: Vec<LogDir<_>> = Vec::new();
+    for (number, directory) in locked.into_iter().enumerate() {
+        // Without a journal nobody could tell the next logger what becomes of a file that is whole.
+        let is_whole = legacy.is_whole[number] && journal.is_some();
+        directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
+    }
+    let open_line = legacy.open_line().cloned();
+    let mut engine = Engine::new(script, input, directories, statuses, heading, open_line);
+    engine.take_over(journal, &legacy.has_journal)?;
+    Ok(engine)
+}
+
+/// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.
+fn catch_signals(input: fn() -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
+    [Signal::SIGPIPE, Signal::SIGXFSZ]
+        .into_iter()
+        .try_for_each(signal::ignore)
+        .and_then(|()| signal::want_children())
+        .and_then(|()| input())
+        .map_err(|errno| Error::new("unable to catch signals", errno))
+}

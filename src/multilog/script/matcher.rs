@@ -1,0 +1,506 @@
+//! The judge: what the script says of a line, all its selectors in one pass over the line.
+//!
+//! After some bytes of a line each selector is somewhere in its pattern; where they all are together is one state of an
+//! automaton, made when a line first leads there and found again by every line that follows. So a byte costs a look into a
+//! table, however many selectors there are. Two things make that short:
+//!
+//! - What cannot make a difference is struck out of the state: a pattern that has failed, which most do after a few bytes
+//!   as a star never looks back; and one whose match would be overruled, or would say what is so already.
+//! - Where nothing is left to find out the rest of the line is not looked at, and where all that are left are at a star
+//!   the bytes up to what they seek are skipped.
+//!
+//! States and verdicts take no more than [`MEMORY_BYTES`]. Lines that lead to more of them are judged one selector after the
+//! other; after many such lines all is forgotten and begun anew.
+
+use std::collections::BTreeMap;
+
+use memchr::{memchr, memchr2, memchr3};
+
+use crate::multilog::script::selector::{Progress, Selector};
+use crate::multilog::script::{Action, Script};
+
+/// What the automaton may take.
+pub const MEMORY_BYTES: usize = 1024 * 1024;
+/// So many lines are judged without it before states that are full are forgotten, as other lines may have come.
+const PLAIN_LINES_MAX: usize = 10_000;
+
+/// The number of a verdict that is not kept, as there is no room: it is another for every line.
+pub const UNKEPT: usize = 0;
+
+/// What is done with a line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// The directories that it goes to.
+    pub directories: Vec<usize>,
+    /// The status files that note it.
+    pub statuses: Vec<usize>,
+    /// How many alerts it gives.
+    pub alert_count: usize,
+}
+
+/// A selector with its place in the script.
+#[derive(Debug)]
+struct Clause {
+    selector: Selector,
+    /// Whether a line that matches is selected or deselected.
+    selects: bool,
+    /// The selectors between two actions are a run; the runs are counted from 0.
+    run: usize,
+}
+
+/// The clauses that can still make a difference, and where they are in their patterns.
+type Pending = Vec<(usize, Progress)>;
+
+/// What is known of a state.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// The rest of the line does not matter.
+    Decided(usize),
+    /// All other bytes lead back to the state.
+    Seeking([u8; 3]),
+    /// Nothing special.
+    Plain,
+}
+
+#[derive(Debug)]
+struct State {
+    pending: Pending,
+    kind: Kind,
+    /// The verdict on a line that ends here.
+    at_end: usize,
+}
+
+/// A place in the table: the beginning of a state's row; with [`SPECIAL`] if the state is not plain.
+type Row = u32;
+const SPECIAL: Row = 1 << 31;
+const UNKNOWN: Row = Row::MAX;
+
+/// Judges lines.
+#[derive(Debug)]
+pub struct Matcher {
+    clauses: Vec<Clause>,
+    /// For each run, and first for no run, what a selected line meets behind it.
+    actions: Vec<Verdict>,
+    /// Bytes that no pattern tells apart have the same class.
+    classes: [u8; 256],
+    /// A row of the table has a place for each class; how many bits tell them.
+    row_bits: u32,
+    /// Where the clauses are after the stamp.
+    beginning: Pending,
+    beginning_row: Row,
+    states: Vec<State>,
+    /// For each state a row, for each class the row that comes next.
+    table: Vec<Row>,
+    rows: BTreeMap<Pending, Row>,
+    memory_bytes: usize,
+    memory_max_bytes: usize,
+    plain_lines: usize,
+    verdicts: Vec<Verdict>,
+    /// The verdicts, by the runs after which the line is selected.
+    numbers: BTreeMap<Vec<bool>, usize>,
+}
+
+impl Matcher {
+    /// A judge of a script's lines, for lines without a stamp until [`Matcher::begin`] tells another beginning.
+    #[must_use]
+    pub fn new(script: &Script) -> Matcher {
+        Matcher::with_memory(script, MEMORY_BYTES)
+    }
+
+    fn with_memory(script: &Script, memory_max_bytes: usize) -> Matcher {
+        let mut clauses: Vec<Clause> = Vec::new();
+        let mut actions = vec![Verdict::default()];
+        let mut is_in_run = false;
+        for action in &script.actions {
+            let (selector, selects) = match action {
+                Action::Select(selector) => (selector, true),
+                Action::Deselect(selector) => (selector, false),
+                _ => {
+                    is_in_run = false;
+                    let met = actions.last_mut().expect("there is one for no run");
+                    match action {
+                        Action::Alert => met.alert_count += 1,
+                        Action::Status(file) => met.statuses.push(*file),
+                        Action::Log(directory) => met.directories.push(*directory),
+                        Action::Select(_) | Action::Deselect(_) => {}
+                    }
+                    continue;
+                }
+            };
+            if !is_in_run {
+                actions.push(Verdict::default());
+                is_in_run = true;
+            }
+            clauses.push(Clause { selector: selector.clone(), selects, run: actions.len() - 1 });
+        }
+        // What nothing follows is of no account.
+        if actions.last() == Some(&Verdict::default()) {
+            clauses.retain(|clause| clause.run != actions.len() - 1);
+        }
+        let mut classes = [0; 256];
+        let mut class_count = 1;
+        for byte in clauses.iter().flat_map(|clause| clause.selector.bytes()) {
+            let class = &mut classes[usize::from(byte)];
+            // A pattern cannot hold a NUL, so there is always one byte that none tells.
+            if *class == 0 {
+                *class = u8::try_from(class_count).expect("fewer classes than bytes");
+                class_count += 1;
+            }
+        }
+        let mut judge = Matcher {
+            clauses,
+            actions,
+            classes,
+            row_bits: usize::next_power_of_two(class_count).trailing_zeros(),
+            beginning: Vec::new(),
+            beginning_row: UNKNOWN,
+            states: Vec::new(),
+            table: Vec::new(),
+            rows: BTreeMap::new(),
+            memory_bytes: 0,
+            memory_max_bytes,
+            plain_lines: 0,
+            verdicts: vec![Verdict::default()],
+            numbers: BTreeMap::new(),
+        };
+        judge.begin(b"");
+        judge
+    }
+
+    /// The lines that follow begin with a stamp.
+    pub fn begin(&mut self, stamp: &[u8]) {
+        let start = |(number, clause): (usize, &Clause)| (number, clause.selector.start(stamp));
+        let mut pending = self.clauses.iter().enumerate().map(start).collect();
+        self.strike(&mut pending);
+        self.beginning_row = self.find_or_make(&pending);
+        self.beginning = pending;
+    }
+
+    /// What was decided: see [`Matcher::judge`].
+    #[must_use]
+    pub fn verdict(&self, number: usize) -> &Verdict {
+        &self.verdicts[number]
+    }
+
+    /// Judges a line, its stamp and its newline left out, and says which of the verdicts is its own. Those with the same
+    /// number are the same until the next call of [`Matcher::tidy`], but for [`UNKEPT`], which is valid until the next line.
+    pub fn judge(&mut self, line: &[u8]) -> usize {
+        if self.beginning_row == UNKNOWN {
+            let matching = self.matching(&self.beginning, line);
+            return self.decide_plainly(&matching);
+        }
+        let mut row = self.beginning_row;
+        let mut at = 0;
+        loop {
+            if row & SPECIAL != 0 {
+                row &= !SPECIAL;
+                match self.state(row).kind {
+                    Kind::Decided(verdict) => return verdict,
+                    Kind::Seeking([one, two, three]) => {
+                        let rest = &line[at..];
+                        let found = if one == two {
+                            memchr(one, rest)
+                        } else if two == three {
+                            memchr2(one, two, rest)
+                        } else {
+                            memchr3(one, two, three, rest)
+                        };
+                        at += found.unwrap_or(rest.len());
+                    }
+                    Kind::Plain => {}
+                }
+            }
+            let Some(&byte) = line.get(at) else { return self.state(row).at_end };
+            let place = row as usize + usize::from(self.classes[usize::from(byte)]);
+            row = self.table[place];
+            if row == UNKNOWN {
+                let from = place >> self.row_bits;
+                row = self.make_next(from, byte);
+                if row == UNKNOWN {
+                    let matching = self.matching(&self.states[from].pending, &line[at..]);
+                    return self.decide_plainly(&matching);
+                }
+                self.table[place] = row;
+            }
+            at += 1;
+        }
+    }
+
+    /// The clauses that match, looked for one after the other in the rest of a line.
+    fn matching(&self, pending: &[(usize, Progress)], rest: &[u8]) -> Vec<usize> {
+        let matches = |&&(number, progress): &&(usize, Progress)| self.clauses[number].selector.finish(progress, rest);
+        pending.iter().filter(matches).map(|(number, _)| *number).collect()
+    }
+
+    /// The verdict on a line for which there was no state.
+    fn decide_plainly(&mut self, matching: &[usize]) -> usize {
+        self.plain_lines += 1;
+        self.decide(matching)
+    }
+
+    /// Forgets the states if they were of no help to many lines. The numbers of verdicts are no longer valid.
+    pub fn tidy(&mut self) {
+        if self.plain_lines > PLAIN_LINES_MAX {
+            self.shrink();
+        }
+    }
+
+    /// Forgets all states and verdicts. They come again as they are needed.
+    pub fn shrink(&mut self) {
+        self.states = Vec::new();
+        self.table = Vec::new();
+        self.rows.clear();
+        self.verdicts = vec![Verdict::default()];
+        self.numbers.clear();
+        self.memory_bytes = 0;
+        self.plain_lines = 0;
+        let beginning = std::mem::take(&mut self.beginning);
+        self.beginning_row = self.find_or_make(&beginning);
+        self.beginning = beginning;
+    }
+
+    fn state(&self, row: Row) -> &State {
+        &self.states[row as usize >> self.row_bits]
+    }
+
+    /// The state that a byte leads to; `UNKNOWN` if there is no room for it.
+    fn make_next(&mut self, from: usize, byte: u8) -> Row {
+        let mut pending = self.states[from].pending.clone();
+        for (number, progress) in &mut pending {
+            *progress = self.clauses[*number].selector.go_on(*progress, &[byte]);
+        }
+        self.strike(&mut pending);
+        self.find_or_make(&pending)
+    }
+
+    /// Strikes out what cannot make a difference any more.
+    fn strike(&self, pending: &mut Pending) {
+        pending.retain(|(_, progress)| progress.verdict() != Some(false));
+        // From the last to the first: what stands before a match in the same run is overruled.
+        let mut matched_run = None;
+        pending.reverse();
+        pending.retain(|&(number, progress)| {
+            let run = self.clauses[number].run;
+            let is_overruled = matched_run == Some(run);
+            if progress.verdict() == Some(true) {
+                matched_run = Some(run);
+            }
+            !is_overruled
+        });
+        pending.reverse();
+        // From the first to the last: what would say what is so already.
+        let mut is_selected = Some(true);
+        pending.retain(|&(number, progress)| {
+            let selects = self.clauses[number].selects;
+            let says_nothing = is_selected == Some(selects);
+            if !says_nothing {
+                is_selected = progress.verdict().map(|_| selects);
+            }
+            !says_nothing
+        });
+    }
+
+    /// The state in which so much is pending; `UNKNOWN` if there is no room for it.
+    fn find_or_make(&mut self, pending: &Pending) -> Row {
+        if let Some(&row) = self.rows.get(pending) {
+            return row;
+        }
+        let row_bytes = size_of::<Row>() << self.row_bits;
+        // Twice: in the state, and where it is found.
+        let bytes = size_of::<State>() + row_bytes + 2 * (size_of::<Pending>() + size_of_val(&pending[..]));
+        let matching = self.matching(pending, b"");
+        let at_end = self.decide(&matching);
+        if at_end == UNKEPT || self.memory_bytes + bytes > self.memory_max_bytes {
+            return UNKNOWN;
+        }
+        self.memory_bytes += bytes;
+        let kind = match self.sought(pending) {
+            _ if pending.iter().all(|(_, progress)| progress.verdict().is_some()) => Kind::Decided(at_end),
+            Some(bytes) => Kind::Seeking(bytes),
+            None => Kind::Plain,
+        };
+        let special = if matches!(kind, Kind::Plain) { 0 } else { SPECIAL };
+        // The bound on memory keeps it far from the flag.
+        let row = special | Row::try_from(self.table.len()).expect("a table of a megabyte");
+        self.table.resize(self.table.len() + (1 << self.row_bits), UNKNOWN);
+        self.states.push(State { pending: pending.clone(), kind, at_end });
+        self.rows.insert(pending.clone(), row);
+        row
+    }
+
+    /// The bytes that lead away from a state, if there are no more than three: with fewer the last is repeated.
+    fn sought(&self, pending: &[(usize, Progress)]) -> Option<[u8; 3]> {
+        let mut bytes = Vec::new();
+        for &(number, progress) in pending.iter().filter(|(_, progress)| progress.verdict().is_none()) {
+            let byte = self.clauses[number].selector.sought(progress)?;
+            if !bytes.contains(&byte) {
+                bytes.push(byte);
+            }
+        }
+        let last = *bytes.last()?;
+        (bytes.len() <= 3).then(|| std::array::from_fn(|number| *bytes.get(number).unwrap_or(&last)))
+    }
+
+    /// The verdict on a line that just these clauses match, in their order.
+    fn decide(&mut self, matching: &[usize]) -> usize {
+        let mut is_selected = true;
+        let mut matching = matching.iter().map(|&number| &self.clauses[number]).peekable();
+        let selected_after: Vec<bool> = (0..self.actions.len())
+            .map(|run| {
+                while let Some(clause) = matching.next_if(|clause| clause.run == run) {
+                    is_selected = clause.selects;
+                }
+                is_selected
+            })
+            .collect();
+        if let Some(&number) = self.numbers.get(&selected_after) {
+            return number;
+        }
+        let mut verdict = Verdict::default();
+        for (met, _) in self.actions.iter().zip(&selected_after).filter(|(_, is_selected)| **is_selected) {
+            verdict.directories.extend(&met.directories);
+            verdict.statuses.extend(&met.statuses);
+            verdict.alert_count += met.alert_count;
+        }
+        // Twice what the lists hold, as they grow by doubling.
+        let lists = verdict.directories.len() + verdict.statuses.len();
+        let bytes = size_of::<(Verdict, Vec<bool>, usize)>() + 2 * (lists * size_of::<usize>() + selected_after.len());
+        if self.memory_bytes + bytes > self.memory_max_bytes {
+            self.verdicts[UNKEPT] = verdict;
+            return UNKEPT;
+        }
+        self.memory_bytes += bytes;
+        self.verdicts.push(verdict);
+        self.numbers.insert(selected_after, self.verdicts.len() - 1);
+        self.verdicts.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The script as multilog.8 tells it: each action in its turn.
+    fn verdict_by_the_book(script: &Script, line: &[u8]) -> Verdict {
+        let mut is_selected = true;
+        let mut verdict = Verdict::default();
+        for action in &script.actions {
+            match action {
+                Action::Select(selector) => is_selected |= selector.matches(line),
+                Action::Deselect(selector) => is_selected &= !selector.matches(line),
+                Action::Alert if is_selected => verdict.alert_count += 1,
+                Action::Status(file) if is_selected => verdict.statuses.push(*file),
+                Action::Log(directory) if is_selected => verdict.directories.push(*directory),
+                _ => {}
+            }
+        }
+        verdict
+    }
+
+    fn script(actions: Vec<(u8, Vec<u8>)>) -> Script {
+        let (mut directories, mut statuses) = (0, 0);
+        let count = |number: &mut usize| std::mem::replace(number, *number + 1);
+        let actions = actions.into_iter().map(|(kind, pattern)| match kind {
+            0..4 => Action::Select(Selector::new(&pattern)),
+            4..8 => Action::Deselect(Selector::new(&pattern)),
+            8 => Action::Log(count(&mut directories)),
+            9 => Action::Status(count(&mut statuses)),
+            _ => Action::Alert,
+        });
+        Script { actions: actions.collect(), ..Script::parse(&Vec::new()) }
+    }
+
+    /// Few different bytes, so that patterns and lines meet.
+    fn text(bytes: &'static [u8], length: usize) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(prop::sample::select(bytes), 0..length)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+
+        #[test]
+        fn all_selectors_together_say_what_they_say_one_by_one(
+            actions in prop::collection::vec((0..12_u8, text(b"abc**\xff", 7)), 0..12),
+            stamp in text(b"ab*", 4),
+            lines in prop::collection::vec(text(b"abcd*\xff\0", 12), 1..20),
+            memory_max_bytes in prop_oneof![Just(MEMORY_BYTES), 0..3000_usize],
+        ) {
+            let script = script(actions);
+            let mut judge = Matcher::with_memory(&script, memory_max_bytes);
+            judge.begin(&stamp);
+
+            for line in lines {
+                let number = judge.judge(&line);
+
+                let whole = [&stamp[..], &line].concat();
+                prop_assert_eq!(judge.verdict(number), &verdict_by_the_book(&script, &whole));
+            }
+            prop_assert!(judge.memory_bytes <= memory_max_bytes);
+        }
+    }
+
+    #[test]
+    fn whoever_writes_the_lines_cannot_make_the_judge_grow() {
+        let selector = |byte: u8| [(4, b"*".to_vec()), (0, [b"*", &[byte][..], b"*"].concat()), (9, Vec::new())];
+        let script = script((b'a'..=b'x').flat_map(selector).collect());
+        let mut judge = Matcher::with_memory(&script, 50_000);
+        // Each line has another set of letters, and so another verdict.
+        let letters =
+            |set: u32| (0..24_u8).filter(|letter| set >> letter & 1 == 1).map(|letter| b'a' + letter).collect();
+
+        for number in 0..PLAIN_LINES_MAX as u32 * 2 {
+            let line: Vec<u8> = letters(number.wrapping_mul(0x9e37_79b9));
+            let verdict = judge.judge(&line);
+            assert_eq!(*judge.verdict(verdict), verdict_by_the_book(&script, &line));
+            assert!(judge.verdicts.len() < 500, "{} verdicts", judge.verdicts.len());
+        }
+    }
+
+    /// Many selectors that each find another part of the line lead to many states.
+    fn judge_with_many_states(memory_max_bytes: usize) -> (Script, Matcher) {
+        let pattern = |byte: u8| [b"*", &[byte][..], b"*", &[byte], b"x"].concat();
+        let script = script((b'a'..b'p').flat_map(|byte| [(4, pattern(byte)), (8, Vec::new())]).collect());
+        let judge = Matcher::with_memory(&script, memory_max_bytes);
+        (script, judge)
+    }
+
+    #[test]
+    fn states_that_are_full_are_forgotten_once_they_help_no_more() {
+        let (script, mut judge) = judge_with_many_states(20_000);
+        let line = |number: usize| (0..12).map(|place| b'a' + (number >> place) as u8 % 15).collect::<Vec<u8>>();
+        let lines: Vec<Vec<u8>> = (0..PLAIN_LINES_MAX * 2).map(line).collect();
+
+        for line in &lines {
+            let number = judge.judge(line);
+            assert_eq!(*judge.verdict(number), verdict_by_the_book(&script, line));
+        }
+
+        assert!(judge.plain_lines > PLAIN_LINES_MAX && judge.memory_bytes <= 20_000);
+        judge.tidy();
+        assert_eq!((judge.plain_lines, judge.states.len()), (0, 1));
+        let number = judge.judge(&lines[0]);
+        assert_eq!(*judge.verdict(number), verdict_by_the_book(&script, &lines[0]));
+    }
+
+    #[test]
+    fn what_makes_no_difference_is_struck_out() {
+        let patterns = [(4, "*"), (0, "*a*"), (0, "*b*"), (4, "*c*"), (8, "")];
+        let script = script(patterns.map(|(kind, pattern)| (kind, pattern.into())).into());
+        let mut judge = Matcher::new(&script);
+        let pending = |judge: &Matcher| judge.beginning.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+
+        judge.begin(b"");
+        assert_eq!(pending(&judge), [0, 1, 2, 3]);
+
+        // Selected as at the beginning, whatever becomes of b; only c can change that.
+        judge.begin(b"a");
+        assert_eq!(pending(&judge), [3]);
+        assert!(matches!(judge.states.last().unwrap().kind, Kind::Seeking(_)));
+
+        judge.begin(b"abc");
+        assert_eq!(pending(&judge), [3]);
+        assert!(matches!(judge.states.last().unwrap().kind, Kind::Decided(_)));
+    }
+}

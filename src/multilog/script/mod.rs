@@ -1,0 +1,255 @@
+//! The script: multilog's arguments, each an action that is carried out in order for every line.
+//!
+//! ```text
+//! t            stamp each line; only as the first action
+//! -pattern     deselect the line if it is selected and matches
+//! +pattern     select the line if it is deselected and matches
+//! e            alert: the selected line to standard error
+//! =file        status: the selected line replaces the contents of file
+//! sSIZE        largest size of the files of the directories that follow; 99999 unless told
+//! nNUMBER      how many files the directories that follow keep, current included; 10 unless told
+//! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; not bounded unless told
+//! !command     the processor of the directories that follow
+//! ./dir /dir   log the selected line to the directory
+//! ```
+//!
+//! Every list of arguments is a script. What means nothing is ignored, as it always was, but no longer in silence:
+//! [`Script::ignored`] says what and why.
+
+pub mod matcher;
+pub mod selector;
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::time::Duration;
+
+use crate::cli::Shown;
+use crate::logdir::destination::Destination;
+use crate::multilog::script::selector::Selector;
+use crate::sys::program::Arguments;
+
+/// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
+pub const SEEN_BYTES: usize = 1000;
+/// The size that is in force until an `s` action says another.
+const SIZE_DEFAULT_BYTES: u64 = 99_999;
+/// The least that `s` can ask for.
+const SIZE_LEAST_BYTES: u64 = 4096;
+/// The number that is in force until an `n` action says another.
+const FILES_DEFAULT: u64 = 10;
+/// The least that `n` can ask for: current and one archive.
+const FILES_LEAST: u64 = 2;
+/// The most that `y` can ask for: a day.
+const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
+
+/// What is done for each line, parsed once.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Each line gets a stamp.
+    pub stamps: bool,
+    /// In the order of the arguments.
+    pub actions: Vec<Action>,
+    /// The status files that [`Action::Status`] counts, by their paths.
+    pub statuses: Vec<&'static CStr>,
+    /// The log directories that [`Action::Log`] counts.
+    pub directories: Vec<Destination>,
+    /// The arguments that mean nothing.
+    pub ignored: Vec<Ignored>,
+}
+
+/// One thing that is done for a line. The numbers count from 0 in the script's lists.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `+pattern`.
+    Select(Selector),
+    /// `-pattern`.
+    Deselect(Selector),
+    /// `e`.
+    Alert,
+    /// `=file`.
+    Status(usize),
+    /// `./dir`.
+    Log(usize),
+}
+
+/// An argument that means nothing, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ignored {
+    argument: &'static CStr,
+    reason: &'static str,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "ignoring the action {}: {}", Shown(self.argument.to_bytes()), self.reason)
+    }
+}
+
+impl Script {
+    /// Parses the arguments, the program's name left out.
+    #[must_use]
+    pub fn parse(arguments: &Arguments) -> Script {
+        let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
+        let mut script = Script { stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
+        let mut size_max_bytes = SIZE_DEFAULT_BYTES;
+        let mut files_max = FILES_DEFAULT;
+        let mut processor = None;
+        let mut sync_interval = None;
+        for &argument in arguments.iter().skip(usize::from(stamps)) {
+            let bytes = argument.to_bytes();
+            let rest = bytes.get(1..).unwrap_or_default();
+            match bytes.first() {
+                Some(b'+') => script.actions.push(Action::Select(Selector::new(rest))),
+                Some(b'-') => script.actions.push(Action::Deselect(Selector::new(rest))),
+                Some(b'e') => script.actions.push(Action::Alert),
+                Some(b'=') => {
+                    script.actions.push(Action::Status(script.statuses.len()));
+                    script.statuses.push(
+                        CStr::from_bytes_with_nul(&argument.to_bytes_with_nul()[1..])
+                            .expect("the end of a C string is one"),
+                    );
+                }
+                Some(b's') => {
+                    let (size, rest) = parse_size(rest);
+                    size_max_bytes = size.max(SIZE_LEAST_BYTES);
+                    script.ignore_rest(argument, rest, "what follows the size is no k, M or G");
+                }
+                Some(b'n') => {
+                    let (number, rest) = parse_number(rest);
+                    files_max = number.max(FILES_LEAST);
+                    script.ignore_rest(argument, rest, "something follows the number");
+                }
+                Some(b'y') => {
+                    let (seconds, rest) = parse_number(rest);
+                    sync_interval = (seconds > 0).then(|| Duration::from_secs(seconds.min(SYNC_MOST_SECONDS)));
+                    script.ignore_rest(argument, rest, "something follows the number");
+                }
+                Some(b'!') => processor = Some(CString::new(rest).expect("a C string holds no NUL")),
+                Some(b'.' | b'/') => {
+                    script.actions.push(Action::Log(script.directories.len()));
+                    let processor = processor.clone();
+                    script.directories.push(Destination {
+                        path: argument,
+                        size_max_bytes,
+                        files_max,
+                        processor,
+                        sync_interval,
+                    });
+                }
+                Some(b't') => script.ignore(argument, "only the first action can ask for timestamps"),
+                _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
+            }
+        }
+        script
+    }
+
+    /// Tells whether every line goes, whole, to every directory and nowhere else.
+    #[must_use]
+    pub fn is_uniform(&self) -> bool {
+        !self.directories.is_empty() && self.actions.iter().all(|action| matches!(action, Action::Log(_)))
+    }
+
+    fn ignore(&mut self, argument: &'static CStr, reason: &'static str) {
+        if !self.ignored.iter().any(|known| known.argument == argument) {
+            self.ignored.push(Ignored { argument, reason });
+        }
+    }
+
+    /// Digits that never came were 0 to 0.76, without a word; what stands behind the number is worth one.
+    fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
+        if !rest.is_empty() {
+            self.ignored.push(Ignored { argument, reason });
+        }
+    }
+}
+
+/// Reads leading decimal digits; none are 0, and what is too large to count is the largest that can be counted.
+fn parse_number(text: &[u8]) -> (u64, &[u8]) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = text[..digits]
+        .iter()
+        .fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+    (number, &text[digits..])
+}
+
+/// Reads a number of bytes with an optional k, M or G for powers of 1024.
+fn parse_size(text: &[u8]) -> (u64, &[u8]) {
+    let (number, rest) = parse_number(text);
+    let power = match rest.first() {
+        Some(b'k' | b'K') => 1,
+        Some(b'm' | b'M') => 2,
+        Some(b'g' | b'G') => 3,
+        _ => return (number, rest),
+    };
+    (number.saturating_mul(1024_u64.pow(power)), &rest[1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(arguments: &Arguments) -> Destination {
+        Script::parse(arguments).directories.pop().expect("the script names a directory")
+    }
+
+    #[test]
+    fn only_a_first_t_stamps() {
+        // multilog.8 > "t must be the first action"
+        assert!(Script::parse(&[c"t", c"./main"]).stamps);
+        assert!(Script::parse(&[c"tfoo"]).stamps);
+
+        let script = Script::parse(&[c"s100000", c"t", c"./main"]);
+
+        assert!(!script.stamps);
+        assert_eq!(
+            script.ignored[0].to_string(),
+            "ignoring the action t: only the first action can ask for timestamps"
+        );
+    }
+
+    #[test]
+    fn what_means_nothing_is_ignored_and_named_once() {
+        let script = Script::parse(&[c"t", c"main", c"main", c"", c"\x1b"]);
+
+        let named: Vec<String> = script.ignored.iter().map(ToString::to_string).collect();
+        assert_eq!(named.len(), 3, "{named:?}");
+        assert!(named[0].starts_with("ignoring the action main: "), "{named:?}");
+        assert!(named[2].starts_with("ignoring the action \\x1b: "), "{named:?}");
+        assert!(script.actions.is_empty());
+    }
+
+    #[test]
+    fn sizes_have_a_least_value_suffixes_and_no_greatest() {
+        for (argument, size) in [
+            (c"s1", 4096),
+            (c"s", 4096),
+            (c"s-5", 4096),
+            (c"s4097", 4097),
+            (c"s16777216", 16_777_216),
+            (c"s50000000", 50_000_000),
+            (c"s64k", 65_536),
+            (c"s10M", 10_485_760),
+            (c"s2g", 2 << 30),
+            (c"s99999999999999999999", u64::MAX),
+        ] {
+            assert_eq!(destination(&[argument, c"./d"]).size_max_bytes, size, "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn settings_hold_for_the_directories_that_follow() {
+        let script = Script::parse(&[c"./a", c"s5000", c"n3", c"!cat", c"./b", c"n1", c"!", c"/c"]);
+
+        let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
+        assert_eq!((a.size_max_bytes, a.files_max, a.processor.as_deref()), (99_999, 10, None));
+        assert_eq!((b.size_max_bytes, b.files_max, b.processor.as_deref()), (5000, 3, Some(c"cat")));
+        assert_eq!((c.size_max_bytes, c.files_max, c.processor.as_deref()), (5000, 2, Some(c"")));
+    }
+
+    #[test]
+    fn a_number_with_something_behind_it_counts_and_is_named() {
+        let script = Script::parse(&[c"n3x", c"s5000q", c"./a"]);
+
+        assert_eq!((script.directories[0].files_max, script.directories[0].size_max_bytes), (3, 5000));
+        assert_eq!(script.ignored.len(), 2);
+    }
+}

@@ -1,0 +1,23 @@
+//! The lock of a log directory.
+
+use crate::logdir::names::{LOCK, MODE_PRIVATE};
+use crate::multilog::error::Error;
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::place::Place;
+use crate::sys::{Errno, file};
+
+/// Locks a directory against other writers; who holds the lock is named.
+pub(super) fn lock_place<D: Directory>(place: &Place<D>) -> Result<D::Lock, Error> {
+    let Place { name, directory } = place;
+    directory.lock(LOCK, MODE_PRIVATE).map_err(|errno| {
+        let trouble = Error::new(format_args!("unable to lock directory {name}"), errno);
+        let holder = match errno {
+            Errno::EAGAIN => directory.stat(LOCK).ok().flatten().and_then(file::lock_holder),
+            _ => None,
+        };
+        match holder {
+            Some(process) => trouble.with_remark(format_args!("held by pid {process}")),
+            None => trouble,
+        }
+    })
+}

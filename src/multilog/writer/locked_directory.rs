@@ -1,0 +1,80 @@
+//! Claiming a directory: opened and locked, before anything in it is touched.
+
+use crate::cli::Shown;
+use crate::logdir::destination::Destination;
+use crate::logdir::room::Room;
+use crate::multilog::error::Error;
+use crate::multilog::patience::Patience;
+use crate::multilog::writer::current::Current;
+use crate::multilog::writer::directory::{Directory, LogFile, PathDir};
+use crate::multilog::writer::lock::lock_place;
+use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::writer::place::Place;
+use crate::multilog::writer::recover::{Known, recover};
+use crate::multilog::writer::trim::Shelf;
+
+/// A directory that is open and locked, and not yet touched otherwise.
+#[derive(Debug)]
+pub struct LockedDirectory<D: Directory> {
+    place: Place<D>,
+    lock: D::Lock,
+    destination: Destination,
+}
+
+impl LockedDirectory<PathDir> {
+    /// Makes the directory if it is not there, opens and locks it.
+    pub fn new(destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
+        let name = Shown(destination.path.to_bytes()).to_string();
+        let directory = PathDir::open(destination.path)
+            .map_err(|errno| Error::new(format_args!("unable to open directory {name}"), errno))?;
+        LockedDirectory::lock(Place { name, directory }, destination.clone())
+    }
+}
+
+impl<D: Directory> LockedDirectory<D> {
+    /// Locks a directory that is open.
+    pub fn lock(place: Place<D>, destination: Destination) -> Result<LockedDirectory<D>, Error> {
+        let lock = lock_place(&place)?;
+        Ok(LockedDirectory { place, lock, destination })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn place(&self) -> &Place<D> {
+        &self.place
+    }
+
+    /// What the script says of it.
+    #[must_use]
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
+    /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
+    /// `current` may lack its end, which will not come.
+    pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
+        let log = self.prepare(false, is_torn, patience)?;
+        log.mark_open()?;
+        Ok(log)
+    }
+
+    /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
+    /// `current` may be appended to although its writer was killed.
+    pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
+        let LockedDirectory { place, lock, destination } = self;
+        let Destination { size_max_bytes, files_max, .. } = destination;
+        let known = Known { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
+        let mut shelf = Shelf::new(files_max);
+        let current = recover(&place, &mut shelf, known, patience)?;
+        let unable = |what: &str, errno| Error::new(format_args!("unable to stat {what}"), errno);
+        let stat = current.stat().map_err(|errno| unable(&format!("{}/current", place.name), errno))?;
+        let home = place.directory.identity().map_err(|errno| unable(&place.name, errno))?;
+        let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
+        let current = Current { file: current, identity: stat.identity };
+        let mut directory = LogDir::new(place, lock, home, current, room, &destination);
+        if shelf.has_excess() {
+            directory.trim(shelf);
+        }
+        Ok(directory)
+    }
+}

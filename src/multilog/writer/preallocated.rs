@@ -1,0 +1,135 @@
+//! The spare: the file that will be `current` after the next rotation, made ahead, with its room on the disk.
+//!
+//! Where a log grows fast, finding pages or blocks for it is much of what a write costs. Whoever finishes files does that
+//! ahead while `current` fills, and the writes that follow only copy. A spare has no name until it becomes `current`: a
+//! killed logger leaves nothing of it behind. Where the system knows no such files, or the disk has no room to give away,
+//! there is none, and `current` is made when it is needed.
+//!
+//! None is made on a disk that is short of room, and when a disk is full whatever was taken ahead in any directory of the
+//! script is given back. Room behind the end of `current` is also given back when the file ends early, after some seconds,
+//! and by the successor of a killed logger.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::lines::page_buffer::PAGE_BYTES;
+use crate::logdir::room::NEWLINE_ZONE_BYTES;
+use crate::multilog::writer::directory::{Directory, LogFile};
+use crate::multilog::writer::place::SharedPlace;
+use crate::sys::file::Stat;
+use crate::sys::{Errno, Result};
+
+/// A file that is full sooner than this is worth a spare.
+pub(super) const FILLING_TIME: Duration = Duration::from_secs(1);
+/// A spare takes no more than this.
+const ROOM_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// There is no spare unless the disk has room for so many: other loggers may want one too, and all want to write.
+const SPARES_FREE: u64 = 8;
+/// Less room than this behind the end of a file is nothing out of the ordinary: file systems have blocks.
+const SLACK_BYTES: u64 = 64 * 1024;
+
+#[derive(Debug)]
+enum State<F> {
+    Unwanted,
+    Wanted,
+    Ready(F),
+    /// The system knows no such files.
+    Impossible,
+}
+
+/// A spare, or the wish for one: shared by the writer, who takes it, and the finisher, who makes it.
+#[derive(Debug)]
+pub struct Preallocated<D: Directory> {
+    place: SharedPlace<D>,
+    room_bytes: u64,
+    state: Mutex<State<D::File>>,
+}
+
+impl<D: Directory> Preallocated<D> {
+    /// No spare, in a directory of whose files none grows beyond `size_max_bytes`.
+    #[must_use]
+    pub fn new(place: SharedPlace<D>, size_max_bytes: u64) -> Preallocated<D> {
+        // So much every file holds that is full, wherever its last line ends.
+        let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
+        let is_worth_it = size_max_bytes >= D::SPARE_BYTES_MIN;
+        let room_bytes = if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 };
+        Preallocated { place, room_bytes, state: Mutex::new(State::Unwanted) }
+    }
+
+    /// The room that a spare has.
+    #[must_use]
+    pub fn room_bytes(&self) -> u64 {
+        self.room_bytes
+    }
+
+    /// There is to be a spare.
+    pub fn want(&self) {
+        let mut state = self.state();
+        if self.room_bytes > 0 && matches!(*state, State::Unwanted) {
+            *state = State::Wanted;
+        }
+    }
+
+    /// Whether a spare is there or will be.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        matches!(*self.state(), State::Wanted | State::Ready(_))
+    }
+
+    /// There is to be no spare; says whether there was one, whose room is free again.
+    pub fn forget(&self) -> bool {
+        let mut state = self.state();
+        if matches!(*state, State::Impossible) {
+            return false;
+        }
+        matches!(std::mem::replace(&mut *state, State::Unwanted), State::Ready(_))
+    }
+
+    /// Takes the spare, if there is one.
+    pub fn take(&self) -> Option<D::File> {
+        let mut state = self.state();
+        match std::mem::replace(&mut *state, State::Unwanted) {
+            State::Ready(file) => Some(file),
+            other => {
+                *state = other;
+                None
+            }
+        }
+    }
+
+    /// Spares cannot become `current` here: there are to be none.
+    pub fn give_up(&self) {
+        *self.state() = State::Impossible;
+    }
+
+    /// Makes the spare if one is wanted and can be had.
+    pub fn prepare(&self) {
+        if !matches!(*self.state(), State::Wanted) {
+            return;
+        }
+        let made = self.place.directory.nameless(self.room_bytes, SPARES_FREE * self.room_bytes);
+        let mut state = self.state();
+        // It may have been forgotten meanwhile.
+        if matches!(*state, State::Wanted) {
+            *state = match made {
+                Ok(file) => State::Ready(file),
+                Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOSYS) => State::Impossible,
+                Err(_) => State::Unwanted,
+            };
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<D::File>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells whether a file has more room behind its end than blocks explain.
+pub(super) fn has_slack(stat: Stat) -> bool {
+    stat.allocated_bytes > stat.size_bytes + SLACK_BYTES
+}
+
+/// Gives back the room that a file has behind its end.
+pub(super) fn give_back<F: LogFile>(file: &F) -> Result<()> {
+    file.truncate(file.stat()?.size_bytes)
+}

@@ -1,0 +1,53 @@
+//! The processor: a command of the user's that filters a finished file.
+//!
+//! It reads the file on descriptor 0, writes what is to be kept to 1, finds on 4 what it wrote to 5 the last time, and
+//! says by exit code 0 that it is done. Anything else means "run me again", from the beginning.
+
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+
+use crate::logdir::names::{MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, STATE};
+use crate::sys::dir::Dir;
+use crate::sys::file::File;
+use crate::sys::{Errno, Result};
+
+/// The files of a processor, open.
+#[derive(Debug)]
+pub struct Files {
+    previous: File,
+    processed: File,
+    state: File,
+    newstate: File,
+}
+
+impl Files {
+    /// Opens the files afresh: what an earlier attempt wrote is gone.
+    pub fn open(directory: &Dir) -> Result<Files> {
+        Ok(Files {
+            previous: directory.open_to_read(PREVIOUS.as_bytes())?.if_plain()?,
+            processed: create(directory, PROCESSED)?,
+            state: match directory.open_to_read(STATE.as_bytes()) {
+                // A directory that was made by hand, or tidied up: there is nothing to remember.
+                Err(Errno::ENOENT) => {
+                    create(directory, STATE)?;
+                    directory.open_to_read(STATE.as_bytes())?
+                }
+                answer => answer?.if_plain()?,
+            },
+            newstate: create(directory, NEWSTATE)?,
+        })
+    }
+
+    /// Each file with the number that the processor knows it by.
+    #[must_use]
+    pub fn descriptors(&self) -> [(BorrowedFd<'_>, RawFd); 4] {
+        [(self.previous.as_fd(), 0), (self.processed.as_fd(), 1), (self.state.as_fd(), 4), (self.newstate.as_fd(), 5)]
+    }
+}
+
+/// Makes a file that is ours alone: an orphan of an earlier attempt goes on writing to another.
+fn create(directory: &Dir, name: &str) -> Result<File> {
+    match directory.unlink(name.as_bytes()) {
+        Ok(()) | Err(Errno::ENOENT) => directory.open_new(name.as_bytes(), MODE_OPEN),
+        Err(errno) => Err(errno),
+    }
+}
