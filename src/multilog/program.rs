@@ -83,7 +83,7 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
 }
 
 /// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
-fn assemble<D: Directory, I: Input>(
+pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
     locked: Vec<LockedDirectory<D>>,

@@ -21,7 +21,7 @@ struct Link {
 /// A compiled pattern.
 ///
 /// ```
-/// use logyard::multilog::Selector;
+/// use logyard::multilog::script::selector::Selector;
 /// let delivered = Selector::new(b"*delivery *: success:*");
 /// assert!(delivered.matches(b"info: delivery 7: success: did_0+0+1/"));
 /// assert!(!delivered.matches(b"delivery 7: failure: delivery 7: success: "));

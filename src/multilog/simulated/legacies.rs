@@ -338,7 +338,7 @@ fn a_forged_journal_with_valid_checksums_makes_nobody_stumble() {
                     3 => record.open_lines[1].is_open = true,
                     _ => {}
                 }
-                let mut forged = Journal::new(vec![0; journal::file_bytes(&heading)], &heading);
+                let mut forged = Journal::new(vec![0; journal_file::file_bytes(&heading)], &heading);
                 forged.begin(&record);
                 if is_consumed {
                     forged.land(|last| last[0] = record.last_byte);
