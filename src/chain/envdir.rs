@@ -11,7 +11,7 @@ use std::ffi::{CStr, CString};
 
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::sys::dir::Dir;
-use crate::sys::exec::Environment;
+use crate::sys::process::exec::Environment;
 use crate::sys::program::Arguments;
 use crate::sys::{Errno, fd};
 

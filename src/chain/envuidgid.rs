@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use crate::cli::{Exit, Program};
-use crate::sys::exec::Environment;
+use crate::sys::process::exec::Environment;
 use crate::sys::program::Arguments;
 
 use super::account;

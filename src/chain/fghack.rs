@@ -6,9 +6,10 @@
 use std::os::fd::OwnedFd;
 
 use crate::cli::{Exit, Program, cause};
-use crate::sys::child::Ended;
+use crate::sys::process::ended::Ended;
+use crate::sys::process::{exec, fork};
 use crate::sys::program::Arguments;
-use crate::sys::{Result, exec, fd, pipe as pipes, process};
+use crate::sys::{Result, fd, pipe as pipes};
 
 use super::next::{Next, unable};
 
@@ -27,10 +28,10 @@ pub fn run(arguments: &Arguments) -> Exit {
         Ok(ends) => ends,
         Err(errno) => return unable(FGHACK, "create pipe", errno),
     };
-    let child = process::fork(|| {
+    let child = fork::fork(|| {
         // The program can do with fewer, if it must.
         let _duplicates: Vec<OwnedFd> = (0..DUPLICATES).map_while(|_| exec::duplicate(&writer).ok()).collect();
-        next.run(FGHACK)
+        next.run(FGHACK).into()
     });
     let child = match child {
         Ok(child) => child,

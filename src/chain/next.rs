@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::sys::Errno;
-use crate::sys::exec::{Environment, Successor};
+use crate::sys::process::exec::{Environment, Successor};
 use crate::sys::program::Arguments;
 
 /// The next program, ready to run: nothing that it needs has to be allocated any more.

@@ -1,7 +1,7 @@
 //! `pgrphack child`: runs a program in a session and a process group of its own.
 
 use crate::cli::{Exit, Program};
-use crate::sys::process;
+use crate::sys::process::fork;
 use crate::sys::program::Arguments;
 
 use super::next::Next;
@@ -15,6 +15,6 @@ pub fn run(arguments: &Arguments) -> Exit {
         return PGRPHACK.usage("pgrphack child");
     };
     // Fails for one that leads a process group already, and that is what was wanted.
-    let _ = process::start_session();
+    let _ = fork::start_session();
     next.run(PGRPHACK)
 }

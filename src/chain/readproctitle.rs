@@ -6,7 +6,7 @@
 
 use crate::cli::Exit;
 use crate::sys::fd;
-use crate::sys::title::Title;
+use crate::sys::process::proctitle::Title;
 
 /// The smallest display.
 const TITLE_BYTES_MIN: usize = 5;

@@ -5,7 +5,7 @@
 //! capabilities, "no set-user-id fix-up").
 
 use crate::cli::{Exit, Program};
-use crate::sys::identity;
+use crate::sys::credentials;
 use crate::sys::program::Arguments;
 
 use super::account;
@@ -20,18 +20,18 @@ pub fn run(arguments: &Arguments) -> Exit {
         Ok(read) => read,
         Err(exit) => return exit,
     };
-    if let Err(errno) = identity::set_groups(&account.groups) {
+    if let Err(errno) = credentials::set_groups(&account.groups) {
         return unable(SETUIDGID, "setgid", errno);
     }
-    if let Err(errno) = identity::set_user(account.user) {
+    if let Err(errno) = credentials::set_user(account.user) {
         return unable(SETUIDGID, "setuid", errno);
     }
-    match identity::is(account.user, &account.groups) {
+    match credentials::is(account.user, &account.groups) {
         Ok(true) => {}
         Ok(false) => return SETUIDGID.fatal("user and groups are not those asked for"),
         Err(errno) => return unable(SETUIDGID, "check user and groups", errno),
     }
-    if account.user != 0 && identity::can_become_root() {
+    if account.user != 0 && credentials::can_become_root() {
         return SETUIDGID.fatal("privileges are not gone: the child could become root again");
     }
     next.run(SETUIDGID)

@@ -14,3 +14,9 @@ impl Exit {
     /// Something in the system failed: trying again later may help.
     pub const TROUBLE: Exit = Exit(111);
 }
+
+impl From<Exit> for c_int {
+    fn from(Exit(code): Exit) -> c_int {
+        code
+    }
+}

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::process::{Command, Stdio};
 
-use crate::setup::line::{LineFile, has_id};
-use crate::setup::record::{Entry, Record};
-use crate::setup::thing::{Content, Thing, read_all, split};
+use crate::setup::config_line::{LineFile, has_id};
+use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::resource::{Content, Resource};
+use crate::setup::whole_file::{read_all, split};
+use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};
-use crate::sys::tree::Tree;
 
 /// The unit of systemd.
 const UNIT: &str = "/etc/systemd/system/svscan.service";
@@ -84,7 +85,7 @@ impl Method {
 
     /// The method by which an earlier run entered svscan.
     #[must_use]
-    pub fn of_record(record: &Record) -> Method {
+    pub fn of_record(record: &Manifest) -> Method {
         let of_entry = |entry: &Entry| match entry.path() {
             UNIT => Some(Method::Systemd),
             SCRIPT => Some(Method::OpenRc),
@@ -97,10 +98,11 @@ impl Method {
 
     /// What a host needs for it.
     #[must_use]
-    pub fn things(self, tree: &Tree) -> Vec<Thing> {
-        let text = |path: &str, mode, text| Thing::file(path.to_owned(), mode, Content::Text(text));
-        let link = |path: &str, target: &str| Thing::link(path.to_owned(), target.to_owned());
-        let line = |path: &str, line: &str, style| Thing::Line { path: path.to_owned(), line: line.to_owned(), style };
+    pub fn things(self, tree: &Tree) -> Vec<Resource> {
+        let text = |path: &str, mode, text| Resource::file(path.to_owned(), mode, Content::Text(text));
+        let link = |path: &str, target: &str| Resource::link(path.to_owned(), target.to_owned());
+        let line =
+            |path: &str, line: &str, style| Resource::Line { path: path.to_owned(), line: line.to_owned(), style };
         match self {
             Method::Systemd => {
                 vec![text(UNIT, 0o644, include_str!("../../examples/svscan.service")), link(WANTED, UNIT)]

@@ -7,11 +7,10 @@
 //! /usr/local/bin/multilog -> /command/multilog -> /usr/local/lib/logyard/multilog
 //! ```
 
+use crate::setup::manifest::HOME;
 use crate::setup::pages::PAGES;
-use crate::setup::thing::{Content, Thing};
+use crate::setup::resource::{Content, Resource};
 
-/// Where the copies are, and the record of what was done.
-pub const HOME: &str = "/usr/local/lib/logyard";
 /// Where 0.76 has its commands.
 const COMMAND: &str = "/command";
 /// Where shells look.
@@ -49,21 +48,21 @@ pub const COMMANDS: [&str; 20] = [
 pub const OPTIONAL: [&str; 2] = ["logbench", "readlog"];
 
 /// Lists what a host is to have, apart from what starts it at boot. `has_program` says which commands there are.
-pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Thing> {
+pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Resource> {
     let commands: Vec<&str> =
         COMMANDS.into_iter().chain(OPTIONAL.into_iter().filter(|command| has_program(command))).collect();
     let mut things = Vec::new();
     for command in &commands {
-        things.push(Thing::file(format!("{HOME}/{command}"), 0o755, Content::Program((*command).to_owned())));
+        things.push(Resource::file(format!("{HOME}/{command}"), 0o755, Content::Program((*command).to_owned())));
     }
     for command in &commands {
-        things.push(Thing::link(format!("{COMMAND}/{command}"), format!("{HOME}/{command}")));
-        things.push(Thing::link(format!("{BIN}/{command}"), format!("{COMMAND}/{command}")));
+        things.push(Resource::link(format!("{COMMAND}/{command}"), format!("{HOME}/{command}")));
+        things.push(Resource::link(format!("{BIN}/{command}"), format!("{COMMAND}/{command}")));
     }
     for (name, text) in PAGES {
         let section = name.rsplit('.').next().unwrap_or_default();
-        things.push(Thing::file(format!("{MAN}/man{section}/{name}"), 0o644, Content::Text(text)));
+        things.push(Resource::file(format!("{MAN}/man{section}/{name}"), 0o644, Content::Text(text)));
     }
-    things.push(Thing::directory(SERVICE.to_owned()));
+    things.push(Resource::directory(SERVICE.to_owned()));
     things
 }

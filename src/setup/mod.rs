@@ -9,10 +9,10 @@
 //! - [`options`]: the command line.
 //! - [`layout`]: which commands, links and pages a host is to have; [`pages`]: the pages themselves.
 //! - [`boot`]: what starts svscan: a unit, a script, a line in a table.
-//! - [`thing`]: how each thing is found and made; [`mod@line`]: the lines in files of others;
+//! - [`resource`]: how each thing is found and made; [`config_line`]: the lines in files of others;
 //!   [`script`]: what a shell script comes to.
-//! - [`work`]: what there is to do; [`programs`]: what is copied; [`report`]: what is said.
-//! - [`record`]: what was made; [`removal`]: how it is undone.
+//! - [`plan`]: what there is to do; [`programs`]: what is copied; [`report`]: what is said.
+//! - [`manifest`]: what was made; [`uninstall`]: how it is undone.
 //!
 //! # Promises
 //!
@@ -23,32 +23,34 @@
 #![forbid(unsafe_code)]
 
 pub mod boot;
+pub mod config_line;
+pub mod error;
 pub mod layout;
-pub mod line;
+pub mod manifest;
 pub mod options;
 pub mod pages;
+pub mod plan;
 pub mod programs;
-pub mod record;
-pub mod removal;
 pub mod report;
+pub mod resource;
 pub mod script;
-pub mod thing;
-pub mod work;
+pub mod uninstall;
+pub mod whole_file;
 
 use std::fmt::Display;
 
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::sys::program::Arguments;
+use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};
-use crate::sys::tree::Tree;
 use crate::sys::{dir, fd};
 
 use boot::Method;
+use manifest::Manifest;
 use options::{Options, SYNOPSIS};
+use plan::Work;
 use programs::Programs;
-use record::Record;
 use report::Report;
-use work::Work;
 
 const SETUP: Program = Program("logyard-setup");
 
@@ -81,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     };
     let mut report = Report { is_dry: options.dry_run, did_anything: false };
     let done = if options.remove {
-        removal::remove(&tree, &options, &mut report)
+        uninstall::remove(&tree, &options, &mut report)
     } else {
         install(&tree, &options, arguments, &mut report)
     };
@@ -99,7 +101,7 @@ fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut R
     let method = options.boot.unwrap_or_else(|| Method::of_host(tree));
     let mut things = layout::things(|command| programs.has(command));
     things.extend(method.things(tree));
-    let record = Record::read(tree).map_err(text)?;
+    let record = Manifest::read(tree).map_err(text)?;
     let work = Work::plan(tree, things, &programs, &record, options.replace)?;
     work.carry_out(tree, &programs, record, report)?;
     if options.now {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Shown, cause};
-use crate::setup::thing::{Content, Thing};
+use crate::setup::resource::{Content, Resource};
 use crate::sys::Errno;
 use crate::sys::program::{Arguments, own_path};
 
@@ -29,10 +29,10 @@ impl Programs {
     }
 
     /// What a thing is to hold; nothing for what is no file.
-    pub fn bytes(&self, thing: &Thing) -> Result<Vec<u8>, String> {
+    pub fn bytes(&self, thing: &Resource) -> Result<Vec<u8>, String> {
         match thing {
-            Thing::File { content: Content::Text(text), .. } => Ok(text.as_bytes().to_vec()),
-            Thing::File { content: Content::Program(name), .. } => {
+            Resource::File { content: Content::Text(text), .. } => Ok(text.as_bytes().to_vec()),
+            Resource::File { content: Content::Program(name), .. } => {
                 let path = self.0.join(name);
                 std::fs::read(&path).map_err(|error| {
                     let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));

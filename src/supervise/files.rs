@@ -22,8 +22,10 @@ use crate::supervise::record::Record;
 use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
-use crate::sys::file::{Lock, Stat};
-use crate::sys::{Errno, fd, pidfd};
+use crate::sys::file::Lock;
+use crate::sys::process::pidfd;
+use crate::sys::stat::Stat;
+use crate::sys::{Errno, fd};
 
 /// The directory, within the service directory.
 pub const SUPERVISE: &[u8] = b"supervise";

@@ -10,15 +10,15 @@
 //! One supervisor a directory:
 //!
 //! - [`state`] is its policy, a function; [`throttle`] says when the next start is due.
-//! - [`supervisor`] is the daemon that carries out what they say.
+//! - [`supervise`] is the daemon that carries out what they say.
 //! - [`files`], [`status`], [`control`], [`record`]: what is in `supervise`, and what it means.
 //! - [`options`]: the optional files beside `run`.
 //!
 //! One svscan for all of them:
 //!
-//! - [`scan`] is its loop; [`watched`] one service as it sees it; [`keeper`] one supervisor.
+//! - [`svscan`] is its loop; [`service`] one service as it sees it; [`supervisor_process`] one supervisor.
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
-//! - [`boot`]: svscan for a whole system.
+//! - [`svscanboot`]: svscan for a whole system.
 //!
 //! And the tools: [`svc`], [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`].
 //!
@@ -31,22 +31,22 @@
 //! - In a service directory nothing is followed but `supervise` itself, and nothing outside is touched.
 #![forbid(unsafe_code)]
 
-pub mod boot;
 pub mod control;
 pub mod files;
-pub mod keeper;
 pub mod logpipe;
 pub mod options;
 pub mod pair;
 pub mod record;
 pub mod report;
-pub mod scan;
+pub mod service;
 pub mod state;
 pub mod status;
-pub mod supervisor;
+pub mod supervise;
+pub mod supervisor_process;
 pub mod svc;
 pub mod svok;
+pub mod svscan;
+pub mod svscanboot;
 pub mod svstat;
 pub mod svwait;
 pub mod throttle;
-pub mod watched;

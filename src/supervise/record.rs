@@ -4,7 +4,8 @@
 //! One line: what runs (`run` or `finish`), its number, when it was started in the kernel's ticks, and the kernel's id
 //! of this run of the system. A number alone may have come to mean another process.
 
-use crate::sys::{boot, pidfd};
+use crate::sys::boot_id;
+use crate::sys::process::pidfd;
 
 /// What was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl Record {
     /// Whether the process still runs.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        boot::id() == self.boot && pidfd::start_time(self.process) == Some(self.start_time)
+        boot_id::id() == self.boot && pidfd::start_time(self.process) == Some(self.start_time)
     }
 }
 
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     fn own() -> Record {
-        Record::of(Script::Run, pidfd::own(), boot::id()).expect("this process runs")
+        Record::of(Script::Run, pidfd::own(), boot_id::id()).expect("this process runs")
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a supervisor does, as a function: a state and an event give the next state and what is to be done.
 //!
-//! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervisor) carries out the
+//! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervise) carries out the
 //! effects and reports back what became of them. When a start is due is for the
 //! [`throttle`](crate::supervise::throttle) to say.
 //!

@@ -15,7 +15,8 @@ use nix::sys::statfs::FsType;
 use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::sys::clock::UnixTime;
-use crate::sys::file::{File, Stat};
+use crate::sys::file::File;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What every file is opened with.

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
 
-use crate::sys::file::Stat;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// Standard input. It may be closed: then calls on it answer `EBADF`.

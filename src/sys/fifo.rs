@@ -7,7 +7,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mknodat};
 
 use crate::sys::dir::Dir;
-use crate::sys::file::Stat;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What a FIFO is opened for.

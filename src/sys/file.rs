@@ -6,11 +6,12 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use nix::NixPath;
 use nix::fcntl::{FallocateFlags, OFlag, fallocate, open};
 use nix::libc;
-use nix::sys::stat::{FileStat, Mode, fchmod, fstat};
+use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result, fd, uninterrupted};
 
 /// An open file, closed on drop and on exec.
@@ -116,42 +117,6 @@ impl From<OwnedFd> for File {
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
-    }
-}
-
-/// What the system says of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stat {
-    /// Whether it is a plain file: no directory, link, FIFO, socket or device.
-    pub is_plain: bool,
-    /// The permission bits, 0o7777 at most.
-    pub mode: u32,
-    /// The length.
-    pub size_bytes: u64,
-    /// The room it takes, which may reach beyond its end.
-    pub allocated_bytes: u64,
-    /// The user that it belongs to.
-    pub owner: u32,
-    /// How many names the file has.
-    pub links: u64,
-    /// The file system it is on, and its number there: together its identity.
-    pub identity: (u64, u64),
-}
-
-impl From<&FileStat> for Stat {
-    // The C types differ from one machine to the next.
-    #[allow(clippy::useless_conversion)]
-    fn from(stat: &FileStat) -> Stat {
-        Stat {
-            is_plain: stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFREG,
-            mode: stat.st_mode & 0o7777,
-            size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            // In units of 512 bytes on every file system.
-            allocated_bytes: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
-            owner: stat.st_uid,
-            links: u64::from(stat.st_nlink),
-            identity: (stat.st_dev, stat.st_ino),
-        }
     }
 }
 

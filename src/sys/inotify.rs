@@ -25,9 +25,9 @@ pub enum Event {
     Lost,
 }
 
-/// What happened, and where; more than the queue holds is [`Tidings::Overflow`].
+/// What happened, and where; more than the queue holds is [`Notification::Overflow`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Tidings {
+pub enum Notification {
     /// It happened in the directory of this watch.
     Of(Watch, Event),
     /// Events were dropped: nothing is known of what happened since.
@@ -72,7 +72,7 @@ impl Notifier {
     }
 
     /// Takes what has happened, oldest first, without waiting.
-    pub fn take(&self) -> Result<Vec<Tidings>> {
+    pub fn take(&self) -> Result<Vec<Notification>> {
         let mut all = Vec::new();
         loop {
             let events = match uninterrupted(|| self.0.read_events()) {
@@ -84,9 +84,9 @@ impl Notifier {
                 let mask = event.mask;
                 let name = event.name.map(OsStringExt::into_vec);
                 if mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
-                    all.push(Tidings::Overflow);
+                    all.push(Notification::Overflow);
                 } else if mask.intersects(AddWatchFlags::IN_DELETE_SELF | AddWatchFlags::IN_MOVE_SELF) {
-                    all.push(Tidings::Of(event.wd, Event::Lost));
+                    all.push(Notification::Of(event.wd, Event::Lost));
                 } else if let Some(name) = name {
                     let event_of_name = if mask.intersects(AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO) {
                         Event::Came(name)
@@ -97,7 +97,7 @@ impl Notifier {
                     } else {
                         Event::Changed(name)
                     };
-                    all.push(Tidings::Of(event.wd, event_of_name));
+                    all.push(Notification::Of(event.wd, event_of_name));
                 }
             }
         }

@@ -7,7 +7,8 @@ use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
 
-use crate::sys::{Errno, Result, exec, uninterrupted};
+use crate::sys::process::exec;
+use crate::sys::{Errno, Result, uninterrupted};
 
 /// A file to be locked, which the next program will have open.
 #[derive(Debug)]

@@ -6,50 +6,45 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
 //!   waiting for a reader.
 //! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
-//! - [`signal`], [`poll`], [`edge`], [`event`]: signals as readable descriptors, and waiting for several things at once.
+//! - [`signal`], [`poll`], [`epoll`], [`eventfd`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
-//! - [`clock`]: the wall clock. [`boot`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
+//! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
 //!   that outlives the process.
 //! - [`child`], [`spawn`]: processes that we start. [`family`], [`pidfd`]: how they, and those of others, end.
 //! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
-//! - [`process`], [`identity`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
+//! - [`process`], [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
 //!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
-//! - [`tree`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
+//! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
-//! - [`handover`]: sending bytes so that a killed sender's successor knows how many arrived.
-//! - [`title`]: the text of this process in the process list.
+//! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
+//! - [`proctitle`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
 pub mod accounts;
-pub mod boot;
-pub mod child;
+pub mod boot_id;
 pub mod clock;
+pub mod credentials;
 pub mod dir;
-pub mod edge;
-pub mod event;
-pub mod exec;
-pub mod family;
+pub mod epoll;
+pub mod eventfd;
 pub mod fd;
 pub mod fifo;
 pub mod file;
-pub mod handover;
-pub mod identity;
 pub mod inotify;
 pub mod limit;
 pub mod lockfile;
 pub mod memory;
 pub mod page;
-pub mod pidfd;
 pub mod pipe;
 pub mod poll;
 pub mod process;
 pub mod program;
 pub mod prompt;
+pub mod root_dir;
+pub mod sendfile;
 pub mod signal;
-pub mod spawn;
+pub mod stat;
 pub mod terminal;
-pub mod title;
-pub mod tree;
 pub mod unix_socket;
 pub mod watch;
 

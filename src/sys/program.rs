@@ -10,8 +10,6 @@ use std::slice;
 
 use nix::fcntl::readlink;
 
-use crate::cli::Exit;
-
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
 
@@ -29,7 +27,7 @@ macro_rules! program {
         $crate::program!($run, $crate::sys::program::enter);
     };
     (title: $run:path) => {
-        $crate::program!($run, $crate::sys::title::enter);
+        $crate::program!($run, $crate::sys::process::proctitle::enter);
     };
     ($run:path, $enter:path) => {
         #[doc(hidden)]
@@ -40,7 +38,7 @@ macro_rules! program {
             arguments: *const *const ::std::ffi::c_char,
         ) -> ::std::ffi::c_int {
             // SAFETY: these are the arguments that the C start-up code hands to main.
-            unsafe { $enter(argument_count, arguments, $run) }
+            unsafe { $enter(argument_count, arguments, |words| i32::from($run(words))) }
         }
     };
 }
@@ -51,7 +49,11 @@ macro_rules! program {
 ///
 /// `arguments` points to `argument_count` C strings that live as long as the process.
 #[doc(hidden)]
-pub unsafe fn enter(argument_count: c_int, arguments: *const *const c_char, run: fn(&Arguments) -> Exit) -> c_int {
+pub unsafe fn enter(
+    argument_count: c_int,
+    arguments: *const *const c_char,
+    run: impl FnOnce(&Arguments) -> i32,
+) -> c_int {
     let count = usize::try_from(argument_count).unwrap_or(0);
     let pointers = if count == 0 {
         &[]
@@ -64,5 +66,5 @@ pub unsafe fn enter(argument_count: c_int, arguments: *const *const c_char, run:
         // SAFETY: the caller vouches that each is a C string that lives as long as the process.
         .map(|&argument| unsafe { CStr::from_ptr(argument) })
         .collect();
-    run(&arguments).0
+    run(&arguments)
 }

@@ -2,7 +2,7 @@
 
 use testkit::kernels::tools::{Commands, every_command_works};
 
-use crate::supervise::den::bin_dir;
+use crate::supervise::service_fixture::bin_dir;
 
 /// Each command by name; what they need is in the working directory.
 const COMMANDS: Commands = &[

@@ -5,14 +5,14 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use crate::supervise::den::{Den, bin_dir, kill_by_id, send};
+use crate::supervise::service_fixture::{ServiceFixture, bin_dir, kill_by_id, send};
 use testkit::kernels::{Outcome, Refusal, judge, play};
 use testkit::{DEADLINE, until};
 
 /// Each copy of the service says so in a file, and prints a line.
 const SERVICE: &str = "echo $$ >>started; echo line of $$; exec sleep 1000";
 
-fn command(den: &Den, refusal: &Refusal, program: &str, arguments: &[&str]) -> Command {
+fn command(den: &ServiceFixture, refusal: &Refusal, program: &str, arguments: &[&str]) -> Command {
     let mut launched = refusal.command(&bin_dir().join(program), arguments, None);
     // The den's marks, on the launcher.
     for (name, value) in den.command(program, &[]).get_envs() {
@@ -25,17 +25,17 @@ fn command(den: &Den, refusal: &Refusal, program: &str, arguments: &[&str]) -> C
 }
 
 /// Runs a tool to its end under the refusal, and returns its exit code and what it said.
-fn tool(den: &Den, refusal: &Refusal, program: &str, arguments: &[&str]) -> (Option<i32>, String) {
+fn tool(den: &ServiceFixture, refusal: &Refusal, program: &str, arguments: &[&str]) -> (Option<i32>, String) {
     let output = command(den, refusal, program, arguments).output().expect("the program can be started");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn started(den: &Den) -> Vec<i32> {
+fn started(den: &ServiceFixture) -> Vec<i32> {
     den.read("sv/a/started").lines().map(|line| line.parse().expect("a process")).collect()
 }
 
 /// The copies of the service that run.
-fn copies(den: &Den) -> Vec<i32> {
+fn copies(den: &ServiceFixture) -> Vec<i32> {
     let copies = started(den);
     copies
         .into_iter()
@@ -44,7 +44,7 @@ fn copies(den: &Den) -> Vec<i32> {
 }
 
 /// Waits like `until`, in a den whose svscan may leave.
-fn until_in(den: &Den, what: &str, condition: impl Fn() -> bool) {
+fn until_in(den: &ServiceFixture, what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < DEADLINE, "waited in vain until {what}: {:#?}\n{}", den.processes(), den.read("out"));
@@ -54,7 +54,7 @@ fn until_in(den: &Den, what: &str, condition: impl Fn() -> bool) {
 
 /// A service with a log: its supervisor is killed and comes back, it is told to restart, to go down and up, and svscan ends it.
 fn keeps_one_copy(refusal: &Refusal) -> Outcome {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", SERVICE);
     den.script("sv/a/log/run", "exec multilog ./main");
     let svscan = den.start_command("out", command(&den, refusal, "svscan", &["sv"]));
@@ -72,7 +72,7 @@ fn keeps_one_copy(refusal: &Refusal) -> Outcome {
     // Another supervisor takes the service over.
     let supervisor = den.processes_of("supervise a")[0];
     kill_by_id(supervisor);
-    let new = |den: &Den| den.processes_of("supervise a").into_iter().find(|process| *process != supervisor);
+    let new = |den: &ServiceFixture| den.processes_of("supervise a").into_iter().find(|process| *process != supervisor);
     until_in(&den, "another supervisor came", || new(&den).is_some() && den.is_supervised("sv/a"));
     until_in(&den, "it knows the service", || den.is("sv/a", "up"));
     assert_eq!((den.pid("sv/a"), started(&den)), (first, vec![first]), "{}", den.read("out"));
@@ -129,7 +129,7 @@ fn keeps_one_copy(refusal: &Refusal) -> Outcome {
 }
 
 /// What the programs have said, without what the harness prints, each sentence once.
-fn said(den: &Den) -> Vec<String> {
+fn said(den: &ServiceFixture) -> Vec<String> {
     let mut lines: Vec<String> =
         den.read("out").lines().filter(|line| line.contains(": ")).map(str::to_owned).collect();
     lines.retain(|line| ["svscan: ", "supervise: ", "multilog: "].iter().any(|program| line.starts_with(program)));
@@ -138,7 +138,7 @@ fn said(den: &Den) -> Vec<String> {
     lines
 }
 
-fn declined(den: &Den) -> bool {
+fn declined(den: &ServiceFixture) -> bool {
     said(den).iter().any(|line| line.contains(": fatal: "))
 }
 
@@ -171,7 +171,7 @@ mod torture {
 
 /// svscanboot shows the messages of what it starts, and ends it.
 fn boots(refusal: &Refusal) -> Outcome {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo one >&2; exec sleep 1000");
     let sv = den.path("sv");
     let boot = den.start_command("out", command(&den, refusal, "svscanboot", &[sv.to_str().expect("it is UTF-8")]));

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::supervise::den::{Den, Maker};
+use crate::supervise::service_fixture::{Maker, ServiceFixture};
 use testkit::{peer, skipped, until};
 
 use super::syslogd::Rsyslogd;
@@ -32,15 +32,15 @@ done";
 const TCPSERVER: &str = "tcpserver -1 -v -R -H -l 0 127.0.0.1 0 ./qmail-popup pop.example.jp 2>&1";
 
 /// A den with the stand-in in it; `None` where tcpserver is not installed.
-fn den() -> Option<Den> {
+fn den() -> Option<ServiceFixture> {
     peer("tcpserver")?;
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("qmail-popup", POPUP);
     Some(den)
 }
 
 /// Starts the rc script of the article with its log going through `logger`.
-fn start_by_rc_script(den: &Den, logger: &str, socket: &Path) {
+fn start_by_rc_script(den: &ServiceFixture, logger: &str, socket: &Path) {
     den.script("rc", &format!("case \"$1\" in\nstart)\n\t{TCPSERVER} \\\n\t\t| {logger} &\n\t;;\nesac"));
     let mut rc = den.command(den.path("rc"), &["start"]);
     rc.env("SPLOGGER_SOCKET", socket);

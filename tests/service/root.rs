@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use logyard::setup::layout::COMMANDS;
 
-use crate::supervise::den::bin_dir;
+use crate::supervise::service_fixture::bin_dir;
 use testkit::logger::Running;
 use testkit::{Workdir, skipped};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::den::{Den, bin_dir};
+use crate::supervise::service_fixture::{ServiceFixture, bin_dir};
 use testkit::until;
 
 /// Our programs under `/command`, the rest of the system read-only, `/service` and all the rest private, and svscanboot as
@@ -74,7 +74,7 @@ fn page_one_step_by_step() {
         eprintln!("SKIPPED: no right to make a room of one's own, or no ps");
         return;
     }
-    let den = Den::new();
+    let den = ServiceFixture::new();
     fs::create_dir(den.path("room")).unwrap();
     let room = den.path("room");
     den.write("steps", STEPS);

@@ -2,12 +2,12 @@
 
 use nix::sys::signal::Signal;
 
-use super::den::{Den, Maker, kill_by_id, send};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 #[test]
 fn messages_are_shown_in_the_process_list_and_survive_both_sides() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo one >&2; exec sleep 1000");
     let sv = den.path("sv");
     let boot = den.start("out", Maker::Ours, "svscanboot", &[sv.to_str().unwrap()]);

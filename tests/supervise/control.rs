@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use super::den::{Den, Maker, masked};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, masked};
 use testkit::until;
 
 /// The letters of 0.76.
@@ -54,7 +54,7 @@ fn check(steering: Maker, steered: Maker) {
     if !steering.is_here() || !steered.is_here() {
         return;
     }
-    let den = Den::new();
+    let den = ServiceFixture::new();
     let cases: Vec<(usize, &str, char)> = STATES
         .iter()
         .flat_map(|(state, ..)| LETTERS.map(|letter| (*state, letter)))
@@ -118,7 +118,7 @@ fn every_letter_in_every_state_for_every_pair_of_makers() {
 
 #[test]
 fn the_new_letters_send_their_signals() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script(
         "sv/a/run",
         "for signal in USR1 USR2 QUIT WINCH; do trap \"echo $signal >>got\" $signal; done; echo ready >got
@@ -135,7 +135,7 @@ fn the_new_letters_send_their_signals() {
 
 #[test]
 fn letters_are_obeyed_in_the_order_given() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo x >>starts; exec sleep 1000");
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     until("it runs", || den.read("sv/a/starts") == "x\n");
@@ -148,7 +148,7 @@ fn letters_are_obeyed_in_the_order_given() {
 
 #[test]
 fn a_service_that_waits_for_its_next_start_obeys_at_once() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo x >>starts; exit 1");
     den.write("sv/a/restart-delay-max", "1000\n");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);

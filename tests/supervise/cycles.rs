@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use super::den::{Den, Maker};
+use crate::supervise::service_fixture::{Maker, ServiceFixture};
 use testkit::until;
 
 fn cycles(count: usize) {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");

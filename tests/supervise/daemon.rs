@@ -3,15 +3,15 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
-use logyard::sys::pidfd;
+use logyard::sys::process::pidfd;
 use nix::sys::signal::Signal;
 
-use super::den::{Den, Maker, kill_by_id, send};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 #[test]
 fn the_files_are_those_of_0_76_and_a_few_beside_them() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
 
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -32,7 +32,7 @@ fn the_files_are_those_of_0_76_and_a_few_beside_them() {
 
 #[test]
 fn a_service_that_ends_is_started_again_and_its_end_is_kept() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo x >>starts; exit 3");
 
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -43,7 +43,7 @@ fn a_service_that_ends_is_started_again_and_its_end_is_kept() {
 
 #[test]
 fn a_file_down_keeps_a_service_from_starting() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.write("sv/a/down", "");
 
@@ -57,7 +57,7 @@ fn a_file_down_keeps_a_service_from_starting() {
 
 #[test]
 fn a_killed_supervisor_is_followed_by_one_that_knows_the_service() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo started >>starts; exec sleep 1000");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
@@ -82,7 +82,7 @@ fn a_killed_supervisor_is_followed_by_one_that_knows_the_service() {
 
 #[test]
 fn what_was_wanted_is_remembered_with_the_service() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     until("it runs", || den.exists("sv/a/starts"));
@@ -101,7 +101,7 @@ fn what_was_wanted_is_remembered_with_the_service() {
 
 #[test]
 fn another_process_of_the_recorded_number_is_not_taken_for_the_service() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
@@ -128,7 +128,7 @@ fn another_process_of_the_recorded_number_is_not_taken_for_the_service() {
 
 #[test]
 fn a_second_supervisor_does_not_start_the_service_again() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
@@ -144,7 +144,7 @@ fn a_second_supervisor_does_not_start_the_service_again() {
 
 #[test]
 fn term_ends_the_service_and_then_the_supervisor() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
@@ -157,7 +157,7 @@ fn term_ends_the_service_and_then_the_supervisor() {
 
 #[test]
 fn supervise_may_be_a_link_to_a_directory_that_is_not_there_yet() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     std::os::unix::fs::symlink("../elsewhere", den.path("sv/a/supervise")).unwrap();
 
@@ -174,7 +174,7 @@ fn a_failed_fork_is_tried_again() {
         eprintln!("SKIPPED: no strace, so no fork was made to fail");
         return;
     }
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let supervise = Maker::Ours.program("supervise");
     let arguments = [
@@ -204,7 +204,7 @@ fn a_failed_fork_is_tried_again() {
 
 #[test]
 fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script(
         "sv/a/run",
         "grep -E '^Sig(Blk|Ign)' /proc/self/status >signals; ls /proc/self/fd >fds; exec sleep 1000",
@@ -227,7 +227,7 @@ fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
 #[test]
 fn the_end_of_a_service_is_noticed_where_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");
     let supervise = Maker::Ours.program("supervise");
     let command = den.command(env, &["--ignore-signal=CHLD", supervise.to_str().expect("it is UTF-8"), "sv/a"]);

@@ -4,12 +4,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
-use super::den::{Den, Maker, transcript};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, transcript};
 use testkit::until;
 
 /// A service with a supervise directory, and what `prepare` puts into it.
-fn prepared(prepare: impl Fn(&Den, &std::path::Path)) -> Den {
-    let den = Den::new();
+fn prepared(prepare: impl Fn(&ServiceFixture, &std::path::Path)) -> ServiceFixture {
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     fs::create_dir(den.path("sv/a/supervise")).unwrap();
     den.write("outside", "precious");
@@ -18,7 +18,7 @@ fn prepared(prepare: impl Fn(&Den, &std::path::Path)) -> Den {
 }
 
 #[track_caller]
-fn refused(den: &Den, message: &str) {
+fn refused(den: &ServiceFixture, message: &str) {
     let (code, _, error) = transcript(&den.run(Maker::Ours, "supervise", &["sv/a"]));
 
     assert_eq!((code, error.as_str()), (Some(111), format!("supervise: fatal: unable to {message}\n").as_str()));
@@ -122,7 +122,7 @@ fn a_log_pipe_that_is_none_is_left_alone_and_another_pipe_used() {
 
 #[test]
 fn names_cannot_reach_a_terminal_unescaped() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     let name = std::ffi::OsStr::from_bytes(b"a\n\x1b[31m\xff");
     fs::create_dir(den.path("sv").join(name)).unwrap();
 
@@ -142,7 +142,7 @@ fn names_cannot_reach_a_terminal_unescaped() {
 
 #[test]
 fn bytes_that_ask_for_nothing_are_ignored() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
@@ -175,7 +175,7 @@ fn fifo(path: impl AsRef<std::path::Path>) {
 }
 
 /// Starts a process that has nothing to do with the service, and names it as the service's where supervise looks.
-fn plant_bystander(den: &Den, dir: &std::path::Path) -> i32 {
+fn plant_bystander(den: &ServiceFixture, dir: &std::path::Path) -> i32 {
     let bystander = den.start_command("bystander", den.command("/bin/sleep", &["1000"]));
     let stat = fs::read_to_string(format!("/proc/{bystander}/stat")).unwrap();
     let start_time = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().to_owned();
@@ -192,7 +192,7 @@ fn plant_bystander(den: &Den, dir: &std::path::Path) -> i32 {
 
 /// Runs the service through start and end, and makes sure that nothing was done to the bystander.
 #[track_caller]
-fn ends_without(den: &Den, bystander: i32, warnings: &str) {
+fn ends_without(den: &ServiceFixture, bystander: i32, warnings: &str) {
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     until("the service is started", || !den.processes_of("sleep 4711").is_empty());
     den.until_stat("sv/a", "up");
@@ -325,7 +325,7 @@ fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
 
 #[test]
 fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "echo x >>started; exec sleep 1000");
     fs::create_dir(den.path("elsewhere")).unwrap();
     symlink(den.path("elsewhere/a"), den.path("sv/a/supervise")).unwrap();

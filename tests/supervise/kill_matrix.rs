@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::den::{Den, Maker, kill_by_id, send};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 /// Who is killed.
@@ -30,13 +30,13 @@ const NUMBERING: &str = "i=0; while :; do
 done";
 
 struct Tree {
-    den: Den,
+    den: ServiceFixture,
     svscan: i32,
 }
 
 impl Tree {
     fn new() -> Tree {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         den.script("sv/a/run", NUMBERING);
         fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
         den.script("sv/a/log/run", "exec multilog n100000 ./main");

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use super::den::{Den, Maker, send};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, send};
 use testkit::until;
 
 /// A service that writes numbered lines, and a last one when it is asked to end. It counts and writes in one command, for the
@@ -14,7 +14,7 @@ const NUMBERING: &str = "trap 'echo end; echo $i >last; exit' TERM
 
 #[test]
 fn everything_is_written_before_svscan_leaves() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     let services: Vec<String> = (0..8).map(|number| format!("sv/{number}")).collect();
     for service in &services {
         den.script(&format!("{service}/run"), NUMBERING);
@@ -49,7 +49,7 @@ fn everything_is_written_before_svscan_leaves() {
 
 #[test]
 fn a_service_that_does_not_listen_is_killed_in_time() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/deaf/run", "trap '' TERM; echo x; touch ready; while :; do sleep 0.05; done");
     den.write("sv/deaf/timeout-kill", "300");
     fs::create_dir_all(den.path("sv/deaf/log/main")).unwrap();
@@ -66,7 +66,7 @@ fn a_service_that_does_not_listen_is_killed_in_time() {
 
 #[test]
 fn a_second_term_waits_for_nobody() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/deaf/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
     let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
     until("it runs", || den.exists("sv/deaf/ready"));
@@ -80,7 +80,7 @@ fn a_second_term_waits_for_nobody() {
 
 #[test]
 fn what_a_killed_supervisor_has_left_is_stopped_too() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
     den.until_stat("sv/a", "up");
@@ -96,7 +96,7 @@ fn what_a_killed_supervisor_has_left_is_stopped_too() {
 
 #[test]
 fn a_log_that_another_process_keeps_open_is_ended_all_the_same() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "(trap '' TERM; exec sleep 1000) & echo started; exec sleep 1000");
     fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
     den.script("sv/a/log/run", "exec cat >>main/current");
@@ -112,7 +112,7 @@ fn a_log_that_another_process_keeps_open_is_ended_all_the_same() {
 
 #[test]
 fn hup_looks_at_everything_at_once() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
     den.until_stat("sv/a", "up");
@@ -150,7 +150,7 @@ enum Kinship {
 impl Loss {
     const ALL: [Loss; 4] = [Loss::Removed, Loss::Redirected, Loss::Hidden, Loss::Erased];
 
-    fn befall(self, den: &Den) {
+    fn befall(self, den: &ServiceFixture) {
         let name = den.path("scan/a");
         match self {
             Loss::Removed => fs::remove_file(name).unwrap(),
@@ -177,7 +177,7 @@ fn until_found(svscan: i32, supervisors: usize) {
 /// needed.
 fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
     let what = format!("{loss:?} {kinship:?} logged: {is_logged} deaf: {is_deaf}");
-    let den = Den::new();
+    let den = ServiceFixture::new();
     fs::create_dir(den.path("scan")).unwrap();
     let place = if loss == Loss::Erased { "scan/a" } else { "store/a" };
     let trap = if is_deaf { "trap '' TERM" } else { "trap 'echo end; exit' TERM" };
@@ -249,7 +249,7 @@ fn a_service_and_its_log_that_were_found_and_whose_name_is_gone_are_ended_too() 
 
 #[test]
 fn quit_ends_a_service_that_does_not_listen() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/deaf/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
     let supervise = den.start("out", Maker::Ours, "supervise", &["sv/deaf"]);
     until("it runs", || den.exists("sv/deaf/ready"));
@@ -262,7 +262,7 @@ fn quit_ends_a_service_that_does_not_listen() {
 
 #[test]
 fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
     den.until_stat("sv/a", "up");
@@ -279,7 +279,7 @@ fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
 
 #[test]
 fn a_service_whose_control_is_gone_is_ended_too() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     for service in ["a", "b"] {
         den.script(&format!("sv/{service}/run"), "echo begin; exec sleep 1000");
         den.script(&format!("sv/{service}/log/run"), "exec multilog ../logged");
@@ -306,7 +306,7 @@ fn a_log_directory_that_is_erased_with_its_service_keeps_nobody() {
     std::thread::scope(|scope| {
         for (kinship, terms) in [(Kinship::Child, 1), (Kinship::Child, 2), (Kinship::Found, 2)] {
             scope.spawn(move || {
-                let den = Den::new();
+                let den = ServiceFixture::new();
                 den.script("scan/a/run", "trap '' TERM; while :; do echo line; sleep 0.02; done");
                 den.script("scan/a/log/run", "exec multilog ./main");
                 if terms == 1 {

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use super::den::{Den, Maker, transcript};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, transcript};
 use testkit::until;
 
 #[test]
 fn finish_gets_the_exit_code_and_the_signal() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "test -e second && exec sleep 1000; echo >second; exit 7");
     den.script("sv/a/finish", "echo \"$1 $2\" >>finished; exec sleep 0.1");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -22,7 +22,7 @@ fn finish_gets_the_exit_code_and_the_signal() {
 
 #[test]
 fn a_killed_supervisor_is_followed_by_one_that_runs_finish() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.script("sv/a/finish", "echo \"$1 $2\" >>finished");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -41,7 +41,7 @@ fn a_killed_supervisor_is_followed_by_one_that_runs_finish() {
 
 #[test]
 fn down_signal_replaces_term() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script(
         "sv/a/run",
         "trap '' TERM; trap 'echo INT >>got; exit' INT; echo ready >got; while :; do sleep 0.05; done",
@@ -58,7 +58,7 @@ fn down_signal_replaces_term() {
 
 #[test]
 fn timeout_kill_ends_what_does_not_listen() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "trap 'echo TERM >>got' TERM; echo ready >got; while :; do sleep 0.05; done");
     den.write("sv/a/timeout-kill", "200\n");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -73,11 +73,11 @@ fn timeout_kill_ends_what_does_not_listen() {
 
 #[test]
 fn setsid_gives_the_service_a_session_of_its_own() {
-    let session = |den: &Den, dir: &str| {
+    let session = |den: &ServiceFixture, dir: &str| {
         let stat = fs::read_to_string(format!("/proc/{}/stat", den.pid(dir))).unwrap();
         stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().parse::<i32>().unwrap()
     };
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.script("sv/b/run", "exec sleep 1000");
     den.write("sv/b/setsid", "");
@@ -95,7 +95,7 @@ fn setsid_gives_the_service_a_session_of_its_own() {
 
 #[test]
 fn readiness_is_shown_and_awaited() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "while ! test -e go; do sleep 0.02; done; echo >&7; exec sleep 1000");
     den.write("sv/a/notification-fd", "7\n");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -119,7 +119,7 @@ fn readiness_is_shown_and_awaited() {
 
 #[test]
 fn svwait_waits_for_down_and_for_several() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     for dir in ["sv/a", "sv/b"] {
         den.script(&format!("{dir}/run"), "exec sleep 1000");
         den.start("out", Maker::Ours, "supervise", &[dir]);
@@ -139,7 +139,7 @@ fn svwait_waits_for_down_and_for_several() {
 
 #[test]
 fn an_option_that_makes_no_sense_is_named_and_left_out() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.write("sv/a/down-signal", "SIGNOTHING\n");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -153,7 +153,7 @@ fn an_option_that_makes_no_sense_is_named_and_left_out() {
 
 #[test]
 fn the_pair_is_shown_to_people_and_to_programs() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "test -e second && exec sleep 1000; echo >second; exit 7");
     den.script("sv/a/log/run", "exec cat >/dev/null");
     den.start("out", Maker::Ours, "svscan", &["sv"]);

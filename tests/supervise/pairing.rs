@@ -3,23 +3,23 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use super::den::{Den, Maker};
+use crate::supervise::service_fixture::{Maker, ServiceFixture};
 use testkit::until;
 
 const TALKING: &str = "echo started $$; exec sleep 1000";
 const LOGGING: &str = "exec cat >>main/current";
 
-fn log(den: &Den, service: &str) {
+fn log(den: &ServiceFixture, service: &str) {
     fs::create_dir_all(den.path(service).join("log/main")).unwrap();
     den.script(&format!("{service}/log/run"), LOGGING);
 }
 
-fn make_sticky(den: &Den, service: &str) {
+fn make_sticky(den: &ServiceFixture, service: &str) {
     fs::set_permissions(den.path(service), fs::Permissions::from_mode(0o1755)).unwrap();
 }
 
 #[track_caller]
-fn until_logged(den: &Den, service: &str) {
+fn until_logged(den: &ServiceFixture, service: &str) {
     let current = format!("{service}/log/main/current");
     until(&format!("{service} is logged; svscan said {}", den.read("out")), || {
         let pid = den.pid(service);
@@ -27,13 +27,13 @@ fn until_logged(den: &Den, service: &str) {
     });
 }
 
-fn svscan(den: &Den) -> i32 {
+fn svscan(den: &ServiceFixture) -> i32 {
     den.start("out", Maker::Ours, "svscan", &["sv"])
 }
 
 #[test]
 fn a_log_at_first_sight_makes_a_pair() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", TALKING);
     log(&den, "sv/a");
 
@@ -49,7 +49,7 @@ fn a_log_at_first_sight_makes_a_pair() {
 #[test]
 fn a_sticky_service_waits_for_its_log() {
     for is_linked in [false, true] {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         let home = if is_linked { "home" } else { "sv" };
         den.script(&format!("{home}/a/run"), TALKING);
         make_sticky(&den, &format!("{home}/a"));
@@ -70,7 +70,7 @@ fn a_sticky_service_waits_for_its_log() {
 #[test]
 fn a_log_that_comes_late_is_joined_by_one_restart() {
     for is_linked in [false, true] {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         let home = if is_linked { "home" } else { "sv" };
         den.script(&format!("{home}/a/run"), TALKING);
         den.script(&format!("{home}/other/run"), TALKING);
@@ -99,7 +99,7 @@ fn a_log_that_comes_late_is_joined_by_one_restart() {
 #[test]
 fn a_sticky_bit_that_comes_late_is_noticed_and_its_log_joined() {
     for is_linked in [false, true] {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         let home = if is_linked { "home" } else { "sv" };
         den.script(&format!("{home}/a/run"), TALKING);
         if is_linked {
@@ -119,7 +119,7 @@ fn a_sticky_bit_that_comes_late_is_noticed_and_its_log_joined() {
 
 #[test]
 fn a_late_log_leaves_a_service_that_is_down_down() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", TALKING);
     svscan(&den);
     den.until_stat("sv/a", "up");
@@ -136,7 +136,7 @@ fn a_late_log_leaves_a_service_that_is_down_down() {
 
 #[test]
 fn services_are_found_under_any_number_of_names_and_dot_names_are_not() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     svscan(&den);
     den.script("sv/.hidden/run", TALKING);
     den.script("home/a/run", TALKING);
@@ -154,7 +154,7 @@ fn services_are_found_under_any_number_of_names_and_dot_names_are_not() {
 
 #[test]
 fn a_service_that_has_gone_is_left_running_and_not_started_again() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("home/a/run", "exec sleep 1000");
     symlink("../home/a", den.path("sv/a")).unwrap();
     svscan(&den);
@@ -173,7 +173,7 @@ fn a_service_that_has_gone_is_left_running_and_not_started_again() {
 
 #[test]
 fn names_that_lead_nowhere_are_named_once() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     symlink("../missing", den.path("sv/a")).unwrap();
     den.script("sv/b/run", "exec sleep 1000");
 
@@ -187,7 +187,7 @@ fn names_that_lead_nowhere_are_named_once() {
 
 #[test]
 fn a_limit_that_is_reached_is_named_once() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     for number in 0..40 {
         den.script(&format!("sv/{number}/run"), "exec sleep 1000");
         den.script(&format!("sv/{number}/log/run"), "exec cat >/dev/null");
@@ -210,7 +210,7 @@ fn a_limit_that_is_reached_is_named_once() {
 
 #[test]
 fn messages_of_a_log_name_its_service() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     fs::create_dir(den.path("sv/a/log")).unwrap();
 
@@ -223,7 +223,7 @@ fn messages_of_a_log_name_its_service() {
 
 #[test]
 fn a_new_svscan_finds_what_an_old_one_has_left() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", TALKING);
     log(&den, "sv/a");
     let first = svscan(&den);

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use super::den::{Den, Maker, masked, transcript};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, masked, transcript};
 use testkit::until;
 
 /// Runs the same command line with both makers' programs in the same den.
 #[track_caller]
-fn same(den: &Den, program: &str, arguments: &[&str]) {
+fn same(den: &ServiceFixture, program: &str, arguments: &[&str]) {
     let of = |maker| {
         let (code, out, error) = transcript(&den.run(maker, program, arguments));
         let out: Vec<String> = out.lines().map(masked).collect();
@@ -22,7 +22,7 @@ fn usage_and_errors_are_those_of_0_76() {
     if !Maker::Theirs.is_here() {
         return;
     }
-    let den = Den::new();
+    let den = ServiceFixture::new();
     fs::create_dir(den.path("empty")).unwrap();
     den.write("plain", "");
     fs::create_dir_all(den.path("short/supervise")).unwrap();
@@ -69,7 +69,7 @@ fn normal_runs_are_those_of_0_76() {
         return;
     }
     for steered in [Maker::Ours, Maker::Theirs] {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         den.script("sv/a/run", "exec sleep 1000");
         den.script("sv/b/run", "exec sleep 1000");
         den.write("sv/b/down", "");
@@ -107,7 +107,7 @@ fn a_service_that_cannot_be_started_is_named_each_time_as_by_0_76() {
         return;
     }
     let said = |maker| {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         fs::create_dir_all(den.path("sv/norun")).unwrap();
         fs::create_dir_all(den.path("sv/notexec")).unwrap();
         den.write("sv/notexec/run", "#!/bin/sh\n");
@@ -131,7 +131,7 @@ fn a_status_that_makes_no_sense_is_reported_as_by_0_76() {
     if !Maker::Theirs.is_here() {
         return;
     }
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/a/run", "exec sleep 1000");
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");

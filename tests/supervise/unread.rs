@@ -5,18 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use super::den::{Den, Maker, send};
+use crate::supervise::service_fixture::{Maker, ServiceFixture, send};
 use testkit::unread::{Kind, Unread};
 use testkit::{Workdir, until};
 
-fn make_sticky(den: &Den, service: &str) {
+fn make_sticky(den: &ServiceFixture, service: &str) {
     fs::set_permissions(den.path(service), fs::Permissions::from_mode(0o1755)).unwrap();
 }
 
 #[test]
 fn supervise_goes_on_and_answers_when_nobody_reads_its_messages() {
     for kind in Kind::ALL {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         let dir = Workdir::new();
         let mut unread = Unread::new(kind, &dir);
         // Not to be executed: each attempt is a message.
@@ -40,7 +40,7 @@ fn supervise_goes_on_and_answers_when_nobody_reads_its_messages() {
 #[test]
 fn svscan_goes_on_and_answers_term_when_nobody_reads_its_messages() {
     for kind in Kind::ALL {
-        let den = Den::new();
+        let den = ServiceFixture::new();
         let dir = Workdir::new();
         let mut unread = Unread::new(kind, &dir);
         // A sticky service without a log is a message.
@@ -63,7 +63,7 @@ fn svscan_goes_on_and_answers_term_when_nobody_reads_its_messages() {
 
 #[test]
 fn svscan_survives_the_reader_of_its_messages() {
-    let den = Den::new();
+    let den = ServiceFixture::new();
     den.script("sv/sticky/run", "exec sleep 1000");
     make_sticky(&den, "sv/sticky");
     den.script("sv/zoo/run", "exec sleep 1000");

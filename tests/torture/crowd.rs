@@ -12,9 +12,9 @@ use std::time::Instant;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::harvest;
 use super::namespace::{Kind, Scene, in_own_namespace};
 use super::subject::{Logger, Subject, is_ok};
+use crate::torture::collect;
 use testkit::{DEADLINE, Workdir, report, skipped, tool, until};
 
 /// Makes a directory as a killed logger leaves it, with so many archives.
@@ -63,14 +63,14 @@ fn a_crowd_of_archives_is_removed_beside_the_logging_and_term_ends_it() {
     output.write_all(b"after it\n").unwrap();
 
     until("the line is logged", || fs::read(main.join("current")).is_ok_and(|current| current == b"after it\n"));
-    let left = harvest::archives(&main).len();
+    let left = collect::archives(&main).len();
     assert!(left > 1000, "it was logged when {left} archives were left");
-    until("more are removed while nothing else happens", || harvest::archives(&main).len() < left);
+    until("more are removed while nothing else happens", || collect::archives(&main).len() < left);
     kill(tracee(&logger), Signal::SIGTERM).unwrap();
     let status = logger.wait(DEADLINE);
 
     assert!(is_ok(status), "{status}");
-    assert!(harvest::archives(&main).len() > 3, "it has waited until all were removed");
+    assert!(collect::archives(&main).len() > 3, "it has waited until all were removed");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn at_the_end_of_the_input_all_that_is_too_much_is_removed() {
         );
 
         assert!(is_ok(logger.wait(DEADLINE)));
-        let left = harvest::archives(&dir.join("main"));
+        let left = collect::archives(&dir.join("main"));
         assert_eq!(left.len(), 2, "of {archives}");
         assert!(left.last().is_some_and(|newest| newest.to_string_lossy().ends_with(".u")), "the newest is not there");
     }

@@ -6,11 +6,11 @@ use std::fs;
 use std::time::Duration;
 
 use super::feed::{Feed, Pace};
-use super::harvest::{self, Harvest};
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
-use super::tally::Tally;
 use super::term::{A_SECOND, hand_over, said, successors};
+use crate::torture::collect::{self, Collected};
+use crate::torture::verdict::Verdict;
 use testkit::mounted::Mounted;
 use testkit::{Workdir, skipped, until};
 
@@ -39,7 +39,7 @@ fn start(task: &Task, dir: &Workdir, feed: &Feed) -> Logger {
 /// The log must hold every line, once and in order.
 #[track_caller]
 fn check(dir: &Workdir, name: &str, written: u64) {
-    let verdict = Harvest::new(dir.join(name), Tally::new(Lengths::Mixed, true, b"abc")).finish(written);
+    let verdict = Collected::new(dir.join(name), Verdict::new(Lengths::Mixed, true, b"abc")).finish(written);
     assert!(verdict.is_spotless(), "{name}: {verdict:?}; {}", said(dir));
 }
 
@@ -88,7 +88,7 @@ fn room_that_is_taken_ahead_is_never_missed() {
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), feed.stdin());
         until("the directory is there", || dir.join(names[0]).is_dir());
-        let newest = || harvest::archives(&dir.join(names[0])).pop_last();
+        let newest = || collect::archives(&dir.join(names[0])).pop_last();
         for _ in 0..12 {
             let before = newest();
             until("the logger rotates", || newest() != before);

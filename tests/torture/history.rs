@@ -11,9 +11,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, is_ok};
+use crate::torture::collect;
 use testkit::{Workdir, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,7 +40,7 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     log_lines(dir.path(), &["s100000", "n4", "./main"], 200..201);
     let history = || {
         let main = dir.join("main");
-        let archives = harvest::archives(&main);
+        let archives = collect::archives(&main);
         archives.into_iter().map(|name| (fs::read(main.join(&name)).unwrap(), name)).collect::<Vec<_>>()
     };
     let current = fs::read(dir.join("main/current")).unwrap();
@@ -80,17 +80,17 @@ fn log_among_names_from(seconds: u64) {
         let name = format!("@{:016x}{:08x}.s", (1 << 62) + 10 + seconds, number);
         File::create(main.join(name)).unwrap().write_all(b"old\n").unwrap();
     }
-    let newest_old = harvest::archives(&main).last().unwrap().clone();
+    let newest_old = collect::archives(&main).last().unwrap().clone();
 
     log_lines(dir.path(), &["s4096", "n10", "./main"], 0..600);
-    let names = harvest::archives(&main);
+    let names = collect::archives(&main);
     log_lines(dir.path(), &["s4096", "n10", "./main"], 600..1200);
 
     assert_eq!(names.len(), 9);
     let is_newer = names.iter().filter(|&name| name.as_os_str() > newest_old.as_os_str()).count();
     let is_later = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() < seconds;
     assert!(is_newer == 9, "{is_newer} names of 9 follow {}, later: {is_later}", newest_old.display());
-    let log = harvest::all(&main);
+    let log = collect::all(&main);
     let kept: Vec<u64> = log
         .split(|&byte| byte == b'\n')
         .filter(|line| !line.is_empty())

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::feed::{Feed, Pace};
-use super::harvest::Harvest;
 use super::lines::{Lengths, scramble};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
-use super::tally::{Tally, Verdict};
+use crate::torture::collect::Collected;
+use crate::torture::verdict::{Verdict};
 use testkit::{Workdir, until};
 
 /// How long a logger may take to read to the end of its input, or to leave.
@@ -123,12 +123,12 @@ impl Run {
         } else {
             Feed::pipe(self.lengths, Pace::Saturated)
         };
-        let mut harvests: Vec<Harvest> = task
+        let mut harvests: Vec<Collected> = task
             .targets
             .iter()
             .map(|target| {
-                let tally = Tally::new(self.lengths, task.is_stamped, target.classes());
-                Harvest::new(dir.join(target.name), tally)
+                let tally = Verdict::new(self.lengths, task.is_stamped, target.classes());
+                Collected::new(dir.join(target.name), tally)
             })
             .collect();
         let mut random = scramble(self.seed);
@@ -165,7 +165,7 @@ impl Run {
                     longest_leave = longest_leave.max(took);
                 }
             }
-            harvests.iter_mut().for_each(Harvest::gather);
+            harvests.iter_mut().for_each(Collected::gather);
         }
         feed.stop();
         loop {

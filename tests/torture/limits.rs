@@ -7,10 +7,10 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::harvest::Harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok, nothing};
-use super::tally::{Tally, Verdict};
+use crate::torture::collect::Collected;
+use crate::torture::verdict::{Verdict};
 use testkit::{Workdir, until};
 
 const LINES: u64 = 16;
@@ -58,8 +58,8 @@ fn survives(prefix: &[&str], task: &Task) {
     assert!(is_ok(status), "{prefix:?}: {status}; {said}");
     let mut verdict = Verdict::default();
     for target in &task.targets {
-        let tally = Tally::new(Lengths::Kilobyte, task.is_stamped, target.classes());
-        verdict.add(Harvest::new(dir.join(target.name), tally).finish(LINES));
+        let tally = Verdict::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+        verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
     }
     assert!(verdict.is_spotless(), "{prefix:?}: {verdict:?}; {said}");
 }
@@ -150,7 +150,7 @@ fn alerts_that_nobody_reads_stop_nothing() {
     let status = command.status().unwrap();
 
     assert!(is_ok(status), "{status}");
-    let verdict = Harvest::new(dir.join("main"), Tally::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
+    let verdict = Collected::new(dir.join("main"), Verdict::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
     assert!(verdict.is_spotless(), "{verdict:?}");
 }
 

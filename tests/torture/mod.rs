@@ -6,18 +6,18 @@
 //! - [`feed`]: a thread that writes them into a pipe that the harness holds open, as svscan does.
 //! - [`subject`]: the loggers, ours and the peers, with one script in each one's words.
 //! - [`mounted`]: file systems for one test. [`namespace`]: the same where nobody else sees them.
-//! - [`harvest`]: what a directory holds, in the order in which it was written.
-//! - [`tally`]: the verdict: lost, doubled, torn, misplaced.
+//! - [`collect`]: what a directory holds, in the order in which it was written.
+//! - [`verdict`]: the verdict: lost, doubled, torn, misplaced.
 //!
 //! What takes long is ignored: `.ci/torture` runs it, and prints the table of `doc/reliability.md`.
 #![allow(unreachable_pub, clippy::print_stderr)] // A test says what it skips and what it counted.
 
+mod collect;
 mod feed;
-mod harvest;
 mod lines;
 mod namespace;
 mod subject;
-mod tally;
+mod verdict;
 
 // SIGKILL, SIGTERM and handovers to 0.76, at random moments under load.
 mod kill;

@@ -12,9 +12,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::feed::{Feed, Pace};
-use super::harvest;
 use super::lines::{self, Lengths, scramble};
 use super::subject::{Logger, Subject, is_ok};
+use crate::torture::collect;
 use testkit::mounted::Mounted;
 use testkit::{Workdir, skipped, tool};
 
@@ -56,7 +56,7 @@ fn look(main: &Path, settled: &BTreeSet<OsString>) -> Found {
             }
         }
     };
-    let archives = harvest::archives(main);
+    let archives = collect::archives(main);
     for name in &archives {
         read(&main.join(name), !settled.contains(name));
     }
@@ -101,7 +101,7 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
         }
         let copy = dir.join("copy");
         let live = disk.path().join("main");
-        let settled = if live.exists() { harvest::archives(&live) } else { BTreeSet::new() };
+        let settled = if live.exists() { collect::archives(&live) } else { BTreeSet::new() };
         let settled = settled.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".s")).collect();
         let moment = Instant::now();
         fs::copy(&image, &copy).unwrap();
@@ -150,7 +150,7 @@ fn kills_and_power_cuts_leave_each_line_once() {
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
     let start = |place: &Path, stdin: std::process::Stdio| Logger::start(&program, &script, place, stdin);
     let live = disk.path().join("main");
-    let logged = |place: &Path| if place.exists() { harvest::all(place) } else { Vec::new() };
+    let logged = |place: &Path| if place.exists() { collect::all(place) } else { Vec::new() };
     let (mut looked_at, mut written_bytes, mut random) = (0, 0, 1);
     for run in 0..RUNS {
         let logger = start(disk.path(), reading_end.try_clone().unwrap().into());
@@ -171,7 +171,7 @@ fn kills_and_power_cuts_leave_each_line_once() {
             continue;
         }
         let copy = dir.join("copy");
-        let mut settled = harvest::archives(&live);
+        let mut settled = collect::archives(&live);
         settled.retain(|name| name.as_encoded_bytes().ends_with(b".s"));
         fs::copy(&image, &copy).unwrap();
         let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
@@ -184,7 +184,7 @@ fn kills_and_power_cuts_leave_each_line_once() {
         // Only from a pipe is a journal believed.
         let (no_input, _) = std::io::pipe().unwrap();
         assert!(is_ok(start(mounted.path(), no_input.into()).wait(PATIENCE)));
-        let archives = harvest::archives(&main);
+        let archives = collect::archives(&main);
         let is_archived = |name: &OsString| {
             name.as_encoded_bytes().ends_with(b".u") && fs::read(main.join(name)).unwrap().starts_with(&before)
         };
@@ -208,5 +208,5 @@ fn kills_and_power_cuts_leave_each_line_once() {
         .map(|line| lines::recognise(line.strip_suffix(b"\n").unwrap_or(line), Lengths::Ordinary))
         .collect();
     assert!(numbers == (0..RUNS * LINES).map(Some).collect::<Vec<_>>(), "{} lines", numbers.len());
-    eprintln!("{RUNS} kills, {looked_at} power cuts, {} archives", harvest::archives(&live).len());
+    eprintln!("{RUNS} kills, {looked_at} power cuts, {} archives", collect::archives(&live).len());
 }

@@ -14,10 +14,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::harvest::Harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
-use super::tally::{Tally, Verdict};
+use crate::torture::collect::Collected;
+use crate::torture::verdict::{Verdict};
 use testkit::{Workdir, tool, until};
 
 /// Enough for four or five rotations at the smallest size.
@@ -208,8 +208,8 @@ impl Blow {
         }
         let mut verdict = Verdict::default();
         for target in &task.targets {
-            let tally = Tally::new(Lengths::Kilobyte, task.is_stamped, target.classes());
-            verdict.add(Harvest::new(dir.join(target.name), tally).finish(LINES));
+            let tally = Verdict::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+            verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
             for left in ["previous", "processed"] {
                 if dir.join(target.name).join(left).exists() {
                     troubles.push(format!("{left} is left"));

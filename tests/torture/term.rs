@@ -8,10 +8,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::feed::{Feed, Pace};
-use super::harvest::{self, Harvest};
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
-use super::tally::Tally;
+use crate::torture::collect::{self, Collected};
+use crate::torture::verdict::Verdict;
 use testkit::{Workdir, until};
 
 /// How long a logger may take to leave.
@@ -52,7 +52,8 @@ pub fn hand_over(logger: Logger, feed: Feed, successor: Subject, task: &Task, di
     let mut next = Logger::start(&successor.program().unwrap(), &arguments, dir.path(), feed.stdin());
     let written = feed.end();
     assert!(is_ok(next.wait(PATIENCE)), "{}", said(dir));
-    let verdict = Harvest::new(dir.join("main"), Tally::new(Lengths::Mixed, task.is_stamped, b"abc")).finish(written);
+    let verdict =
+        Collected::new(dir.join("main"), Verdict::new(Lengths::Mixed, task.is_stamped, b"abc")).finish(written);
     assert!(verdict.is_spotless(), "with {successor:?} as successor: {verdict:?}; {}", said(dir));
 }
 
@@ -131,7 +132,7 @@ fn during_a_trim(files: u32) {
         dir.path(),
         feed.stdin(),
     );
-    until("the rest is trimmed", || harvest::archives(&dir.join("main")).len() == 2);
+    until("the rest is trimmed", || collect::archives(&dir.join("main")).len() == 2);
     feed.end();
     assert!(is_ok(next.wait(PATIENCE)));
 }
@@ -214,7 +215,7 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
             let mut next = Logger::start(&successor.program().unwrap(), &arguments, dir.path(), line.stdin());
             let written = line.end();
             assert!(is_ok(next.wait(PATIENCE)));
-            let found = harvest::all(&dir.join("main"));
+            let found = collect::all(&dir.join("main"));
             let mut lines = found
                 .split(|&byte| byte == b'\n')
                 .map(|line| if is_stamped { line.get(26..).unwrap_or_default() } else { line });
@@ -237,7 +238,7 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_is_no_pipe() {
         zeros.into(),
     );
     until("something is rotated", || {
-        fs::exists(dir.join("main")).unwrap() && !harvest::archives(&dir.join("main")).is_empty()
+        fs::exists(dir.join("main")).unwrap() && !collect::archives(&dir.join("main")).is_empty()
     });
 
     let (status, took) = logger.terminate(PATIENCE);

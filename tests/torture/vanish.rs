@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::feed::{Feed, Pace};
-use super::harvest;
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, is_ok};
+use crate::torture::collect;
 use testkit::{Workdir, until};
 
 /// How soon lines that come afterwards are on the disk.
@@ -44,8 +44,8 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
 
     let wanted = feed.written() + 100;
     let log = || {
-        let mut log = if dir.join("old").exists() { harvest::all(&dir.join("old")) } else { Vec::new() };
-        log.extend(if main.exists() { harvest::all(&main) } else { Vec::new() });
+        let mut log = if dir.join("old").exists() { collect::all(&dir.join("old")) } else { Vec::new() };
+        log.extend(if main.exists() { collect::all(&main) } else { Vec::new() });
         log
     };
     until("lines that came afterwards are where they belong", || {

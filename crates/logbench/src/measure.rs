@@ -16,7 +16,8 @@ use crate::subject::Subject;
 use crate::task::{Expected, Task};
 use crate::watch::{Cut, Progress, watch};
 use crate::workplace::{RunDir, Workplace};
-use logyard::sys::child::{Child, Ended, Usage};
+use logyard::sys::process::child::{Child, Usage};
+use logyard::sys::process::ended::Ended;
 use logyard::sys::signal::SignalQueue;
 use logyard::sys::{clock, pipe};
 

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use logyard::sys::child::Child;
 use logyard::sys::file::File;
+use logyard::sys::process::child::Child;
 use logyard::sys::{Errno, Result, poll};
 
 /// How often the progress of a run is looked at.

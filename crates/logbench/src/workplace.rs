@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::stop::Stop;
 use crate::subject::quoted;
 use logyard::cli::Exit;
-use logyard::sys::child::Child;
+use logyard::sys::process::child::Child;
 use logyard::sys::{fd, pipe, program};
 
 /// The sweeper's name on the command line.

@@ -13,8 +13,8 @@ use crate::clock::LocalClock;
 use crate::filter::{Filter, Pattern};
 use crate::histogram::Interval;
 use crate::output::Style;
-use crate::scale::{Scale, Window};
-use crate::when;
+use crate::time_arg;
+use crate::time_scale::{TimeScale, Window};
 
 /// Yes, no, or as the situation has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub(super) struct Drawing {
 pub(super) struct Request {
     pub(super) directories: Vec<Vec<u8>>,
     pub(super) filter: Filter,
-    pub(super) scale: Scale,
+    pub(super) scale: TimeScale,
     pub(super) is_utc: bool,
     pub(super) lines_max: Option<usize>,
     pub(super) is_reversed: bool,
@@ -151,8 +151,8 @@ pub(super) fn command() -> Command {
                 .long("tai")
                 .value_name("SCALE")
                 .value_parser(PossibleValuesParser::new(["djb", "real"]).map(|scale| match &scale[..] {
-                    "real" => Scale::Real,
-                    _ => Scale::Djb,
+                    "real" => TimeScale::Real,
+                    _ => TimeScale::Djb,
                 }))
                 .default_value("djb")
                 .help("How labels count: djb (multilog, svlogd) or real (s6, nosh: with leap seconds)"),
@@ -230,11 +230,11 @@ pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
 }
 
 fn request(matches: &ArgMatches) -> Result<Request, String> {
-    let scale = *matches.get_one::<Scale>("tai").expect("has a default");
+    let scale = *matches.get_one::<TimeScale>("tai").expect("has a default");
     let is_utc = matches.get_flag("utc");
     let clock = if is_utc { LocalClock::utc() } else { LocalClock::system() };
     let now = Zoned::now().with_time_zone(clock.zone().clone());
-    let moment = |name| matches.get_one::<String>(name).map(|text| when::parse(text, &now, scale)).transpose();
+    let moment = |name| matches.get_one::<String>(name).map(|text| time_arg::parse(text, &now, scale)).transpose();
     let window = Window { since: moment("since")?, until: moment("until")? };
     let pattern = matches
         .get_one::<String>("grep")

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::content::is_packed;
-use crate::pieces::Piece;
-use crate::place::Place;
-use crate::plan::{ASKED_MAX, begins_with_label};
+use crate::files::LogFile;
+use crate::log_dir::LogDir;
+use crate::ranges::{ASKED_MAX, begins_with_label};
 use crate::stamp::{Stamp, recognise};
 use crate::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
 use crate::unpacked::Unpacked;
@@ -34,7 +34,7 @@ pub(super) struct Found {
     /// Where the group stands among those of other directories.
     pub(super) key: Label,
     /// The file in which it begins.
-    pub(super) piece: Rc<Piece>,
+    pub(super) piece: Rc<LogFile>,
 }
 
 /// The bytes of a span that have not been read.
@@ -47,14 +47,14 @@ enum Rest {
 /// The groups of a directory, last first.
 #[derive(Debug)]
 pub(super) struct Backward {
-    place: Rc<Place>,
+    place: Rc<LogDir>,
     common: Rc<Common>,
     spans: Vec<Span>,
-    rest: Option<(Rest, Rc<Piece>)>,
+    rest: Option<(Rest, Rc<LogFile>)>,
     /// What has been read and belongs to no group yet.
     carry: Vec<u8>,
     /// Where in `carry` a file begins, the last first.
-    begins: Vec<(usize, Rc<Piece>)>,
+    begins: Vec<(usize, Rc<LogFile>)>,
     groups: Vec<Found>,
     /// Nothing that is left to read seems to have a label.
     has_no_label_left: bool,
@@ -62,7 +62,7 @@ pub(super) struct Backward {
 
 impl Backward {
     /// The groups of some parts of files.
-    pub(super) fn new(place: Rc<Place>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
+    pub(super) fn new(place: Rc<LogDir>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
         Backward {
             place,
             common,
@@ -139,14 +139,14 @@ impl Backward {
     }
 
     /// The last block that has not been read, its file, and whether it begins where that file does.
-    fn take_block(&mut self) -> Option<(Vec<u8>, Rc<Piece>, bool)> {
+    fn take_block(&mut self) -> Option<(Vec<u8>, Rc<LogFile>, bool)> {
         loop {
             if self.rest.is_none() {
                 let span = self.spans.pop()?;
                 match self.open(&span) {
                     Ok(rest) => self.rest = Some((rest, span.piece)),
                     Err(errno) => {
-                        self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+                        self.common.warnings.unable_to_read(&self.place.path, &span.piece.name, errno);
                         continue;
                     }
                 }
@@ -163,7 +163,7 @@ impl Backward {
                 }
             };
             let (block, is_start) = answer.unwrap_or_else(|errno| {
-                self.common.complaints.unable_to_read(&self.place.path, &piece.name, errno);
+                self.common.warnings.unable_to_read(&self.place.path, &piece.name, errno);
                 (Vec::new(), true)
             });
             if is_start {
@@ -181,7 +181,7 @@ impl Backward {
             let (unpacked, damage) = Unpacked::open(file, span.from)?;
             // What could be unpacked is shown.
             if let Some(errno) = damage {
-                self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+                self.common.warnings.unable_to_read(&self.place.path, &span.piece.name, errno);
             }
             return Ok(Rest::Packed(unpacked));
         }
@@ -190,7 +190,7 @@ impl Backward {
     }
 
     /// Puts a block before what is carried over, with a newline between if a line ends there that has none.
-    fn put_before(&mut self, mut block: Vec<u8>, piece: &Rc<Piece>) {
+    fn put_before(&mut self, mut block: Vec<u8>, piece: &Rc<LogFile>) {
         let is_same_file = self.begins.last().is_some_and(|(_, last)| Rc::ptr_eq(last, piece));
         let is_torn = !is_same_file && block.last() != Some(&b'\n');
         // What carries no stamp continues the line, unless an outage may have cut it short.

@@ -6,11 +6,9 @@ use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
 
 use crate::finder::Finder;
-use crate::scale::Window;
+use crate::finder::PATTERN_BYTES_MAX;
+use crate::time_scale::Window;
 use logyard::tai64n::Label;
-
-/// The memory that a compiled pattern may take.
-pub(super) const PATTERN_BYTES_MAX: usize = 64 << 20;
 
 /// What `-g` and `-v` say.
 #[derive(Clone, Debug)]

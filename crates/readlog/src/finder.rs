@@ -17,8 +17,8 @@ use regex_automata::{Input, util::syntax};
 use regex_syntax::hir::{Capture, Repetition};
 use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
 
-use crate::filter::PATTERN_BYTES_MAX;
-
+/// The memory that a compiled pattern may take.
+pub(super) const PATTERN_BYTES_MAX: usize = 64 << 20;
 /// A word that is shorter is in too many lines.
 const WORD_BYTES_MIN: usize = 3;
 /// More words than these are not searched for at once.

@@ -29,32 +29,33 @@
 //! - What is read may be anything: no bytes make it panic, and on a terminal none are obeyed.
 #![forbid(unsafe_code)]
 
-mod ahead;
 mod arguments;
 mod backward;
 mod clock;
-mod complaints;
 mod content;
 mod cursor;
+mod files;
 mod filter;
 mod finder;
 mod follow;
 mod histogram;
-mod locate;
+mod last_lines;
+mod log_dir;
 mod merge;
 mod output;
-mod picture;
-mod pieces;
-mod place;
-mod plan;
+mod prefetch;
 mod program;
+mod ranges;
 mod resolve;
-mod scale;
+mod resume;
 mod stamp;
 mod stop;
 mod stream;
 mod survey;
+mod svg;
+mod time_arg;
+mod time_scale;
 mod unpacked;
-mod when;
+mod warnings;
 
 pub use program::run;

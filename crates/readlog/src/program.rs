@@ -4,23 +4,24 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
-use crate::ahead::{Search, Workers};
 use crate::arguments::{self, Choice, Drawing, Parsed, Request};
-use crate::backward::{Backward, Found};
+use crate::backward::Backward;
 use crate::clock::LocalClock;
-use crate::complaints::{Complaints, PROGRAM};
-use crate::cursor::Outbox;
+use crate::cursor::CursorFile;
+use crate::files::{self, LogFile};
 use crate::follow::follow;
 use crate::histogram::Histogram;
-use crate::merge::{Merge, MergeBackward};
-use crate::output::{Outlet, Printer, Sink, Style, View};
-use crate::pieces::Piece;
-use crate::place::{Place, tell_apart};
-use crate::plan::plan;
+use crate::last_lines::print_last;
+use crate::log_dir::{LogDir, tell_apart};
+use crate::merge::Merge;
+use crate::output::{Printer, Sink, Style, Writer};
+use crate::prefetch::{Search, Workers};
+use crate::ranges::plan;
 use crate::resolve::{Resolved, resolve};
 use crate::stop::Stop;
 use crate::stream::{Common, Span, Stream};
-use crate::{picture, pieces};
+use crate::svg;
+use crate::warnings::{PROGRAM, Warnings};
 use logyard::cli::{Exit, Shown, cause};
 use logyard::sys::dir::Dir;
 use logyard::sys::program::Arguments;
@@ -64,7 +65,7 @@ fn read(mut request: Request) -> Exit {
     let common = Rc::new(Common {
         scale: request.scale,
         clock,
-        complaints: Complaints::default(),
+        warnings: Warnings::default(),
         workers: Workers::new(search),
         survey_bytes_max: SURVEY_BYTES
             .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
@@ -73,7 +74,7 @@ fn read(mut request: Request) -> Exit {
     request.directories = log_directories(&request, &common);
     if request.directories.is_empty() {
         // Nothing that may come is waited for.
-        return common.complaints.exit();
+        return common.warnings.exit();
     }
     let answer = match &request.drawing {
         Some(drawing) => draw(&request, drawing, &common),
@@ -83,8 +84,8 @@ fn read(mut request: Request) -> Exit {
         None => print_all(&request, &common),
     };
     match answer {
-        Ok(()) => common.complaints.exit(),
-        Err(stop) => stop.exit(common.complaints.exit()),
+        Ok(()) => common.warnings.exit(),
+        Err(stop) => stop.exit(common.warnings.exit()),
     }
 }
 
@@ -94,7 +95,7 @@ fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
         Resolved::Log(path) => Some(path),
         Resolved::Nothing { path, .. } if request.follows => Some(path),
         Resolved::Nothing { complaint, .. } | Resolved::Several(complaint) => {
-            common.complaints.warn(complaint);
+            common.warnings.warn(complaint);
             None
         }
     };
@@ -102,16 +103,16 @@ fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
 }
 
 /// Opens the directories that can be opened.
-fn open_places(request: &Request, common: &Common) -> Vec<Rc<Place>> {
-    let mut places: Vec<Rc<Place>> = Vec::new();
+fn open_places(request: &Request, common: &Common) -> Vec<Rc<LogDir>> {
+    let mut places: Vec<Rc<LogDir>> = Vec::new();
     for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
         match Dir::open(&path[..]) {
             // Named twice, it is read once.
             Ok(directory) if places.iter().any(|place| is_same(&place.directory, &directory)) => {}
-            Ok(directory) => places.push(Rc::new(Place { path: path.clone(), service, directory })),
+            Ok(directory) => places.push(Rc::new(LogDir { path: path.clone(), service, directory })),
             Err(errno) => {
                 let (path, cause) = (Shown(path), cause(errno));
-                common.complaints.warn(format_args!("unable to open directory {path}: {cause}"));
+                common.warnings.warn(format_args!("unable to open directory {path}: {cause}"));
             }
         }
     }
@@ -123,24 +124,24 @@ fn is_same(one: &Dir, other: &Dir) -> bool {
 }
 
 /// The parts of a directory's files that are asked for.
-fn spans(place: &Place, request: &Request, common: &Common) -> Vec<Span> {
+fn spans(place: &LogDir, request: &Request, common: &Common) -> Vec<Span> {
     // A run with a cursor is followed by another.
     let goes_on = request.cursor.is_some() && request.filter.window.until.is_none();
     plan(place, list(place, common), &request.filter.window, goes_on, common)
 }
 
 /// A directory's files.
-fn list(place: &Place, common: &Common) -> Vec<Piece> {
-    match pieces::list(place, &common.complaints) {
+fn list(place: &LogDir, common: &Common) -> Vec<LogFile> {
+    match files::list(place, &common.warnings) {
         Ok(pieces) => pieces,
         Err(errno) => {
-            common.complaints.warn(format_args!("unable to read directory {}: {}", Shown(&place.path), cause(errno)));
+            common.warnings.warn(format_args!("unable to read directory {}: {}", Shown(&place.path), cause(errno)));
             Vec::new()
         }
     }
 }
 
-fn services(places: &[Rc<Place>]) -> Vec<Vec<u8>> {
+fn services(places: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
     places.iter().map(|place| place.service.clone()).collect()
 }
 
@@ -173,16 +174,16 @@ fn printer(request: &Request, common: &Rc<Common>, services: Vec<Vec<u8>>) -> (P
 
 /// Prints everything that is asked for, oldest first; and then what comes.
 fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
-    let cursor = request.cursor.as_deref().map(Outbox::open).transpose()?;
+    let cursor = request.cursor.as_deref().map(CursorFile::open).transpose()?;
     if request.follows {
         let (printer, sink) = printer(request, common, tell_apart(&request.directories));
-        return follow(request, common, &mut Outlet::new(printer, sink, cursor));
+        return follow(request, common, &mut Writer::new(printer, sink, cursor));
     }
     let places = open_places(request, common);
     let (printer, sink) = printer(request, common, services(&places));
-    let mut outlet = Outlet::new(printer, sink, cursor);
-    let stream = |place: &Rc<Place>| {
-        let mut stream = match outlet.position(&place.path) {
+    let mut writer = Writer::new(printer, sink, cursor);
+    let stream = |place: &Rc<LogDir>| {
+        let mut stream = match writer.position(&place.path) {
             Some(position) => position.resume(place, list(place, common), common),
             None => Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)),
         };
@@ -193,10 +194,10 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
     };
     let streams = places.iter().map(stream).collect();
     let mut merge = Merge::new(streams, request.filter.clone());
-    if !outlet.print_whole(&mut merge)? {
-        outlet.print_merge(&mut merge)?;
+    if !writer.print_whole(&mut merge)? {
+        writer.print_merge(&mut merge)?;
     }
-    outlet.finish()
+    writer.finish()
 }
 
 /// Prints the last lines, or all of them from the last on.
@@ -207,52 +208,9 @@ fn print_end(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
         .map(|place| Backward::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
         .collect();
     let (printer, sink) = printer(request, common, services(&places));
-    let mut outlet = Outlet::new(printer, sink, None);
-    print_last(request, &mut outlet, directories, request.lines_max.unwrap_or(usize::MAX))?;
-    outlet.finish()
-}
-
-/// Prints the last lines of some directories, so many at most.
-pub(super) fn print_last(
-    request: &Request,
-    outlet: &mut Outlet,
-    directories: Vec<Backward>,
-    lines_max: usize,
-) -> Result<(), Stop> {
-    let paths: Vec<Vec<u8>> = directories.iter().map(|directory| directory.path().to_vec()).collect();
-    let mut merge = MergeBackward::new(directories, request.filter.clone());
-    let mut left = lines_max;
-    let mut groups = Vec::new();
-    while left > 0 {
-        let Some((i, found)) = merge.next() else { break };
-        let found = last_lines(found, &mut left);
-        if request.is_reversed {
-            outlet.print(&view(&found, i, &paths[i]))?;
-        } else {
-            groups.push((i, found));
-        }
-    }
-    for (i, found) in groups.iter().rev() {
-        outlet.print(&view(found, *i, &paths[*i]))?;
-    }
-    outlet.flush()
-}
-
-fn view<'a>(found: &'a Found, source: usize, directory: &'a [u8]) -> View<'a> {
-    View { bytes: &found.bytes, stamp: found.stamp, label: found.label, source, directory, file: &found.piece.name }
-}
-
-/// The last of a group's lines, so many as are left, of which they are taken.
-fn last_lines(mut found: Found, left: &mut usize) -> Found {
-    let lines = memchr::memchr_iter(b'\n', &found.bytes).count().max(1);
-    if lines > *left {
-        let surplus = lines - *left;
-        let cut = memchr::memchr_iter(b'\n', &found.bytes).nth(surplus - 1).map_or(0, |newline| newline + 1);
-        found.bytes.drain(..cut);
-        found.stamp = None;
-    }
-    *left = left.saturating_sub(lines);
-    found
+    let mut writer = Writer::new(printer, sink, None);
+    print_last(request, &mut writer, directories, request.lines_max.unwrap_or(usize::MAX))?;
+    writer.finish()
 }
 
 /// Draws how many lines there are per interval.
@@ -280,7 +238,7 @@ fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<(),
         }
         Some(path) => {
             let services: Vec<String> = places.iter().map(|place| Shown(&place.service).to_string()).collect();
-            let svg = picture::draw(&mut histogram, &services.join(", "));
+            let svg = svg::draw(&mut histogram, &services.join(", "));
             std::fs::write(path, svg).map_err(|error| {
                 let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
                 Stop::Picture(path.clone(), errno)

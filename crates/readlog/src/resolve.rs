@@ -3,7 +3,7 @@
 //! A service stands for its log: `/service/NAME` and `/service/NAME/log` for `/service/NAME/log/main`, or for the only log
 //! directory beside it. Anything else is told: it would look like a log without lines.
 
-use crate::pieces::archive_label;
+use crate::files::archive_label;
 use logyard::cli::Shown;
 use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS};
 use logyard::sys::Errno;

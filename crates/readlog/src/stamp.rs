@@ -12,7 +12,7 @@
 use jiff::civil;
 
 use crate::clock::LocalClock;
-use crate::scale::Scale;
+use crate::time_scale::TimeScale;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 
@@ -44,7 +44,7 @@ const DIGIT: [u8; 256] = {
 };
 
 /// Recognises the stamp of a line.
-pub(super) fn recognise(line: &[u8], scale: Scale, clock: &LocalClock) -> Option<Stamp> {
+pub(super) fn recognise(line: &[u8], scale: TimeScale, clock: &LocalClock) -> Option<Stamp> {
     match line.first() {
         Some(b'@') => recognise_label(line),
         Some(b'0'..=b'9') => recognise_date(line, scale, clock),
@@ -85,7 +85,7 @@ pub(super) fn parse_nanoseconds(label: &[u8; Label::TEXT_BYTES + 1]) -> Option<u
 }
 
 /// `YYYY-MM-DD?HH:MM:SS.` and the fraction.
-fn recognise_date(line: &[u8], scale: Scale, clock: &LocalClock) -> Option<Stamp> {
+fn recognise_date(line: &[u8], scale: TimeScale, clock: &LocalClock) -> Option<Stamp> {
     const SHAPE: &[u8; 20] = b"dddd-dd-dd?dd:dd:dd.";
     let head: &[u8; 20] = line.first_chunk()?;
     let fits = head.iter().zip(SHAPE).all(|(&byte, &shape)| match shape {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     fn stamp(line: &[u8]) -> Option<Stamp> {
-        recognise(line, Scale::Djb, &LocalClock::utc())
+        recognise(line, TimeScale::Djb, &LocalClock::utc())
     }
 
     #[test]

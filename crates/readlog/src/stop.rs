@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::complaints::PROGRAM;
+use crate::warnings::PROGRAM;
 use logyard::cli::{Exit, Shown, cause};
 use logyard::sys::Errno;
 

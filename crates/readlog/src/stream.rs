@@ -14,15 +14,15 @@ use std::sync::Arc;
 
 use memchr::{memchr, memrchr};
 
-use crate::ahead::{Job, Workers};
 use crate::clock::LocalClock;
-use crate::complaints::Complaints;
 use crate::content::{Content, is_packed};
+use crate::files::{LogFile, open_plain};
 use crate::finder::Finder;
-use crate::pieces::{Piece, open_plain};
-use crate::place::Place;
-use crate::scale::Scale;
+use crate::log_dir::LogDir;
+use crate::prefetch::{Job, Workers};
 use crate::stamp::{STAMP_BYTES_MAX, Stamp, recognise};
+use crate::time_scale::TimeScale;
+use crate::warnings::Warnings;
 use logyard::cli::Shown;
 use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
@@ -43,11 +43,11 @@ pub(super) const GROUP_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug)]
 pub(super) struct Common {
     /// How labels count.
-    pub(super) scale: Scale,
+    pub(super) scale: TimeScale,
     /// The clock on the wall.
     pub(super) clock: LocalClock,
     /// Where trouble is told.
-    pub(super) complaints: Complaints,
+    pub(super) warnings: Warnings,
     /// Who unpacks and searches ahead.
     pub(super) workers: Workers,
     /// How much of a directory is looked through line by line to answer a question about a time.
@@ -58,7 +58,7 @@ pub(super) struct Common {
 #[derive(Debug)]
 pub(super) struct Span {
     /// The file.
-    pub(super) piece: Rc<Piece>,
+    pub(super) piece: Rc<LogFile>,
     /// Where to begin, at the beginning of a line.
     pub(super) from: u64,
     /// Where to end.
@@ -73,7 +73,7 @@ pub(super) struct Span {
 
 impl Span {
     /// The whole of a file.
-    pub(super) fn whole(piece: Rc<Piece>) -> Span {
+    pub(super) fn whole(piece: Rc<LogFile>) -> Span {
         Span { piece, from: 0, to: None, is_live: false, is_after_gap: false, job: None }
     }
 }
@@ -99,14 +99,14 @@ struct Mark {
     file: Option<Arc<File>>,
     /// How far the file goes, where that is known.
     end: Option<u64>,
-    piece: Rc<Piece>,
+    piece: Rc<LogFile>,
 }
 
 /// The lines of a directory.
 #[derive(Debug)]
 pub(super) struct Stream {
     /// Where it reads.
-    pub(super) place: Rc<Place>,
+    pub(super) place: Rc<LogDir>,
     common: Rc<Common>,
     spans: VecDeque<Span>,
     content: Option<(Content, u64)>,
@@ -159,7 +159,7 @@ enum Torn {
 
 impl Stream {
     /// The lines of some parts of files.
-    pub(super) fn new(place: Rc<Place>, common: Rc<Common>, spans: Vec<Span>) -> Stream {
+    pub(super) fn new(place: Rc<LogDir>, common: Rc<Common>, spans: Vec<Span>) -> Stream {
         Stream {
             place,
             common,
@@ -195,13 +195,13 @@ impl Stream {
     }
 
     /// The file in which a group begins.
-    pub(super) fn piece(&self, group: &Group) -> Option<&Rc<Piece>> {
+    pub(super) fn piece(&self, group: &Group) -> Option<&Rc<LogFile>> {
         let at = self.base + group.start as u64;
         self.marks.iter().rev().find(|mark| mark.at <= at).map(|mark| &mark.piece)
     }
 
     /// The file, its name, and the offset in it up to which groups have been taken, the one at hand not among them.
-    pub(super) fn position(&self) -> Option<(&Arc<File>, &Rc<Piece>, u64)> {
+    pub(super) fn position(&self) -> Option<(&Arc<File>, &Rc<LogFile>, u64)> {
         let at = self.base + self.start as u64;
         let mark = self.marks.iter().rev().find(|mark| mark.at < at).or(self.marks.front())?;
         let offset = mark.offset + at.saturating_sub(mark.at);
@@ -234,7 +234,7 @@ impl Stream {
     }
 
     /// Goes on in another directory, once there is nothing left to read in the old one.
-    pub(super) fn move_to(&mut self, place: Rc<Place>) {
+    pub(super) fn move_to(&mut self, place: Rc<LogDir>) {
         self.place = place;
         self.label = None;
         self.label_count = 0;
@@ -243,7 +243,7 @@ impl Stream {
 
     /// A stream without any file, of a directory that is not there.
     pub(super) fn nowhere(path: &[u8], common: Rc<Common>) -> Result<Stream> {
-        let place = Place { path: path.to_vec(), service: Vec::new(), directory: Dir::open("/")? };
+        let place = LogDir { path: path.to_vec(), service: Vec::new(), directory: Dir::open("/")? };
         Ok(Stream::new(Rc::new(place), common, Vec::new()))
     }
 
@@ -278,7 +278,7 @@ impl Stream {
     }
 
     /// Leaves out everything but the part of the last file that is yet to be written, and hands over what is left out.
-    pub(super) fn skip_to_end(&mut self) -> (Rc<Place>, Vec<Span>) {
+    pub(super) fn skip_to_end(&mut self) -> (Rc<LogDir>, Vec<Span>) {
         let mut left_out: Vec<Span> = self.spans.drain(..).collect();
         if left_out.last().is_some_and(|last| last.is_live) {
             // A line that is still being written may have begun in a file before.
@@ -537,7 +537,7 @@ impl Stream {
             let answer = if room == 0 { Ok(0) } else { content.read(&mut self.buffer[begin..begin + room]) };
             let bytes = answer.unwrap_or_else(|errno| {
                 if let Some(span) = self.spans.front() {
-                    self.common.complaints.unable_to_read(&self.place.path, &span.piece.name, errno);
+                    self.common.warnings.unable_to_read(&self.place.path, &span.piece.name, errno);
                 }
                 0
             });
@@ -615,7 +615,7 @@ impl Stream {
                         Some(next) if errno == Errno::ENOENT && is_archive => next.is_after_gap = true,
                         _ => {
                             let name = &self.spans[0].piece.name;
-                            self.common.complaints.unable_to_read(&self.place.path, name, errno);
+                            self.common.warnings.unable_to_read(&self.place.path, name, errno);
                         }
                     }
                     self.spans.pop_front();
@@ -706,12 +706,12 @@ impl Stream {
             text.push_str(if last.is_some() { ", " } else { ": " });
             text.push_str(&format!("first found {first}"));
         }
-        self.common.complaints.warn(text);
+        self.common.warnings.warn(text);
     }
 }
 
 /// An archive that has another ending by now: compressed, or through svlogd's processor.
-pub(super) fn reopen_renamed(place: &Place, piece: &Piece, errno: Errno) -> Result<Arc<File>> {
+pub(super) fn reopen_renamed(place: &LogDir, piece: &LogFile, errno: Errno) -> Result<Arc<File>> {
     if errno != Errno::ENOENT || piece.label.is_none() {
         return Err(errno);
     }

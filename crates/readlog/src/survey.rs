@@ -6,11 +6,11 @@
 use memchr::memchr;
 
 use crate::content::{Content, is_packed};
-use crate::pieces::Piece;
-use crate::place::Place;
-use crate::scale::Window;
+use crate::files::LogFile;
+use crate::log_dir::LogDir;
 use crate::stamp::{STAMP_BYTES_MAX, recognise};
 use crate::stream::Common;
+use crate::time_scale::Window;
 use logyard::sys::Result;
 use logyard::tai64n::Label;
 
@@ -37,8 +37,8 @@ pub(super) struct Survey {
 impl Survey {
     /// Looks through a file, if it holds no more than some bytes.
     pub(super) fn of(
-        place: &Place,
-        piece: &Piece,
+        place: &LogDir,
+        piece: &LogFile,
         window: &Window,
         common: &Common,
         bytes_max: u64,
@@ -71,8 +71,8 @@ impl Survey {
 
 /// The first label of a file that may be packed, and where its line begins, in what it unpacks to.
 pub(super) fn first_label(
-    place: &Place,
-    piece: &Piece,
+    place: &LogDir,
+    piece: &LogFile,
     common: &Common,
     bytes_max: u64,
 ) -> Result<Option<(Label, u64)>> {

@@ -26,10 +26,10 @@ use crate::multilog::input::stray;
 use crate::multilog::journal::record::Origin;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::script::SEEN_BYTES;
-use crate::sys::edge::EdgeWatch;
+use crate::sys::epoll::EdgeWatch;
 use crate::sys::file::pipe_identity;
 use crate::sys::pipe::{self, Outlet};
-use crate::sys::{Errno, Result, boot, fd, poll};
+use crate::sys::{Errno, Result, boot_id, fd, poll};
 
 /// The size that a pipe is asked to have once a look comes back full. Measured: 64 KiB to 1 MiB gives a third more.
 const PIPE_BYTES: usize = 1024 * 1024;
@@ -146,7 +146,7 @@ impl PipeInput {
     /// What a journal for this pipe belongs to.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { pipe: self.identity, boot: boot::id() }
+        Origin { pipe: self.identity, boot: boot_id::id() }
     }
 
     /// Tells whether bytes have been consumed that are not handed on.

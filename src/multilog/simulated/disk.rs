@@ -13,9 +13,9 @@ use super::faults::{Calls, lock};
 use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::multilog::writer::directory::{Directory, LogFile};
-use crate::sys::child::Ended;
 use crate::sys::clock::UnixTime;
-use crate::sys::file::Stat;
+use crate::sys::process::ended::Ended;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 

@@ -9,10 +9,12 @@ use crate::cli::{Program, cause};
 use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE};
 use crate::multilog::writer::processor;
-use crate::sys::child::{Child, Ended};
 use crate::sys::dir::Dir;
-use crate::sys::file::{File, Lock, Stat, process_user};
+use crate::sys::file::{File, Lock, process_user};
 use crate::sys::page::Page;
+use crate::sys::process::child::Child;
+use crate::sys::process::ended::Ended;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 

@@ -23,7 +23,7 @@ use crate::multilog::writer::copy::copy;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::{Place, SharedPlace};
 use crate::multilog::writer::trim::Shelf;
-use crate::sys::child::Ended;
+use crate::sys::process::ended::Ended;
 use crate::sys::{Errno, Result};
 
 /// What remains to be done with `previous`, by the next step.

@@ -22,7 +22,7 @@ use crate::multilog::writer::preallocated::{self, Preallocated};
 use crate::multilog::writer::schedule::Schedule;
 use crate::multilog::writer::trim::Shelf;
 use crate::multilog::writer::worker::Worker;
-use crate::sys::file::Stat;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, memory};
 
 /// What remains to be done of a rotation before `current` can be appended to again.

@@ -16,7 +16,7 @@ use crate::lines::page_buffer::PAGE_BYTES;
 use crate::logdir::room::NEWLINE_ZONE_BYTES;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::SharedPlace;
-use crate::sys::file::Stat;
+use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result};
 
 /// A file that is full sooner than this is worth a spare.

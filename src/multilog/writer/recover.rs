@@ -32,7 +32,7 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::preallocated;
 use crate::multilog::writer::trim::Shelf;
 use crate::sys::Errno;
-use crate::sys::file::Stat;
+use crate::sys::stat::Stat;
 
 /// What the files of a directory say of the writer before us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
 use crate::multilog::writer::trim::Shelf;
-use crate::sys::event::Event;
+use crate::sys::eventfd::Event;
 use crate::sys::{Errno, poll};
 
 /// Little is needed: the finisher does not recurse.

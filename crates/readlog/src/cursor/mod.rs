@@ -5,7 +5,7 @@
 //!
 //! 1. A batch of output, and the position behind it, are written to a new file, which replaces the cursor file.
 //! 2. The batch is sent from that file by `sendfile`, and the kernel notes in the file's first page how far it got, within
-//!    the same call: see [`handover`](logyard::sys::handover).
+//!    the same call: see [`handover`](logyard::sys::sendfile).
 //!
 //! Whoever finds the file sends what has not been sent, and goes on at the position. Where standard output is a file that
 //! is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived.
@@ -21,7 +21,7 @@
 //!
 //! Numbers are in the machine's byte order: the file is of no use on another one.
 
-mod outbox;
+mod cursor_file;
 mod record;
 
-pub(super) use outbox::Outbox;
+pub(super) use cursor_file::CursorFile;

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::locate::Position;
+use crate::resume::Position;
 use logyard::tai64n::Label;
 
 /// A directory, and the place in it.

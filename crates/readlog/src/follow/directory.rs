@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::arguments::Request;
 use crate::backward::Backward;
+use crate::files::{self, LogFile, open_plain};
 use crate::follow::tracker::{Tracker, Whereabouts};
-use crate::locate::Position;
-use crate::pieces::{self, Piece, open_plain};
-use crate::place::Place;
-use crate::plan::plan;
+use crate::log_dir::LogDir;
+use crate::ranges::plan;
+use crate::resume::Position;
 use crate::stream::{Common, Span, Stream, reopen_renamed};
 use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::clock::UnixTime;
@@ -47,7 +47,7 @@ pub(super) struct Opened {
 /// A directory that is open.
 #[derive(Debug)]
 struct Open {
-    place: Rc<Place>,
+    place: Rc<LogDir>,
     /// None where it must be looked at.
     watch: Option<Watch>,
     /// What was seen when it was looked at last.
@@ -90,7 +90,7 @@ impl Directory {
     }
 
     /// The directory, if it is open.
-    pub(super) fn place(&self) -> Option<Rc<Place>> {
+    pub(super) fn place(&self) -> Option<Rc<LogDir>> {
         self.open.as_ref().map(|open| Rc::clone(&open.place))
     }
 
@@ -117,7 +117,7 @@ impl Directory {
         let watch =
             notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
-        let place = Place { path: self.path.clone(), service: self.service.clone(), directory };
+        let place = LogDir { path: self.path.clone(), service: self.service.clone(), directory };
         self.complaint = None;
         self.open = Some(Open {
             place: Rc::new(place),
@@ -191,23 +191,23 @@ impl Directory {
     }
 
     /// The files that are there.
-    pub(super) fn list(&self, common: &Common) -> Vec<Piece> {
+    pub(super) fn list(&self, common: &Common) -> Vec<LogFile> {
         let Some(open) = &self.open else { return Vec::new() };
-        pieces::list(&open.place, &common.complaints).unwrap_or_else(|errno| {
-            common.complaints.unable_to_read(&open.place.path, b".", errno);
+        files::list(&open.place, &common.warnings).unwrap_or_else(|errno| {
+            common.warnings.unable_to_read(&open.place.path, b".", errno);
             Vec::new()
         })
     }
 
     /// Begins to keep track, from files that stood still while they were listed.
-    pub(super) fn track(&mut self, mut pieces: Vec<Piece>) -> Vec<Piece> {
+    pub(super) fn track(&mut self, mut pieces: Vec<LogFile>) -> Vec<LogFile> {
         let Some(open) = &mut self.open else { return pieces };
         // What may be removed before its turn comes is held, as far as that goes.
         let archives = pieces.iter().filter(|piece| piece.held.is_none()).count();
         for piece in pieces.iter_mut().filter(|piece| piece.held.is_none()).skip(archives.saturating_sub(HELD_MAX)) {
             piece.held = piece.open(&open.place.directory).ok();
         }
-        let is_current = |piece: &Piece| piece.name == CURRENT.as_bytes();
+        let is_current = |piece: &LogFile| piece.name == CURRENT.as_bytes();
         let is_one_waiting = pieces.iter().any(|piece| piece.label.is_none() && !is_current(piece));
         open.tracker = Tracker::new(pieces.iter().map(|piece| piece.name.clone()), is_one_waiting);
         open.has_lost_track = false;
@@ -220,8 +220,8 @@ impl Directory {
     /// The stream of what is there when following begins.
     pub(super) fn first_stream(
         &mut self,
-        place: Rc<Place>,
-        pieces: Vec<Piece>,
+        place: Rc<LogDir>,
+        pieces: Vec<LogFile>,
         request: &Request,
         common: &Rc<Common>,
     ) -> Stream {
@@ -241,7 +241,7 @@ impl Directory {
     }
 
     /// Adds files to a stream that has none.
-    pub(super) fn add(&mut self, pieces: Vec<Piece>, stream: &mut Stream) {
+    pub(super) fn add(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) {
         let has_current = pieces.last().is_some_and(|piece| piece.name == CURRENT.as_bytes());
         match self.position.take() {
             Some(position) => {
@@ -261,7 +261,7 @@ impl Directory {
 
     /// Goes on after events were lost, from files that stood still while they were listed; `false` if what is held must be
     /// read first.
-    pub(super) fn find_again(&mut self, pieces: Vec<Piece>, stream: &mut Stream) -> bool {
+    pub(super) fn find_again(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) -> bool {
         let last = self.open.as_ref().and_then(|open| open.last.as_ref()).and_then(|last| last.stat().ok());
         let current = pieces.last().filter(|piece| piece.name == CURRENT.as_bytes());
         let current = current.and_then(|piece| piece.held.as_ref()?.stat().ok());
@@ -336,7 +336,7 @@ impl Directory {
             return;
         }
         let is_current = opened.as_what == Whereabouts::Current;
-        let piece = Piece::held(if is_current { CURRENT } else { PREVIOUS }, opened.file);
+        let piece = LogFile::held(if is_current { CURRENT } else { PREVIOUS }, opened.file);
         open.last = piece.held.clone().filter(|_| is_current);
         open.push(Span { is_live: is_current, ..Span::whole(Rc::new(piece)) }, stream);
     }
@@ -366,7 +366,7 @@ impl Open {
 
     /// Adds an archive, which is held from now on, or takes note that it is gone.
     fn add_archive(&mut self, name: Vec<u8>, stream: &mut Stream) {
-        let Some(mut piece) = Piece::archive(name) else {
+        let Some(mut piece) = LogFile::archive(name) else {
             self.next += 1;
             return;
         };

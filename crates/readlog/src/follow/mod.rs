@@ -11,7 +11,7 @@
 //!   that was opened is the one that the tracker means.
 //! - An archive that was removed before it could be opened is a gap, and is told.
 //! - When the queue of events overflows, everything that is held is read, and the place is found again as it is for a
-//!   cursor: see [`locate`](crate::locate).
+//!   cursor: see [`locate`](crate::resume).
 //! - Where the system allows no more watches, directories are looked at from time to time instead, and whatever has
 //!   changed in one is found as after an overflow.
 
@@ -26,15 +26,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arguments::Request;
-use crate::complaints::PROGRAM;
 use crate::follow::directory::Directory;
+use crate::log_dir::tell_apart;
 use crate::merge::Merge;
-use crate::output::Outlet;
-use crate::place::tell_apart;
+use crate::output::Writer;
 use crate::stop::Stop;
 use crate::stream::{Common, Stream};
+use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
-use logyard::sys::inotify::{Notifier, Tidings, Watch};
+use logyard::sys::inotify::{Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, Result, fd, poll};
 
@@ -61,12 +61,12 @@ struct Follow<'r> {
 }
 
 /// Prints what is there and what comes, until nobody reads it any more.
-pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet) -> std::result::Result<(), Stop> {
+pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer) -> std::result::Result<(), Stop> {
     signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Stop::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
-        |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, outlet.position(path).cloned());
+        |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, writer.position(path).cloned());
     let directories = request.directories.iter().zip(services).map(directory).collect();
     let mut follow = Follow {
         request,
@@ -81,22 +81,22 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, outlet: &mut Outlet
         Ok(notifier) => follow.notifier = Some(notifier),
         Err(errno) => follow.look_instead(errno),
     }
-    follow.run(outlet)
+    follow.run(writer)
 }
 
 impl Follow<'_> {
-    fn run(&mut self, outlet: &mut Outlet) -> std::result::Result<(), Stop> {
+    fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Stop> {
         // What a directory that is not there will be read as.
         let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
         for i in 0..self.directories.len() {
             let stream = self.begin(i).map_err(Stop::Follow)?;
             merge.streams.push(stream);
         }
-        self.print_last_lines(outlet, &mut merge)?;
+        self.print_last_lines(writer, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
         loop {
             self.catch_up(&mut merge).map_err(Stop::Follow)?;
-            outlet.print_merge(&mut merge)?;
+            writer.print_merge(&mut merge)?;
             // What has come while printing is dealt with before waiting; the queue is awake as long as it is not empty.
             if self.has_more(&merge) {
                 continue;
@@ -152,7 +152,7 @@ impl Follow<'_> {
     }
 
     /// Opens a directory that has come, or watches for it.
-    fn open(&mut self, i: usize) -> Result<Option<Vec<crate::pieces::Piece>>> {
+    fn open(&mut self, i: usize) -> Result<Option<Vec<crate::files::LogFile>>> {
         loop {
             let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
             match self.directories[i].open(self.notifier.as_ref(), &taken) {
@@ -215,13 +215,13 @@ impl Follow<'_> {
     /// Takes what has happened, and hands it to the directories it happened in.
     fn drain(&mut self) -> Result<()> {
         let Some(notifier) = &self.notifier else { return Ok(()) };
-        for tidings in notifier.take()? {
-            match tidings {
-                Tidings::Overflow => {
+        for notifications in notifier.take()? {
+            match notifications {
+                Notification::Overflow => {
                     self.may_have_come = true;
                     self.directories.iter_mut().for_each(Directory::lose_track);
                 }
-                Tidings::Of(watch, event) => {
+                Notification::Of(watch, event) => {
                     self.may_have_come |= self.ancestors.contains(&watch);
                     if let Some(directory) =
                         self.directories.iter_mut().find(|directory| directory.is_watched_by(watch))
@@ -310,12 +310,12 @@ impl Follow<'_> {
     }
 
     /// With `-n`: the last lines of what is there.
-    fn print_last_lines(&mut self, outlet: &mut Outlet, merge: &mut Merge) -> std::result::Result<(), Stop> {
+    fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Stop> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {
             sources.push(directory.skip_to_end(stream, &self.common));
         }
-        crate::program::print_last(self.request, outlet, sources, lines)
+        crate::last_lines::print_last(self.request, writer, sources, lines)
     }
 }

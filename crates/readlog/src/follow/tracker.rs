@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::pieces::archive_label;
+use crate::files::archive_label;
 use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::inotify::Event;
 use logyard::tai64n::Label;

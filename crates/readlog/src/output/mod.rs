@@ -1,18 +1,18 @@
 //! How groups are shown, and where they go.
 //!
 //! - [`Printer`]: puts a group into bytes, in one of the [`Style`]s.
-//! - [`bulk`]: the same for whole blocks, in the most ordinary case.
+//! - [`fast_printer`]: the same for whole blocks, in the most ordinary case.
 //! - [`json`]: one object a line. [`visible`]: control characters that a terminal must not obey.
-//! - [`Outlet`]: collects what is printed, and sends it off in batches, by way of a cursor file if there is one.
+//! - [`Writer`]: collects what is printed, and sends it off in batches, by way of a cursor file if there is one.
 //! - [`Sink`]: standard output, a pager, or a terminal that turns out to be too small.
 
-mod bulk;
+mod fast_printer;
 mod json;
-mod outlet;
 mod printer;
 mod sink;
 pub(super) mod visible;
+mod writer;
 
-pub(super) use outlet::Outlet;
 pub(super) use printer::{Printer, Style, View};
 pub(super) use sink::Sink;
+pub(super) use writer::Writer;

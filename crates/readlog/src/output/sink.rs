@@ -8,11 +8,11 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
-use crate::complaints::PROGRAM;
+use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
-use logyard::sys::{Errno, Result, fd, identity, limit, pipe, terminal};
+use logyard::sys::{Errno, Result, credentials, fd, limit, pipe, terminal};
 
 /// The pager of who names none.
 const LESS: &str = "less";
@@ -109,7 +109,7 @@ impl Pager {
             command.env("LESS", LESS_OPTIONS);
         }
         // What less runs at the press of a key would have the rights of readlog.
-        if identity::has_special_rights() {
+        if credentials::has_special_rights() {
             command.env("LESSSECURE", "1");
         }
         limit::restore_for(&mut command);

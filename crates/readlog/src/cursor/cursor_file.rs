@@ -1,0 +1,210 @@
+//! The cursor file: positions, and the lines that are on their way out.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::cursor::record::{self, Record};
+use crate::resume::Position;
+use crate::stop::Stop;
+use logyard::sys::file::File;
+use logyard::sys::sendfile::SentMark;
+use logyard::sys::{Errno, Result, fd};
+
+const MAGIC: &[u8] = b"readlog cursor 1\n";
+const SENT_AT: usize = 24;
+const HEAD_BYTES: usize = 4096;
+/// A cursor file is not longer than what we write.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// A cursor file in use.
+#[derive(Debug)]
+pub(crate) struct CursorFile {
+    path: PathBuf,
+    new_path: PathBuf,
+    records: Vec<Record>,
+    /// Whether standard output is a file that is appended to, or something that `sendfile` refuses.
+    is_appended: bool,
+}
+
+/// What a cursor file holds.
+struct Found {
+    file: File,
+    records: Vec<Record>,
+    /// Where in the file the batch lies.
+    batch: std::ops::Range<u64>,
+    /// The file that was appended to, and its length before the batch.
+    appended: Option<((u64, u64), u64)>,
+}
+
+impl CursorFile {
+    /// Opens a cursor file, or begins one, and sends what a run before could not send any more.
+    pub(crate) fn open(path: &Path) -> std::result::Result<CursorFile, Stop> {
+        let unable = |errno| Stop::Cursor(path.to_path_buf(), errno);
+        let mut new_name = OsString::from(".");
+        new_name.push(path.file_name().ok_or(unable(Errno::EISDIR))?);
+        new_name.push(".new");
+        let new_path = path.with_file_name(new_name);
+        let stdout = fd::stat(fd::stdout()).map_err(Stop::Output)?;
+        let is_appended = stdout.is_plain && fd::is_appending(fd::stdout()).map_err(Stop::Output)?;
+        let mut outbox = CursorFile { path: path.to_path_buf(), new_path, records: Vec::new(), is_appended };
+        let found = match find(path) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(outbox),
+            Err(Errno::EPROTO) => return Err(Stop::ForeignCursor(path.to_path_buf())),
+            Err(errno) => return Err(unable(errno)),
+        };
+        outbox.send_rest(&found).map_err(Stop::Output)?;
+        outbox.records = found.records;
+        Ok(outbox)
+    }
+
+    /// The place in a directory, by its path.
+    pub(crate) fn position(&self, path: &[u8]) -> Option<&Position> {
+        self.records.iter().find(|(other, _)| other == path).map(|(_, position)| position)
+    }
+
+    /// Sends a batch, behind which the directories are at these positions.
+    pub(crate) fn send(&mut self, batch: &[u8], positions: Vec<(Vec<u8>, Position)>) -> std::result::Result<(), Stop> {
+        for (path, position) in positions {
+            match self.records.iter_mut().find(|(other, _)| *other == path) {
+                Some((_, old)) => *old = position,
+                None => self.records.push((path, position)),
+            }
+        }
+        let file = self.replace(batch).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
+        self.send_from(&file, batch).map_err(Stop::Output)
+    }
+
+    /// Makes a new cursor file with a batch that has not been sent.
+    fn replace(&self, batch: &[u8]) -> Result<File> {
+        let text = record::write(&self.records);
+        let begin = (HEAD_BYTES + text.len()) as u64;
+        let end = begin + batch.len() as u64;
+        let (device, inode, length) = if self.is_appended {
+            let stat = fd::stat(fd::stdout())?;
+            (stat.identity.0, stat.identity.1, stat.size_bytes)
+        } else {
+            (0, 0, 0)
+        };
+        let mut bytes = vec![0; HEAD_BYTES];
+        bytes[..MAGIC.len()].copy_from_slice(MAGIC);
+        for (i, number) in [begin, begin, end, device, inode, length].into_iter().enumerate() {
+            bytes[SENT_AT + 8 * i..][..8].copy_from_slice(&number.to_ne_bytes());
+        }
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.extend_from_slice(batch);
+        let file = File::create_new(&self.new_path, 0o600)?;
+        fd::write_all(&file, &bytes)?;
+        logyard::sys::file::rename(&self.new_path, &self.path)?;
+        Ok(file)
+    }
+
+    /// Sends the batch of a new cursor file.
+    fn send_from(&mut self, file: &File, batch: &[u8]) -> Result<()> {
+        let mut mark = SentMark::map(file, SENT_AT)?;
+        let begin = mark.get();
+        let end = begin + i64::try_from(batch.len()).map_err(|_| Errno::EFBIG)?;
+        if !self.is_appended {
+            match send_up_to(&mut mark, file, end) {
+                Err(errno) if is_refused(errno) => self.is_appended = true,
+                answer => return answer,
+            }
+        }
+        let done = usize::try_from(mark.get() - begin).unwrap_or(0);
+        fd::write_all(fd::stdout(), &batch[done..])?;
+        mark.set(end);
+        Ok(())
+    }
+
+    /// Sends what a run before could not send any more.
+    fn send_rest(&self, found: &Found) -> Result<()> {
+        let mut mark = SentMark::map(&found.file, SENT_AT)?;
+        let batch = &found.batch;
+        let end = i64::try_from(batch.end).map_err(|_| Errno::EFBIG)?;
+        let mut sent = u64::try_from(mark.get()).unwrap_or(0).clamp(batch.start, batch.end);
+        if let Some((identity, length)) = found.appended
+            && sent < batch.end
+        {
+            // What has been appended since is the beginning of the batch.
+            let now = fd::stat(fd::stdout())?;
+            if now.identity == identity {
+                sent = batch.start + now.size_bytes.saturating_sub(length).min(batch.end - batch.start);
+            }
+        }
+        mark.set(i64::try_from(sent).map_err(|_| Errno::EFBIG)?);
+        if sent == batch.end {
+            return Ok(());
+        }
+        if !self.is_appended && found.appended.is_none() {
+            match send_up_to(&mut mark, &found.file, end) {
+                Err(errno) if is_refused(errno) => sent = u64::try_from(mark.get()).unwrap_or(sent),
+                answer => return answer,
+            }
+        }
+        let mut rest = vec![0; usize::try_from(batch.end - sent).map_err(|_| Errno::EFBIG)?];
+        read_all(&found.file, &mut rest, sent)?;
+        fd::write_all(fd::stdout(), &rest)?;
+        mark.set(end);
+        Ok(())
+    }
+}
+
+/// Tells whether `sendfile` itself is refused: by a terminal on an old kernel, or by a sandbox.
+fn is_refused(errno: Errno) -> bool {
+    matches!(errno, Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EPERM)
+}
+
+fn send_up_to(mark: &mut SentMark, file: &File, end: i64) -> Result<()> {
+    while mark.get() < end {
+        let left = usize::try_from(end - mark.get()).map_err(|_| Errno::EFBIG)?;
+        if mark.send(file, fd::stdout(), left)? == 0 {
+            return Err(Errno::EIO);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a cursor file, if there is one; what is something else is `EPROTO`.
+fn find(path: &Path) -> Result<Option<Found>> {
+    let file = match File::open_to_change(path) {
+        Ok(file) => file,
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    let stat = file.stat()?;
+    if stat.is_plain && stat.size_bytes == 0 {
+        // As `mktemp` makes it.
+        return Ok(None);
+    }
+    if !stat.is_plain || !(HEAD_BYTES as u64..FILE_BYTES_MAX).contains(&stat.size_bytes) {
+        return Err(Errno::EPROTO);
+    }
+    let mut head = vec![0; HEAD_BYTES];
+    read_all(&file, &mut head, 0)?;
+    let number = |i: usize| u64::from_ne_bytes(std::array::from_fn(|byte| head[SENT_AT + 8 * i + byte]));
+    let batch = number(1)..number(2);
+    if !head.starts_with(MAGIC)
+        || batch.start < HEAD_BYTES as u64
+        || batch.end < batch.start
+        || batch.end != stat.size_bytes
+    {
+        return Err(Errno::EPROTO);
+    }
+    let mut text = vec![0; usize::try_from(batch.start).map_err(|_| Errno::EPROTO)? - HEAD_BYTES];
+    read_all(&file, &mut text, HEAD_BYTES as u64)?;
+    let records = std::str::from_utf8(&text).ok().and_then(record::read).ok_or(Errno::EPROTO)?;
+    let identity = (number(3), number(4));
+    let appended = (identity != (0, 0)).then_some((identity, number(5)));
+    Ok(Some(Found { file, records, batch, appended }))
+}
+
+fn read_all(file: &File, room: &mut [u8], offset: u64) -> Result<()> {
+    let mut filled = 0;
+    while filled < room.len() {
+        match file.read_at(offset + filled as u64, &mut room[filled..])? {
+            0 => return Err(Errno::EIO),
+            bytes => filled += bytes,
+        }
+    }
+    Ok(())
+}

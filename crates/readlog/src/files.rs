@@ -1,0 +1,247 @@
+//! The files of a log directory as one sequence, oldest first: archives, `previous` (or `processed`), `current`.
+//!
+//! A writer may rotate while the names are read, so names are read again until they stand still, with `current` and
+//! `previous` held open from before: what has been opened stays readable under whatever name, or none.
+//!
+//! A rotation leaves some files twice for a moment, and each is to be read once:
+//!
+//! - `previous` with the same content as an archive: linked, and about to be unlinked. The archive stays.
+//! - `processed` beside `previous`: what the processor has written so far. `previous` stays.
+//! - `processed` alone and marked as done: the processor's result, about to become an archive. It stays.
+//! - svlogd's `@label.t` beside `@label.u`: what its processor has written so far. `@label.u` stays.
+//! - `@label.s.gz` beside `@label.s`: being compressed. What is not compressed stays.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::log_dir::LogDir;
+use crate::warnings::Warnings;
+use logyard::logdir::archive_name::is_archive_name;
+use logyard::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
+use logyard::sys::dir::Dir;
+use logyard::sys::file::File;
+use logyard::sys::stat::Stat;
+use logyard::sys::{Errno, Result, clock};
+use logyard::tai64n::Label;
+
+/// How often names are read that do not stand still.
+const ATTEMPTS_MAX: u32 = 1000;
+
+/// File systems note times some milliseconds late; a change that is this long ago is told from one that is now.
+const TIME_IS_SHARP_SECONDS: i64 = 2;
+
+/// How many of the newest archives `previous` and `current` may be further names of.
+const LINKED_ARCHIVES_MAX: usize = 2;
+
+/// A file of the sequence.
+#[derive(Clone, Debug)]
+pub(super) struct LogFile {
+    /// Its name.
+    pub(super) name: Vec<u8>,
+    /// When it was finished; none for what is no archive yet.
+    pub(super) label: Option<Label>,
+    /// The file, if it has been opened.
+    pub(super) held: Option<Arc<File>>,
+}
+
+impl LogFile {
+    /// An archive, by its name.
+    pub(super) fn archive(name: Vec<u8>) -> Option<LogFile> {
+        let label = archive_label(&name)?;
+        Some(LogFile { name, label: Some(label), held: None })
+    }
+
+    /// A file that is open.
+    pub(super) fn held(name: &str, file: File) -> LogFile {
+        LogFile { name: name.as_bytes().to_vec(), label: None, held: Some(Arc::new(file)) }
+    }
+
+    /// Opens the file.
+    pub(super) fn open(&self, directory: &Dir) -> Result<Arc<File>> {
+        match &self.held {
+            Some(file) => Ok(Arc::clone(file)),
+            None => open_plain(directory, &self.name).map(Arc::new),
+        }
+    }
+
+    /// Tells whether an outage may have cut the file short: `@label.u`.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.name.get(Label::TEXT_BYTES..).is_some_and(|code| code.starts_with(b".u"))
+    }
+}
+
+/// The label in an archive's name: of all names that begin with a label and go on with a dot, if at all.
+pub(super) fn archive_label(name: &[u8]) -> Option<Label> {
+    let (label, rest) = name.split_at_checked(Label::TEXT_BYTES)?;
+    (rest.is_empty() || rest[0] == b'.').then(|| Label::parse(label).ok()).flatten()
+}
+
+/// Opens a file that must be a plain one.
+pub(super) fn open_plain(directory: &Dir, name: &[u8]) -> Result<File> {
+    let file = directory.open_to_read(name)?;
+    if file.stat()?.is_plain { Ok(file) } else { Err(Errno::ENXIO) }
+}
+
+/// The names of a directory, sorted out.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Names {
+    /// In the order of labels.
+    archives: Vec<Vec<u8>>,
+    has_previous: bool,
+    has_processed: bool,
+    has_current: bool,
+    /// What is named like an archive and is none, with the reason.
+    strange: Vec<(Vec<u8>, Errno)>,
+}
+
+impl Names {
+    fn read(directory: &Dir) -> Result<Names> {
+        let mut names = Names::default();
+        for (name, is_plain) in directory.names()? {
+            match &name[..] {
+                b"previous" => names.has_previous = true,
+                b"processed" => names.has_processed = true,
+                b"current" => names.has_current = true,
+                _ if !is_archive_name(&name) => {}
+                _ if archive_label(&name).is_none() => names.strange.push((name, Errno::EINVAL)),
+                _ if !is_plain => names.strange.push((name, Errno::ENXIO)),
+                _ => names.archives.push(name),
+            }
+        }
+        names.archives.sort_unstable();
+        names.strange.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        names.archives = without_doubles(std::mem::take(&mut names.archives));
+        Ok(names)
+    }
+}
+
+/// Of several names with one label, leaves out those whose content is to be read from another.
+fn without_doubles(archives: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let has_doubles = archives.windows(2).any(|pair| pair[0][..Label::TEXT_BYTES] == pair[1][..Label::TEXT_BYTES]);
+    if !has_doubles {
+        return archives;
+    }
+    let mut groups: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+    for name in archives {
+        groups.entry(name[..Label::TEXT_BYTES].to_vec()).or_default().push(name);
+    }
+    let of_group = |group: Vec<Vec<u8>>| {
+        let all = group.clone();
+        group.into_iter().filter(move |name| {
+            let code = &name[Label::TEXT_BYTES..];
+            let is_being_made = code.starts_with(b".t") && all.len() > 1;
+            // `@label.s.gz` has `@label.s` as its beginning.
+            let is_copy = all.iter().any(|other| other.len() < name.len() && name.starts_with(other));
+            !is_being_made && !is_copy
+        })
+    };
+    groups.into_values().flat_map(of_group).collect()
+}
+
+/// A file with an identity, under a name that may become another's.
+fn hold(directory: &Dir, name: &str) -> Result<Option<(File, Stat)>> {
+    match open_plain(directory, name.as_bytes()) {
+        Ok(file) => file.stat().map(|stat| Some((file, stat))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Reads the sequence of a directory.
+pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
+    let directory = &place.directory;
+    let mut attempt = 0;
+    let (names, previous, processed, current) = loop {
+        attempt += 1;
+        let (now, changed) = (clock::now(), directory.changed()?);
+        let names = Names::read(directory)?;
+        let open = |is_there: bool, name: &str| if is_there { hold(directory, name) } else { Ok(None) };
+        let current = open(names.has_current, CURRENT);
+        let previous = open(names.has_previous, PREVIOUS);
+        let processed = open(names.has_processed && !names.has_previous, PROCESSED);
+        // A directory that has not changed for a while would show by its time that it did; else names are read again.
+        let shows_change = changed.seconds < now.seconds - TIME_IS_SHARP_SECONDS;
+        let stands_still = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
+            && is_still(directory, CURRENT, &current)
+            && is_still(directory, PREVIOUS, &previous);
+        if stands_still || attempt == ATTEMPTS_MAX {
+            break (names, previous, processed, current);
+        }
+    };
+    for (name, errno) in &names.strange {
+        warnings.unable_to_read(&place.path, name, *errno);
+    }
+    let newest: Vec<Stat> = names
+        .archives
+        .iter()
+        .rev()
+        .take(LINKED_ARCHIVES_MAX)
+        .filter_map(|name| directory.stat(name).ok().flatten())
+        .collect();
+    let mut pieces: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
+    for (name, answer) in [(PREVIOUS, previous), (PROCESSED, processed), (CURRENT, current)] {
+        match answer {
+            Ok(Some((file, stat))) => {
+                let is_archived = stat.links > 1 && newest.iter().any(|archive| archive.identity == stat.identity);
+                let is_partial = name == PROCESSED && stat.mode & DONE_BIT == 0;
+                if !is_archived && !is_partial {
+                    pieces.push(LogFile::held(name, file));
+                }
+            }
+            Ok(None) => {}
+            Err(errno) => warnings.unable_to_read(&place.path, name.as_bytes(), errno),
+        }
+    }
+    Ok(pieces)
+}
+
+/// Tells whether a name still stands for what was found under it.
+fn is_still(directory: &Dir, name: &str, found: &Result<Option<(File, Stat)>>) -> bool {
+    match (found, directory.stat(name.as_bytes())) {
+        (Ok(Some((_, before))), Ok(Some(now))) => before.identity == now.identity,
+        (Ok(None), Ok(None)) | (Err(_), Ok(Some(_)) | Err(_)) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const A: &str = "@400000003ce2403d00000000";
+    const B: &str = "@400000003ce2403e00000000";
+
+    fn names(codes: &[(&str, &str)]) -> Vec<Vec<u8>> {
+        codes.iter().map(|(label, code)| format!("{label}{code}").into_bytes()).collect()
+    }
+
+    #[test]
+    fn what_is_there_twice_is_read_once() {
+        let found = names(&[(A, ".s"), (A, ".s.gz"), (A, ".u"), (B, ".t"), (B, ".u")]);
+
+        assert_eq!(without_doubles(found), names(&[(A, ".s"), (A, ".u"), (B, ".u")]));
+        assert_eq!(without_doubles(names(&[(A, ".t")])), names(&[(A, ".t")]), "the only one");
+        assert_eq!(without_doubles(names(&[(A, ".s.gz")])), names(&[(A, ".s.gz")]), "the only one");
+    }
+
+    #[test]
+    fn archives_are_named_with_a_label() {
+        assert!(archive_label(format!("{A}.s").as_bytes()).is_some());
+        assert!(archive_label(format!("{A}.s.zst").as_bytes()).is_some());
+        assert!(archive_label(A.as_bytes()).is_some());
+        assert!(archive_label(format!("{A}x").as_bytes()).is_none());
+        assert!(archive_label(b"@foo").is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_panics(name in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let _ = archive_label(&name);
+            if let Some(piece) = LogFile::archive(name) {
+                let _ = piece.is_unfinished();
+            }
+        }
+    }
+}

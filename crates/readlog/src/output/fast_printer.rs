@@ -1,0 +1,88 @@
+//! Whole blocks of lines at once, for what is read most: one directory, from its beginning to its end, as local time.
+//!
+//! No line is looked at beyond its stamp, and a stamp of the same second as the one before is a comparison, a copy and
+//! the nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
+
+use std::rc::Rc;
+
+use memchr::memchr;
+
+use crate::clock::{SECOND_BYTES, put_nanoseconds};
+use crate::stamp::{parse_nanoseconds, recognise};
+use crate::stream::Common;
+use logyard::tai64n::Label;
+
+/// The part of a label that tells the second: `@` and 16 digits.
+const LABEL_SECOND_BYTES: usize = 17;
+
+/// Shows blocks of lines.
+#[derive(Debug)]
+pub(crate) struct Bulk {
+    common: Rc<Common>,
+    /// The second shown last, as labels have it; no label begins with a NUL.
+    second: [u8; LABEL_SECOND_BYTES],
+    /// How it is shown, with room for the nanoseconds.
+    time: [u8; SECOND_BYTES + 10],
+}
+
+impl Bulk {
+    /// Shows nothing yet.
+    pub(crate) fn new(common: Rc<Common>) -> Bulk {
+        Bulk { common, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+    }
+
+    /// Appends a block of whole lines to `out`.
+    pub(crate) fn print(&mut self, out: &mut Vec<u8>, block: &[u8]) {
+        let mut rest = block;
+        while !rest.is_empty() {
+            let stamp = self.print_stamp(out, rest);
+            let line = memchr(b'\n', &rest[stamp..]).map_or(rest.len(), |newline| stamp + newline + 1);
+            out.extend_from_slice(&rest[stamp..line]);
+            rest = &rest[line..];
+        }
+    }
+
+    /// Shows the stamp of a line, if it has one, and says how many bytes that was.
+    #[inline]
+    fn print_stamp(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
+        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES + 1 }>()
+            && label[..LABEL_SECOND_BYTES] == self.second
+            && label[Label::TEXT_BYTES] == b' '
+            && let Some(nanoseconds) = parse_nanoseconds(label)
+        {
+            self.print_nanoseconds(out, nanoseconds);
+            return Label::TEXT_BYTES;
+        }
+        match line.first() {
+            Some(b'@' | b'0'..=b'9') => self.print_other(out, line),
+            _ => 0,
+        }
+    }
+
+    fn print_other(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
+        let Common { scale, clock, .. } = &*self.common;
+        let Some(stamp) = recognise(line, *scale, clock) else { return 0 };
+        match clock.show(scale.unix_seconds(stamp.label)) {
+            Some(second) => {
+                self.time[..SECOND_BYTES].copy_from_slice(&second);
+                self.second = [0; LABEL_SECOND_BYTES];
+                if stamp.is_label {
+                    self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
+                }
+                self.print_nanoseconds(out, stamp.label.nanoseconds());
+            }
+            None => out.extend_from_slice(&stamp.label.to_text()),
+        }
+        if stamp.is_label {
+            return stamp.text_bytes;
+        }
+        out.push(b' ');
+        stamp.bytes
+    }
+
+    fn print_nanoseconds(&mut self, out: &mut Vec<u8>, nanoseconds: u32) {
+        let fraction = self.time.last_chunk_mut().expect("ten bytes are kept for them");
+        put_nanoseconds(fraction, nanoseconds);
+        out.extend_from_slice(&self.time);
+    }
+}

@@ -1,0 +1,28 @@
+//! What could not be done.
+
+use std::fmt;
+
+use crate::cli::cause;
+use crate::sys::Errno;
+
+/// What could not be done to which path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    verb: &'static str,
+    path: String,
+    errno: Errno,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "unable to {} {}: {}", self.verb, self.path, cause(self.errno))
+    }
+}
+
+impl Error {
+    /// Names what failed, for `map_err`.
+    pub fn at(verb: &'static str, path: &str) -> impl FnOnce(Errno) -> Error {
+        let path = path.to_owned();
+        move |errno| Error { verb, path, errno }
+    }
+}

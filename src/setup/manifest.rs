@@ -1,0 +1,140 @@
+//! The record of what setup made: what `--remove` takes away, and nothing else.
+//!
+//! It is written before anything in it is made, so an interrupted run can be undone, and its order is that of making.
+
+use std::fmt;
+
+use crate::setup::error::Error;
+use crate::setup::whole_file::{read_all, replace};
+use crate::sys::Errno;
+use crate::sys::root_dir::Tree;
+
+/// Where the copies are, and the record of what was done.
+pub const HOME: &str = "/usr/local/lib/logyard";
+/// The file's name in [`HOME`].
+const NAME: &[u8] = b"installed";
+
+/// One thing that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A directory that was not there.
+    Directory(String),
+    /// A file.
+    File(String),
+    /// A link, and where it leads.
+    Link(String, String),
+    /// A line, and the file that it is in.
+    Line(String, String),
+    /// What was in the way, moved aside.
+    Moved(String),
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Directory(path) => write!(out, "directory {path}"),
+            Entry::File(path) => write!(out, "file {path}"),
+            Entry::Link(path, target) => write!(out, "link {path} {target}"),
+            Entry::Line(path, line) => write!(out, "line {path} {line}"),
+            Entry::Moved(path) => write!(out, "moved {path}"),
+        }
+    }
+}
+
+impl Entry {
+    fn parse(line: &str) -> Option<Entry> {
+        let (kind, rest) = line.split_once(' ')?;
+        let pair = || rest.split_once(' ').map(|(path, rest)| (path.to_owned(), rest.to_owned()));
+        let path = rest.starts_with('/').then(|| rest.to_owned())?;
+        match kind {
+            "directory" => Some(Entry::Directory(path)),
+            "file" => Some(Entry::File(path)),
+            "link" => pair().map(|(path, target)| Entry::Link(path, target)),
+            "line" => pair().map(|(path, line)| Entry::Line(path, line)),
+            "moved" => Some(Entry::Moved(path)),
+            _ => None,
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Entry::Directory(path) | Entry::File(path) | Entry::Link(path, _) | Entry::Line(path, _) => path,
+            Entry::Moved(path) => path,
+        }
+    }
+}
+
+/// What setup has made, in the order of making.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manifest(Vec<Entry>);
+
+impl Manifest {
+    /// Reads the record; it is empty where there is none.
+    pub fn read(tree: &Tree) -> Result<Manifest, Error> {
+        let text = match tree.dir(HOME).and_then(|dir| read_all(&dir, NAME)) {
+            Ok(text) => text,
+            Err(Errno::ENOENT) => return Ok(Manifest::default()),
+            Err(errno) => return Err(Error::at("read", &format!("{HOME}/installed"))(errno)),
+        };
+        Ok(Manifest(String::from_utf8_lossy(&text).lines().filter_map(Entry::parse).collect()))
+    }
+
+    /// Writes the record.
+    pub fn write(&self, tree: &Tree) -> Result<(), Error> {
+        let text: String = self.0.iter().map(|entry| format!("{entry}\n")).collect();
+        let written = tree.dir(HOME).and_then(|dir| replace(&dir, NAME, text.as_bytes(), 0o644));
+        written.map_err(Error::at("write", &format!("{HOME}/installed")))
+    }
+
+    /// Removes the record itself.
+    pub fn remove(tree: &Tree) -> Result<(), Error> {
+        let removed = tree.dir(HOME).and_then(|dir| dir.unlink(NAME));
+        removed.map_err(Error::at("remove", &format!("{HOME}/installed")))
+    }
+
+    /// Enters something, unless it is entered.
+    pub fn enter(&mut self, entry: Entry) {
+        if !self.0.contains(&entry) {
+            self.0.push(entry);
+        }
+    }
+
+    /// Whether a file or link at a path was made by setup.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        self.0.iter().any(|entry| matches!(entry, Entry::File(_) | Entry::Link(..)) && entry.path() == path)
+    }
+
+    /// All entries, the last one made first.
+    pub fn latest_first(&self) -> impl Iterator<Item = &Entry> {
+        self.0.iter().rev()
+    }
+
+    /// Whether nothing was made.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for entry in [
+            Entry::Directory("/service".into()),
+            Entry::File("/usr/local/lib/logyard/svc".into()),
+            Entry::Link("/command/svc".into(), "/usr/local/lib/logyard/svc".into()),
+            Entry::Line("/etc/rc.local".into(), "/command/svscanboot &".into()),
+            Entry::Moved("/command/svc".into()),
+        ] {
+            assert_eq!(Entry::parse(&entry.to_string()), Some(entry));
+        }
+        assert_eq!(Entry::parse("file relative"), None);
+        assert_eq!(Entry::parse("device /dev/null"), None);
+    }
+}

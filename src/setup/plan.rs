@@ -1,0 +1,126 @@
+//! What there is to do: the things that are not there yet, in order.
+
+use crate::setup::error::Error;
+use crate::setup::manifest::{Entry, HOME, Manifest};
+use crate::setup::programs::Programs;
+use crate::setup::report::Report;
+use crate::setup::resource::{Resource, State};
+use crate::setup::whole_file::split;
+use crate::setup::{ASIDE, text};
+use crate::sys::root_dir::Tree;
+
+/// What there is to do, in order.
+#[derive(Debug)]
+pub struct Work(Vec<Step>);
+
+/// One thing to be made.
+#[derive(Debug)]
+struct Step {
+    thing: Resource,
+    /// What is there has to be moved aside first.
+    moves_aside: bool,
+}
+
+impl Work {
+    /// Looks at everything, and changes nothing.
+    pub fn plan(
+        tree: &Tree,
+        things: Vec<Resource>,
+        programs: &Programs,
+        record: &Manifest,
+        replace: bool,
+    ) -> Result<Work, String> {
+        let mut steps = Vec::new();
+        for thing in with_parents(things) {
+            let bytes = programs.bytes(&thing)?;
+            match thing.find(tree, record.has(thing.path()), &bytes).map_err(text)? {
+                State::Ready => {}
+                State::Absent | State::Outdated => steps.push(Step { thing, moves_aside: false }),
+                State::Foreign if replace => steps.push(Step { thing, moves_aside: true }),
+                State::Foreign => {
+                    let path = thing.path();
+                    return Err(format!("unable to make {path}: something else is there (--replace moves it aside)"));
+                }
+            }
+        }
+        Ok(Work(steps))
+    }
+
+    /// Carries it out, or only says so. What is done is entered in the record before.
+    pub fn carry_out(
+        &self,
+        tree: &Tree,
+        programs: &Programs,
+        mut record: Manifest,
+        report: &mut Report,
+    ) -> Result<(), String> {
+        if !report.is_dry && !self.0.is_empty() {
+            // The record needs its place before it can be kept there.
+            for Step { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
+                report.say(thing);
+                thing.make(tree, &[]).map_err(text)?;
+            }
+            self.enter_in(&mut record);
+            record.write(tree).map_err(text)?;
+        }
+        for step in &self.0 {
+            if report.is_dry || !step.leads_home() {
+                step.carry_out(tree, programs, report)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter_in(&self, record: &mut Manifest) {
+        for Step { thing, moves_aside } in &self.0 {
+            if *moves_aside {
+                record.enter(Entry::Moved(thing.path().to_owned()));
+            }
+            record.enter(thing.entry());
+        }
+    }
+}
+
+impl Step {
+    /// Whether it makes the directory of the record, or one that it is in.
+    fn leads_home(&self) -> bool {
+        let path = self.thing.path();
+        matches!(self.thing, Resource::Directory { .. })
+            && !self.moves_aside
+            && (path == HOME || HOME.starts_with(&format!("{path}/")))
+    }
+
+    fn carry_out(&self, tree: &Tree, programs: &Programs, report: &mut Report) -> Result<(), String> {
+        let Step { thing, moves_aside } = self;
+        let path = thing.path();
+        if *moves_aside {
+            report.say(format_args!("move {path} to {path}{ASIDE}"));
+            if !report.is_dry {
+                let (parent, name) = split(path);
+                let moved =
+                    tree.dir(parent).and_then(|dir| dir.rename_to_new(name, &[name, ASIDE.as_bytes()].concat()));
+                moved.map_err(|errno| text(Error::at("move", path)(errno)))?;
+            }
+        }
+        report.say(thing);
+        if report.is_dry {
+            return Ok(());
+        }
+        thing.make(tree, &programs.bytes(thing)?).map_err(text)
+    }
+}
+
+/// Adds the directories that things are in, each once and before what is in it.
+fn with_parents(things: Vec<Resource>) -> Vec<Resource> {
+    let mut all: Vec<Resource> = Vec::new();
+    for thing in things {
+        for (at, _) in thing.path().match_indices('/').skip(1) {
+            let parent = Resource::directory(thing.path()[..at].to_owned());
+            if !all.contains(&parent) {
+                all.push(parent);
+            }
+        }
+        all.push(thing);
+    }
+    all
+}

@@ -1,0 +1,115 @@
+//! `--remove`: takes away what the record says was made, the last one first.
+
+use crate::setup::boot::Method;
+use crate::setup::error::Error;
+use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::options::Options;
+use crate::setup::report::Report;
+use crate::setup::whole_file::split;
+use crate::setup::{ASIDE, SETUP, config_line, text};
+use crate::sys::dir::Dir;
+use crate::sys::root_dir::Tree;
+use crate::sys::{Errno, Result as Answer};
+
+/// Takes everything away.
+pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(), String> {
+    let record = Manifest::read(tree).map_err(text)?;
+    if record.is_empty() {
+        return Ok(());
+    }
+    let method = Method::of_record(&record);
+    let stops = options.now && method.can_stop();
+    if stops {
+        report.say(format_args!("stop svscan now ({method})"));
+        if !options.dry_run {
+            method.stop().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
+        }
+    }
+    let mut failed = false;
+    for entry in record.latest_first().filter(|entry| !matches!(entry, Entry::Directory(_))) {
+        if let Err(error) = take_away(tree, entry, report) {
+            SETUP.warn(error);
+            failed = true;
+        }
+    }
+    if failed {
+        return Err("unable to remove everything: run it again when that is put right".to_owned());
+    }
+    if !options.dry_run {
+        Manifest::remove(tree).map_err(text)?;
+    }
+    for entry in record.latest_first().filter(|entry| matches!(entry, Entry::Directory(_))) {
+        if let Err(error) = take_away(tree, entry, report) {
+            SETUP.warn(error);
+        }
+    }
+    if stops && !options.dry_run {
+        method.forget().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
+    }
+    if !stops && let Some(words) = method.stop_words() {
+        report.note(format_args!("what runs goes on until it is stopped ({method}): {words}"));
+    }
+    Ok(())
+}
+
+fn take_away(tree: &Tree, entry: &Entry, report: &mut Report) -> Result<(), Error> {
+    let (parent, name) = split(entry.path());
+    match tree.dir(parent) {
+        Ok(dir) => undo(&dir, name, entry, report).map_err(Error::at("remove", entry.path())),
+        Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(Error::at("read", parent)(errno)),
+    }
+}
+
+/// Undoes one entry. What is not there, or not as it was made, has been somebody else's business since.
+fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()> {
+    let path = entry.path();
+    let is_dry = report.is_dry;
+    if let Entry::Moved(_) = entry {
+        let aside = [name, ASIDE.as_bytes()].concat();
+        if dir.stat(&aside)?.is_some() {
+            report.say(format_args!("move {path}{ASIDE} to {path}"));
+            return if is_dry { Ok(()) } else { dir.rename_to_new(&aside, name) };
+        }
+        return Ok(());
+    }
+    let Some(stat) = dir.stat(name)? else { return Ok(()) };
+    match entry {
+        Entry::File(_) | Entry::Link(..) => {
+            let is_ours = match entry {
+                Entry::Link(_, target) => dir.read_link(name)?.as_deref() == Some(target.as_bytes()),
+                _ => stat.is_plain,
+            };
+            if !is_ours {
+                report.note(format_args!("leaving {path}: it is not ours any more"));
+                return Ok(());
+            }
+            report.say(format_args!("remove {path}"));
+            if is_dry { Ok(()) } else { dir.unlink(name) }
+        }
+        Entry::Line(_, line) if !config_line::has(dir, name, line)? => {
+            report.note(format_args!("leaving {path}: it is not ours any more"));
+            Ok(())
+        }
+        Entry::Line(_, line) => {
+            report.say(format_args!("remove from {path}: {line}"));
+            if is_dry { Ok(()) } else { config_line::remove(dir, name, line).map(drop) }
+        }
+        Entry::Directory(_) if is_dry => {
+            report.say(format_args!("remove directory {path} if it is empty"));
+            Ok(())
+        }
+        Entry::Directory(_) => match dir.remove_dir(name) {
+            Ok(()) => {
+                report.say(format_args!("remove directory {path}"));
+                Ok(())
+            }
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => {
+                report.note(format_args!("leaving {path}: directory not empty"));
+                Ok(())
+            }
+            Err(errno) => Err(errno),
+        },
+        Entry::Moved(_) => Ok(()),
+    }
+}

@@ -1,0 +1,35 @@
+//! Files that are read and replaced whole.
+
+use crate::sys::Result as Answer;
+use crate::sys::dir::Dir;
+
+/// The directory and the name of an absolute path.
+#[must_use]
+pub fn split(path: &str) -> (&str, &[u8]) {
+    let at = path.rfind('/').unwrap_or(0);
+    (if at == 0 { "/" } else { &path[..at] }, &path.as_bytes()[at + 1..])
+}
+
+/// Reads a whole file; a link is refused.
+pub fn read_all(dir: &Dir, name: &[u8]) -> Answer<Vec<u8>> {
+    let file = dir.open_to_read(name)?;
+    let mut bytes = Vec::new();
+    let mut room = vec![0; 1 << 16];
+    loop {
+        match file.read_at(u64::try_from(bytes.len()).expect("it is in memory"), &mut room)? {
+            0 => return Ok(bytes),
+            count => bytes.extend_from_slice(&room[..count]),
+        }
+    }
+}
+
+/// Puts a file in place at once: written under another name, brought to the disk, renamed.
+pub fn replace(dir: &Dir, name: &[u8], bytes: &[u8], mode: u32) -> Answer<()> {
+    let new = [name, b"{new}"].concat();
+    let file = dir.open_to_replace(&new, mode)?;
+    file.set_mode(mode)?;
+    crate::sys::fd::write_all(&file, bytes)?;
+    file.sync()?;
+    dir.rename(&new, name)?;
+    dir.sync()
+}

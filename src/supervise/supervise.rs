@@ -1,0 +1,538 @@
+//! The daemon `supervise`: one service, one thread, one wait.
+//!
+//! The wait covers the signals, the control FIFO, the process if it is not our child, and the readiness FIFO; its
+//! timeout is the next start or the moment when a service that was asked to end is overdue. What follows from an event
+//! is [`step`]'s to say; this file carries it out. While nothing happens, nothing wakes it.
+//!
+//! # When a supervisor is killed
+//!
+//! The service goes on. The supervisor that comes next finds its process in `supervise/process`, makes sure that it is
+//! that very process, and carries on where the other one was: what is wanted is in `supervise/status`. A process is let
+//! go only after it has been recorded, so there is none that the next supervisor could miss.
+
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::cli::standard_error::{self, Threads};
+use crate::cli::{Exit, Program, Shown, cause};
+use crate::supervise::control::Control;
+use crate::supervise::files::{
+    self, CONTROL, Fault, Files, LAST_EXIT, LOGPIPE, LastExit, NOTIFY, OK, PROCESS, READY, STARTS, STATUS, Step,
+};
+use crate::supervise::options::{BadOption, DOWN, Options};
+use crate::supervise::record::{Record, Script};
+use crate::supervise::state::{Effect, Event, Phase, State, Want, step};
+use crate::supervise::status::Status;
+use crate::supervise::throttle::Throttle;
+use crate::sys::dir::{self, Dir};
+use crate::sys::fifo::{self, Access, Fifo};
+use crate::sys::file::Lock;
+use crate::sys::process::ended::Ended;
+use crate::sys::process::pidfd::Pidfd;
+use crate::sys::process::spawn::{self, Waiting};
+use crate::sys::process::wait::{self, Reaped};
+use crate::sys::signal::{self, Signal, SignalQueue};
+use crate::sys::{Result, boot_id, clock, fd, memory, poll, program};
+use crate::tai64n::Label;
+
+const PROGRAM: Program = Program("supervise");
+
+/// Commands that are taken from the FIFO at a time.
+const CONTROL_BYTES: usize = 64;
+
+/// What is read of an earlier supervisor; `None` if it says nothing.
+type FileResult<T> = std::result::Result<Option<T>, Fault>;
+/// Between two looks at an adopted process where the system cannot tell of its end.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Runs `supervise dir`.
+#[must_use]
+pub fn run(arguments: &program::Arguments) -> Exit {
+    let &[_, dir] = arguments else { return PROGRAM.usage("supervise dir") };
+    fd::occupy_standard();
+    standard_error::never_block(PROGRAM, Threads::None);
+    match Supervisor::begin(dir.to_bytes()) {
+        Ok(supervisor) => supervisor.go_on(),
+        Err(exit) => exit,
+    }
+}
+
+/// A process that is looked after.
+#[derive(Debug)]
+struct Running {
+    process: i32,
+    script: Script,
+    /// Held when it is not our child: a supervisor that was killed has started it.
+    adopted: Option<Pidfd>,
+}
+
+impl Running {
+    fn send(&self, signal: Signal) -> Result<()> {
+        match &self.adopted {
+            Some(held) => held.send(signal),
+            None => signal::send(self.process, signal),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Supervisor {
+    /// The service directory as it was named.
+    name: Vec<u8>,
+    service: Dir,
+    files: Files,
+    lock: Lock,
+    control: Fifo,
+    /// Held for its reader's end, which says that a supervisor runs; absent for the moment of the beginning.
+    ok: Option<Fifo>,
+    signals: SignalQueue,
+    /// Which run of the system this is; 0 where it cannot be told.
+    boot: u128,
+    state: State,
+    throttle: Throttle,
+    /// When the process last changed.
+    changed: Label,
+    running: Option<Running>,
+    /// Started and recorded, and not yet let go.
+    waiting: Option<Waiting>,
+    /// When the process is to be killed if it still runs.
+    overdue: Option<Duration>,
+    /// Whether somebody has sent the process a signal, so that its end is no failure.
+    was_asked: bool,
+    starts: u64,
+    last_exit: LastExit,
+    /// Where the service says that it is ready.
+    notify: Option<Fifo>,
+    is_leaving: bool,
+}
+
+impl Supervisor {
+    /// Takes charge of a service, in 0.76's order: the lock first, then the control FIFO, the status, and last the FIFO
+    /// that says that commands are obeyed.
+    fn begin(name: &[u8]) -> std::result::Result<Supervisor, Exit> {
+        let shown = Shown(name).to_string();
+        let about = |verb: &str, file: &str, fault: Fault| {
+            PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {fault}"))
+        };
+
+        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT])
+            .map_err(|errno| about("create pipe for", "", errno.into()))?;
+        // The service's process may be killed while it waits at the gate.
+        signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
+        dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;
+        let service = Dir::open(c".").map_err(|errno| about("chdir to", "", errno.into()))?;
+        let is_wanted = service.target(DOWN).map_err(|errno| about("stat", "/down", errno.into()))?.is_none();
+        let files = Files::make(&service).map_err(|fault| about("acquire", "/supervise/lock", fault))?;
+        let lock = files.lock().map_err(|fault| about("acquire", "/supervise/lock", fault))?;
+        let (control, was_open) =
+            files.fifo_to_share(CONTROL, Access::Both).map_err(|fault| about("read", "/supervise/control", fault))?;
+        if let Err(fault) = files.guard() {
+            PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {fault}"));
+        }
+        if was_open {
+            PROGRAM.warn(format_args!("{shown}/supervise/control could be written by others, which is put right"));
+        }
+
+        let mut supervisor = Supervisor {
+            name: name.to_vec(),
+            service,
+            files,
+            lock,
+            control,
+            ok: None,
+            signals,
+            boot: boot_id::id(),
+            state: State::new(is_wanted),
+            throttle: Throttle::default(),
+            changed: Label::now(),
+            running: None,
+            waiting: None,
+            overdue: None,
+            was_asked: false,
+            starts: 0,
+            last_exit: LastExit::Unknown,
+            notify: None,
+            is_leaving: false,
+        };
+        supervisor.remember();
+        supervisor.adopt();
+        supervisor.announce();
+        let (ok, was_open) =
+            supervisor.files.fifo_to_share(OK, Access::Read).map_err(|fault| about("read", "/supervise/ok", fault))?;
+        if was_open {
+            PROGRAM.warn(format_args!("{shown}/supervise/ok could be written by others, which is put right"));
+        }
+        supervisor.ok = Some(ok);
+        Ok(supervisor)
+    }
+
+    /// What one of the files of an earlier supervisor says. One that is not to be believed is named and ignored.
+    fn heed<T>(&self, file: &[u8], answer: FileResult<T>) -> Option<T> {
+        if let Err(fault @ (Fault::Foreign | Fault::Writable)) = answer {
+            let (name, file) = (Shown(&self.name), Shown(file));
+            PROGRAM.warn(format_args!("ignoring {name}/supervise/{file}: {fault}"));
+        }
+        answer.ok().flatten()
+    }
+
+    /// Goes on counting where an earlier supervisor has stopped.
+    fn remember(&mut self) {
+        // Of a directory that is not to be believed this has been said.
+        let Ok(left) = self.files.believed() else { return };
+        let starts = self.heed(STARTS, left.starts()).unwrap_or(0);
+        let last_exit = self.heed(LAST_EXIT, left.last_exit()).unwrap_or(LastExit::Unknown);
+        (self.starts, self.last_exit) = (starts, last_exit);
+    }
+
+    /// Recognises the process that a killed supervisor has left, if it still runs, and looks after it.
+    fn adopt(&mut self) {
+        let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
+        let Some(record) = record.filter(Record::is_alive) else {
+            self.files.remove(READY);
+            return;
+        };
+        // Fails only if it has ended.
+        let Ok(held) = Pidfd::open(record.process) else { return };
+        // It may have ended, and its number been given away, between the look and the grip.
+        if !record.is_alive() {
+            return;
+        }
+        if held.end().is_none() {
+            let (name, process) = (Shown(&self.name), record.process);
+            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, looking at it twice a second"));
+        }
+        let phase = match record.script {
+            Script::Run => Phase::Up,
+            Script::Finish => Phase::Finishing,
+        };
+        self.running = Some(Running { process: record.process, script: record.script, adopted: Some(held) });
+        self.state.phase = phase;
+        self.state.want = Want::Up;
+        let status = self.files.believed().ok().and_then(|left| self.heed(STATUS, left.status()));
+        if let Some(status) = status {
+            self.state.want = status.want;
+            self.state.is_paused = status.is_paused;
+            // A supervisor killed before it could announce the start has left an older status.
+            if status.process == record.process {
+                self.changed = status.changed;
+            }
+        }
+        if phase == Phase::Up {
+            self.notify = self.notification().map(|(fifo, _)| fifo);
+            if self.state.want == Want::Down {
+                self.limit_time();
+            }
+        }
+    }
+
+    fn go_on(mut self) -> Exit {
+        while !self.is_leaving {
+            self.start_if_due();
+            if self.is_leaving {
+                break;
+            }
+            if let Err(errno) = self.wait() {
+                let name = Shown(&self.name);
+                return PROGRAM.fatal(format_args!("unable to wait for {name}: {}", cause(errno)));
+            }
+        }
+        self.announce();
+        Exit::OK
+    }
+
+    fn start_if_due(&mut self) {
+        while self.state.phase == Phase::Delayed && self.throttle.due() <= clock::uptime() && !self.is_leaving {
+            self.feed(Event::Due);
+        }
+    }
+
+    /// Waits until something happens, and sees to it.
+    fn wait(&mut self) -> Result<()> {
+        let start = (self.state.phase == Phase::Delayed).then(|| self.throttle.due());
+        let next = [start, self.overdue].into_iter().flatten().min();
+        let timeout = next.map(|moment| moment.saturating_sub(clock::uptime()));
+        let adopted = self.running.as_ref().and_then(|running| running.adopted.as_ref());
+        let is_looked_at = adopted.is_some_and(|held| held.end().is_none());
+        let timeout = if is_looked_at { Some(timeout.unwrap_or(BETWEEN_LOOKS).min(BETWEEN_LOOKS)) } else { timeout };
+        let sources = [
+            Some(self.signals.as_fd()),
+            Some(self.control.as_fd()),
+            adopted.and_then(Pidfd::end),
+            self.notify.as_ref().map(AsFd::as_fd),
+        ];
+        let [signals, control, ended, notified] = poll::readable_among(sources, timeout)?;
+        standard_error::report_dropped();
+        if ended || (is_looked_at && adopted.is_some_and(Pidfd::has_ended)) {
+            let how = adopted.and_then(Pidfd::ended);
+            self.ended(how);
+        }
+        if signals {
+            self.take_signals();
+        }
+        if notified {
+            self.take_notice();
+        }
+        if self.overdue.is_some_and(|moment| moment <= clock::uptime()) {
+            self.overdue = None;
+            self.feed(Event::Overdue);
+        }
+        if control {
+            self.obey();
+        }
+        Ok(())
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(signal) = self.signals.take() {
+            if let Signal::SIGTERM | Signal::SIGQUIT = signal {
+                // What ends a supervisor in order ends its service too: nothing is left running.
+                self.feed(Event::Asked(Control::Down));
+                self.feed(Event::Asked(Control::Exit));
+            }
+            if signal == Signal::SIGQUIT {
+                self.feed(Event::Asked(Control::Send(Signal::SIGKILL)));
+            }
+        }
+        while let Reaped::Child(process, how) = wait::reap() {
+            let is_ours = self.running.as_ref().is_some_and(|running| running.process == process);
+            if is_ours {
+                self.ended(Some(how));
+            }
+        }
+    }
+
+    fn obey(&mut self) {
+        let mut bytes = [0; CONTROL_BYTES];
+        let Ok(count) = fd::read(&self.control, &mut bytes) else { return };
+        for control in bytes[..count].iter().filter_map(|byte| Control::from_byte(*byte)) {
+            if let Control::Send(_) = control {
+                self.was_asked = true;
+            }
+            if matches!(control, Control::Up | Control::Once) && !self.state.has_process() {
+                self.throttle.hurry();
+            }
+            self.feed(Event::Asked(control));
+            self.start_if_due();
+            if self.is_leaving {
+                return;
+            }
+        }
+    }
+
+    /// Lets an event take its course.
+    fn feed(&mut self, event: Event) {
+        let (next, effects) = step(self.state, event);
+        self.state = next;
+        for effect in effects {
+            match effect {
+                Effect::Announce => self.announce(),
+                Effect::Start => self.start(Script::Run),
+                Effect::Finish => self.start(Script::Finish),
+                Effect::Send(signal) => self.send(signal),
+                Effect::Stop => self.stop(),
+                Effect::Forbear => self.overdue = None,
+                Effect::Join => self.join(),
+                Effect::Leave => self.is_leaving = true,
+            }
+        }
+    }
+
+    /// The process has ended; `how` is not known when another supervisor had started it and the system does not tell.
+    fn ended(&mut self, how: Option<Ended>) {
+        let Some(running) = self.running.take() else { return };
+        self.waiting = None;
+        let is_run = running.script == Script::Run;
+        if is_run {
+            self.last_exit = match how {
+                Some(Ended::Exited(code)) => LastExit::Exit(code),
+                Some(Ended::Killed(signal)) => LastExit::Signal(signal),
+                None => LastExit::Unknown,
+            };
+            self.write(LAST_EXIT, format!("{}\n", self.last_exit).as_bytes());
+            self.changed = Label::now();
+            if self.notify.take().is_some() {
+                self.files.remove(READY);
+            }
+            let delay_max = self.option(Options::restart_delay_max);
+            let is_failure = !std::mem::take(&mut self.was_asked);
+            self.throttle.ended(clock::uptime(), is_failure, delay_max);
+        }
+        // What starting and recording took in small pieces would else add up to some pages over a thousand starts.
+        memory::give_back();
+        let finishes = is_run && Options(&self.service).has_finish();
+        self.feed(Event::Ended { finishes });
+    }
+
+    fn start(&mut self, script: Script) {
+        let notification = if script == Script::Run { self.notification() } else { None };
+        let arguments = self.arguments(script);
+        let arguments: Vec<_> = arguments.iter().map(CString::as_c_str).collect();
+        let service = spawn::Service {
+            program: arguments[0],
+            arguments: &arguments,
+            leads_session: Options(&self.service).leads_session(),
+            extra: notification.as_ref().map(|(fifo, number)| (fifo.as_fd(), *number)),
+            withheld: self.lock.as_fd(),
+        };
+        let started = Waiting::start(&service, |errno| {
+            let (name, file) = (Shown(&self.name), Shown(&arguments[0].to_bytes()[2..]));
+            let _ = PROGRAM.fatal(format_args!("unable to start {name}/{file}: {}", cause(errno)));
+        });
+        let now = clock::uptime();
+        match started {
+            Ok(waiting) => {
+                let process = waiting.process();
+                self.record(script, process);
+                self.running = Some(Running { process, script, adopted: None });
+                self.waiting = Some(waiting);
+                if script == Script::Run {
+                    self.changed = Label::now();
+                    self.throttle.started(now);
+                    self.starts += 1;
+                    self.write(STARTS, format!("{}\n", self.starts).as_bytes());
+                    self.notify = notification.map(|(fifo, _)| fifo);
+                    self.was_asked = false;
+                } else {
+                    self.limit_time();
+                }
+                self.feed(Event::Started);
+                // Fails only if the process was killed already, which its end will tell.
+                let _ = self.waiting.take().map(Waiting::let_go);
+            }
+            Err(errno) => {
+                let wait = self.throttle.not_started(now).as_secs();
+                let unit = if wait == 1 { "second" } else { "seconds" };
+                let (name, why) = (Shown(&self.name), cause(errno));
+                PROGRAM.warn(format_args!("unable to fork for {name}, sleeping {wait} {unit}: {why}"));
+                self.feed(Event::NotStarted);
+            }
+        }
+    }
+
+    /// What the script is called with, its own name first.
+    fn arguments(&self, script: Script) -> Vec<CString> {
+        match script {
+            Script::Run => vec![c"./run".to_owned()],
+            Script::Finish => {
+                let (code, signal) = match self.last_exit {
+                    LastExit::Exit(code) => (code, 0),
+                    LastExit::Signal(signal) => (-1, signal),
+                    LastExit::Unknown => (-1, 0),
+                };
+                let number = |number: i32| CString::new(number.to_string()).expect("a number holds no NUL");
+                vec![c"./finish".to_owned(), number(code), number(signal)]
+            }
+        }
+    }
+
+    /// Writes down which process the service is, for the supervisor that comes after this one is killed.
+    fn record(&self, script: Script, process: i32) {
+        // Without /proc a process cannot be told from another one of the same number: then there is no record.
+        let record = Record::of(script, process, self.boot).filter(|_| self.boot != 0);
+        match record {
+            Some(record) => self.write(PROCESS, record.to_text().as_bytes()),
+            None => self.files.remove(PROCESS),
+        }
+    }
+
+    /// The FIFO on which the service says that it is ready, emptied of what an earlier process said, and the number
+    /// under which the service gets it.
+    ///
+    /// It is open for reading and writing on both sides: the service does not die of writing while there is no
+    /// supervisor, and the next supervisor reads what it wrote then.
+    fn notification(&mut self) -> Option<(Fifo, i32)> {
+        let number = self.option(Options::notification_fd)?;
+        match self.files.fifo_to_share(NOTIFY, Access::Both) {
+            Ok((fifo, _)) => {
+                if self.running.is_none() {
+                    self.files.remove(READY);
+                    while fd::read(&fifo, &mut [0; 256]).is_ok_and(|count| count > 0) {}
+                }
+                Some((fifo, number))
+            }
+            Err(fault) => {
+                self.warn("open", "supervise/notify", &fault);
+                None
+            }
+        }
+    }
+
+    fn take_notice(&mut self) {
+        let Some(notify) = &self.notify else { return };
+        let mut bytes = [0; 256];
+        let count = fd::read(notify, &mut bytes).unwrap_or(0);
+        if bytes[..count].contains(&b'\n') {
+            self.write(READY, format!("{}\n", Label::now()).as_bytes());
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        if let Some(running) = &self.running {
+            // It may have ended already, which is about to be noticed.
+            let _ = running.send(signal);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.was_asked = true;
+        self.send(self.option(Options::down_signal).unwrap_or(Signal::SIGTERM));
+        self.send(Signal::SIGCONT);
+        self.limit_time();
+    }
+
+    /// Gives the process as long as `timeout-kill` says.
+    fn limit_time(&mut self) {
+        self.overdue = self.option(Options::timeout_kill).map(|time| clock::uptime() + time);
+    }
+
+    /// Makes the log pipe standard output, and lets the service start again if it has been writing elsewhere.
+    fn join(&mut self) {
+        let joined = self.files.own_fifo(LOGPIPE, Access::Write).and_then(|pipe| {
+            if fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default() {
+                return Ok(false);
+            }
+            pipe.set_blocking()?;
+            spawn::replace_standard(pipe.as_fd(), 1)?;
+            Ok(true)
+        });
+        match joined {
+            Ok(true) if self.state.phase == Phase::Up => self.stop(),
+            Ok(_) => {}
+            Err(fault) => self.warn("open", "supervise/logpipe", &fault),
+        }
+    }
+
+    fn announce(&self) {
+        let process = match self.state.phase {
+            Phase::Up => self.running.as_ref().map_or(0, |running| running.process),
+            Phase::Down | Phase::Delayed | Phase::Finishing => 0,
+        };
+        let State { want, is_paused, .. } = self.state;
+        self.write(STATUS, &Status { changed: self.changed, process, is_paused, want }.to_bytes());
+    }
+
+    /// Writes one of the files beside the status. A failure is said, and the service goes on without.
+    fn write(&self, file: &[u8], bytes: &[u8]) {
+        let Err((at, errno)) = self.files.replace(file, bytes) else { return };
+        let (name, file) = (Shown(&self.name), Shown(file));
+        let why = cause(errno);
+        match at {
+            Step::Open => PROGRAM.warn(format_args!("unable to open {name}/supervise/{file}.new: {why}")),
+            Step::Write => PROGRAM.warn(format_args!("unable to write {name}/supervise/{file}.new: {why}")),
+            Step::Rename => PROGRAM.warn(format_args!("unable to rename {name}/supervise/{file}.new to {file}: {why}")),
+        }
+    }
+
+    /// What an optional file says; one that makes no sense is named and treated as absent.
+    fn option<'a, T>(&'a self, read: impl Fn(Options<'a>) -> std::result::Result<Option<T>, BadOption>) -> Option<T> {
+        read(Options(&self.service)).unwrap_or_else(|bad| {
+            PROGRAM.warn(format_args!("unable to read {}/{bad}", Shown(&self.name)));
+            None
+        })
+    }
+
+    fn warn(&self, verb: &str, file: &str, fault: &files::Fault) {
+        PROGRAM.warn(format_args!("unable to {verb} {}/{file}: {fault}", Shown(&self.name)));
+    }
+}

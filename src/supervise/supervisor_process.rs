@@ -1,0 +1,213 @@
+//! The supervisor of one directory, as svscan sees it: started by it, found running, or absent.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::supervise::files::{CONTROL, Fault, Files, OK};
+use crate::supervise::state::Want;
+use crate::supervise::status::Status;
+use crate::sys::dir::Dir;
+use crate::sys::fifo::Fifo;
+use crate::sys::process::ended::Ended;
+use crate::sys::process::pidfd;
+use crate::sys::process::spawn::Program;
+use crate::sys::signal::{self, Signal};
+use crate::sys::{Errno, Result, clock, fd, program};
+
+/// Until a supervisor that left by itself is started again: it was told to leave, or will fail again.
+const AFTER_LEAVING: Duration = Duration::from_secs(5);
+/// After so long a supervisor obeys by its control FIFO and by signals, unless something is wrong with it.
+const READY_WITHIN: Duration = Duration::from_secs(1);
+/// Between two starts of a supervisor that is killed again and again.
+const BETWEEN_STARTS: Duration = Duration::from_secs(1);
+
+/// The supervisor of one directory.
+#[derive(Debug)]
+pub enum Keeper {
+    /// There is none, and it may be started from this moment on.
+    Absent(Duration),
+    /// A child of ours.
+    Child {
+        /// Its process.
+        process: i32,
+        /// When it was started.
+        since: Duration,
+        /// The identity of its directory, whose name may go.
+        directory: (u64, u64),
+    },
+    /// Somebody else's: an earlier svscan was killed.
+    Found {
+        /// Has a reader as long as the supervisor runs.
+        ok: Fifo,
+        /// Its control FIFO, whose name may go.
+        control: Option<Fifo>,
+    },
+}
+
+impl Keeper {
+    /// Whether one runs.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        !matches!(self, Keeper::Absent(_))
+    }
+
+    /// Whether there is none and one may be started now.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        matches!(self, Keeper::Absent(moment) if *moment <= clock::uptime())
+    }
+
+    /// The child has ended.
+    pub fn ended(&mut self, how: Ended) {
+        let now = clock::uptime();
+        *self = match (how, &self) {
+            (Ended::Exited(_), _) => Keeper::Absent(now + AFTER_LEAVING),
+            (Ended::Killed(_), Keeper::Child { since, .. }) => Keeper::Absent(now.max(*since + BETWEEN_STARTS)),
+            (Ended::Killed(_), _) => Keeper::Absent(now),
+        };
+    }
+
+    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has left by itself;
+    /// if nothing runs and something should, it was killed while it waited, or was told to leave as it was.
+    pub fn vanished(&mut self, directory: &CStr) {
+        let status =
+            Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.believed().ok()?.status().ok()?);
+        let wait = match status {
+            Some(Status { process: 0, want: Want::Up, .. }) => BETWEEN_STARTS,
+            Some(Status { process: 0, .. }) => AFTER_LEAVING,
+            _ => Duration::ZERO,
+        };
+        *self = Keeper::Absent(clock::uptime() + wait);
+    }
+
+    /// An attempt to start it has failed.
+    pub fn postpone(&mut self) {
+        *self = Keeper::Absent(clock::uptime() + AFTER_LEAVING);
+    }
+
+    /// Waits for nothing any more.
+    pub fn hurry(&mut self) {
+        if let Keeper::Absent(moment) = self {
+            *moment = Duration::ZERO;
+        }
+    }
+
+    /// Finds one that runs already.
+    pub fn find(&mut self, dir: &Dir) -> bool {
+        let found = Files::open(dir).and_then(|files| {
+            // First, so that one that is found can be told to end whatever becomes of its name from now on.
+            let control = files.fifo_of_supervisor(CONTROL).ok();
+            let ok = files.fifo_of_supervisor(OK)?;
+            // An operator to whom the FIFO was given may read it too; a supervisor also has the lock.
+            let is_supervisor = match files.is_locked() {
+                Some(is_locked) => is_locked,
+                None => ok.owner()? == pidfd::own_user(),
+            };
+            if is_supervisor { Ok((ok, control)) } else { Err(Fault::Foreign) }
+        });
+        if let Ok((ok, control)) = found {
+            *self = Keeper::Found { ok, control };
+        }
+        self.is_there()
+    }
+
+    /// Whether the control FIFO of one that was found has been removed, by its directory's removal.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        let Keeper::Found { control: Some(control), .. } = self else { return false };
+        control.stat().is_ok_and(|stat| stat.links == 0)
+    }
+
+    /// Writes commands to the supervisor, by its control FIFO; says whether it took them. `name` is where its directory
+    /// was.
+    pub fn tell(&self, name: &CStr, commands: &[u8]) -> bool {
+        self.tell_if(name, commands, |_| true)
+    }
+
+    /// The same, but nothing is said where the control FIFO may be somebody else's.
+    pub fn tell_trusted(&self, name: &CStr, commands: &[u8]) -> bool {
+        self.tell_if(name, commands, |files| files.guard().is_ok())
+    }
+
+    fn tell_if(&self, name: &CStr, commands: &[u8], condition: impl Fn(&Files) -> bool) -> bool {
+        let told = match self {
+            Keeper::Absent(_) => None,
+            Keeper::Found { control: Some(control), .. } => fd::write(control, commands).ok(),
+            Keeper::Found { control: None, .. } => {
+                Dir::reach(name).ok().and_then(|dir| write(&Files::open(&dir).ok()?, commands))
+            }
+            Keeper::Child { process, directory, .. } => {
+                let is_its = |dir: &Dir| dir.stat_self().is_ok_and(|stat| stat.identity == *directory);
+                // Its name may be gone or lead elsewhere; the child, which has not been collected, works in it.
+                let dir = Dir::reach(name).ok().filter(is_its);
+                let dir = dir.or_else(|| Dir::of_process(*process).ok().filter(is_its));
+                let files = dir.and_then(|dir| Files::open(&dir).ok());
+                files.filter(condition).and_then(|files| write(&files, commands))
+            }
+        };
+        told == Some(commands.len())
+    }
+
+    /// Asks the supervisor to end: by commands, or by the signal that asks a child of ours for the same where its control
+    /// FIFO is gone, or may be somebody else's.
+    pub fn ask(&self, name: &CStr, commands: &[u8], signal: Signal) -> bool {
+        let is_told = self.tell_trusted(name, commands);
+        match self {
+            Keeper::Child { process, since, .. } if !is_told && clock::uptime() >= *since + READY_WITHIN => {
+                signal::send(*process, signal).is_ok()
+            }
+            _ => is_told,
+        }
+    }
+
+    /// Starts one, in a directory of this name and identity.
+    pub fn start(
+        &mut self,
+        directory: &CStr,
+        identity: (u64, u64),
+        ends: Ends<'_>,
+        complain: impl Fn(Errno),
+    ) -> Result<()> {
+        let sibling = sibling(c"supervise");
+        let supervisor = Program {
+            name: c"supervise",
+            arguments: &[c"supervise", directory],
+            otherwise: sibling.as_deref(),
+            standard: [ends.input, ends.output, None],
+            environment: None,
+        };
+        let process = supervisor.start(complain)?;
+        *self = Keeper::Child { process, since: clock::uptime(), directory: identity };
+        Ok(())
+    }
+}
+
+/// What a supervisor gets instead of svscan's own standard input and output.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ends<'a> {
+    /// A logger's input.
+    pub input: Option<BorrowedFd<'a>>,
+    /// A service's output.
+    pub output: Option<BorrowedFd<'a>>,
+}
+
+/// Where a program of the family is that was installed beside this one.
+#[must_use]
+pub fn sibling(name: &CStr) -> Option<CString> {
+    let mut path = program::own_path()?;
+    path.truncate(path.iter().rposition(|&byte| byte == b'/')? + 1);
+    path.extend(name.to_bytes());
+    CString::new(path).ok()
+}
+
+fn write(files: &Files, commands: &[u8]) -> Option<usize> {
+    fd::write(&files.fifo_of_supervisor(CONTROL).ok()?, commands).ok()
+}
+
+/// Whether the process that the directory's supervisor last recorded still runs.
+#[must_use]
+pub fn has_process(directory: &Dir) -> bool {
+    let record = || Files::open(directory).ok()?.believed().ok()?.record().ok()?;
+    record().is_some_and(|record| record.is_alive())
+}

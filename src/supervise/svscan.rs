@@ -1,0 +1,365 @@
+//! The daemon `svscan [dir]`: starts a supervisor for each service in a directory, and one for its log.
+//!
+//! It is told of new services, of logs and sticky bits that come later, and of supervisors that end; while nothing
+//! happens, nothing wakes it. Where it cannot be told, it looks every five seconds, as 0.76 always does.
+//!
+//! - [`Watched`] is one service: what is started for it and how its output goes.
+//! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
+//!
+//! TERM (or INT) ends the services first, lets the loggers write what is left, and leaves when nothing runs; a second
+//! one waits for nobody. HUP looks at everything at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use crate::cli::standard_error::{self, Threads};
+use crate::cli::{Exit, Program, Shown, cause};
+use crate::supervise::pair::{LOG, Log, Pairing, Seen};
+use crate::supervise::service::{Limits, Role, Watched};
+use crate::sys::dir::{self, Dir};
+use crate::sys::process::wait::{self, Reaped};
+use crate::sys::signal::{self, Signal, SignalQueue};
+use crate::sys::watch::{Change, Changes, Watch};
+use crate::sys::{Result, clock, fd, limit, poll, program};
+
+const SVSCAN: Program = Program("svscan");
+
+/// Between two looks at what cannot be watched.
+const BETWEEN_SCANS: Duration = Duration::from_secs(5);
+/// A change is looked at when nothing more has happened for so long: a service that is being put together is not
+/// started half way.
+const SETTLING: Duration = Duration::from_millis(100);
+/// A change is looked at after so long, whatever happens meanwhile.
+const SETTLING_MAX: Duration = Duration::from_millis(300);
+/// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
+/// supervisor that does not listen, must not keep it.
+const PRESSED_MAX: Duration = Duration::from_secs(3);
+/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while leaving.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
+
+/// Runs `svscan [dir]`.
+#[must_use]
+pub fn run(arguments: &program::Arguments) -> Exit {
+    fd::occupy_standard();
+    standard_error::never_block(SVSCAN, Threads::None);
+    if let Some(dir) = arguments.get(1)
+        && let Err(errno) = dir::change_to(*dir)
+    {
+        let dir = Shown(dir.to_bytes());
+        return SVSCAN.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
+    }
+    match Scan::begin().and_then(Scan::go_on) {
+        Ok(exit) => exit,
+        Err(errno) => SVSCAN.fatal(format_args!("unable to wait: {}", cause(errno))),
+    }
+}
+
+/// A service's identity: the file system it is on, and its number there.
+type Identity = (u64, u64);
+
+/// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Scan,
+    Service(Identity),
+}
+
+impl Place {
+    /// Whether a change is of interest: a service's other files are its own affair.
+    fn concerns(self, name: Option<&[u8]>) -> bool {
+        match (self, name) {
+            (Place::Scan, Some(name)) => !name.starts_with(b"."),
+            (Place::Scan, None) => false,
+            (Place::Service(_), Some(name)) => name == LOG || name == b"run",
+            (Place::Service(_), None) => true,
+        }
+    }
+}
+
+/// How svscan goes about leaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    No,
+    /// Everything is being stopped.
+    Yes,
+    /// And at once.
+    Pressed,
+}
+
+#[derive(Debug)]
+struct Scan {
+    signals: SignalQueue,
+    changes: Option<Changes>,
+    places: BTreeMap<Watch, Place>,
+    services: BTreeMap<Identity, Watched>,
+    children: BTreeMap<i32, (Identity, Role)>,
+    limits: Limits,
+    /// Names that could not be looked at, which has been said.
+    unseen: BTreeSet<Vec<u8>>,
+    /// When to look at the directory, and when at the latest.
+    next_scan: Option<(Duration, Duration)>,
+    leaving: Leaving,
+    /// Since when it is to be at once.
+    pressed_since: Option<Duration>,
+}
+
+impl Scan {
+    fn begin() -> Result<Scan> {
+        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
+        // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
+        let _ = limit::raise_descriptors();
+        // A supervisor may leave just when it is told something.
+        let _ = signal::ignore(Signal::SIGPIPE);
+        let _ = wait::become_subreaper();
+        let mut places = BTreeMap::new();
+        let watched = Changes::new().and_then(|changes| {
+            places.insert(changes.watch(c".")?, Place::Scan);
+            Ok(changes)
+        });
+        if let Err(errno) = &watched {
+            let seconds = BETWEEN_SCANS.as_secs();
+            SVSCAN.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
+        }
+        let changes = watched.ok();
+        Ok(Scan {
+            signals,
+            changes,
+            places,
+            services: BTreeMap::new(),
+            children: BTreeMap::new(),
+            limits: Limits::default(),
+            unseen: BTreeSet::new(),
+            next_scan: Some((Duration::ZERO, Duration::ZERO)),
+            leaving: Leaving::No,
+            pressed_since: None,
+        })
+    }
+
+    fn go_on(mut self) -> Result<Exit> {
+        loop {
+            let now = clock::uptime();
+            if self.leaving != Leaving::No {
+                if self.end(now) {
+                    return Ok(Exit::OK);
+                }
+            } else {
+                if self.next_scan.is_some_and(|(moment, _)| moment <= now) {
+                    self.scan();
+                }
+                self.keep(now);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Waits until something happens, or is due.
+    fn wait(&mut self) -> Result<()> {
+        let found: Vec<(Identity, Role)> = self
+            .services
+            .iter()
+            .flat_map(|(identity, watched)| watched.found().map(|(role, _)| (*identity, role)))
+            .collect();
+        let mut sources = vec![self.signals.as_fd(), self.changes.as_ref().map_or(self.signals.as_fd(), AsFd::as_fd)];
+        sources.extend(self.services.values().flat_map(|watched| watched.found().map(|(_, fifo)| fifo)));
+        let awake = poll::readable_of(&sources, self.timeout())?;
+        standard_error::report_dropped();
+        for ((identity, role), _) in found.into_iter().zip(&awake[2..]).filter(|(_, awake)| **awake) {
+            if let Some(watched) = self.services.get_mut(&identity) {
+                watched.vanished(role);
+            }
+        }
+        if awake[0] {
+            self.take_signals();
+        }
+        if awake[1] {
+            self.take_changes();
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let now = clock::uptime();
+        if self.leaving != Leaving::No {
+            return Some(BETWEEN_ATTEMPTS);
+        }
+        let due = self.services.values().filter_map(Watched::due).min();
+        // What is overdue has been tried just now and is to be tried again.
+        let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
+        let scan = self.next_scan.map(|(moment, _)| moment);
+        [due, scan].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(signal) = self.signals.take() {
+            match (signal, self.leaving) {
+                (Signal::SIGTERM | Signal::SIGINT, Leaving::No) => self.leaving = Leaving::Yes,
+                (Signal::SIGTERM | Signal::SIGINT, Leaving::Yes | Leaving::Pressed) => {
+                    self.leaving = Leaving::Pressed;
+                    self.pressed_since.get_or_insert_with(clock::uptime);
+                    self.services.values_mut().for_each(Watched::press);
+                }
+                (Signal::SIGHUP, _) => {
+                    self.services.values_mut().for_each(Watched::hurry);
+                    self.next_scan = Some((Duration::ZERO, Duration::ZERO));
+                }
+                // SIGCHLD: below.
+                _ => {}
+            }
+        }
+        while let Reaped::Child(process, how) = wait::reap() {
+            let known = self.children.remove(&process);
+            if let Some((identity, role)) = known
+                && let Some(watched) = self.services.get_mut(&identity)
+            {
+                watched.ended(role, how);
+                if !watched.is_present {
+                    self.scan_soon();
+                }
+            }
+        }
+    }
+
+    fn take_changes(&mut self) {
+        let Some(changes) = &self.changes else { return };
+        let concerns = |change: &Change| match change.watch {
+            // More has happened than could be told.
+            None => true,
+            Some(watch) => self.places.get(&watch).is_some_and(|place| place.concerns(change.name.as_deref())),
+        };
+        if changes.take().iter().any(concerns) {
+            self.scan_soon();
+        }
+    }
+
+    fn scan_soon(&mut self) {
+        let now = clock::uptime();
+        let latest = match self.next_scan {
+            Some((_, latest)) if latest <= now + SETTLING_MAX => latest,
+            Some(_) | None => now + SETTLING_MAX,
+        };
+        self.next_scan = Some((latest.min(now + SETTLING), latest));
+    }
+
+    /// Looks at every name in the directory.
+    fn scan(&mut self) {
+        let mut sees_all = self.changes.is_some() && self.places.values().any(|place| *place == Place::Scan);
+        self.next_scan = None;
+        match Dir::open(c".").and_then(|dir| Ok((dir.names()?, dir))) {
+            Ok((names, dir)) => {
+                let mut names: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
+                names.sort_unstable();
+                names.retain(|name| !name.starts_with(b"."));
+                self.services.values_mut().for_each(|watched| watched.is_present = false);
+                for name in names {
+                    sees_all &= self.look(&dir, name);
+                }
+                self.services.retain(|_, watched| !watched.is_over());
+                self.forget_places();
+            }
+            Err(errno) => {
+                SVSCAN.warn(format_args!("unable to read directory: {}", cause(errno)));
+                sees_all = false;
+            }
+        }
+        if !sees_all {
+            let next = clock::uptime() + BETWEEN_SCANS;
+            self.next_scan = Some((next, next));
+        }
+    }
+
+    /// Looks at one name. Says whether svscan will be told when it changes.
+    fn look(&mut self, dir: &Dir, name: Vec<u8>) -> bool {
+        let target = match dir.target(&name) {
+            Ok(Some(target)) => target,
+            missing => {
+                let why = cause(missing.err().unwrap_or(crate::sys::Errno::ENOENT));
+                if !self.unseen.contains(&name) {
+                    SVSCAN.warn(format_args!("unable to stat {}: {why}", Shown(&name)));
+                    self.unseen.insert(name);
+                }
+                return false;
+            }
+        };
+        self.unseen.remove(&name);
+        if !target.is_directory {
+            return true;
+        }
+        let Ok(name) = CString::new(name) else { return true };
+        let Ok(service) = dir.reach_dir(name.to_bytes()) else { return false };
+        let known = self.services.get(&target.identity).map(|watched| watched.pairing);
+        // Watched before it is looked at, so that nothing happens in between.
+        let is_watched = known == Some(Pairing::Paired) || self.watch(name.to_bytes(), target.identity);
+        let mut seen = Seen::of(&service);
+        let mut is_log_watched = true;
+        if known != Some(Pairing::Paired) && seen.log == Log::Incomplete {
+            is_log_watched = self.watch(&[name.to_bytes(), b"/log"].concat(), target.identity);
+            seen = Seen::of(&service);
+        }
+        let watched =
+            self.services.entry(target.identity).or_insert_with(|| Watched::new(name.clone(), target.identity, seen));
+        if !watched.is_present || known.is_none() {
+            watched.rename(name);
+        }
+        watched.is_present = true;
+        watched.review(seen);
+        is_watched && is_log_watched
+    }
+
+    fn watch(&mut self, path: &[u8], identity: Identity) -> bool {
+        let Some(watch) = self.changes.as_ref().and_then(|changes| changes.watch(path).ok()) else { return false };
+        self.places.insert(watch, Place::Service(identity));
+        true
+    }
+
+    /// Ends the watch on services of which nothing more is to be learnt.
+    fn forget_places(&mut self) {
+        let Some(changes) = &self.changes else { return };
+        let services = &self.services;
+        let is_needed = |place: &Place| match place {
+            Place::Scan => true,
+            Place::Service(identity) => {
+                services.get(identity).is_some_and(|watched| watched.pairing != Pairing::Paired)
+            }
+        };
+        self.places.retain(|watch, place| {
+            let is_needed = is_needed(place);
+            if !is_needed {
+                changes.forget(*watch);
+            }
+            is_needed
+        });
+    }
+
+    /// Starts what is missing.
+    fn keep(&mut self, now: Duration) {
+        for (identity, watched) in &mut self.services {
+            if watched.due().is_some_and(|moment| moment <= now) {
+                let started = watched.keep(&mut self.limits);
+                self.children.extend(started.into_iter().map(|(role, process)| (process, (*identity, role))));
+            }
+        }
+        if self.services.values().all(|watched| watched.due().is_none()) {
+            self.limits.clear();
+        }
+    }
+
+    /// Stops what still runs. Says whether nothing does any more.
+    fn end(&mut self, now: Duration) -> bool {
+        let is_pressed = self.leaving == Leaving::Pressed;
+        let is_late = self.pressed_since.is_some_and(|since| now.saturating_sub(since) >= PRESSED_MAX);
+        let mut is_over = true;
+        for (identity, watched) in &mut self.services {
+            if let Some(started) = watched.end(now, is_pressed, &mut self.limits) {
+                if is_late {
+                    SVSCAN.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
+                } else {
+                    is_over = false;
+                }
+                self.children.extend(started.into_iter().map(|(role, process)| (process, (*identity, role))));
+            }
+        }
+        is_over
+    }
+}

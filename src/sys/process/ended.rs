@@ -1,0 +1,10 @@
+//! How processes end.
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It left with this exit code.
+    Exited(i32),
+    /// It was killed by this signal.
+    Killed(i32),
+}

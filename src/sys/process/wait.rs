@@ -1,0 +1,38 @@
+//! Our children, and those that come to us: how they end.
+
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+
+use crate::sys::process::ended::Ended;
+use crate::sys::{Result, uninterrupted};
+
+/// What has ended among our children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaped {
+    /// This child ended so.
+    Child(i32, Ended),
+    /// There are children, and none has ended.
+    NoneEnded,
+    /// There are no children.
+    NoChildren,
+}
+
+/// Collects one child that has ended, whichever it is, without waiting.
+pub fn reap() -> Reaped {
+    loop {
+        match uninterrupted(|| waitpid(None, Some(WaitPidFlag::WNOHANG))) {
+            Ok(WaitStatus::Exited(process, code)) => return Reaped::Child(process.as_raw(), Ended::Exited(code)),
+            Ok(WaitStatus::Signaled(process, signal, _)) => {
+                return Reaped::Child(process.as_raw(), Ended::Killed(signal as i32));
+            }
+            Ok(WaitStatus::StillAlive) => return Reaped::NoneEnded,
+            // A stop or a trace, which was not asked for.
+            Ok(_) => {}
+            Err(_) => return Reaped::NoChildren,
+        }
+    }
+}
+
+/// From now on, the children that our descendants leave behind become ours.
+pub fn become_subreaper() -> Result<()> {
+    nix::sys::prctl::set_child_subreaper(true)
+}

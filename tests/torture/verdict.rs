@@ -1,0 +1,165 @@
+//! The tally: which of the numbered lines a log holds.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::torture::lines::{self, Lengths};
+
+/// `@`, 24 digits and a blank.
+const STAMP_BYTES: usize = 26;
+/// Beyond so many lines that are missing, it no longer matters whether one turns up late.
+const MISSING_MAX: usize = 1_000_000;
+
+/// Reads a log from its beginning and counts.
+pub struct Verdict {
+    lengths: Lengths,
+    is_stamped: bool,
+    /// The classes of the lines that belong here.
+    classes: &'static [u8],
+    /// A line that the last piece of the log began.
+    begun: Vec<u8>,
+    next: u64,
+    missing: BTreeSet<u64>,
+    pub verdict: Verdict,
+}
+
+/// What a tally found.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Lines that belong here and are here in their place.
+    pub kept: u64,
+    /// Lines that belong here and are not.
+    pub lost: u64,
+    /// Lines that are here once more.
+    pub doubled: u64,
+    /// What stands between two newlines and is none of our lines.
+    pub torn: u64,
+    /// Lines that come after a later one.
+    pub misplaced: u64,
+    /// Lines that a selector should have kept out.
+    pub stray: u64,
+}
+
+impl Verdict {
+    pub fn is_spotless(&self) -> bool {
+        [self.lost, self.doubled, self.torn, self.misplaced, self.stray] == [0; 5]
+    }
+
+    pub fn add(&mut self, other: Verdict) {
+        self.kept += other.kept;
+        self.lost += other.lost;
+        self.doubled += other.doubled;
+        self.torn += other.torn;
+        self.misplaced += other.misplaced;
+        self.stray += other.stray;
+    }
+}
+
+impl fmt::Debug for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verdict { kept, lost, doubled, torn, misplaced, stray } = self;
+        write!(out, "kept {kept}, lost {lost}, doubled {doubled}, torn {torn}, misplaced {misplaced}, stray {stray}")
+    }
+}
+
+impl Verdict {
+    pub fn new(lengths: Lengths, is_stamped: bool, classes: &'static [u8]) -> Verdict {
+        Verdict {
+            lengths,
+            is_stamped,
+            classes,
+            begun: Vec::new(),
+            next: 0,
+            missing: BTreeSet::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
+    /// Reads the next piece of the log.
+    pub fn read(&mut self, piece: &[u8]) {
+        let mut rest = piece;
+        while let Some(newline) = memchr::memchr(b'\n', rest) {
+            if self.begun.is_empty() {
+                self.count(&rest[..newline]);
+            } else {
+                let mut line = std::mem::take(&mut self.begun);
+                line.extend_from_slice(&rest[..newline]);
+                self.count(&line);
+            }
+            rest = &rest[newline + 1..];
+        }
+        self.begun.extend_from_slice(rest);
+    }
+
+    fn count(&mut self, line: &[u8]) {
+        let line = match line {
+            [b'@', ..] if self.is_stamped && line.len() >= STAMP_BYTES => &line[STAMP_BYTES..],
+            _ if self.is_stamped => return self.tear(line),
+            _ => line,
+        };
+        let Some(number) = lines::recognise(line, self.lengths) else { return self.tear(line) };
+        if !self.belongs(number) {
+            self.verdict.stray += 1;
+        } else if number >= self.next {
+            let skipped = (self.next..number).filter(|&one| self.classes.contains(&lines::class(one)));
+            let before = self.missing.len();
+            self.missing.extend(skipped.take(MISSING_MAX));
+            self.verdict.lost += (self.missing.len() - before) as u64;
+            self.next = number + 1;
+            self.verdict.kept += 1;
+        } else if self.missing.remove(&number) {
+            self.verdict.lost -= 1;
+            self.verdict.misplaced += 1;
+        } else {
+            self.verdict.doubled += 1;
+        }
+    }
+
+    fn tear(&mut self, line: &[u8]) {
+        self.verdict.torn += 1;
+        if std::env::var_os("LOGYARD_TORTURE_SHOW").is_some() {
+            let shown = |part: &[u8]| String::from_utf8_lossy(part).into_owned();
+            let end = line.len().saturating_sub(40);
+            eprintln!(
+                "torn, {} bytes, near {}: {:?} … {:?}",
+                line.len(),
+                self.next,
+                shown(&line[..line.len().min(60)]),
+                shown(&line[end..])
+            );
+        }
+    }
+
+    fn belongs(&self, number: u64) -> bool {
+        self.classes.contains(&lines::class(number))
+    }
+
+    /// The log ends here, after so many lines were written.
+    pub fn end(mut self, written: u64) -> Verdict {
+        if !self.begun.is_empty() {
+            let line = std::mem::take(&mut self.begun);
+            self.tear(&line);
+        }
+        self.verdict.lost += (self.next..written).filter(|&one| self.belongs(one)).count() as u64;
+        self.verdict
+    }
+}
+
+#[test]
+fn a_tally_counts_what_is_wrong() {
+    let line = |number| {
+        let mut line = Vec::new();
+        lines::push(number, Lengths::Ordinary, &mut line);
+        line
+    };
+    let mut tally = Verdict::new(Lengths::Ordinary, false, b"abc");
+    tally.read(&line(0)[..5]);
+    tally.read(&line(0)[5..]);
+    for number in [1, 1, 4, 3] {
+        tally.read(&line(number));
+    }
+    tally.read(b"a00000");
+
+    let expected = Verdict { kept: 3, lost: 2, doubled: 1, torn: 1, misplaced: 1, stray: 0 };
+    assert_eq!(tally.end(6), expected);
+}
