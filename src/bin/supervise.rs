@@ -1,4 +1,4 @@
 //! Keeps a service running: `supervise dir`.
 #![no_main]
 
-logyard::program!(logyard::supervise::supervisor::run);
+logyard::program!(logyard::supervise::supervise::run);

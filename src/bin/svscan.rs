@@ -1,4 +1,4 @@
 //! Starts and watches a directory of services: `svscan dir`.
 #![no_main]
 
-logyard::program!(logyard::supervise::scan::run);
+logyard::program!(logyard::supervise::svscan::run);

@@ -1,4 +1,4 @@
 //! `tai64n`: see [`logyard::tai64n::stamping`].
 #![no_main]
 
-logyard::program!(logyard::tai64n::stamping::run);
+logyard::program!(logyard::filters::tai64n::run);

@@ -1,4 +1,4 @@
 //! `tai64nlocal [file …]`: see [`logyard::tai64n::local`].
 #![no_main]
 
-logyard::program!(logyard::tai64n::local::run);
+logyard::program!(logyard::filters::tai64nlocal::run);

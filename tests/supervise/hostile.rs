@@ -333,7 +333,7 @@ fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
     den.until_stat("sv/a", "up");
     let process = den.pid("sv/a");
 
-    super::den::kill_by_id(first);
+    super::service_fixture::kill_by_id(first);
     den.wait(first);
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");

@@ -29,7 +29,7 @@ fn everything_is_written_before_svscan_leaves() {
     // A logger that is down, or has just died, still gets to write what is in the pipe.
     den.run(Maker::Ours, "svc", &["-d", "sv/1/log"]);
     den.until_stat("sv/1/log", "down");
-    super::den::kill_by_id(den.pid("sv/2"));
+    super::service_fixture::kill_by_id(den.pid("sv/2"));
 
     send(svscan, Signal::SIGTERM);
 
@@ -86,7 +86,7 @@ fn what_a_killed_supervisor_has_left_is_stopped_too() {
     den.until_stat("sv/a", "up");
 
     send(svscan, Signal::SIGSTOP);
-    den.processes_of("supervise a").into_iter().for_each(super::den::kill_by_id);
+    den.processes_of("supervise a").into_iter().for_each(super::service_fixture::kill_by_id);
     send(svscan, Signal::SIGTERM);
     send(svscan, Signal::SIGCONT);
 
@@ -195,7 +195,7 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
     until(&format!("it has begun: {what}"), is_begun);
     den.until_stat("scan/a", "up");
     if kinship == Kinship::Found {
-        super::den::kill_by_id(svscan);
+        super::service_fixture::kill_by_id(svscan);
         den.wait(svscan);
         svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
         until_found(svscan, if is_logged { 2 } else { 1 });
@@ -210,7 +210,7 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
     }
 
     assert_eq!(den.wait(svscan), Some(0), "{what}: {}", den.read("out"));
-    let is_left = |seen: &super::den::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
+    let is_left = |seen: &super::service_fixture::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
     until(&format!("nothing is left of {what}"), || !den.processes().iter().any(is_left));
     if is_logged && !is_deaf {
         assert_eq!(den.read("logged/current"), "begin\nend\n", "{what}");
@@ -315,7 +315,7 @@ fn a_log_directory_that_is_erased_with_its_service_keeps_nobody() {
                 let mut svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
                 until("it is logged", || den.read("scan/a/log/main/current").len() > 20);
                 if kinship == Kinship::Found {
-                    super::den::kill_by_id(svscan);
+                    super::service_fixture::kill_by_id(svscan);
                     den.wait(svscan);
                     svscan = den.start("out", Maker::Ours, "svscan", &["scan"]);
                     until_found(svscan, 2);
@@ -332,7 +332,8 @@ fn a_log_directory_that_is_erased_with_its_service_keeps_nobody() {
                 }
 
                 assert_eq!(den.wait(svscan), Some(0), "{}", den.read("out"));
-                let is_left = |seen: &super::den::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
+                let is_left =
+                    |seen: &super::service_fixture::Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
                 until("nothing is left", || !den.processes().iter().any(is_left));
             });
         }

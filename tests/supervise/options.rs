@@ -27,13 +27,13 @@ fn a_killed_supervisor_is_followed_by_one_that_runs_finish() {
     den.script("sv/a/finish", "echo \"$1 $2\" >>finished");
     let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
-    super::den::kill_by_id(first);
+    super::service_fixture::kill_by_id(first);
     den.wait(first);
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.until_stat("sv/a", "up");
 
     den.run(Maker::Ours, "svc", &["-o", "sv/a"]);
-    super::den::kill_by_id(den.pid("sv/a"));
+    super::service_fixture::kill_by_id(den.pid("sv/a"));
 
     // -1 0 where the kernel does not tell the signal of a process that is not a child.
     until("it has finished", || ["-1 9\n", "-1 0\n"].contains(&den.read("sv/a/finished").as_str()));
@@ -104,7 +104,7 @@ fn readiness_is_shown_and_awaited() {
     assert_eq!((code, error.as_str()), (Some(111), "svwait: fatal: unable to wait for sv/a: timed out\n"));
 
     // Readiness outlives the supervisor.
-    super::den::kill_by_id(first);
+    super::service_fixture::kill_by_id(first);
     den.wait(first);
     den.start("out", Maker::Ours, "supervise", &["sv/a"]);
     den.write("sv/a/go", "");
@@ -164,7 +164,7 @@ fn the_pair_is_shown_to_people_and_to_programs() {
     let (_, long, _) = transcript(&den.run(Maker::Ours, "svstat", &["-l", "sv/a"]));
     let (_, json, _) = transcript(&den.run(Maker::Ours, "svstat", &["--json", "sv/a", "missing"]));
 
-    let lines: Vec<String> = long.lines().map(super::den::masked).collect();
+    let lines: Vec<String> = long.lines().map(super::service_fixture::masked).collect();
     assert_eq!(
         lines,
         [

@@ -230,7 +230,7 @@ fn a_new_svscan_finds_what_an_old_one_has_left() {
     until_logged(&den, "sv/a");
     let pids = (den.pid("sv/a"), den.pid("sv/a/log"));
 
-    super::den::kill_by_id(first);
+    super::service_fixture::kill_by_id(first);
     den.wait(first);
     svscan(&den);
     den.script("sv/b/run", "exec sleep 1000");
@@ -240,7 +240,7 @@ fn a_new_svscan_finds_what_an_old_one_has_left() {
     assert_eq!(den.read("out"), "");
     // And it takes over from the supervisors that the old one had started.
     for supervise in den.processes_of("supervise a").into_iter().chain(den.processes_of("supervise a/log")) {
-        super::den::kill_by_id(supervise);
+        super::service_fixture::kill_by_id(supervise);
     }
     until("they are supervised again", || den.is("sv/a", "up") && den.is("sv/a/log", "up"));
     assert_eq!((den.pid("sv/a"), den.pid("sv/a/log")), pids);

@@ -7,18 +7,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::torture::verdict::{Verdict};
+use crate::torture::verdict::{Counts, Verdict};
 
 /// Reads the archives of a directory as they come, and clears them away.
 pub struct Collected {
     directory: PathBuf,
     /// What has been read; the newest of it is still there.
     last: Option<OsString>,
-    pub tally: Verdict,
+    pub tally: Counts,
 }
 
 impl Collected {
-    pub fn new(directory: PathBuf, tally: Verdict) -> Collected {
+    pub fn new(directory: PathBuf, tally: Counts) -> Collected {
         Collected { directory, last: None, tally }
     }
 

@@ -10,7 +10,7 @@ use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use super::term::{A_SECOND, hand_over, said, successors};
 use crate::torture::collect::{self, Collected};
-use crate::torture::verdict::Verdict;
+use crate::torture::verdict::Counts;
 use testkit::mounted::Mounted;
 use testkit::{Workdir, skipped, until};
 
@@ -39,7 +39,7 @@ fn start(task: &Task, dir: &Workdir, feed: &Feed) -> Logger {
 /// The log must hold every line, once and in order.
 #[track_caller]
 fn check(dir: &Workdir, name: &str, written: u64) {
-    let verdict = Collected::new(dir.join(name), Verdict::new(Lengths::Mixed, true, b"abc")).finish(written);
+    let verdict = Collected::new(dir.join(name), Counts::new(Lengths::Mixed, true, b"abc")).finish(written);
     assert!(verdict.is_spotless(), "{name}: {verdict:?}; {}", said(dir));
 }
 

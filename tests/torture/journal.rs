@@ -10,7 +10,7 @@ use super::feed::{Feed, Pace};
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use crate::torture::collect::Collected;
-use crate::torture::verdict::Verdict;
+use crate::torture::verdict::Counts;
 use testkit::{Workdir, until};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ fn meddle(act: impl Fn(&Path)) {
     };
     let arguments = Subject::Ours.arguments(&task, dir.path());
     let program = Subject::Ours.program().unwrap();
-    let mut harvest = Collected::new(dir.join("main"), Verdict::new(Lengths::Ordinary, true, b"abc"));
+    let mut harvest = Collected::new(dir.join("main"), Counts::new(Lengths::Ordinary, true, b"abc"));
     let journal = dir.join("main/journal");
     for _ in 0..5 {
         let mut logger = Logger::start(&program, &arguments, dir.path(), feed.stdin());

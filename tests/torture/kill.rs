@@ -12,7 +12,7 @@ use super::feed::{Feed, Pace};
 use super::lines::{Lengths, scramble};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use crate::torture::collect::Collected;
-use crate::torture::verdict::{Verdict};
+use crate::torture::verdict::{Counts, Verdict};
 use testkit::{Workdir, until};
 
 /// How long a logger may take to read to the end of its input, or to leave.
@@ -127,7 +127,7 @@ impl Run {
             .targets
             .iter()
             .map(|target| {
-                let tally = Verdict::new(self.lengths, task.is_stamped, target.classes());
+                let tally = Counts::new(self.lengths, task.is_stamped, target.classes());
                 Collected::new(dir.join(target.name), tally)
             })
             .collect();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok, nothing};
 use crate::torture::collect::Collected;
-use crate::torture::verdict::{Verdict};
+use crate::torture::verdict::{Counts, Verdict};
 use testkit::{Workdir, until};
 
 const LINES: u64 = 16;
@@ -58,7 +58,7 @@ fn survives(prefix: &[&str], task: &Task) {
     assert!(is_ok(status), "{prefix:?}: {status}; {said}");
     let mut verdict = Verdict::default();
     for target in &task.targets {
-        let tally = Verdict::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+        let tally = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
         verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
     }
     assert!(verdict.is_spotless(), "{prefix:?}: {verdict:?}; {said}");
@@ -150,7 +150,7 @@ fn alerts_that_nobody_reads_stop_nothing() {
     let status = command.status().unwrap();
 
     assert!(is_ok(status), "{status}");
-    let verdict = Collected::new(dir.join("main"), Verdict::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
+    let verdict = Collected::new(dir.join("main"), Counts::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
     assert!(verdict.is_spotless(), "{verdict:?}");
 }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use crate::torture::collect::Collected;
-use crate::torture::verdict::{Verdict};
+use crate::torture::verdict::{Counts, Verdict};
 use testkit::{Workdir, tool, until};
 
 /// Enough for four or five rotations at the smallest size.
@@ -208,7 +208,7 @@ impl Blow {
         }
         let mut verdict = Verdict::default();
         for target in &task.targets {
-            let tally = Verdict::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+            let tally = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
             verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
             for left in ["previous", "processed"] {
                 if dir.join(target.name).join(left).exists() {

@@ -11,7 +11,7 @@ use super::feed::{Feed, Pace};
 use super::lines::Lengths;
 use super::subject::{Logger, Subject, Target, Task, is_ok};
 use crate::torture::collect::{self, Collected};
-use crate::torture::verdict::Verdict;
+use crate::torture::verdict::Counts;
 use testkit::{Workdir, until};
 
 /// How long a logger may take to leave.
@@ -53,7 +53,7 @@ pub fn hand_over(logger: Logger, feed: Feed, successor: Subject, task: &Task, di
     let written = feed.end();
     assert!(is_ok(next.wait(PATIENCE)), "{}", said(dir));
     let verdict =
-        Collected::new(dir.join("main"), Verdict::new(Lengths::Mixed, task.is_stamped, b"abc")).finish(written);
+        Collected::new(dir.join("main"), Counts::new(Lengths::Mixed, task.is_stamped, b"abc")).finish(written);
     assert!(verdict.is_spotless(), "with {successor:?} as successor: {verdict:?}; {}", said(dir));
 }
 

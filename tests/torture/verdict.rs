@@ -11,7 +11,7 @@ const STAMP_BYTES: usize = 26;
 const MISSING_MAX: usize = 1_000_000;
 
 /// Reads a log from its beginning and counts.
-pub struct Verdict {
+pub struct Counts {
     lengths: Lengths,
     is_stamped: bool,
     /// The classes of the lines that belong here.
@@ -62,9 +62,9 @@ impl fmt::Debug for Verdict {
     }
 }
 
-impl Verdict {
-    pub fn new(lengths: Lengths, is_stamped: bool, classes: &'static [u8]) -> Verdict {
-        Verdict {
+impl Counts {
+    pub fn new(lengths: Lengths, is_stamped: bool, classes: &'static [u8]) -> Counts {
+        Counts {
             lengths,
             is_stamped,
             classes,
@@ -152,7 +152,7 @@ fn a_tally_counts_what_is_wrong() {
         lines::push(number, Lengths::Ordinary, &mut line);
         line
     };
-    let mut tally = Verdict::new(Lengths::Ordinary, false, b"abc");
+    let mut tally = Counts::new(Lengths::Ordinary, false, b"abc");
     tally.read(&line(0)[..5]);
     tally.read(&line(0)[5..]);
     for number in [1, 1, 4, 3] {

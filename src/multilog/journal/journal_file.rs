@@ -345,8 +345,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::multilog::journal::record::{Clause, Extent, Origin, Rules};
+    use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
+    use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
     use crate::tai64n::Label;
 

@@ -12,12 +12,11 @@ use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::selector::Selector;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::extent::Extent;
+use crate::multilog::writer::extent::Identity;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::clock;
 use crate::tai64n::{Label, Stamp};
-
-/// The file system and number of a file or directory: what it is, whatever its name.
-pub type Identity = (u64, u64);
 
 /// So many of the first and of the last bytes of a batch are noted.
 pub const SAMPLE_BYTES: usize = 16;
@@ -190,35 +189,6 @@ impl Heading {
 #[must_use]
 pub fn name_hash<D: Directory>(locked: &LockedDirectory<D>) -> u64 {
     hash([locked.destination().path.to_bytes()])
-}
-
-/// What a batch does to one directory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// The directory.
-    pub directory: Identity,
-    /// Its `current`.
-    pub current: Identity,
-    /// How long `current` was before the batch.
-    pub offset_bytes: u64,
-    /// How much the batch adds.
-    pub output_bytes: u64,
-    /// An fsync of `current` has failed, or is under way: the disk may lack some of it, whatever the next fsync says.
-    pub is_doubtful: bool,
-}
-
-impl Extent {
-    /// How long `current` is after the batch; `None` if no file can be so long.
-    #[must_use]
-    pub fn end_bytes(&self) -> Option<u64> {
-        self.offset_bytes.checked_add(self.output_bytes)
-    }
-
-    /// What the next batch finds.
-    #[must_use]
-    pub fn after(&self) -> Option<Extent> {
-        Some(Extent { offset_bytes: self.end_bytes()?, output_bytes: 0, ..*self })
-    }
 }
 
 /// A batch, or the state of all directories between two batches, as far as a successor must know it.

@@ -21,6 +21,7 @@ pub mod archive;
 mod copy;
 mod current;
 pub mod directory;
+pub mod extent;
 pub mod finisher;
 mod lock;
 pub mod locked_directory;

@@ -1,0 +1,33 @@
+//! The part of a batch that one directory gets.
+
+/// The file system and number of a file or directory: what it is, whatever its name.
+pub type Identity = (u64, u64);
+
+/// What a batch does to one directory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The directory.
+    pub directory: Identity,
+    /// Its `current`.
+    pub current: Identity,
+    /// How long `current` was before the batch.
+    pub offset_bytes: u64,
+    /// How much the batch adds.
+    pub output_bytes: u64,
+    /// An fsync of `current` has failed, or is under way: the disk may lack some of it, whatever the next fsync says.
+    pub is_doubtful: bool,
+}
+
+impl Extent {
+    /// How long `current` is after the batch; `None` if no file can be so long.
+    #[must_use]
+    pub fn end_bytes(&self) -> Option<u64> {
+        self.offset_bytes.checked_add(self.output_bytes)
+    }
+
+    /// What the next batch finds.
+    #[must_use]
+    pub fn after(&self) -> Option<Extent> {
+        Some(Extent { offset_bytes: self.end_bytes()?, output_bytes: 0, ..*self })
+    }
+}

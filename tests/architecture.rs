@@ -1,0 +1,111 @@
+//! Imports run downwards: from the programs to the formats, and from these to the system; and no files import each other in
+//! a circle. `doc/architecture.md` draws the floors.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on fails.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The floors of the crate `logyard`, the lowest first. Rooms on one floor do not know each other.
+const FLOORS: [&[&str]; 5] = [
+    &["sys"],
+    &["cli"],
+    &["tai64n"],
+    &["lines", "logdir"],
+    &["chain", "filters", "multilog", "setup", "splogger", "supervise"],
+];
+
+/// The source files of a crate by their modules: `["sys", "fd"]` is `sys/fd.rs`.
+fn modules(source: &Path) -> BTreeMap<Vec<String>, String> {
+    let (mut found, mut folders) = (BTreeMap::new(), vec![source.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(source).unwrap().with_extension("");
+                let mut module: Vec<String> = name.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+                module.pop_if(|last| ["lib", "main", "mod"].contains(&last.as_str()));
+                let text = fs::read_to_string(path).unwrap();
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+                found.insert(module, code.collect::<Vec<_>>().join("\n"));
+            }
+        }
+    }
+    found
+}
+
+/// Every path that begins with `crate::` in some code, with the words in braces written out.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // The words read so far, and how many of them stand before each brace that is open.
+        let (mut path, mut braces, mut word) = (Vec::new(), Vec::new(), String::new());
+        for letter in code[at..].chars() {
+            match letter {
+                'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => word.push(letter),
+                ':' if !word.is_empty() => path.push(std::mem::take(&mut word)),
+                ':' => {}
+                '{' if code[at..].contains("::{") => braces.push(path.len()),
+                _ if braces.is_empty() => break,
+                ',' | '}' => {
+                    found.push(path.iter().cloned().chain([std::mem::take(&mut word)]).collect());
+                    path.truncate(*braces.last().unwrap());
+                    if letter == '}' && braces.pop().is_some() && braces.is_empty() {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        found.push(path.into_iter().chain([word]).collect());
+    }
+    found
+}
+
+/// Which modules each module imports.
+fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BTreeSet<&Vec<String>>> {
+    let imported = |path: &Vec<String>| (1..path.len()).rev().find_map(|end| modules.get_key_value(&path[1..=end]));
+    let of = |code| paths(code).iter().filter_map(imported).map(|(module, _)| module).collect::<BTreeSet<_>>();
+    modules
+        .iter()
+        .map(|(module, code)| (module, of(code).into_iter().filter(|other| *other != module).collect()))
+        .collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    ["src", "crates/readlog/src", "crates/logbench/src", "crates/corpus/src"].map(|source| root.join(source)).into()
+}
+
+#[test]
+fn no_import_runs_upwards() {
+    let floor = |room: &str| FLOORS.iter().position(|floor| floor.contains(&room));
+    let modules = modules(&sources()[0]);
+    for (module, imported) in
+        imports(&modules).into_iter().filter(|(module, _)| !module.is_empty() && module[0] != "bin")
+    {
+        let from = floor(&module[0]).unwrap_or_else(|| panic!("{module:?} is on no floor"));
+        for other in imported.into_iter().filter(|other| other.first() != module.first()) {
+            let to = floor(&other[0]).unwrap();
+            assert!(to < from, "{} must not import {}", module.join("::"), other.join("::"));
+        }
+    }
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    for source in sources() {
+        let modules = modules(&source);
+        let mut left = imports(&modules);
+        assert!(left.len() > 2, "{} is read", source.display());
+        // Whatever imports nothing that is left can go; a circle stays.
+        while let Some(module) = left.iter().find(|(_, imported)| imported.is_empty()).map(|(module, _)| *module) {
+            left.remove(module);
+            left.values_mut().for_each(|imported| drop(imported.remove(module)));
+        }
+        assert!(left.is_empty(), "a circle in {}: {left:#?}", source.display());
+    }
+}
