@@ -62,6 +62,9 @@ pub trait Intake: Source {
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
 
+    /// The bytes that are no longer in the input and not logged. `unwritten` is what was taken and not consumed.
+    fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8];
+
     /// Puts back the last `bytes` bytes that were taken, where what is taken is otherwise gone; false if that cannot be
     /// done.
     fn put_back(&mut self, bytes: usize) -> bool;
@@ -211,6 +214,11 @@ impl Intake for Input {
 
     fn keeps_rest(&self) -> bool {
         self.peek.as_ref().is_some_and(Peek::keeps_rest)
+    }
+
+    fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8] {
+        // Of what was shown, the rest is still in the pipe.
+        self.peek.as_ref().map_or(unwritten, Peek::stray)
     }
 
     fn has_stray(&self) -> bool {

@@ -133,6 +133,10 @@ fn assemble<D: Directory, I: Intake>(
     claims: Vec<Claim<D>>,
     statuses: Vec<StatusFile>,
 ) -> Result<Engine<D, I>, Trouble> {
+    for claim in &claims {
+        // Of a logger that was killed while it made its journal. Where it cannot be removed it is in nobody's way.
+        let _ = journal::discard_unfinished(claim.place());
+    }
     let origin = input.origin().filter(|_| !claims.is_empty());
     let legacy = settle(origin, &claims, &mut input)?;
     let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &claims));

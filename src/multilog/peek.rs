@@ -155,6 +155,12 @@ impl Peek {
         self.stray.len() > self.stray_ahead_bytes
     }
 
+    /// The bytes that have been consumed and are not logged, handed on or not.
+    #[must_use]
+    pub fn stray(&self) -> &[u8] {
+        &self.stray
+    }
+
     /// Tells whether all that was handed on and not consumed is in the pipe.
     #[must_use]
     pub fn keeps_rest(&self) -> bool {
@@ -444,7 +450,11 @@ impl Peek {
     }
 
     /// Shows the head of the pipe to somebody who knows how much of it matters. Nothing may have been handed on yet.
+    ///
+    /// A logger that starts meanwhile waits for its turn. One that has the turn already is not waited for: it may have hung
+    /// for hours. What it takes out is seen when the bytes are consumed.
     pub fn show(&mut self, bytes: usize) -> Result<Vec<u8>> {
+        let _ = self.has_turn();
         // Each page of the pipe takes a page of the copy, full or not.
         let copy_bytes = bytes.max(self.pipe_bytes);
         if copy_bytes > self.copy_bytes && fd::set_pipe_size(&self.copy.1, copy_bytes).is_ok() {

@@ -24,7 +24,7 @@ impl Claim<PathDir> {
         let name = Shown(destination.path.to_bytes()).to_string();
         let directory = PathDir::open(destination.path)
             .map_err(|errno| Trouble::new(format_args!("unable to open directory {name}"), errno))?;
-        Claim::lock(Place { name, directory }, destination.clone())
+        Claim::lock(Place::new(name, directory), destination.clone())
     }
 }
 
@@ -78,7 +78,7 @@ impl<D: Directory> Claim<D> {
 
 /// Locks a directory against other writers; who holds the lock is named.
 pub(super) fn lock_place<D: Directory>(place: &Place<D>) -> Result<D::Lock, Trouble> {
-    let Place { name, directory } = place;
+    let Place { name, directory, .. } = place;
     directory.lock(LOCK, MODE_PRIVATE).map_err(|errno| {
         let trouble = Trouble::new(format_args!("unable to lock directory {name}"), errno);
         let holder = match errno {

@@ -130,7 +130,7 @@ fn take_step<D: Directory>(
     processor: Option<&CString>,
     patience: &mut impl Patience,
 ) -> std::result::Result<Option<Step>, Trouble> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let unable = |what: &str, errno: Errno| Trouble::new(format_args!("unable to {what}"), errno);
     match step {
         Step::Sync => {
@@ -231,7 +231,7 @@ fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
 /// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once
 /// `previous` is gone, the mode is all that tells a finished file from a half-written one.
 fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Trouble> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let unable = |what: &str, errno| Trouble::new(format_args!("unable to {what}"), errno);
     let file = directory.append_to(name, MODE_OPEN).map_err(|errno| unable(&format!("read {shown}/{name}"), errno))?;
     let sync = || file.sync().map_err(|errno| unable(&format!("write {shown}/{name} to disk"), errno));

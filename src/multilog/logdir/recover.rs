@@ -72,7 +72,7 @@ pub fn recover<D: Directory>(
     known: Known,
     patience: &mut impl Patience,
 ) -> Result<D::File, Trouble> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let current = stat(place, CURRENT)?;
     let processed = stat(place, PROCESSED)?;
     let found = decide(current, processed);

@@ -9,7 +9,9 @@ use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::Exit;
 use crate::multilog::assemble;
-use crate::multilog::logdir::{Claim, Place};
+use crate::multilog::logdir::archive::{Code, archive, archive_on};
+use crate::multilog::logdir::trim::Shelf;
+use crate::multilog::logdir::{CURRENT, Claim, Directory, NEWJOURNAL, PREVIOUS, Patience, Place, Trouble};
 use crate::multilog::script::Script;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
@@ -87,7 +89,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place { name: "./dir".into(), directory: disk.directory(calls) };
+                    let place = Place::new("./dir", disk.directory(calls));
                     Claim::lock(place, destination.clone())
                 })
                 .collect();
@@ -113,6 +115,9 @@ impl Machine {
     /// Compares what is logged with what should be.
     #[track_caller]
     fn check(&self, workload: &Workload, expected: &[Vec<u8>], what: std::fmt::Arguments<'_>) {
+        for disk in &self.disks {
+            assert!(!disk.files().contains_key(NEWJOURNAL), "{}, {what}: a journal in the making is left", workload.name);
+        }
         for (number, (log, expected)) in self.logs(workload).iter().zip(expected).enumerate() {
             let same = log.iter().zip(expected).take_while(|(a, b)| a == b).count();
             let around =
@@ -338,4 +343,41 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
     let kept = again.logs(&workload).remove(0);
     assert!(kept.len() > 3 * 2096, "{} bytes are kept", kept.len());
     assert!(all.repeat(2).as_bytes().ends_with(&kept), "what is kept is the end");
+}
+
+/// The patience of a worker whose logger leaves: what archives are too many stay.
+struct Hurried;
+
+impl Patience for Hurried {
+    fn pause(&mut self, trouble: Trouble) -> Result<(), Trouble> {
+        Err(trouble)
+    }
+
+    fn complain(&mut self, _trouble: &Trouble) {}
+
+    fn is_hurried(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
+    let disk = Disk::new(1, 0);
+    disk.set_clock(1_700_000_000);
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)));
+    // The worker keeps what its first look shows, as it has archives to remove.
+    let mut shelf = Shelf::new(2);
+    for _ in 0..3 {
+        place.directory.create(PREVIOUS, 0o644).unwrap();
+        archive_on(&mut shelf, &place, PREVIOUS, Code::Safe, &mut Hurried).unwrap();
+        // The engine looks anew, and finds a stranger's file.
+        place.directory.create(CURRENT, 0o644).unwrap();
+        archive(&place, CURRENT, Code::Unfinished, 2, &mut Hurried).unwrap();
+    }
+
+    let names: Vec<String> = disk.files().into_keys().collect();
+
+    let mut labels: Vec<&str> = names.iter().map(|name| &name[..Label::TEXT_BYTES]).collect();
+    labels.dedup();
+    assert_eq!(labels.len(), 6, "{names:?}");
 }
