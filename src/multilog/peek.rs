@@ -101,7 +101,14 @@ impl Peek {
     pub fn new() -> Option<Peek> {
         let identity = pipe_identity(fd::stdin())?;
         // Found out before a journal is kept, which is of no use to whoever has to read.
-        let copy = pipe::new().and_then(|copy| pipe::can_peek(fd::stdin(), &copy.1).map(|()| copy));
+        let outlet = Outlet::of_stdin().ok().filter(Outlet::is_usable);
+        let copy = pipe::new().and_then(|copy| {
+            pipe::can_peek(fd::stdin(), &copy.1)?;
+            if outlet.is_none() {
+                pipe::can_shift(fd::stdin(), &copy.1)?;
+            }
+            Ok(copy)
+        });
         let copy = copy.inspect_err(|&errno| PROGRAM.warn(unable_to_look(errno))).ok()?;
         // That its size is not told is no reason to do without.
         let [pipe_bytes, copy_bytes] =
@@ -112,7 +119,7 @@ impl Peek {
             identity,
             pipe_bytes,
             has_grown: pipe_bytes >= PIPE_BYTES,
-            outlet: Outlet::of_stdin().ok(),
+            outlet,
             turn: Turn::Unknown,
             ahead_bytes: 0,
             stray: Vec::new(),

@@ -116,7 +116,11 @@ impl Machine {
     #[track_caller]
     fn check(&self, workload: &Workload, expected: &[Vec<u8>], what: std::fmt::Arguments<'_>) {
         for disk in &self.disks {
-            assert!(!disk.files().contains_key(NEWJOURNAL), "{}, {what}: a journal in the making is left", workload.name);
+            assert!(
+                !disk.files().contains_key(NEWJOURNAL),
+                "{}, {what}: a journal in the making is left",
+                workload.name
+            );
         }
         for (number, (log, expected)) in self.logs(workload).iter().zip(expected).enumerate() {
             let same = log.iter().zip(expected).take_while(|(a, b)| a == b).count();
