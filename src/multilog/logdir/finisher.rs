@@ -222,10 +222,16 @@ fn find_previous<D: Directory>(
 
 /// Puts a copy of `previous` in its place, once the copy is on the disk.
 fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
-    let copy = copy(place, file, REWRITTEN)?;
-    copy.sync()?;
-    place.directory.rename(REWRITTEN, PREVIOUS)?;
-    Ok(copy)
+    let rewrite = || {
+        let copy = copy(place, file, REWRITTEN)?;
+        copy.sync()?;
+        place.directory.rename(REWRITTEN, PREVIOUS)?;
+        Ok(copy)
+    };
+    rewrite().inspect_err(|_| {
+        // It may be as long as a log, on a disk that is full.
+        let _ = place.directory.unlink(REWRITTEN.as_bytes());
+    })
 }
 
 /// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once

@@ -13,6 +13,8 @@ pub(super) enum Fault {
     Once { at: u64, errno: Errno },
     /// The call answers with an error, and so do those after it until the engine has paused so often.
     Fail { at: u64, errno: Errno, pauses: u32 },
+    /// The call answers with an error, and so does the call that comes so many calls later.
+    Twice { at: u64, errno: Errno, later: u64 },
     /// The call answers with an error, and the process is killed before the call that comes so many calls later.
     FailAndKill { at: u64, errno: Errno, later: u64 },
     /// The process is killed before the call.
@@ -52,6 +54,10 @@ impl Calls {
                 Err(errno)
             }
             Fault::Once { at, errno } | Fault::FailAndKill { at, errno, .. } if count.calls == at => {
+                count.has_fired = true;
+                Err(errno)
+            }
+            Fault::Twice { at, errno, later } if count.calls == at || count.calls == at + later => {
                 count.has_fired = true;
                 Err(errno)
             }

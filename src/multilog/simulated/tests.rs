@@ -11,7 +11,7 @@ use crate::cli::Exit;
 use crate::multilog::assemble;
 use crate::multilog::logdir::archive::{Code, archive, archive_on};
 use crate::multilog::logdir::trim::Shelf;
-use crate::multilog::logdir::{CURRENT, Claim, Directory, NEWJOURNAL, PREVIOUS, Patience, Place, Trouble};
+use crate::multilog::logdir::{CURRENT, Claim, Directory, NEWJOURNAL, PREVIOUS, Patience, Place, REWRITTEN, Trouble};
 use crate::multilog::script::Script;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
@@ -384,4 +384,23 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     let mut labels: Vec<&str> = names.iter().map(|name| &name[..Label::TEXT_BYTES]).collect();
     labels.dedup();
     assert_eq!(labels.len(), 6, "{names:?}");
+}
+
+#[test]
+fn a_copy_of_a_file_that_the_disk_refused_is_removed_where_it_cannot_be_completed() {
+    let workload = Workload { name: "small files", script: &[c"s4096", c"n1000", c"./a"], line_bytes: &[60] };
+    let mut refused = 0;
+    for later in 1..12 {
+        for_each_call(|at| {
+            let machine = Machine::new(&workload, 1000);
+            let calls = Calls::new(Fault::Twice { at, errno: Errno::EIO, later });
+            if machine.run(&workload, &calls, false) == End::Left(Exit::OK) {
+                let files = machine.disks[0].files();
+                refused += usize::from(files.keys().any(|name| name.ends_with(".u")));
+                assert!(!files.contains_key(REWRITTEN), "errors at call {at} and {later} calls later");
+            }
+            calls.has_fired()
+        });
+    }
+    assert!(refused > 0);
 }
