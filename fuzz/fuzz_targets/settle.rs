@@ -146,6 +146,10 @@ impl Input for Pipe {
         true
     }
 
+    fn removed<'r>(&'r self, _unwritten: &'r [u8]) -> &'r [u8] {
+        &[]
+    }
+
     fn put_back(&mut self, _: usize) -> bool {
         false
     }

@@ -153,8 +153,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Puts back what was read and not written, or says how much of it is lost; false if anything is. In an input that
     /// keeps it, it waits for the next logger.
     fn account_for_rest(&mut self) -> bool {
-        let rest = self.reader.unwritten();
-        if rest.is_empty() || self.input.keeps_rest() {
+        let rest = self.input.removed(self.reader.unwritten());
+        if rest.is_empty() {
             return true;
         }
         let line_count = memchr_iter(b'\n', rest).count() + usize::from(rest.last() != Some(&b'\n'));
@@ -293,7 +293,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
-        self.note_batch(&before);
+        let is_noted = self.note_batch(&before);
         announce(&self.batch, &mut self.statuses);
         let window = self.reader.window().expect("nothing has been taken from it");
         for number in 0..self.directories.len() {
@@ -303,7 +303,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 let append = |one: &mut LogDir<D>| one.append(rest);
                 match Pausing(&mut self.input).retry(|_| making_room(directories, number, append)) {
                     Ok(written) => rest = &rest[written..],
-                    Err(_) => return self.give_up(&before).and(Err(Stop::GivenUp)),
+                    Err(_) => return self.give_up(&before, is_noted).and(Err(Stop::GivenUp)),
                 }
             }
         }
@@ -316,13 +316,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(true)
     }
 
-    /// Notes in the journal the batch that is planned, with how long each `current` was before it.
-    fn note_batch(&mut self, before: &[u64]) {
-        let Some(journal) = &mut self.journal else { return };
-        let Some(window) = self.reader.window() else { return };
+    /// Notes in the journal the batch that is planned, with how long each `current` was before it. False if it was not
+    /// noted: no journal is kept, or nothing of the batch comes from the input but the newline that the last line lacks.
+    fn note_batch(&mut self, before: &[u64]) -> bool {
+        let Some(journal) = &mut self.journal else { return false };
+        let Some(window) = self.reader.window() else { return false };
         let input_bytes = self.batch.input_bytes();
         let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
-        let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return };
+        let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return false };
         let extents = self.directories.iter().zip(before).enumerate().map(|(number, (directory, &offset_bytes))| {
             directory.extent(offset_bytes, self.batch.output(number, window).len() as u64)
         });
@@ -335,6 +336,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             open_lines: self.batch.open_lines().map(OpenLine::clone),
             extents: extents.collect(),
         });
+        true
     }
 
     /// The state between two batches.
@@ -392,8 +394,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
-    /// back and stays in the input.
-    fn give_up(&mut self, before: &[u64]) -> Result<(), Stop> {
+    /// back and stays in the input. `is_noted` tells that the journal speaks of the batch.
+    fn give_up(&mut self, before: &[u64], is_noted: bool) -> Result<(), Stop> {
         let Some(window) = self.reader.window() else { return Ok(()) };
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
@@ -411,7 +413,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if end > 0 {
             self.note_batch(before);
             self.consume_batch(end)?;
-        } else if let Some(journal) = &mut self.journal {
+        } else if let Some(journal) = self.journal.as_mut().filter(|_| is_noted) {
             journal.retract();
         }
         if self.input.keeps_rest() {

@@ -89,6 +89,10 @@ pub(super) fn assemble<D: Directory, I: Input>(
     locked: Vec<LockedDirectory<D>>,
     statuses: Vec<StatusFile>,
 ) -> Result<Engine<D, I>, Error> {
+    for directory in &locked {
+        // Of a logger that was killed while it made its journal. Where it cannot be removed it is in nobody's way.
+        let _ = journal_file::discard_unfinished(directory.place());
+    }
     let origin = input.origin().filter(|_| !locked.is_empty());
     let legacy = settle(origin, &locked, &mut input)?;
     let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));

@@ -46,6 +46,11 @@ pub fn can_peek(from: impl AsFd, to: impl AsFd) -> Result<()> {
     peek(from, to, 0).map(drop)
 }
 
+/// Asks whether the system lets bytes be moved from one pipe to another. Touches nothing either.
+pub fn can_shift(from: impl AsFd, to: impl AsFd) -> Result<()> {
+    shift(from, to, 0).map(drop)
+}
+
 /// Copies up to `most` bytes from the head of one pipe to another, and leaves them where they are. Never waits: `EAGAIN`
 /// if there are none, and 0 if there will be none as nobody can write any more.
 pub fn peek(from: impl AsFd, to: impl AsFd, most: usize) -> Result<usize> {
@@ -78,6 +83,12 @@ impl Outlet {
         }
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         open("/proc/self/fd/0", flags, Mode::empty()).map(|again| Outlet(Some(again)))
+    }
+
+    /// Tells whether the system lets bytes be taken out this way. Touches nothing: there is no room for any.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.take(&mut []).is_ok()
     }
 
     /// Takes bytes out into several rooms, one after the other, in one step. Never waits: `EAGAIN` if there are none, and

@@ -116,3 +116,29 @@ fn a_directory_on_a_network_file_system_is_named_once() {
         "multilog: warning: ./one is on a network file system (NFS): what a kill does to lines is untested there\n";
     assert_eq!((status.code(), &words[..]), (Some(0), expected));
 }
+
+#[test]
+fn a_journal_that_was_not_completed_is_removed_whatever_comes_next() {
+    for (directory, script) in [("one", &["./one"][..]), ("two", &["./one", "./two"])] {
+        for is_pipe in [false, true] {
+            let workdir = Workdir::in_memory();
+            fs::create_dir(workdir.join(directory)).unwrap();
+            let unfinished = workdir.join(directory).join("newjournal");
+            fs::write(&unfinished, b"LOGYARD").unwrap();
+            fs::write(workdir.join("input"), b"one\n").unwrap();
+            let mut command = Multilog::Ours.command(workdir.path(), script);
+            if is_pipe {
+                let (input, mut output) = pipe().unwrap();
+                output.write_all(b"one\n").unwrap();
+                command.stdin(input);
+            } else {
+                command.stdin(fs::File::open(workdir.join("input")).unwrap());
+            }
+
+            let (status, words) = Running::start(&mut command).end_and_words();
+
+            assert!(status.success() && words.is_empty(), "{status}: {words}");
+            assert!(!unfinished.exists(), "{script:?}, from a pipe: {is_pipe}");
+        }
+    }
+}

@@ -9,6 +9,7 @@ use logyard_corpus::{Corpus, Shape};
 
 use testkit::logdir::{LogDirFiles, current_bytes, without_stamps};
 use testkit::logger::{Multilog, Running};
+use testkit::unread::{Kind, Unread};
 use testkit::{Workdir, report, until};
 
 /// What 0.76 holds for itself on Debian 12, in kB; twice this is allowed.
@@ -99,5 +100,36 @@ fn a_logger_that_may_have_little_memory_works_or_says_why_not() {
             assert!(status.success(), "{shown}");
             assert!(without_stamps(&LogDirFiles::read(&workdir.join("m")).joined()) == input, "{shown}");
         }
+    }
+}
+
+#[test]
+fn a_logger_out_of_memory_ends_though_nobody_reads_standard_error() {
+    // A script that needs more memory than the program needs to start.
+    let selectors: Vec<String> = (0..5000).map(|number| format!("-pattern{number}*")).collect();
+    let start = |limit: u64, workdir: &Workdir, stderr: Stdio| {
+        let (input, mut output) = std::io::pipe().unwrap();
+        output.write_all(b"one\n").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_softlimit"));
+        command.args(["-m", &limit.to_string()]).arg(Multilog::Ours.path()).args(&selectors).arg("./m");
+        command.current_dir(workdir.path()).stdin(input).stdout(Stdio::null()).stderr(stderr);
+        Running::start(&mut command)
+    };
+    let runs_out = |limit: &u64| {
+        let workdir = Workdir::in_memory();
+        let (status, words) = start(*limit, &workdir, Stdio::piped()).end_and_words();
+        status.code() == Some(111) && words.ends_with("out of memory\n")
+    };
+    let limits: Vec<u64> = (500_000..8_000_000).step_by(500_000).filter(runs_out).collect();
+    assert!(!limits.is_empty(), "no limit was met");
+
+    for (limit, kind) in limits.iter().flat_map(|&limit| Kind::ALL.map(|kind| (limit, kind))) {
+        let workdir = Workdir::in_memory();
+        let mut unread = Unread::new(kind, &workdir);
+
+        let status = start(limit, &workdir, unread.stdio()).end();
+
+        assert_eq!(status.code(), Some(111), "-m {limit}, {kind:?}");
+        assert_eq!(unread.read(), "", "{kind:?}");
     }
 }

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use logyard::sys::fd::{pipe_size, set_pipe_size};
 use logyard::sys::pipe::waiting_bytes;
@@ -478,6 +478,117 @@ pub fn steal_while_the_disk_is_full(term: bool) {
     world.output.write_all(b"ve\n").unwrap();
 
     assert_eq!(lines_of(&world.end(logger)), expected);
+}
+
+/// Lets a logger write no file longer than that from now on.
+fn limit_files(prlimit: &Path, logger: &Running, bytes: &str) {
+    let pid = logger.pid().to_string();
+    let status = Command::new(prlimit).args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
+    assert!(status.success());
+}
+
+/// A logger that has consumed bytes in the place of others and leaves before it could write them.
+pub fn lose_what_was_consumed_in_the_place_of_other_bytes() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let mut world = World::new();
+    let words = world.workdir.join("words");
+    let mut command = Multilog::Ours.command(world.workdir.path(), &["./main"]);
+    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
+    let mut logger = Running::start(&mut command);
+    let said = || std::fs::read_to_string(&words).unwrap();
+    // The limit is that of every file, and what the logger says is shorter than this.
+    let one = format!("{}\n", "o".repeat(4000));
+    world.output.write_all(one.as_bytes()).unwrap();
+    world.wait_for_main(one.len());
+    limit_files(&prlimit, &logger, &one.len().to_string());
+    world.output.write_all(b"two\n").unwrap();
+    until("it waits for the disk", || said().contains("pausing"));
+
+    let mut stolen = [0; 4];
+    world.input.read_exact(&mut stolen).unwrap();
+    world.output.write_all(b"three\nfour\nfi").unwrap();
+    // There is room for the second line, and for no more.
+    limit_files(&prlimit, &logger, &(one.len() + 4).to_string());
+    until("it waits for the disk again", || said().matches("pausing").count() == 2);
+    logger.signal(Signal::SIGTERM);
+    let status = logger.end();
+
+    // It consumed the beginning of the third line in the place of the second.
+    assert_eq!((status.code(), world.main().joined()), (Some(111), format!("{one}two\n").into_bytes()), "{}", said());
+    assert!(said().contains("what could not be written is lost: 1 lines, 4 bytes\n"), "{}", said());
+    let next = world.start(&["./main"]);
+    assert_same(&world.end(next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
+}
+
+/// A logger that completes what a killed one began, and waits for the disk, while another logger starts on its pipe.
+pub fn settle_beside_a_logger_that_starts() {
+    let Some(prlimit) = tool("prlimit") else { return };
+    let mut world = World::new();
+    let words = world.workdir.join("words");
+    let said = || std::fs::read_to_string(&words).unwrap_or_default();
+    let logger = |world: &World, limit: &str| {
+        let mut command = Command::new(&prlimit);
+        command.arg(format!("--fsize={limit}:")).arg(Multilog::Ours.path()).arg("./main");
+        command.current_dir(world.workdir.path()).stdin(world.input.try_clone().unwrap());
+        Running::start(command.stderr(File::create(&words).unwrap()))
+    };
+    let one = format!("{}\n", "o".repeat(5000));
+    let first = logger(&world, "unlimited");
+    world.output.write_all(one.as_bytes()).unwrap();
+    world.wait_for_main(one.len());
+    limit_files(&prlimit, &first, &one.len().to_string());
+    world.output.write_all(b"two\n").unwrap();
+    until("it waits for the disk", || said().contains("pausing"));
+    first.kill();
+    let second = logger(&world, &one.len().to_string());
+    until("the next one waits as well", || said().contains("pausing"));
+
+    let other_words = world.workdir.join("other-words");
+    let mut other = Multilog::Ours.command(world.workdir.path(), &["./other"]);
+    other.stdin(world.input.try_clone().unwrap()).stderr(File::create(&other_words).unwrap());
+    let mut other = Running::start(&mut other);
+    until("the other one waits for its turn, or has logged something", || {
+        std::fs::read_to_string(&other_words).is_ok_and(|words| !words.is_empty())
+            || current_bytes(&world.workdir.join("other")) > Some(0)
+    });
+    limit_files(&prlimit, &second, "unlimited");
+    world.wait_for_main(one.len() + 4);
+    world.output.write_all(b"three\n").unwrap();
+    world.wait_for_main(one.len() + 10);
+
+    other.signal(Signal::SIGTERM);
+    assert!(other.end().success());
+    assert_eq!(LogDirFiles::read(&world.workdir.join("other")).joined(), b"");
+    assert_same(&world.end(second), format!("{one}two\nthree\n").as_bytes());
+}
+
+/// A logger that has the pipe and is stopped, and another one.
+pub fn wait_for_a_logger_that_hangs() {
+    let mut world = World::new();
+    let first = world.start(&["./first"]);
+    world.output.write_all(b"one\n").unwrap();
+    until("the first logs", || current_bytes(&world.workdir.join("first")) == Some(4));
+    first.signal(Signal::SIGSTOP);
+    world.output.write_all(b"two\n").unwrap();
+    let start = Instant::now();
+    let mut command = Multilog::Ours.command(world.workdir.path(), &["./main"]);
+    let words = world.workdir.join("words");
+    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
+    let second = Running::start(&mut command);
+
+    world.wait_for_main(4);
+
+    let took = start.elapsed();
+    assert!(took >= Duration::from_secs(10), "it waited for {took:?}");
+    let pid = first.pid();
+    let said = std::fs::read_to_string(&words).unwrap();
+    let expected = format!(
+        "multilog: warning: standard input is read by another multilog, waiting until it exits (pid {pid})\n\
+         multilog: warning: the other multilog does not read standard input, reading it (pid {pid})\n"
+    );
+    assert_eq!(said, expected);
+    first.kill();
+    assert_same(&world.end(second), b"two\n");
 }
 
 #[test]

@@ -199,3 +199,21 @@ fn an_alarm_within_a_line_leaves_the_line_to_the_new_file() {
         assert_eq!(files.file("current").bytes, b"two\n", "{multilog:?}");
     }
 }
+
+#[test]
+fn term_within_a_long_last_line_adds_its_end_and_the_newline_that_never_came() {
+    let mut world = World::new(Multilog::Ours, &["s16777215"]);
+    let beginning = "x".repeat(300_000);
+    world.write(&beginning);
+    until("the line is written in pieces", || current_bytes(&world.workdir.join("main")) > Some(0));
+    world.logger.deliver(Signal::SIGTERM);
+    world.write("its end");
+
+    let World { workdir, mut logger, input, output } = world;
+    drop((input, output));
+
+    assert!(logger.end().success());
+    let files = LogDirFiles::read(&workdir.join("main"));
+    assert!(files.joined() == format!("{beginning}its end\n").into_bytes(), "{} bytes", files.joined().len());
+    assert_eq!(files.file("current").mode, 0o744);
+}

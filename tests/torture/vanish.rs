@@ -1,13 +1,19 @@
 //! Files that somebody takes away under a logger, as other tools for logs do.
 
 use std::fs;
+use std::io::Write;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use logyard::sys::file::{File, Lock};
 
 use super::feed::{Feed, Pace};
 use super::lines::{self, Lengths};
 use super::subject::{Logger, Subject, is_ok};
 use crate::torture::collect;
+use testkit::logdir::current_bytes;
+use testkit::logger::{Multilog, Running};
 use testkit::{Workdir, until};
 
 /// How soon lines that come afterwards are on the disk.
@@ -92,4 +98,33 @@ fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
         fs::rename(dir.join("main"), dir.join("old")).unwrap();
         fs::create_dir(dir.join("main")).unwrap();
     });
+}
+
+#[test]
+#[ignore = "takes some seconds: .ci/torture"]
+fn a_directory_that_another_writer_has_made_again_is_not_written_to_until_its_lock_is_free() {
+    let dir = Workdir::new();
+    let main = dir.join("main");
+    let words = dir.join("words");
+    let (input, mut output) = std::io::pipe().unwrap();
+    let mut command = Multilog::Ours.command(dir.path(), &["./main"]);
+    let mut logger = Running::start(command.stdin(input).stderr(fs::File::create(&words).unwrap()));
+    output.write_all(b"one\n").unwrap();
+    until("the first line is logged", || current_bytes(&main) == Some(4));
+
+    fs::remove_dir_all(&main).unwrap();
+    fs::create_dir(&main).unwrap();
+    let lock = Lock::try_exclusive(File::from(OwnedFd::from(fs::File::create(main.join("lock")).unwrap()))).unwrap();
+    output.write_all(b"two\n").unwrap();
+    let refusals = || fs::read_to_string(&words).unwrap().matches("unable to lock directory ./main, pausing").count();
+    until("the lock was asked for twice", || {
+        assert!(!main.join("current").exists(), "it is written to beside another writer");
+        refusals() >= 2
+    });
+    drop(lock);
+    until("what current held is there again", || current_bytes(&main) == Some(8));
+
+    drop(output);
+    assert!(logger.end().success());
+    assert_eq!(collect::all(&main), b"one\ntwo\n");
 }

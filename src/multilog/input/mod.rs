@@ -57,6 +57,9 @@ pub trait Input: Source {
     /// Tells whether what is taken and not consumed is still there for a successor.
     fn keeps_rest(&self) -> bool;
 
+    /// The bytes that are no longer in the input and not logged. `unwritten` is what was taken and not consumed.
+    fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8];
+
     /// Puts back the last `bytes` bytes that were taken, where what is taken is otherwise gone; false if that cannot be
     /// done.
     fn put_back(&mut self, bytes: usize) -> bool;

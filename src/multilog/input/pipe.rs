@@ -101,7 +101,14 @@ impl PipeInput {
     pub fn new() -> Option<PipeInput> {
         let identity = pipe_identity(fd::stdin())?;
         // Found out before a journal is kept, which is of no use to whoever has to read.
-        let copy = pipe::new().and_then(|copy| pipe::can_peek(fd::stdin(), &copy.1).map(|()| copy));
+        let outlet = Outlet::of_stdin().ok().filter(Outlet::is_usable);
+        let copy = pipe::new().and_then(|copy| {
+            pipe::can_peek(fd::stdin(), &copy.1)?;
+            if outlet.is_none() {
+                pipe::can_shift(fd::stdin(), &copy.1)?;
+            }
+            Ok(copy)
+        });
         let copy = copy.inspect_err(|&errno| PROGRAM.warn(unable_to_look(errno))).ok()?;
         // That its size is not told is no reason to do without.
         let [pipe_bytes, copy_bytes] =
@@ -112,7 +119,7 @@ impl PipeInput {
             identity,
             pipe_bytes,
             has_grown: pipe_bytes >= PIPE_BYTES,
-            outlet: Outlet::of_stdin().ok(),
+            outlet,
             turn: Turn::Unknown,
             ahead_bytes: 0,
             stray: Vec::new(),
@@ -153,6 +160,12 @@ impl PipeInput {
     #[must_use]
     pub fn has_stray(&self) -> bool {
         self.stray.len() > self.stray_ahead_bytes
+    }
+
+    /// The bytes that have been consumed and are not logged, handed on or not.
+    #[must_use]
+    pub fn stray(&self) -> &[u8] {
+        &self.stray
     }
 
     /// Tells whether all that was handed on and not consumed is in the pipe.
@@ -444,7 +457,11 @@ impl PipeInput {
     }
 
     /// Shows the head of the pipe to somebody who knows how much of it matters. Nothing may have been handed on yet.
+    ///
+    /// A logger that starts meanwhile waits for its turn. One that has the turn already is not waited for: it may have hung
+    /// for hours. What it takes out is seen when the bytes are consumed.
     pub fn show(&mut self, bytes: usize) -> Result<Vec<u8>> {
+        let _ = self.has_turn();
         // Each page of the pipe takes a page of the copy, full or not.
         let copy_bytes = bytes.max(self.pipe_bytes);
         if copy_bytes > self.copy_bytes && fd::set_pipe_size(&self.copy.1, copy_bytes).is_ok() {

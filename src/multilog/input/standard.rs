@@ -153,6 +153,11 @@ impl Input for StandardInput {
         self.peek.as_ref().is_some_and(PipeInput::keeps_rest)
     }
 
+    fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8] {
+        // Of what was shown, the rest is still in the pipe.
+        self.peek.as_ref().map_or(unwritten, PipeInput::stray)
+    }
+
     fn has_stray(&self) -> bool {
         self.peek.as_ref().is_some_and(PipeInput::has_stray)
     }

@@ -117,11 +117,19 @@ pub fn make_again<D: Directory>(place: &Place<D>, heading: &Heading, first: &Rec
 fn try_to_reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Result<Journal<D::Memory>> {
     // Somebody else's file keeps its name.
     place.directory.load(JOURNAL, 0)?;
+    discard_unfinished(place)?;
+    let memory = place.directory.memory(NEWJOURNAL, file_bytes(heading)).inspect_err(|_| {
+        let _ = discard_unfinished(place);
+    })?;
+    Ok(Journal::new(memory, heading))
+}
+
+/// Removes a journal that somebody was making and did not publish.
+pub fn discard_unfinished<D: Directory>(place: &Place<D>) -> Result<()> {
     match place.directory.unlink(NEWJOURNAL.as_bytes()) {
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(errno) => return Err(errno),
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(errno),
     }
-    place.directory.memory(NEWJOURNAL, file_bytes(heading)).map(|memory| Journal::new(memory, heading))
 }
 
 /// Tells whether the journal with a heading is the one that a successor would find, and tells it something.
@@ -187,7 +195,7 @@ impl<M: Memory> Journal<M> {
     fn try_to_publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Result<Journal<M>> {
         self.begin(first);
         place.directory.rename(NEWJOURNAL, JOURNAL).inspect_err(|_| {
-            let _ = place.directory.unlink(NEWJOURNAL.as_bytes());
+            let _ = discard_unfinished(place);
         })?;
         Ok(self)
     }

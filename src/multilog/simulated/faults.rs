@@ -13,8 +13,10 @@ pub(super) enum Fault {
     Once { at: u64, errno: Errno },
     /// The call answers with an error, and so do those after it until the engine has paused so often.
     Fail { at: u64, errno: Errno, pauses: u32 },
-    /// The call answers with an error, and the process is killed before the next.
-    FailAndKill { at: u64, errno: Errno },
+    /// The call answers with an error, and so does the call that comes so many calls later.
+    Twice { at: u64, errno: Errno, later: u64 },
+    /// The call answers with an error, and the process is killed before the call that comes so many calls later.
+    FailAndKill { at: u64, errno: Errno, later: u64 },
     /// The process is killed before the call.
     Kill { at: u64 },
     /// The process is killed when all that came is logged, while it waits for more.
@@ -51,12 +53,16 @@ impl Calls {
                 count.has_fired = true;
                 Err(errno)
             }
-            Fault::Once { at, errno } | Fault::FailAndKill { at, errno } if count.calls == at => {
+            Fault::Once { at, errno } | Fault::FailAndKill { at, errno, .. } if count.calls == at => {
+                count.has_fired = true;
+                Err(errno)
+            }
+            Fault::Twice { at, errno, later } if count.calls == at || count.calls == at + later => {
                 count.has_fired = true;
                 Err(errno)
             }
             Fault::Kill { at } if count.calls == at => kill(count),
-            Fault::FailAndKill { at, .. } if count.calls == at + 1 => kill(count),
+            Fault::FailAndKill { at, later, .. } if count.calls == at + later => kill(count),
             _ => Ok(()),
         }
     }

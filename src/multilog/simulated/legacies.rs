@@ -132,7 +132,7 @@ fn what_the_disk_refused_becomes_an_unfinished_archive_whenever_the_logger_is_ki
         for_each_call(|at| {
             let machine = machine(1);
             machine.pipe.write(&numbered(0..300));
-            let calls = Calls::new(Fault::FailAndKill { at, errno: Errno::EIO });
+            let calls = Calls::new(Fault::FailAndKill { at, errno: Errno::EIO, later: 1 });
             machine.run(&workload, &calls, false);
             for kills in 1..4 {
                 machine.run(&workload, &Calls::new(Fault::Kill { at: kills * 20 }), false);
@@ -151,16 +151,18 @@ fn what_the_disk_refused_becomes_an_unfinished_archive_whenever_the_logger_is_ki
 #[test]
 fn a_file_whose_processor_had_finished_is_archived_once_whatever_fails_before_the_logger_leaves() {
     let workload = Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50] };
-    for errno in [Errno::EIO, Errno::ENOSPC] {
+    // With two pauses the attempt that is made after TERM fails as well.
+    for (errno, pauses) in [(Errno::EIO, 1), (Errno::ENOSPC, 1), (Errno::EIO, 2)] {
         for_each_call(|at| {
             let machine = machine(1);
             machine.pipe.write(&numbered(0..300));
-            let calls = Calls::new(Fault::Fail { at, errno, pauses: 1 });
+            let calls = Calls::new(Fault::Fail { at, errno, pauses });
             machine.run(&workload, &calls, true);
             machine.run_well(&workload);
 
             let log = log(&machine.disks[0]);
-            assert!(log == numbered(0..300), "{errno} at call {at}: {}", difference(&log, &numbered(0..300)));
+            let shown = difference(&log, &numbered(0..300));
+            assert!(log == numbered(0..300), "{errno} at call {at} and {pauses} pauses: {shown}");
             calls.has_fired()
         });
     }
@@ -370,4 +372,29 @@ fn a_journal_in_a_directory_that_is_no_longer_the_first_is_removed() {
 
     assert_eq!(machine.run(&before, &Calls::new(Fault::None), false), End::Left(Exit::OK));
     assert!(machine.disks.iter().all(|disk| log(disk) == numbered(0..20)));
+}
+
+#[test]
+fn a_newline_that_could_not_be_added_takes_no_batch_out_of_the_journal() {
+    // Two pieces, of which the second ends with the input.
+    let line = vec![b'x'; 8000];
+    let mut seen = 0;
+    for later in 1..8 {
+        for_each_call(|at| {
+            let machine = machine(1);
+            machine.pipe.write(&line);
+            let calls = Calls::new(Fault::FailAndKill { at, errno: Errno::ENOSPC, later });
+            machine.run(&ONE_FILE, &calls, true);
+            let disk = &machine.disks[0];
+            let is_all_written = machine.pipe.bytes().is_empty() && disk.files().get(CURRENT) == Some(&line);
+            if calls.has_fired() && is_all_written && !is_doubtful(disk) {
+                seen += 1;
+                machine.run_well(&ONE_FILE);
+                assert_eq!(archive_names(disk), [""; 0], "an error at call {at} and a kill {later} calls later");
+                assert_eq!(log(disk), [&line[..], b"\n"].concat());
+            }
+            calls.has_fired()
+        });
+    }
+    assert!(seen > 5, "{seen} cases");
 }

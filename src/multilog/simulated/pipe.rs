@@ -97,6 +97,10 @@ impl Input for PipeInput {
         true
     }
 
+    fn removed<'r>(&'r self, _unwritten: &'r [u8]) -> &'r [u8] {
+        &[]
+    }
+
     fn put_back(&mut self, _bytes: usize) -> bool {
         false
     }

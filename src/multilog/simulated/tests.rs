@@ -8,10 +8,21 @@ use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::Exit;
+use crate::logdir::archive_name::Code;
+use crate::logdir::names::CURRENT;
+use crate::logdir::names::NEWJOURNAL;
+use crate::logdir::names::PREVIOUS;
+use crate::logdir::names::REWRITTEN;
+use crate::multilog::error::Error;
+use crate::multilog::patience::Patience;
 use crate::multilog::program::assemble;
 use crate::multilog::script::Script;
+use crate::multilog::writer::archive::archive;
+use crate::multilog::writer::archive::archive_on;
+use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
+use crate::multilog::writer::trim::Shelf;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
 
@@ -88,7 +99,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place { name: "./dir".into(), directory: disk.directory(calls) };
+                    let place = Place::new("./dir", disk.directory(calls));
                     LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
@@ -114,6 +125,13 @@ impl Machine {
     /// Compares what is logged with what should be.
     #[track_caller]
     fn check(&self, workload: &Workload, expected: &[Vec<u8>], what: std::fmt::Arguments<'_>) {
+        for disk in &self.disks {
+            assert!(
+                !disk.files().contains_key(NEWJOURNAL),
+                "{}, {what}: a journal in the making is left",
+                workload.name
+            );
+        }
         for (number, (log, expected)) in self.logs(workload).iter().zip(expected).enumerate() {
             let same = log.iter().zip(expected).take_while(|(a, b)| a == b).count();
             let around =
@@ -339,4 +357,60 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
     let kept = again.logs(&workload).remove(0);
     assert!(kept.len() > 3 * 2096, "{} bytes are kept", kept.len());
     assert!(all.repeat(2).as_bytes().ends_with(&kept), "what is kept is the end");
+}
+
+/// The patience of a worker whose logger leaves: what archives are too many stay.
+struct Hurried;
+
+impl Patience for Hurried {
+    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
+        Err(trouble)
+    }
+
+    fn complain(&mut self, _trouble: &Error) {}
+
+    fn is_hurried(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
+    let disk = Disk::new(1, 0);
+    disk.set_clock(1_700_000_000);
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)));
+    // The worker keeps what its first look shows, as it has archives to remove.
+    let mut shelf = Shelf::new(2);
+    for _ in 0..3 {
+        place.directory.create(PREVIOUS, 0o644).unwrap();
+        archive_on(&mut shelf, &place, PREVIOUS, Code::Safe, &mut Hurried).unwrap();
+        // The engine looks anew, and finds a stranger's file.
+        place.directory.create(CURRENT, 0o644).unwrap();
+        archive(&place, CURRENT, Code::Unfinished, 2, &mut Hurried).unwrap();
+    }
+
+    let names: Vec<String> = disk.files().into_keys().collect();
+
+    let mut labels: Vec<&str> = names.iter().map(|name| &name[..Label::TEXT_BYTES]).collect();
+    labels.dedup();
+    assert_eq!(labels.len(), 6, "{names:?}");
+}
+
+#[test]
+fn a_copy_of_a_file_that_the_disk_refused_is_removed_where_it_cannot_be_completed() {
+    let workload = Workload { name: "small files", script: &[c"s4096", c"n1000", c"./a"], line_bytes: &[60] };
+    let mut refused = 0;
+    for later in 1..12 {
+        for_each_call(|at| {
+            let machine = Machine::new(&workload, 1000);
+            let calls = Calls::new(Fault::Twice { at, errno: Errno::EIO, later });
+            if machine.run(&workload, &calls, false) == End::Left(Exit::OK) {
+                let files = machine.disks[0].files();
+                refused += usize::from(files.keys().any(|name| name.ends_with(".u")));
+                assert!(!files.contains_key(REWRITTEN), "errors at call {at} and {later} calls later");
+            }
+            calls.has_fired()
+        });
+    }
+    assert!(refused > 0);
 }

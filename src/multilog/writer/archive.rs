@@ -5,7 +5,8 @@
 //! two archives of one file.
 //!
 //! Names are strictly increasing whatever the clock does: the label is that of now, or one nanosecond after the newest
-//! label in the directory if that is later.
+//! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given, as what a
+//! look showed may be older: meanwhile the engine may have made an archive of a stranger's file.
 
 use crate::logdir::archive_name::Code;
 use crate::logdir::archive_name::Name;
@@ -16,7 +17,6 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::trim::{Shelf, Survey};
 use crate::sys::Errno;
-use crate::tai64n::Label;
 
 /// Makes an archive of a file and removes archives beyond `files_max`; where very many are too many, some of them. A file
 /// that is not there has been archived before. May be called again after a failure.
@@ -38,7 +38,7 @@ pub fn archive_on<D: Directory>(
     code: Code,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let stat =
         directory.stat(file).map_err(|errno| Error::new(format_args!("unable to stat {shown}/{file}"), errno))?;
     let Some(stat) = stat else { return Ok(()) };
@@ -84,8 +84,8 @@ fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), survey: &Su
 
 /// Gives the file its name and takes the first one away, with the new one on the disk before that.
 fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Survey) -> Result<Name, Error> {
-    let Place { name: shown, directory } = place;
-    let mut label = next_label(directory.now(), survey);
+    let Place { name: shown, directory, .. } = place;
+    let mut label = place.give_label(survey.newest.as_ref().map(|(newest, _)| *newest));
     loop {
         let name = Name { label, code };
         let path = name.to_string();
@@ -104,7 +104,7 @@ fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Su
                 sync_names(place)?;
                 return Ok(name);
             }
-            (Err(Errno::EEXIST), Some(next)) => label = next,
+            (Err(Errno::EEXIST), Some(_)) => label = place.give_label(Some(label)),
             (Err(errno), _) => {
                 return Err(Error::new(format_args!("unable to link to {shown}/{path}"), errno));
             }
@@ -113,19 +113,14 @@ fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Su
 }
 
 fn sync_names<D: Directory>(place: &Place<D>) -> Result<(), Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     directory.sync().map_err(|errno| Error::new(format_args!("unable to write {shown} to disk"), errno))
 }
 
 fn remove<D: Directory>(place: &Place<D>, file: &str) -> Result<(), Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     match directory.unlink(file.as_bytes()) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
         Err(errno) => Err(Error::new(format_args!("unable to remove {shown}/{file}"), errno)),
     }
-}
-
-/// The first label that is later than every label in the directory, and not before now.
-fn next_label(now: Label, survey: &Survey) -> Label {
-    survey.newest.as_ref().and_then(|(newest, _)| newest.next()).map_or(now, |next| now.max(next))
 }

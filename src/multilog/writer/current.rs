@@ -42,7 +42,7 @@ pub(super) fn make_current<D: Directory>(
     files_max: u64,
     patience: &mut impl Patience,
 ) -> Result<Current<D::File>, Error> {
-    let Place { name, directory } = place;
+    let Place { name, directory, .. } = place;
     let unable = |what: &str, errno| Error::new(format_args!("unable to {what} {name}/current"), errno);
     for _ in 0..TRIES {
         match directory.create(CURRENT, MODE_PRIVATE) {

@@ -132,7 +132,7 @@ fn take_step<D: Directory>(
     processor: Option<&CString>,
     patience: &mut impl Patience,
 ) -> std::result::Result<Option<Step>, Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let unable = |what: &str, errno: Errno| Error::new(format_args!("unable to {what}"), errno);
     match step {
         Step::Sync => {
@@ -224,16 +224,22 @@ fn find_previous<D: Directory>(
 
 /// Puts a copy of `previous` in its place, once the copy is on the disk.
 fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
-    let copy = copy(place, file, REWRITTEN)?;
-    copy.sync()?;
-    place.directory.rename(REWRITTEN, PREVIOUS)?;
-    Ok(copy)
+    let rewrite = || {
+        let copy = copy(place, file, REWRITTEN)?;
+        copy.sync()?;
+        place.directory.rename(REWRITTEN, PREVIOUS)?;
+        Ok(copy)
+    };
+    rewrite().inspect_err(|_| {
+        // It may be as long as a log, on a disk that is full.
+        let _ = place.directory.unlink(REWRITTEN.as_bytes());
+    })
 }
 
 /// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once
 /// `previous` is gone, the mode is all that tells a finished file from a half-written one.
 fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let unable = |what: &str, errno| Error::new(format_args!("unable to {what}"), errno);
     let file = directory.append_to(name, MODE_OPEN).map_err(|errno| unable(&format!("read {shown}/{name}"), errno))?;
     let sync = || file.sync().map_err(|errno| unable(&format!("write {shown}/{name} to disk"), errno));

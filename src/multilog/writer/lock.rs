@@ -8,7 +8,7 @@ use crate::sys::{Errno, file};
 
 /// Locks a directory against other writers; who holds the lock is named.
 pub(super) fn lock_place<D: Directory>(place: &Place<D>) -> Result<D::Lock, Error> {
-    let Place { name, directory } = place;
+    let Place { name, directory, .. } = place;
     directory.lock(LOCK, MODE_PRIVATE).map_err(|errno| {
         let trouble = Error::new(format_args!("unable to lock directory {name}"), errno);
         let holder = match errno {

@@ -27,7 +27,7 @@ impl LockedDirectory<PathDir> {
         let name = Shown(destination.path.to_bytes()).to_string();
         let directory = PathDir::open(destination.path)
             .map_err(|errno| Error::new(format_args!("unable to open directory {name}"), errno))?;
-        LockedDirectory::lock(Place { name, directory }, destination.clone())
+        LockedDirectory::lock(Place::new(name, directory), destination.clone())
     }
 }
 

@@ -308,7 +308,7 @@ impl<D: Directory> LogDir<D> {
     /// Makes sure that `current` in the directory is the file that is written to. Where it was removed or replaced, or the
     /// directory with it, what the descriptor still reaches is written anew; a stranger's file is kept as an archive.
     fn find_current(&mut self, patience: &mut impl Patience) -> Result<(), Error> {
-        let Place { name, directory } = &*self.place;
+        let Place { name, directory, .. } = &*self.place;
         let unable = |what: &str, errno| Error::new(format_args!("unable to {what}"), errno);
         if directory.is_removed().map_err(|errno| unable(&format!("stat {name}"), errno))? {
             self.lock = None;
@@ -347,7 +347,7 @@ impl<D: Directory> LogDir<D> {
         // Looked at first, so that nobody else's file becomes ours.
         self.find_current(patience)?;
         self.end_reserve();
-        let Place { name, directory } = &*self.place;
+        let Place { name, directory, .. } = &*self.place;
         let unable = |what: &str, errno| Error::new(format_args!("unable to {what}"), errno);
         let stat = |file| directory.stat(file).map_err(|errno| unable(&format!("stat {name}/{file}"), errno));
         let is_left = matches!(&self.finishing, Finishing::Aside(worker) if worker.has_left_file());

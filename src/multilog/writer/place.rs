@@ -1,6 +1,9 @@
 //! A log directory that is held open, with its name.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::multilog::writer::directory::Directory;
+use crate::tai64n::Label;
 
 /// A log directory that is held open, with the name that messages give it.
 #[derive(Debug)]
@@ -9,6 +12,25 @@ pub struct Place<D> {
     pub name: String,
     /// The directory.
     pub directory: D,
+    /// The newest label that a file has been given here: the engine and the worker may both name files.
+    newest: Mutex<Option<Label>>,
+}
+
+impl<D: Directory> Place<D> {
+    /// A directory in which no file has been given a label yet.
+    pub fn new(name: impl Into<String>, directory: D) -> Place<D> {
+        Place { name: name.into(), directory, newest: Mutex::new(None) }
+    }
+
+    /// Gives a label that is later than `seen` and than every label given here before, and not before now.
+    pub(super) fn give_label(&self, seen: Option<Label>) -> Label {
+        let now = self.directory.now();
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = |label: Option<Label>| label.and_then(Label::next);
+        let label = [after(seen), after(*newest)].into_iter().flatten().fold(now, Label::max);
+        *newest = Some(label);
+        label
+    }
 }
 
 /// A place that the writer and the finisher share.

@@ -76,7 +76,7 @@ pub fn recover<D: Directory>(
     known: Known,
     patience: &mut impl Patience,
 ) -> Result<D::File, Error> {
-    let Place { name: shown, directory } = place;
+    let Place { name: shown, directory, .. } = place;
     let current = stat(place, CURRENT)?;
     let processed = stat(place, PROCESSED)?;
     let found = decide(current, processed);

@@ -32,6 +32,8 @@ pub const MODERN: &[(&str, &[libc::c_long])] = &[
     ("tee", &[libc::SYS_tee]),
     ("splice", &[libc::SYS_splice]),
     ("vmsplice", &[libc::SYS_vmsplice]),
+    // Each does what the other cannot.
+    ("vmsplice and splice", &[libc::SYS_vmsplice, libc::SYS_splice]),
     ("pidfd_open", &[libc::SYS_pidfd_open]),
     ("pidfd_send_signal", &[libc::SYS_pidfd_send_signal]),
     ("pidfd", &[libc::SYS_pidfd_open, libc::SYS_pidfd_send_signal, libc::SYS_pidfd_getfd]),
