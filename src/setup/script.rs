@@ -1,7 +1,7 @@
 //! What a shell script comes to: whether it starts svscanboot, and where it ends.
 //!
-//! The script is read as a shell reads it, word by word: comments, quotes, here-documents, and what is in `if`, loops and
-//! braces. What its commands do is guessed by their names: `echo svscanboot` starts nothing, `nohup svscanboot &` and
+//! The script is read as a shell reads it, word by word: comments, quotes, arithmetic, here-documents, and what is in `if`,
+//! loops and braces. What its commands do is guessed by their names: `echo svscanboot` starts nothing, `nohup svscanboot &` and
 //! `csh -cf '/command/svscanboot &'` do. What comes after an `exit` that nothing depends on is not run.
 
 /// What is looked for.
@@ -175,6 +175,11 @@ impl Scanner<'_> {
                     if is_double || byte == b'|' { Separator::Conditional } else { Separator::Plain }
                 }
                 Some(b'(') => {
+                    if let Some(end) = self.arithmetic_end() {
+                        words.push(self.text[self.at..end].to_vec());
+                        self.at = end;
+                        continue;
+                    }
                     self.at += 1;
                     Separator::Open
                 }
@@ -250,6 +255,19 @@ impl Scanner<'_> {
                     self.at += 1;
                     word.extend(self.take().filter(|&byte| byte != b'\n'));
                 }
+                b'$' => {
+                    let begin = self.at;
+                    self.at += 1;
+                    // What a shell calculates, or makes of a variable, holds no redirections.
+                    let end = match self.peek() {
+                        Some(b'(') => self.arithmetic_end(),
+                        Some(b'{') => self.closing(b'{', b'}'),
+                        Some(b'[') => self.closing(b'[', b']'),
+                        _ => None,
+                    };
+                    self.at = end.unwrap_or(self.at);
+                    word.extend_from_slice(&self.text[begin..self.at]);
+                }
                 _ => {
                     self.at += 1;
                     word.push(byte);
@@ -257,6 +275,35 @@ impl Scanner<'_> {
             }
         }
         word
+    }
+
+    /// Where the arithmetic ends that begins here with `((`; `None` where these are two subshells.
+    fn arithmetic_end(&self) -> Option<usize> {
+        let inner = Scanner { text: self.text, at: self.at + 1, documents: Vec::new() };
+        let end = inner.closing(b'(', b')')?;
+        (self.text.get(end) == Some(&b')')).then_some(end + 1)
+    }
+
+    /// Where the bracket is closed that is opened here, quotes passed over.
+    fn closing(&self, open: u8, close: u8) -> Option<usize> {
+        let mut scanner = Scanner { text: self.text, at: self.at, documents: Vec::new() };
+        if !scanner.take_if(open) {
+            return None;
+        }
+        let mut depth = 1_usize;
+        while let Some(byte) = scanner.take() {
+            match byte {
+                b'\\' => drop(scanner.take()),
+                b'\'' | b'"' => scanner.quoted(byte, &mut Vec::new()),
+                _ if byte == open => depth += 1,
+                _ if byte == close => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return Some(scanner.at);
+            }
+        }
+        None
     }
 
     fn quoted(&mut self, quote: u8, word: &mut Vec<u8>) {
@@ -339,6 +386,39 @@ mod tests {
             ("exit 1\nexit 0\n", Some(0)),
         ] {
             assert_eq!(outline(script.as_bytes()).end, end, "{script:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_redirection_begins_a_here_document() {
+        for no_document in [
+            "x=$((1<<2))\n",
+            "x=$(( (1 << 2) + $((1<<3)) )) # <<2\n",
+            "echo a$((1<<2))b \"$((1<<2))\"\n",
+            "((x<<2))\n",
+            "((x = 1 << 2)) && y\n",
+            "for ((i = 1; i < 9; i <<= 2)); do y; done\n",
+            "let 'x=1<<2'\n",
+            "x=$[1<<2]\n",
+            "x=${y%%<<2}\n",
+            "cat <<<2\n",
+            "cat <<< 2\n",
+            "cat 0<<<\"2\"\n",
+            "echo '<<2' \"<<2\" \\<\\<2\n",
+            "# <<2\n",
+            "((x) ; (y))\n",
+            "$((x) | (y))\n",
+        ] {
+            let script = format!("{no_document}exit 0\n");
+            let expected = Outline { end: Some(no_document.len()), ..Outline::default() };
+            assert_eq!(outline(script.as_bytes()), expected, "{script:?}");
+        }
+        for document in
+            ["cat <<2\n", "cat <<-2\n", "cat << '2'\n", "let x=1<<2\n", "x $((1<<1)) 3<<2\n", "((x); cat <<2)\n"]
+        {
+            let script = format!("{document}exit 1\n2\nexit 0\n");
+            let expected = Outline { end: Some(document.len() + 9), ..Outline::default() };
+            assert_eq!(outline(script.as_bytes()), expected, "{script:?}");
         }
     }
 

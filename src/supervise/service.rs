@@ -75,6 +75,8 @@ pub struct Watched {
     unheard_since: Option<Duration>,
     /// When its logger, which was asked to end, is to be killed.
     log_overdue: Option<Duration>,
+    /// When its logger is to end although the service, which was killed, still runs.
+    service_overdue: Option<Duration>,
 }
 
 impl Watched {
@@ -97,6 +99,7 @@ impl Watched {
             empty_since: None,
             unheard_since: None,
             log_overdue: None,
+            service_overdue: None,
         };
         watched.rename(name);
         watched.name_what_is_awaited(seen);
@@ -357,6 +360,9 @@ impl Watched {
     const LAST_WORDS: Duration = Duration::from_millis(500);
     /// How long a logger may take to end when somebody has asked a second time; multilog promises a second.
     const PRESSED: Duration = Duration::from_millis(1500);
+    /// How long the end of a service that was killed is waited for: its logger then writes its last lines. A process that
+    /// waits for a disk cannot be killed, and a supervisor may not listen.
+    const KILLED: Duration = Duration::from_millis(500);
     /// Supervisors started to stop what others have left.
     const LAST_STARTS_MAX: u32 = 5;
 
@@ -372,16 +378,19 @@ impl Watched {
                     if is_pressed { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
                 self.was_told.0 = self.service.ask(&self.name, commands, signal);
             }
-            return Some(Vec::new());
-        }
-        if self.has_process(Role::Service) && self.may_start_again() {
+            if !is_pressed || *self.service_overdue.get_or_insert(now + Watched::KILLED) > now {
+                return Some(Vec::new());
+            }
+        } else if self.has_process(Role::Service) && self.may_start_again() {
             return Some(self.start_to_end(Role::Service, limits));
         }
         if self.log.is_there() {
             if !self.was_told.1 {
                 self.was_told.1 = if is_pressed {
                     let is_told = self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
-                    self.log_overdue = is_told.then_some(now + Watched::PRESSED);
+                    // Asking again does not put it off.
+                    let overdue = is_told.then_some(now + Watched::PRESSED);
+                    self.log_overdue = [self.log_overdue, overdue].into_iter().flatten().min();
                     is_told
                 } else {
                     !self.log.is_erased() && self.log.tell_trusted(&self.log_name, b"ox") || self.end_unheard(now)
@@ -394,6 +403,9 @@ impl Watched {
             if self.was_told.1 {
                 self.drain(now);
             }
+            return Some(Vec::new());
+        }
+        if self.service.is_there() {
             return Some(Vec::new());
         }
         let is_unwritten = self.pipe.as_ref().is_some_and(|pipe| pipe.bytes_waiting() > 0);

@@ -1,6 +1,6 @@
 //! Reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
 
-use std::os::fd::{AsFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
@@ -87,6 +87,13 @@ pub fn seek(file: impl AsFd, offset: u64) -> Result<()> {
 /// Asks what is behind a descriptor.
 pub fn stat(descriptor: impl AsFd) -> Result<Stat> {
     nix::sys::stat::fstat(descriptor.as_fd()).map(|stat| Stat::from(&stat))
+}
+
+/// The path of an open file, as far as it has one that is known.
+#[must_use]
+pub fn path(descriptor: impl AsFd) -> Option<Vec<u8>> {
+    let link = format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd());
+    nix::fcntl::readlink(&link[..]).ok().map(std::os::unix::ffi::OsStringExt::into_vec)
 }
 
 /// Tells whether what is written to a descriptor goes to the end of a file.

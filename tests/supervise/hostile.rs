@@ -360,6 +360,38 @@ fn svscan_starts_a_service_whose_ok_somebody_else_reads() {
 }
 
 #[test]
+fn svscan_does_not_write_to_a_loggers_control_that_may_be_somebody_elses() {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    if !can_give_away() {
+        return;
+    }
+    let den = ServiceFixture::new();
+    den.script("sv/a/run", "echo begin; exec sleep 1000");
+    den.script("sv/a/log/run", "exec multilog ./main");
+    let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
+    until("it is logged", || den.read("sv/a/log/main/current") == "begin\n");
+    den.until_stat("sv/a", "up");
+    den.until_stat("sv/a/log", "up");
+    let dir = den.path("sv/a/log/supervise");
+    fs::remove_file(dir.join("control")).unwrap();
+    fifo(dir.join("control"));
+    give(dir.join("control"), OPERATOR);
+    give(&dir, OPERATOR);
+    let mut options = fs::OpenOptions::new();
+    let mut reader = options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(dir.join("control")).unwrap();
+
+    super::service_fixture::send(svscan, nix::sys::signal::Signal::SIGTERM);
+
+    assert_eq!(den.wait(svscan), Some(0));
+    let mut written = Vec::new();
+    reader.read_to_end(&mut written).unwrap();
+    assert_eq!(written, b"");
+    assert!(den.processes().iter().all(|seen| seen.state == 'Z'), "{:#?}", den.processes());
+}
+
+#[test]
 fn a_log_pipe_of_another_user_is_not_joined() {
     if !can_give_away() {
         return;

@@ -278,6 +278,39 @@ fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
 }
 
 #[test]
+fn a_service_that_cannot_be_ended_does_not_keep_its_logger() {
+    std::thread::scope(|scope| {
+        for logger in ["exec multilog ./main", "trap '' TERM; echo x >up; while :; do sleep 0.05; done"] {
+            scope.spawn(move || {
+                let den = ServiceFixture::new();
+                den.script("sv/a/run", "echo begin; exec sleep 1000");
+                den.script("sv/a/log/run", logger);
+                let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
+                until("it is logged", || den.read("sv/a/log/main/current") == "begin\n" || den.exists("sv/a/log/up"));
+                den.until_stat("sv/a", "up");
+                den.until_stat("sv/a/log", "up");
+                // For svscan the same as a service that waits for a disk: its supervisor does not end.
+                den.processes_of("supervise a").into_iter().for_each(|supervise| send(supervise, Signal::SIGSTOP));
+
+                // Asking again and again puts nothing off.
+                until("it leaves", || {
+                    send(svscan, Signal::SIGTERM);
+                    den.read("out") == "svscan: warning: leaving although a still runs\n"
+                });
+
+                assert_eq!(den.wait(svscan), Some(0));
+                let mut left = den.processes();
+                left.retain(|seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0."));
+                let is_of_service = |seen: &super::service_fixture::Seen| {
+                    seen.command == "sleep 1000" || seen.command.ends_with("supervise a")
+                };
+                assert!(left.len() == 2 && left.iter().all(is_of_service), "{logger}: {left:#?}");
+            });
+        }
+    });
+}
+
+#[test]
 fn a_service_whose_control_is_gone_is_ended_too() {
     let den = ServiceFixture::new();
     for service in ["a", "b"] {

@@ -214,6 +214,20 @@ fn a_report_that_cannot_be_written_is_refused_before_the_first_run() {
 }
 
 #[test]
+fn a_report_goes_where_a_link_leads_although_nothing_is_there_yet() {
+    let dir = Workdir::new();
+    std::os::unix::fs::symlink("new.json", dir.join("report.json")).unwrap();
+    let logger = format!("ours={}", multilog("./main"));
+
+    let output = compared(dir.path(), &["--only-given", "--no-limit", "--script", "./main", "--logger", &logger]);
+
+    assert!(output.status.success(), "{output:?}");
+    assert!(dir.join("report.json").symlink_metadata().unwrap().is_symlink());
+    assert!(dir.join("new.json").symlink_metadata().unwrap().is_file());
+    assert_eq!(subject(&report(dir.path()), "ours")["runs"][0]["lines_lost"], 0);
+}
+
+#[test]
 fn a_killed_logbench_leaves_no_directory() {
     let dir = Workdir::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_logbench"));

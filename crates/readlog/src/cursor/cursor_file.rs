@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use crate::cursor::record::{self, Record};
 use crate::resume::Position;
 use crate::stop::Stop;
+use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::sendfile::SentMark;
 use logyard::sys::{Errno, Result, fd};
 
 const MAGIC: &[u8] = b"readlog cursor 1\n";
 const SENT_AT: usize = 24;
+const PATH_AT: usize = 80;
 const HEAD_BYTES: usize = 4096;
 /// A cursor file is not longer than what we write.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -32,8 +34,16 @@ struct Found {
     records: Vec<Record>,
     /// Where in the file the batch lies.
     batch: std::ops::Range<u64>,
-    /// The file that was appended to, and its length before the batch.
-    appended: Option<((u64, u64), u64)>,
+    appended: Option<Appended>,
+}
+
+/// A file that was appended to.
+struct Appended {
+    identity: (u64, u64),
+    /// Its length before the batch.
+    length: u64,
+    /// Its path; empty if that is not known.
+    path: Vec<u8>,
 }
 
 impl CursorFile {
@@ -53,8 +63,7 @@ impl CursorFile {
             Err(Errno::EPROTO) => return Err(Stop::ForeignCursor(path.to_path_buf())),
             Err(errno) => return Err(unable(errno)),
         };
-        outbox.send_rest(&found).map_err(Stop::Output)?;
-        outbox.records = found.records;
+        outbox.send_rest(found)?;
         Ok(outbox)
     }
 
@@ -71,6 +80,11 @@ impl CursorFile {
                 None => self.records.push((path, position)),
             }
         }
+        self.send_anew(batch)
+    }
+
+    /// Sends a batch from a new cursor file.
+    fn send_anew(&mut self, batch: &[u8]) -> std::result::Result<(), Stop> {
         let file = self.replace(batch).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
         self.send_from(&file, batch).map_err(Stop::Output)
     }
@@ -80,17 +94,18 @@ impl CursorFile {
         let text = record::write(&self.records);
         let begin = (HEAD_BYTES + text.len()) as u64;
         let end = begin + batch.len() as u64;
-        let (device, inode, length) = if self.is_appended {
+        let (mut device, mut inode, mut length, mut path) = (0, 0, 0, Vec::new());
+        if self.is_appended {
             let stat = fd::stat(fd::stdout())?;
-            (stat.identity.0, stat.identity.1, stat.size_bytes)
-        } else {
-            (0, 0, 0)
-        };
+            ((device, inode), length) = (stat.identity, stat.size_bytes);
+            path = fd::path(fd::stdout()).filter(|path| path.len() <= HEAD_BYTES - PATH_AT).unwrap_or_default();
+        }
         let mut bytes = vec![0; HEAD_BYTES];
         bytes[..MAGIC.len()].copy_from_slice(MAGIC);
-        for (i, number) in [begin, begin, end, device, inode, length].into_iter().enumerate() {
+        for (i, number) in [begin, begin, end, device, inode, length, path.len() as u64].into_iter().enumerate() {
             bytes[SENT_AT + 8 * i..][..8].copy_from_slice(&number.to_ne_bytes());
         }
+        bytes[PATH_AT..][..path.len()].copy_from_slice(&path);
         bytes.extend_from_slice(text.as_bytes());
         bytes.extend_from_slice(batch);
         let file = File::create_new(&self.new_path, 0o600)?;
@@ -117,35 +132,55 @@ impl CursorFile {
     }
 
     /// Sends what a run before could not send any more.
-    fn send_rest(&self, found: &Found) -> Result<()> {
-        let mut mark = SentMark::map(&found.file, SENT_AT)?;
-        let batch = &found.batch;
-        let end = i64::try_from(batch.end).map_err(|_| Errno::EFBIG)?;
+    fn send_rest(&mut self, found: Found) -> std::result::Result<(), Stop> {
+        let Found { file, records, batch, appended } = found;
+        self.records = records;
+        let mut mark = SentMark::map(&file, SENT_AT).map_err(Stop::Output)?;
         let mut sent = u64::try_from(mark.get()).unwrap_or(0).clamp(batch.start, batch.end);
-        if let Some((identity, length)) = found.appended
-            && sent < batch.end
-        {
-            // What has been appended since is the beginning of the batch.
-            let now = fd::stat(fd::stdout())?;
-            if now.identity == identity {
-                sent = batch.start + now.size_bytes.saturating_sub(length).min(batch.end - batch.start);
-            }
-        }
-        mark.set(i64::try_from(sent).map_err(|_| Errno::EFBIG)?);
         if sent == batch.end {
             return Ok(());
         }
-        if !self.is_appended && found.appended.is_none() {
-            match send_up_to(&mut mark, &found.file, end) {
-                Err(errno) if is_refused(errno) => sent = u64::try_from(mark.get()).unwrap_or(sent),
-                answer => return answer,
-            }
+        let now = fd::stat(fd::stdout()).map_err(Stop::Output)?;
+        let is_same_file = appended.as_ref().is_some_and(|appended| appended.identity == now.identity);
+        if let Some(appended) = &appended {
+            // What has been appended since is the beginning of the batch.
+            let size = if is_same_file { Some(now.size_bytes) } else { appended.size_bytes() };
+            let arrived = size.map_or(0, |size| size.saturating_sub(appended.length));
+            sent = batch.start + arrived.min(batch.end - batch.start);
         }
-        let mut rest = vec![0; usize::try_from(batch.end - sent).map_err(|_| Errno::EFBIG)?];
-        read_all(&found.file, &mut rest, sent)?;
-        fd::write_all(fd::stdout(), &rest)?;
-        mark.set(end);
-        Ok(())
+        let read_rest = |from: u64| -> Result<Vec<u8>> {
+            let mut rest = vec![0; usize::try_from(batch.end - from).map_err(|_| Errno::EFBIG)?];
+            read_all(&file, &mut rest, from)?;
+            Ok(rest)
+        };
+        if is_same_file != self.is_appended || is_same_file != appended.is_some() {
+            // How much of the rest arrives at another output must be noted in another way.
+            let rest = read_rest(sent).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
+            return self.send_anew(&rest);
+        }
+        let mut send = || -> Result<()> {
+            let end = i64::try_from(batch.end).map_err(|_| Errno::EFBIG)?;
+            mark.set(i64::try_from(sent).map_err(|_| Errno::EFBIG)?);
+            if !is_same_file {
+                match send_up_to(&mut mark, &file, end) {
+                    Err(errno) if is_refused(errno) => sent = u64::try_from(mark.get()).unwrap_or(sent),
+                    answer => return answer,
+                }
+            }
+            fd::write_all(fd::stdout(), &read_rest(sent)?)?;
+            mark.set(end);
+            Ok(())
+        };
+        send().map_err(Stop::Output)
+    }
+}
+
+impl Appended {
+    /// How long the file is now; `None` if its path does not lead to it any more.
+    fn size_bytes(&self) -> Option<u64> {
+        let slash = self.path.iter().rposition(|&byte| byte == b'/')?;
+        let stat = Dir::open(&self.path[..=slash]).ok()?.stat(&self.path[slash + 1..]).ok()??;
+        (stat.identity == self.identity).then_some(stat.size_bytes)
     }
 }
 
@@ -194,7 +229,8 @@ fn find(path: &Path) -> Result<Option<Found>> {
     read_all(&file, &mut text, HEAD_BYTES as u64)?;
     let records = std::str::from_utf8(&text).ok().and_then(record::read).ok_or(Errno::EPROTO)?;
     let identity = (number(3), number(4));
-    let appended = (identity != (0, 0)).then_some((identity, number(5)));
+    let path = usize::try_from(number(6)).ok().and_then(|length| head[PATH_AT..].get(..length)).unwrap_or_default();
+    let appended = (identity != (0, 0)).then(|| Appended { identity, length: number(5), path: path.to_vec() });
     Ok(Some(Found { file, records, batch, appended }))
 }
 

@@ -7,14 +7,16 @@
 //! 2. The batch is sent from that file by `sendfile`, and the kernel notes in the file's first page how far it got, within
 //!    the same call: see [`handover`](logyard::sys::sendfile).
 //!
-//! Whoever finds the file sends what has not been sent, and goes on at the position. Where standard output is a file that
-//! is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived.
+//! The next run finds the file, sends what has not been sent, and goes on at the position. Where standard output is a file
+//! that is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived. If the
+//! output is another one by then, that file is looked up by its path, and what is left becomes a batch of its own.
 //!
 //! ```text
 //! 0      "readlog cursor 1" and a newline
 //! 24     how far the file was sent: an offset in this file
 //! 32     where the batch begins, and 40: where it ends
 //! 48     the file that was appended to: file system, 56: number, 64: length before the batch; zeros if there is none
+//! 72     how long its path is, 80: the path; zeros if it is not known
 //! 4096   the positions, a line each: see [`record`]
 //! ...    the batch
 //! ```

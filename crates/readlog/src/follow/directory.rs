@@ -178,8 +178,11 @@ impl Directory {
     pub(super) fn check_path(&mut self) {
         let Some(open) = &mut self.open else { return };
         let identity = |directory: &Dir| directory.stat_self().ok().map(|stat| stat.identity);
-        let is_same = Dir::open(&self.path[..]).is_ok_and(|now| identity(&now) == identity(&open.place.directory));
-        open.is_lost |= !is_same;
+        open.is_lost |= match Dir::open(&self.path[..]) {
+            Ok(now) => identity(&now) != identity(&open.place.directory),
+            // Anything else, such as too many open files, says nothing about the directory.
+            Err(errno) => matches!(errno, Errno::ENOENT | Errno::ENOTDIR),
+        };
     }
 
     /// Events were lost.
@@ -204,8 +207,20 @@ impl Directory {
         let Some(open) = &mut self.open else { return pieces };
         // What may be removed before its turn comes is held, as far as that goes.
         let archives = pieces.iter().filter(|piece| piece.held.is_none()).count();
+        let mut is_short = false;
         for piece in pieces.iter_mut().filter(|piece| piece.held.is_none()).skip(archives.saturating_sub(HELD_MAX)) {
-            piece.held = piece.open(&open.place.directory).ok();
+            match piece.open(&open.place.directory) {
+                Ok(file) => piece.held = Some(file),
+                // Descriptors are needed for reading: whatever is not held is opened when its turn comes.
+                Err(Errno::EMFILE | Errno::ENFILE) => {
+                    is_short = true;
+                    break;
+                }
+                Err(_) => {}
+            }
+        }
+        if is_short {
+            pieces.iter_mut().filter(|piece| piece.label.is_some()).for_each(|piece| piece.held = None);
         }
         let is_current = |piece: &LogFile| piece.name == CURRENT.as_bytes();
         let is_one_waiting = pieces.iter().any(|piece| piece.label.is_none() && !is_current(piece));

@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::process::Stdio;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 
 use logyard::sys::signal::Signal;
 
@@ -91,6 +92,36 @@ fn a_file_that_is_no_cursor_is_left_alone() {
 
     assert_eq!(output.status.code(), Some(111), "{output:?}");
     assert_eq!(std::fs::read(dir.join("precious")).unwrap(), "x".repeat(10_000).as_bytes());
+}
+
+#[test]
+fn what_a_killed_reader_has_appended_is_not_printed_to_another_output_again() {
+    for goes_on_in_file in [false, true] {
+        let dir = Workdir::new();
+        log_directory(&dir, "main", &[("current", lines(0, 600).as_bytes())]);
+        let before = "\n".repeat(60 << 10);
+        std::fs::write(dir.join("out"), &before).unwrap();
+        let go_on = ["--cursor", "seen", "-o", "tai64n", "main"];
+        // A file that grows beyond 64 KiB kills the reader in the middle of a batch, where half a line has arrived.
+        let mut limited = Command::new("/bin/sh");
+        limited.args(["-c", "ulimit -c 0; ulimit -f 128; exec \"$@\" >>out", "sh", env!("CARGO_BIN_EXE_readlog")]);
+        let killed = limited.args(go_on).current_dir(dir.path()).env("TZ", "UTC").output().unwrap();
+        assert!(killed.status.signal().is_some() || killed.status.code() == Some(111), "{killed:?}");
+        let arrived = text(&dir, "out").split_off(before.len());
+        assert!(arrived.len() > 1000 && arrived.len() < lines(0, 600).len(), "{}", arrived.len());
+
+        let rest = if goes_on_in_file {
+            let other = File::options().create(true).append(true).open(dir.join("other")).unwrap();
+            let status = readlog(dir.path(), &go_on).stdout(other).status().unwrap();
+            assert!(status.success());
+            text(&dir, "other")
+        } else {
+            printed(&dir, &go_on)
+        };
+
+        assert_same(arrived + &rest, lines(0, 600));
+        assert_eq!(printed(&dir, &go_on), "");
+    }
 }
 
 /// Kills the reader again and again while lines are written, and returns what came out of all runs together.

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use logyard::sys::signal::Signal;
+use logyard::sys::{Errno, signal::Signal};
 use testkit::kernels::tools::{Commands, every_command_works, workdir};
 use testkit::kernels::{Outcome, Refusal, judge, play};
 use testkit::logger::Running;
@@ -60,5 +60,31 @@ fn follows(refusal: &Refusal) -> Outcome {
 
 #[test]
 fn a_reader_follows_or_says_why_it_cannot() {
-    play("follow", &Refusal::of(&["inotify_init1", "statx", "getrandom", "all of them"]), follows);
+    let names = ["inotify_init1", "inotify_add_watch", "statx", "getrandom", "all of them"];
+    play("follow", &Refusal::of(&names), follows);
+}
+
+// readlog.1 > "Where the system allows no more instances or watches, a message says so, and readlog looks at the directories
+// twice a second."
+#[test]
+fn a_reader_that_cannot_watch_says_why_and_looks() {
+    let cells = [
+        ("inotify_init1", Errno::ENOSYS, "system call not available"),
+        ("inotify_init1", Errno::EPERM, "permission denied"),
+        ("inotify_init1", Errno::EMFILE, "no more inotify instances are allowed (fs.inotify.max_user_instances)"),
+        ("inotify_init1", Errno::ENFILE, "system cannot open more files"),
+        ("inotify_add_watch", Errno::ENOSYS, "system call not available"),
+        ("inotify_add_watch", Errno::EPERM, "permission denied"),
+        ("inotify_add_watch", Errno::ENOSPC, "no more inotify watches are allowed (fs.inotify.max_user_watches)"),
+        ("inotify_add_watch", Errno::ENOMEM, "out of memory"),
+    ];
+    let refusals = cells.map(|(name, answer, _)| Refusal::with(name, answer));
+    play("follow without inotify", &refusals, |refusal| {
+        let outcome = follows(refusal);
+        let cell = cells.iter().find(|(name, answer, _)| (*name, *answer) == (refusal.name, refusal.answer));
+        let why = cell.expect("one of the cells").2;
+        let words = "readlog: warning: unable to watch directories, looking at them twice a second";
+        assert_eq!(outcome, Outcome::Weaker(format!("{words}: {why}")));
+        outcome
+    });
 }

@@ -9,7 +9,7 @@ use logyard::sys::signal::Signal;
 use super::follow::text;
 use super::{lines, log_directory, printed, second, ten_seconds_each};
 use testkit::logger::Running;
-use testkit::{Workdir, skipped, tool, until};
+use testkit::{Workdir, assert_same, skipped, tool, until};
 
 /// `readlog`, started by a shell that has done something before.
 fn after(dir: &Workdir, preparation: &str, arguments: &[&str]) -> Command {
@@ -129,6 +129,28 @@ fn more_directories_are_read_than_the_soft_limit_has_descriptors() {
 
     assert_eq!((output.status.code(), &words(&output)[..]), (Some(0), ""));
     assert_eq!(String::from_utf8_lossy(&output.stdout), lines(0, 100));
+}
+
+#[test]
+fn more_archives_are_followed_than_there_are_descriptors() {
+    let dir = Workdir::new();
+    let line = |i| lines(i, i + 1).replace('\n', &format!("{}\n", " text".repeat(8000)));
+    for i in 0..60 {
+        log_directory(&dir, "main", &[(&format!("{}.s", second(i + 1)), line(i).as_bytes())]);
+    }
+    log_directory(&dir, "main", &[("current", line(60).as_bytes())]);
+    let mut command = after(&dir, "ulimit -n 40", &["-f", "-o", "tai64n", "main"]);
+    let open = |name| std::fs::File::create(dir.join(name)).unwrap();
+    let mut reader = Running::start(command.stdout(open("out")).stderr(open("err")));
+    until("what is there was printed", || text(&dir, "out").ends_with(&line(60)));
+    let mut current = std::fs::File::options().append(true).open(dir.join("main/current")).unwrap();
+    write!(current, "{}", line(61)).unwrap();
+    until("what was appended was printed", || text(&dir, "out").ends_with(&line(61)));
+
+    reader.signal(Signal::SIGINT);
+
+    assert_eq!((reader.end().code(), &text(&dir, "err")[..]), (Some(130), ""));
+    assert_same(text(&dir, "out"), (0..62).map(line).collect::<String>());
 }
 
 /// A shell in a user namespace that may have so few inotify instances and watches; `None`, with a notice, where there can

@@ -106,6 +106,12 @@ impl Refusal {
         Refusal::all().into_iter().filter(|refusal| names.contains(&refusal.name)).collect()
     }
 
+    /// One of them, refused with this answer.
+    pub(super) fn with(name: &str, answer: Errno) -> Refusal {
+        let (name, calls) = MODERN.iter().find(|(known, _)| *known == name).expect("it is one of them");
+        Refusal { name, calls: calls.to_vec(), answer }
+    }
+
     /// A command line under this refusal. Standard output is the file, or is not to be looked at: the launcher prints too.
     pub fn command(&self, program: &Path, arguments: &[&str], output: Option<&Path>) -> Command {
         let mut command = Command::new(std::env::current_exe().expect("the test program has a path"));
