@@ -1,20 +1,32 @@
-//! logyard: a log-processing toolkit with daemontools' names and manners.
+//! logyard: a log-processing toolkit with the commands of daemontools.
 //!
-//! The family, each a thin executable in `src/bin` that calls one module of this library:
+//! Its programs are in `src/bin`, one short file each, and call this library. The rooms of the library stand on floors; an
+//! import always points to a lower floor (`tests/architecture.rs`):
 //!
-//! - [`multilog`] writes what arrives on standard input to automatically rotated log directories.
-//! - [`supervise`] keeps services running, each with its logger.
-//! - [`splogger`] hands lines to syslog, for scripts that have not been moved.
-//! - [`setup`] prepares a host for all of them.
-//! - [`chain`] holds the process-state tools, which change one thing about a process and run another program in it.
+//! | floor | rooms |
+//! |---|---|
+//! | programs | [`multilog`] writes log directories. [`filters`]: `tai64n`, `tai64nlocal`. [`supervise`] keeps services running. [`splogger`] sends lines to syslog. [`setup`] prepares a host. [`chain`]: tools that change one thing about a process and run another program in it. |
+//! | formats | [`lines`]: lines are read, stamped and written. [`logdir`]: the files of a log directory. |
+//! | timestamps | [`tai64n`]: labels, stamps and time zones. |
+//! | messages | [`cli`]: messages, exit codes 0, 100 and 111, options. |
+//! | system | [`sys`]: every system call, and every `unsafe` block. |
 //!
-//! What they share:
+//! The crates `readlog` and `logbench` use this one. `doc/architecture.md` follows one line, one service and one query
+//! through the code.
 //!
-//! - [`tai64n`]: labels, the moments written as `@` and 24 hexadecimal digits.
-//! - [`cli`]: messages in the family's grammar, exit codes 0, 100 and 111, options.
-//! - [`sys`]: every system call, and all the `unsafe` there is.
-//! - [`aside`]: a thread that writes while its owner reads on.
-//! - [`page_buffer`]: memory for what is read from pipes.
+//! A label is the name of a moment and of the archive that was finished then:
+//!
+//! ```
+//! use logyard::logdir::archive_name::{Code, Name, is_archive_name};
+//! use logyard::tai64n::Label;
+//!
+//! let label = Label::parse(b"@400000003ce2403d3677ea94")?;
+//! let name = Name { label, code: Code::Safe }.to_string();
+//!
+//! assert_eq!(name, "@400000003ce2403d3677ea94.s");
+//! assert!(is_archive_name(name.as_bytes()));
+//! # Ok::<(), logyard::tai64n::BadLabel>(())
+//! ```
 
 pub mod chain;
 pub mod cli;

@@ -1,6 +1,6 @@
 //! The integration tests: the programs as their users meet them, and the peers beside them.
 //!
-//! One binary, a module for each subject; `util` holds what they share.
+//! One binary, a module for each subject; the crate `testkit` holds what all crates' tests share.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 

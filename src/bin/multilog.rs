@@ -1,4 +1,4 @@
-//! `multilog script`: see [`logyard::multilog`].
+//! `multilog script`: see [`logyard::multilog::program`].
 #![no_main]
 
 logyard::program!(logyard::multilog::program::run);

@@ -1,4 +1,4 @@
-//! `tai64n`: see [`logyard::tai64n::stamping`].
+//! `tai64n`: see [`logyard::filters::tai64n`].
 #![no_main]
 
 logyard::program!(logyard::filters::tai64n::run);

@@ -1,4 +1,4 @@
-//! `tai64nlocal [file …]`: see [`logyard::tai64n::local`].
+//! `tai64nlocal [file …]`: see [`logyard::filters::tai64nlocal`].
 #![no_main]
 
 logyard::program!(logyard::filters::tai64nlocal::run);

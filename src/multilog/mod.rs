@@ -1,30 +1,31 @@
 //! multilog: reads lines, and writes them to automatically rotated log directories.
 //!
 //! ```text
-//! fd 0 ──▶ StandardInput ──▶ Reader ──window of whole lines──▶ Batch ──▶ e      alert to standard error
-//!   ▲      (peek)    (one buffer, lines borrowed)      (the     ├─▶ =file  status
+//! fd 0 ──▶ Input ──▶ Reader ──window of whole lines──▶ Batch ──▶ e      alert to standard error
+//!   ▲                (one buffer, lines borrowed)      (the     ├─▶ =file  status
 //!   │                                                   script) └─▶ ./dir  LogDir: append, rotate, archive, trim
 //!   └─────────────── consumed when it is written ◀──────────────────────────────┘
 //! ```
 //!
-//! - [`script`]: the arguments, parsed once; [`selector`]: its patterns, compiled.
-//! - [`input`], [`peek`] and [`reader`]: bytes from descriptor 0, signals, and the window of whole lines; [`stray`]: bytes
-//!   that others who read the pipe make us consume.
-//! - [`batch`]: what one turn writes and where, decided without touching anything.
-//! - [`alert`], [`status`], [`logdir`]: where lines go.
-//! - [`engine`]: the loop that carries it all out; [`pausing`] and [`partial`]: what it does when a step fails.
-//! - [`journal`], [`record`] and [`mod@settle`]: what a killed logger leaves its successor, and what that makes of it.
+//! - [`program`]: opens what the script names, and starts the engine. [`engine`]: the loop.
+//! - [`script`]: the arguments, parsed once; its selectors and their matcher.
+//! - [`input`]: bytes from descriptor 0, and signals. The [reader](crate::lines::reader) makes lines of them.
+//! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line that
+//!   a batch ended within.
+//! - [`writer`], [`alert`], [`status`]: where lines go.
+//! - [`journal`]: what a logger that was killed leaves its successor, and what the successor makes of it.
+//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is tried again.
 //!
 //! # Promises
 //!
-//! - Every line that was selected is in its directories, once and in order, when multilog leaves.
-//! - What was read is written before multilog waits for more.
-//! - From a pipe: a logger that is killed at any moment and started again has lost, doubled and torn no line.
-//! - On TERM nothing is taken beyond the line that has been begun: the rest is the next logger's. It leaves within a
-//!   second, also while the disk is full, a processor hangs, or nobody reads standard error. What it had read from anything
-//!   but a pipe and cannot write is put back (a file) or counted on standard error.
-//! - Nothing that is printed holds up the logging: see [`standard_error`].
-//! - Error with the disk while logging is announced, and the step is tried again every 5 seconds; the data waits.
+//! - When multilog exits, every selected line is in its directories, once and in order.
+//! - It writes what it has read before it waits for more.
+//! - From a pipe: if it is killed at any moment and started again, no line is lost, duplicated or torn.
+//! - On TERM it takes nothing beyond the line that has begun; the rest is for the next logger. It exits within a second,
+//!   also while the disk is full, a processor hangs, or nobody reads standard error. If it cannot write what it read from
+//!   something other than a pipe, it puts the bytes back (a file) or counts them on standard error.
+//! - Messages never block the logging: see [`standard_error`](crate::cli::standard_error).
+//! - If the disk refuses a step, multilog says so, keeps the data and tries again every 5 seconds.
 #![forbid(unsafe_code)]
 
 pub mod alert;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::cli::cause;
+use crate::setup::error::fmt::Display;
 use crate::sys::Errno;
 
 /// What could not be done to which path.
@@ -25,4 +26,8 @@ impl Error {
         let path = path.to_owned();
         move |errno| Error { verb, path, errno }
     }
+}
+
+pub(super) fn text(error: impl Display) -> String {
+    error.to_string()
 }

@@ -14,6 +14,9 @@ pub const HOME: &str = "/usr/local/lib/logyard";
 /// The file's name in [`HOME`].
 const NAME: &[u8] = b"installed";
 
+/// What is put behind the name of something that was in the way.
+pub(super) const ASIDE: &str = ".before-logyard";
+
 /// One thing that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {

@@ -1,12 +1,13 @@
 //! What there is to do: the things that are not there yet, in order.
 
 use crate::setup::error::Error;
+use crate::setup::error::text;
+use crate::setup::manifest::ASIDE;
 use crate::setup::manifest::{Entry, HOME, Manifest};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
 use crate::setup::resource::{Resource, State};
 use crate::setup::whole_file::split;
-use crate::setup::{ASIDE, text};
 use crate::sys::root_dir::Tree;
 
 /// What there is to do, in order.

@@ -1,12 +1,15 @@
 //! `--remove`: takes away what the record says was made, the last one first.
 
 use crate::setup::boot::Method;
+use crate::setup::config_line;
 use crate::setup::error::Error;
+use crate::setup::error::text;
+use crate::setup::manifest::ASIDE;
 use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::name::SETUP;
 use crate::setup::options::Options;
 use crate::setup::report::Report;
 use crate::setup::whole_file::split;
-use crate::setup::{ASIDE, SETUP, config_line, text};
 use crate::sys::dir::Dir;
 use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};

@@ -14,7 +14,7 @@ use crate::cli::{Shown, cause};
 use crate::sys::unix_socket::Peer;
 use crate::sys::{Errno, Result, clock, poll};
 
-use super::SPLOGGER;
+use crate::splogger::name::SPLOGGER;
 
 /// Where syslog daemons listen.
 const DEV_LOG: &[u8] = b"/dev/log";

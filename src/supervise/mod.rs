@@ -41,6 +41,7 @@ pub mod report;
 pub mod service;
 pub mod state;
 pub mod status;
+#[allow(clippy::module_inception)] // The file of a program has the name of the program.
 pub mod supervise;
 pub mod supervisor_process;
 pub mod svc;

@@ -1,23 +1,21 @@
-//! The home of system calls: typed wrappers, and every `unsafe` block of the house.
+//! System calls: typed wrappers, and every `unsafe` block of the project.
 //!
 //! Wrappers retry `EINTR`, set close-on-exec on what they open, and answer with an [`Errno`]; they decide nothing.
 //!
 //! - [`program`]: the C `main` through which every program enters.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
 //!   waiting for a reader.
-//! - [`mod@file`], [`dir`]: open files, and directories that are held open and named once.
+//! - [`mod@file`], [`mod@stat`], [`dir`]: open files, what the system says of them, and directories that are held open and named once.
 //! - [`signal`], [`poll`], [`epoll`], [`eventfd`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
 //! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
 //!   that outlives the process.
-//! - [`child`], [`spawn`]: processes that we start. [`family`], [`pidfd`]: how they, and those of others, end.
-//! - [`exec`]: another program in this one's place, its environment, and the descriptors that it is to have.
-//! - [`process`], [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another: a copy of itself or
-//!   a session, users and groups, limits, a lock that stays. [`accounts`]: who the system's users are.
+//! - [`process`]: this process, its children, and those of others.
+//! - [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another program: users and groups, limits, a
+//!   lock that stays. [`accounts`]: who the system's users are.
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
-//! - [`proctitle`]: the text of this process in the process list.
 #![allow(unsafe_code)]
 
 pub mod accounts;

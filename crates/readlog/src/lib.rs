@@ -5,19 +5,19 @@
 //! looking at names, and then by a binary search in the files at the ends.
 //!
 //! ```text
-//! arguments ── what is asked for (when: moments; filter: which lines; scale: how labels count)
-//! resolve ──── which log directories are meant
-//! pieces ───── a directory's files as one sequence: archives, previous, current
-//! plan ─────── which parts of which files a window of time can be in
-//! stream ───── their lines in order, as groups (a stamped line and those without a stamp behind it)
-//!   content ── a file's bytes, unpacked (ahead: on other processors, before their turn)
-//!   stamp ──── what stands before a line
-//!   finder ─── lines that may match a pattern, in whole buffers
-//! merge ────── several directories' groups in the order of their labels (backward: from the last to the first;
-//!   unpacked ─ a packed file from its end)
-//! output ───── how they are shown, and where they go; histogram and picture: how many there are
-//! follow ───── what is written from now on, across rotations, by the events of inotify
-//! cursor ───── where the last run was stopped
+//! arguments ──── what is asked for (time_arg: moments; filter: which lines; time_scale: how labels count)
+//! resolve ────── which log directories are meant
+//! files ──────── a directory's files as one sequence: archives, previous, current
+//! ranges ─────── which parts of which files a window of time can be in
+//! stream ─────── their lines in order, as groups (a stamped line and those without a stamp behind it)
+//!   content ──── a file's bytes, unpacked (prefetch: on other processors, before their turn)
+//!   stamp ────── what stands before a line
+//!   finder ───── lines that may match a pattern, in whole buffers
+//! merge ──────── several directories' groups in the order of their labels (backward: from the last to the first;
+//!   unpacked ─── a packed file from its end; last_lines: the last so many)
+//! output ─────── how they are shown, and where they go; histogram and svg: how many there are
+//! follow ─────── what is written from now on, across rotations, by the events of inotify
+//! cursor ─────── where the last run was stopped (resume: how the next one finds that place)
 //! ```
 //!
 //! What it promises:

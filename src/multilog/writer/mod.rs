@@ -1,21 +1,22 @@
-//! The log directory: `current` and the archives it becomes, never more than asked for, on disk in an order that
-//! survives a crash between any two calls.
+//! The writer of a log directory: `current` and the archives it becomes. What is on the disk is right between any two
+//! system calls.
 //!
 //! The parts, in the order in which a file meets them:
 //!
-//! - [`LockedDirectory`]: the directory is opened and locked, before anything in it is touched.
-//! - [`recover`]: what is found at start is put right, so that `current` can be appended to.
+//! - [`locked_directory`]: the directory is opened and locked, before anything in it is touched. [`place`]: the directory
+//!   with the name that messages give it.
+//! - [`recover`]: what is found at the start is put right, so that `current` can be appended to.
 //! - `current`: `current` is made, whatever somebody put in its place.
-//! - [`LogDir`]: appends to `current`, and starts a rotation.
-//! - [`finisher`]: takes `previous` to its archive: to disk, through the processor, to its name.
-//! - [`spare`]: makes the next `current` ahead, where files are full soon.
-//! - [`worker`]: a thread in which it does.
-//! - [`archive`]: gives a file its name, greater than every name before it.
-//! - [`trim`]: removes the oldest archives.
+//! - [`log_dir`]: appends to `current`, and starts a rotation. [`schedule`]: when fsync and checks are due.
+//! - [`finisher`]: makes `previous` an archive: to the disk, through the [`processor`], to its name.
+//! - [`preallocated`]: the next `current`, made ahead where files fill quickly.
+//! - [`worker`]: the thread that finishes files.
+//! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives.
+//! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
-//! All of them act through [`Directory`], one narrow interface, so that tests put a simulated directory and clock behind
-//! it, in which any call can fail and after any call the process can die. Nothing here waits or retries: a call that
-//! fails is told as [`Error`], and calling again resumes at the step that failed.
+//! All of them act through the trait [`Directory`](directory::Directory). Tests put a simulated directory and clock behind
+//! it, in which any call can fail and after any call the process can die. Nothing here waits or retries: a step that fails
+//! returns an [`Error`](super::error::Error), and calling it again resumes at the step that failed.
 
 pub mod archive;
 mod copy;

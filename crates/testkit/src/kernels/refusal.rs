@@ -107,7 +107,7 @@ impl Refusal {
     }
 
     /// One of them, refused with this answer.
-    pub(super) fn with(name: &str, answer: Errno) -> Refusal {
+    pub fn with(name: &str, answer: Errno) -> Refusal {
         let (name, calls) = MODERN.iter().find(|(known, _)| *known == name).expect("it is one of them");
         Refusal { name, calls: calls.to_vec(), answer }
     }

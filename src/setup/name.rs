@@ -1,0 +1,6 @@
+//! logyard-setup's name in messages.
+
+use crate::cli::Program;
+
+/// The name in messages.
+pub(super) const SETUP: Program = Program("logyard-setup");

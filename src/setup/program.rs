@@ -1,0 +1,78 @@
+//! The program: reads the options, looks what is there, and makes or removes the rest.
+
+use crate::cli::{Exit, Shown, cause};
+use crate::setup::error::text;
+use crate::setup::layout;
+use crate::setup::name::SETUP;
+use crate::setup::uninstall;
+use crate::sys::program::Arguments;
+use crate::sys::root_dir::Tree;
+use crate::sys::signal::{self, Signal};
+use crate::sys::{dir, fd};
+
+use crate::setup::boot::Method;
+use crate::setup::manifest::Manifest;
+use crate::setup::options::{Options, SYNOPSIS};
+use crate::setup::plan::Work;
+use crate::setup::programs::Programs;
+use crate::setup::report::Report;
+
+/// Files are made with the modes that are asked for, whatever the parent's mask.
+const UMASK: u32 = 0o022;
+
+/// Runs the program.
+#[must_use]
+pub fn run(arguments: &Arguments) -> Exit {
+    fd::occupy_standard();
+    dir::set_umask(UMASK);
+    // `logyard-setup | head` must not end it half way; where this fails, that is all there is to it.
+    let _ = signal::ignore(Signal::SIGPIPE);
+    let Some(options) = Options::parse(arguments.get(1..).unwrap_or_default()) else {
+        return SETUP.usage(SYNOPSIS);
+    };
+    let done = Tree::open(&options.root).and_then(|tree| {
+        let lock = tree.lock()?;
+        Ok((tree, lock))
+    });
+    let (tree, _lock) = match done {
+        Ok(opened) => opened,
+        Err(errno) => {
+            let root = Shown(options.root.to_bytes());
+            return SETUP.fatal(format_args!("unable to lock directory {root}: {}", cause(errno)));
+        }
+    };
+    let mut report = Report { is_dry: options.dry_run, did_anything: false };
+    let done = if options.remove {
+        uninstall::remove(&tree, &options, &mut report)
+    } else {
+        install(&tree, &options, arguments, &mut report)
+    };
+    match done {
+        Ok(()) => {
+            report.end();
+            Exit::OK
+        }
+        Err(text) => SETUP.fatal(text),
+    }
+}
+
+fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut Report) -> Result<(), String> {
+    let programs = Programs::beside(arguments)?;
+    let method = options.boot.unwrap_or_else(|| Method::of_host(tree));
+    let mut things = layout::things(|command| programs.has(command));
+    things.extend(method.things(tree));
+    let record = Manifest::read(tree).map_err(text)?;
+    let work = Work::plan(tree, things, &programs, &record, options.replace)?;
+    work.carry_out(tree, &programs, record, report)?;
+    if options.now {
+        report.say(format_args!("start svscan now ({method})"));
+        if !options.dry_run {
+            method.start().map_err(|command| format!("unable to start svscan: {command} failed"))?;
+        }
+    } else if report.did_anything
+        && let Some(words) = method.start_words()
+    {
+        report.note(format_args!("svscan starts at the next boot ({method}); to start it now: {words}"));
+    }
+    Ok(())
+}

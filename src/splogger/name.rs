@@ -1,0 +1,6 @@
+//! splogger's name in messages.
+
+use crate::cli::Program;
+
+/// The name in messages.
+pub(super) const SPLOGGER: Program = Program("splogger");
