@@ -1,7 +1,7 @@
 //! envdir: variables from files.
 
-use super::is_root;
 use super::transcript::{differs, same};
+use testkit::is_root;
 
 #[test]
 fn envdir_reads_the_first_line_of_each_file() {

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::transcript::{differs, same};
-use super::{can, is_root, open_to_all, said};
-use testkit::Workdir;
+use super::{can, open_to_all, said};
+use testkit::{Workdir, is_root, skipped};
 
 #[test]
 fn accounts_are_known_or_not() {
@@ -158,7 +158,7 @@ fn an_account_that_is_not_local_is_asked_for() {
     };
     let (asked, found) = said.trim().split_once(' ').unwrap_or_default();
     if asked.is_empty() {
-        eprintln!("SKIPPED: no name service of this system knows an account that is not local");
+        skipped("no name service of this system knows an account that is not local");
         return;
     }
     assert_eq!(found, asked);

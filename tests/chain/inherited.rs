@@ -1,7 +1,7 @@
 //! What nobody asked to change is handed on as it was inherited.
 
-use super::{can, is_root, said, said_by, theirs};
-use testkit::Workdir;
+use super::{can, said, said_by, theirs};
+use testkit::{Workdir, is_root};
 
 /// Each tool in a call that runs a next program, which follows.
 const CALLS: [&str; 7] =

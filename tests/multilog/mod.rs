@@ -17,19 +17,19 @@
 //! - [`unread`]: a standard error that nobody reads.
 #![allow(unreachable_pub)]
 
-mod ahead;
-mod calls;
 mod cases;
 mod differential;
 mod handover;
 mod journal;
-mod legacy;
 mod memory;
 mod messages;
-mod planted;
+mod planted_files;
+mod preallocation;
 mod processor;
 mod reads;
 pub mod shared_pipe;
 mod signals;
+mod successor;
+mod system_calls;
 mod takeover;
 mod unread;

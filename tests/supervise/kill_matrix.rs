@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
+use testkit::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 /// Who is killed.
@@ -30,24 +30,24 @@ const NUMBERING: &str = "i=0; while :; do
 done";
 
 struct Tree {
-    den: ServiceFixture,
+    fixture: ServiceFixture,
     svscan: i32,
 }
 
 impl Tree {
     fn new() -> Tree {
-        let den = ServiceFixture::new();
-        den.script("sv/a/run", NUMBERING);
-        fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
-        den.script("sv/a/log/run", "exec multilog n100000 ./main");
-        let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
-        let tree = Tree { den, svscan };
+        let fixture = ServiceFixture::new();
+        fixture.script("sv/a/run", NUMBERING);
+        fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
+        fixture.script("sv/a/log/run", "exec multilog n100000 ./main");
+        let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+        let tree = Tree { fixture, svscan };
         tree.until_moving();
         tree
     }
 
     fn kill(&mut self, victim: Victim) {
-        let all = |command: &str| self.den.processes_of(command);
+        let all = |command: &str| self.fixture.processes_of(command);
         let victims = match victim {
             Victim::Svscan => vec![self.svscan],
             Victim::Supervise => all("supervise a"),
@@ -58,8 +58,8 @@ impl Tree {
         victims.into_iter().for_each(kill_by_id);
         if victim == Victim::Svscan {
             // As init would.
-            self.den.wait(self.svscan);
-            self.svscan = self.den.start("out", Maker::Ours, "svscan", &["sv"]);
+            self.fixture.wait(self.svscan);
+            self.svscan = self.fixture.start("out", Maker::Ours, "svscan", &["sv"]);
         }
     }
 
@@ -67,9 +67,9 @@ impl Tree {
     fn until_moving(&self) -> Duration {
         let start = Instant::now();
         let seen = self.logged().len();
-        let is_kept = |dir: &str| self.den.pid(dir) != 0 && self.den.is_supervised(dir);
-        until(&format!("the service is logged; {}", self.den.read("out")), || {
-            let service = self.den.pid("sv/a");
+        let is_kept = |dir: &str| self.fixture.pid(dir) != 0 && self.fixture.is_supervised(dir);
+        until(&format!("the service is logged; {}", self.fixture.read("out")), || {
+            let service = self.fixture.pid("sv/a");
             let is_alive = fs::exists(format!("/proc/{service}/exe")).unwrap_or(false);
             is_kept("sv/a") && is_kept("sv/a/log") && is_alive && {
                 let logged = self.logged();
@@ -81,7 +81,7 @@ impl Tree {
 
     /// The lines in the log directory, the archives first.
     fn logged(&self) -> Vec<(i32, u64)> {
-        let main = self.den.path("sv/a/log/main");
+        let main = self.fixture.path("sv/a/log/main");
         let mut names: Vec<String> = fs::read_dir(&main)
             .into_iter()
             .flatten()
@@ -91,7 +91,7 @@ impl Tree {
             .collect();
         names.sort();
         names.push("current".to_owned());
-        let text: String = names.iter().map(|name| self.den.read(&format!("sv/a/log/main/{name}"))).collect();
+        let text: String = names.iter().map(|name| self.fixture.read(&format!("sv/a/log/main/{name}"))).collect();
         text.lines()
             .filter_map(|line| line.split_once(' '))
             .filter_map(|(copy, number)| Some((copy.parse().ok()?, number.parse().ok()?)))
@@ -101,9 +101,9 @@ impl Tree {
     /// Ends everything in order and looks at what was logged.
     fn check(self) {
         send(self.svscan, nix::sys::signal::Signal::SIGTERM);
-        assert_eq!(self.den.wait(self.svscan), Some(0));
+        assert_eq!(self.fixture.wait(self.svscan), Some(0));
         until("nothing is left", || {
-            self.den.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
+            self.fixture.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
         });
         let mut copies = BTreeSet::new();
         let mut last = (0, 0);
@@ -122,7 +122,7 @@ impl Tree {
 
     fn check_end(&self, (copy, number): (i32, u64)) {
         // Empty when the service was killed while it wrote it.
-        let written = self.den.read(&format!("sv/a/written.{copy}"));
+        let written = self.fixture.read(&format!("sv/a/written.{copy}"));
         if let Ok(written) = written.trim().parse::<u64>() {
             assert!(number == written || number == written + 1, "{copy} wrote {written} lines, and {number} are there");
         }

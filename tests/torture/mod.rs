@@ -26,15 +26,15 @@ mod sweep;
 // TERM, whatever a logger is doing.
 mod term;
 // TERM in each state of a table.
-mod table;
+mod term_table;
 // Full file systems.
-mod full;
+mod full_disk;
 // One file system after the other.
 mod filesystems;
 // Directories with very many archives.
-mod crowd;
+mod many_archives;
 // Files that go away.
-mod vanish;
+mod removed_files;
 // Too few descriptors, too little memory, odd ways to be started.
 mod limits;
 // Idle kills, and names from another year.
