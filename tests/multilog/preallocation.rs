@@ -1,18 +1,16 @@
 //! Room that is taken ahead of a log that grows fast: it is given back whatever happens.
 
 use std::fs;
-use std::io::{PipeWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use logyard::sys::pipe::waiting_bytes;
 use logyard_corpus::{Corpus, Shape};
 use nix::sys::signal::Signal;
 
 use testkit::logdir::{LogDirFiles, is_archive_name};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, until};
+use testkit::logger::{LoggerFixture, Running};
+use testkit::until;
 
 /// More room than this behind the end of a file was taken ahead.
 const SLACK_BYTES: u64 = 64 * 1024;
@@ -20,9 +18,8 @@ const FILE_BYTES: usize = 400_000;
 
 /// A logger that is fed fast enough for it to take room ahead.
 struct Fast {
-    workdir: Workdir,
+    fixture: LoggerFixture,
     logger: Running,
-    output: PipeWriter,
     corpus: Corpus,
 }
 
@@ -38,15 +35,13 @@ fn slack_bytes(file: &Path) -> Option<u64> {
 impl Fast {
     /// Starts the logger, and feeds it until `current` has more room than it fills.
     fn start() -> Fast {
-        let workdir = Workdir::in_memory();
-        let (input, output) = std::io::pipe().unwrap();
-        let mut command = Multilog::Ours.command(workdir.path(), &script());
-        let logger = Running::start(command.stdin(Stdio::from(input)));
-        let mut fast = Fast { workdir, logger, output, corpus: Corpus::new(Shape::Qmail, 1, u64::MAX) };
+        let fixture = LoggerFixture::new();
+        let logger = fixture.start(&script());
+        let mut fast = Fast { fixture, logger, corpus: Corpus::new(Shape::Qmail, 1, u64::MAX) };
         until("room is taken ahead", || {
             fast.feed(FILE_BYTES / 8);
             // What was fed has been taken, so that nothing rotates afterwards.
-            until("the pipe is empty", || waiting_bytes(&fast.output) == Ok(0));
+            until("the pipe is empty", || waiting_bytes(&fast.fixture.output) == Ok(0));
             let current = fast.main().join("current");
             fast.has_spare()
                 && fs::metadata(&current).is_ok_and(|current| current.len() > 0)
@@ -56,7 +51,7 @@ impl Fast {
     }
 
     fn main(&self) -> PathBuf {
-        self.workdir.join("main")
+        self.fixture.main()
     }
 
     fn feed(&mut self, bytes: usize) {
@@ -64,7 +59,7 @@ impl Fast {
         while fed < bytes {
             let line = self.corpus.next_line().unwrap();
             fed += line.len();
-            self.output.write_all(line).unwrap();
+            self.fixture.write(line);
         }
     }
 
@@ -121,14 +116,12 @@ fn room_that_was_taken_ahead_is_given_back_at_the_end_and_by_a_rotation_before_i
 
 #[test]
 fn room_that_a_killed_logger_had_taken_ahead_is_given_back_by_the_next() {
-    let Fast { workdir, logger, output, .. } = Fast::start();
-    let main = workdir.join("main");
-    // With its input open: at its end it would leave in good order.
+    let Fast { fixture, logger, .. } = Fast::start();
+    let main = fixture.main();
+    // While its input is open: at the end of its input the logger would exit cleanly.
     logger.kill();
-    drop(output);
 
-    let mut next = Running::start(Multilog::Ours.command(workdir.path(), &script()).stdin(Stdio::null()));
-    assert!(next.end().success());
+    let (_workdir, _) = fixture.log_rest(&script());
 
     check_files(&main);
     let last = LogDirFiles::read(&main).archives().last().map(|(name, _)| name.to_owned()).unwrap();

@@ -1,129 +1,71 @@
-//! What a killed logger leaves, and what the next one makes of it: `current` is appended to where the journal shows that it
-//! is whole, and a batch is completed by the rules that it was begun with.
+//! A logger that was killed, and its successor: the successor appends to `current` if the journal shows that it is whole, and
+//! completes a batch by the rules that it was begun with.
 
 use std::fs;
-use std::io::{PipeReader, Write, pipe};
+use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use logyard::sys::signal::{self, Signal};
 
 use testkit::logdir::{LogDirFiles, current_bytes, put, without_stamps};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, peer, skipped, until};
+use testkit::logger::{LoggerFixture, Running};
+use testkit::{assert_same_in, strace, until};
 
 fn numbered(numbers: std::ops::Range<u32>) -> Vec<u8> {
     numbers.flat_map(|number| format!("{number:06} abcdefghijklmnopqrstuvwxyz\n").into_bytes()).collect()
 }
 
-/// Tells whether strace is there and works.
-fn can_trace() -> bool {
-    if peer("strace").is_none() {
-        return false;
-    }
-    let mut trial = Command::new("/usr/bin/strace");
-    let can =
-        trial.args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status().is_ok_and(|status| status.success());
-    if !can {
-        skipped("strace may not trace here, so nothing was made to fail");
-    }
-    can
-}
+/// What is not tested without strace.
+const NOT_DONE: &str = "no logger was killed at a system call, and no call made to fail";
 
-/// A logger under strace, which makes a call fail or kills the logger there.
-struct Traced(Running);
-
-impl Traced {
-    fn start(workdir: &Path, inject: &str, script: &[&str], input: &PipeReader) -> Traced {
-        let mut strace = Command::new("/usr/bin/strace");
-        let call = inject.split(':').next().expect("there is a first part");
-        let options = [format!("trace={call}"), format!("inject={inject}")];
-        strace.args(["-f", "-b", "execve", "-qq", "-o", "trace", "-e", &options[0], "-e", &options[1]]);
-        strace.arg(Multilog::Ours.path()).args(script).current_dir(workdir);
-        let messages = fs::File::create(workdir.join("messages")).unwrap();
-        let stdin: Stdio = input.try_clone().unwrap().into();
-        Traced(Running::start(strace.stdin(stdin).stderr(messages)))
-    }
-
-    /// The logger itself.
-    fn pid(&self) -> i32 {
-        let pid = self.0.pid();
-        let mut child = None;
-        until("strace has started the logger", || {
-            let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-            child = children.split_whitespace().next().and_then(|child| child.parse().ok());
-            child.is_some_and(|child: i32| {
-                fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|name| name.trim() == "multilog")
-            })
-        });
-        child.unwrap()
-    }
-
-    /// Sends the logger a signal and waits until it is gone.
-    fn end_by(mut self, signal: Signal) {
-        signal::send(self.pid(), signal).unwrap();
-        self.0.end();
-    }
-
-    /// Waits until strace has killed it, or it has left by itself.
-    fn end(mut self) {
-        self.0.end();
-    }
-}
-
-impl Drop for Traced {
-    fn drop(&mut self) {
-        // Where the test failed: strace would go and leave the logger behind.
-        if self.0.is_alive() {
-            let _ = signal::send(self.pid(), Signal::SIGKILL);
-        }
-    }
-}
-
-/// Logs what is in a pipe, to its end.
+/// Logs some lines by a logger that is killed when all of them are in `current`.
 #[track_caller]
-fn log_to_end(workdir: &Path, script: &[&str], input: PipeReader) -> String {
-    let (status, words) = Running::start(Multilog::Ours.command(workdir, script).stdin(input)).end_and_words();
-    assert!(status.success(), "{status}: {words}");
-    words
+fn log_and_kill(script: &[&str], lines: &[u8]) -> LoggerFixture {
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start(script);
+    fixture.write(lines);
+    fixture.until_current(lines.len());
+    logger.kill();
+    fixture
+}
+
+/// Logs some lines by a logger that is killed at one of its system calls; `None`, with a notice, if strace cannot do that.
+#[track_caller]
+fn log_and_kill_at(call: &str, when: u32, script: &[&str], lines: &[u8]) -> Option<LoggerFixture> {
+    let strace = strace(NOT_DONE)?;
+    let LoggerFixture { workdir, input, output } = LoggerFixture::with_input(lines);
+    // At the end of its input the logger exits if it was not killed.
+    drop(output);
+    let (_, output) = std::io::pipe().unwrap();
+    let fixture = LoggerFixture { workdir, input, output };
+    fixture.start_traced(strace, &format!("{call}:signal=SIGKILL:when={when}"), script).end();
+    Some(fixture)
 }
 
 #[track_caller]
-fn assert_same(found: &[u8], expected: &[u8], shown: &str) {
-    let same = found.iter().zip(expected).take_while(|(a, b)| a == b).count();
-    let around = |bytes: &[u8]| bytes[same.saturating_sub(40)..(same + 40).min(bytes.len())].escape_ascii().to_string();
-    assert!(
-        found == expected,
-        "{shown}: {} and {} bytes, from {same} on {} and {}",
-        found.len(),
-        expected.len(),
-        around(found),
-        around(expected)
-    );
+fn assert_is_unfinished_archive(files: &LogDirFiles) -> &[u8] {
+    let archives: Vec<_> = files.archives().collect();
+    assert!(archives.len() == 1 && archives[0].0.ends_with(".u"), "{archives:?}");
+    &archives[0].1.bytes
 }
 
 #[test]
 fn a_hundred_kills_with_twenty_lines_each_keep_all_lines_in_current() {
     for is_one_pipe in [true, false] {
-        let workdir = Workdir::in_memory();
-        let main = workdir.join("main");
-        let (mut input, mut output) = pipe().unwrap();
+        let mut fixture = LoggerFixture::new();
         for kills in 0..100 {
             if !is_one_pipe {
-                (input, output) = pipe().unwrap();
+                (fixture.input, fixture.output) = std::io::pipe().unwrap();
             }
-            let mut command = Multilog::Ours.command(workdir.path(), &["n10", "./main"]);
-            let logger = Running::start(command.stdin(input.try_clone().unwrap()));
-            output.write_all(&numbered(kills * 20..kills * 20 + 20)).unwrap();
-            let wanted = numbered(0..kills * 20 + 20).len() as u64;
-            until("the lines are logged", || current_bytes(&main) == Some(wanted));
+            let logger = fixture.start(&["n10", "./main"]);
+            fixture.write(numbered(kills * 20..kills * 20 + 20));
+            fixture.until_current(numbered(0..kills * 20 + 20).len());
             logger.kill();
         }
-        drop(output);
-        log_to_end(workdir.path(), &["n10", "./main"], input);
+        let (workdir, _) = fixture.log_rest(&["n10", "./main"]);
 
-        let files = LogDirFiles::read(&main);
-        assert_same(&files.file("current").bytes, &numbered(0..2000), "current");
+        let files = LogDirFiles::read(&workdir.join("main"));
+        assert_same_in("current", &files.file("current").bytes, numbered(0..2000));
         assert_eq!(files.archives().count(), 0);
         assert_eq!(files.fixed_names(), ["current", "lock", "state"]);
     }
@@ -131,15 +73,13 @@ fn a_hundred_kills_with_twenty_lines_each_keep_all_lines_in_current() {
 
 #[test]
 fn what_the_processor_kept_is_kept_when_a_logger_is_killed_between_rotations() {
-    let workdir = Workdir::in_memory();
-    let main = workdir.join("main");
-    let (input, mut output) = pipe().unwrap();
+    let mut fixture = LoggerFixture::new();
+    let main = fixture.main();
     let script = ["s4096", "!cat; cat <&4 >&5; echo x >&5", "./main"];
     for kills in 0..3 {
-        let mut command = Multilog::Ours.command(workdir.path(), &script);
-        let logger = Running::start(command.stdin(input.try_clone().unwrap()));
+        let logger = fixture.start(&script);
         // Two thirds of a file each.
-        output.write_all(&numbered(kills * 50..kills * 50 + 50)).unwrap();
+        fixture.write(numbered(kills * 50..kills * 50 + 50));
         until("the lines are logged, and the file before is finished", || {
             let names = fs::read_dir(&main).into_iter().flatten().flatten().map(|entry| entry.file_name());
             let logs: Vec<_> = names.filter(|name| name == "current" || name.as_encoded_bytes()[0] == b'@').collect();
@@ -150,11 +90,10 @@ fn what_the_processor_kept_is_kept_when_a_logger_is_killed_between_rotations() {
         });
         logger.kill();
     }
-    drop(output);
-    log_to_end(workdir.path(), &script, input);
+    let (_workdir, _) = fixture.log_rest(&script);
 
     let files = LogDirFiles::read(&main);
-    assert_same(&files.joined(), &numbered(0..150), "the log");
+    assert_same_in("the log", files.joined(), numbered(0..150));
     let archives = files.archives().count();
     assert!(archives >= 1 && files.archives().all(|(name, _)| name.ends_with(".s")));
     assert_eq!(files.file("state").bytes, "x\n".repeat(archives).as_bytes());
@@ -172,23 +111,15 @@ fn a_current_that_somebody_else_wrote_to_becomes_an_archive() {
             put(main, 0o644, &bytes);
         },
     ] {
-        let workdir = Workdir::in_memory();
-        let current = workdir.join("main/current");
-        let (input, mut output) = pipe().unwrap();
-        let logger =
-            Running::start(Multilog::Ours.command(workdir.path(), &["./main"]).stdin(input.try_clone().unwrap()));
-        output.write_all(&numbered(0..20)).unwrap();
-        until("the lines are logged", || fs::read(&current).is_ok_and(|bytes| bytes == numbered(0..20)));
-        logger.kill();
+        let fixture = log_and_kill(&["./main"], &numbered(0..20));
+        let current = fixture.main().join("current");
+        assert_eq!(fs::read(&current).unwrap(), numbered(0..20));
         act(&current);
         let found = fs::read(&current).unwrap();
-        drop(output);
-        log_to_end(workdir.path(), &["./main"], input);
+        let (workdir, _) = fixture.log_rest(&["./main"]);
 
         let files = LogDirFiles::read(&workdir.join("main"));
-        let archives: Vec<_> = files.archives().collect();
-        assert!(archives.len() == 1 && archives[0].0.ends_with(".u"), "{archives:?}");
-        assert!(archives[0].1.bytes.starts_with(&found));
+        assert!(assert_is_unfinished_archive(&files).starts_with(&found));
         assert_eq!(files.file("current").bytes, b"");
     }
 }
@@ -196,24 +127,16 @@ fn a_current_that_somebody_else_wrote_to_becomes_an_archive() {
 #[test]
 fn a_journal_of_another_boot_or_an_older_version_vouches_for_nothing() {
     for at in [7, 48] {
-        let workdir = Workdir::in_memory();
-        let main = workdir.join("main");
-        let (input, mut output) = pipe().unwrap();
-        let logger =
-            Running::start(Multilog::Ours.command(workdir.path(), &["./main"]).stdin(input.try_clone().unwrap()));
-        output.write_all(&numbered(0..20)).unwrap();
-        until("the lines are logged", || current_bytes(&main) == Some(numbered(0..20).len() as u64));
-        logger.kill();
-        let mut journal = fs::read(main.join("journal")).unwrap();
-        journal[at] ^= 1;
-        fs::write(main.join("journal"), journal).unwrap();
-        drop(output);
-        log_to_end(workdir.path(), &["./main"], input);
+        let fixture = log_and_kill(&["./main"], &numbered(0..20));
+        let journal = fixture.main().join("journal");
+        let mut page = fs::read(&journal).unwrap();
+        page[at] ^= 1;
+        fs::write(journal, page).unwrap();
+        let (workdir, _) = fixture.log_rest(&["./main"]);
 
-        let files = LogDirFiles::read(&main);
-        let archives: Vec<_> = files.archives().collect();
-        assert!(archives.len() == 1 && archives[0].0.ends_with(".u"), "{archives:?}");
-        assert_same(&files.joined(), &numbered(0..20), "the log");
+        let files = LogDirFiles::read(&workdir.join("main"));
+        assert_is_unfinished_archive(&files);
+        assert_same_in("the log", files.joined(), numbered(0..20));
     }
 }
 
@@ -232,23 +155,15 @@ const CHANGES: &[(&[&str], &[&str])] = &[
 
 #[test]
 fn a_successor_with_another_script_completes_what_was_begun_once() {
-    if !can_trace() {
-        return;
-    }
     for (before, after) in CHANGES {
         for call in ["write", "readv"] {
             for when in 1..=4 {
-                let workdir = Workdir::in_memory();
-                let (input, mut output) = pipe().unwrap();
-                output.write_all(&numbered(0..400)).unwrap();
-                drop(output);
-                let inject = format!("{call}:signal=SIGKILL:when={when}");
-                Traced::start(workdir.path(), &inject, before, &input).end();
-                let words = log_to_end(workdir.path(), after, input);
+                let Some(fixture) = log_and_kill_at(call, when, before, &numbered(0..400)) else { return };
+                let (workdir, words) = fixture.log_rest(after);
 
                 let log = without_stamps(&LogDirFiles::read(&workdir.join("main")).joined());
                 let shown = format!("{before:?}, then {after:?}, killed at {call} {when}");
-                assert_same(&log, &numbered(0..400), &shown);
+                assert_same_in(&shown, log, numbered(0..400));
                 assert_eq!(words, "", "{shown}");
             }
         }
@@ -257,19 +172,13 @@ fn a_successor_with_another_script_completes_what_was_begun_once() {
 
 #[test]
 fn what_belongs_to_a_directory_that_is_no_longer_named_is_left_out_and_announced() {
-    if !can_trace() {
-        return;
-    }
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = pipe().unwrap();
-    output.write_all(&numbered(0..100)).unwrap();
-    drop(output);
     // Before the second directory gets anything.
-    Traced::start(workdir.path(), "write:signal=SIGKILL:when=2", &["./main", "./other"], &input).end();
-    assert_eq!(current_bytes(&workdir.join("main")), Some(numbered(0..100).len() as u64));
-    assert_eq!(current_bytes(&workdir.join("other")), Some(0));
+    let killed = log_and_kill_at("write", 2, &["./main", "./other"], &numbered(0..100));
+    let Some(fixture) = killed else { return };
+    assert_eq!(current_bytes(&fixture.main()), Some(numbered(0..100).len() as u64));
+    assert_eq!(current_bytes(&fixture.workdir.join("other")), Some(0));
 
-    let words = log_to_end(workdir.path(), &["n5", "./main"], input);
+    let (workdir, words) = fixture.log_rest(&["n5", "./main"]);
 
     let left_out = numbered(0..100).len();
     assert_eq!(
@@ -279,135 +188,108 @@ fn what_belongs_to_a_directory_that_is_no_longer_named_is_left_out_and_announced
              and are not written there\n"
         )
     );
-    assert_same(&LogDirFiles::read(&workdir.join("main")).joined(), &numbered(0..100), "main");
+    assert_same_in("main", LogDirFiles::read(&workdir.join("main")).joined(), numbered(0..100));
     assert_eq!(current_bytes(&workdir.join("other")), Some(0));
 }
 
 #[test]
 fn a_directory_that_was_made_anew_gets_the_lines_again() {
-    if !can_trace() {
-        return;
-    }
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = pipe().unwrap();
-    output.write_all(&numbered(0..100)).unwrap();
-    drop(output);
-    Traced::start(workdir.path(), "write:signal=SIGKILL:when=2", &["./main", "./other"], &input).end();
-    fs::rename(workdir.join("other"), workdir.join("old")).unwrap();
+    let killed = log_and_kill_at("write", 2, &["./main", "./other"], &numbered(0..100));
+    let Some(fixture) = killed else { return };
+    fs::rename(fixture.workdir.join("other"), fixture.workdir.join("old")).unwrap();
 
-    log_to_end(workdir.path(), &["./main", "./other"], input);
+    let (workdir, _) = fixture.log_rest(&["./main", "./other"]);
 
-    assert_same(&LogDirFiles::read(&workdir.join("other")).joined(), &numbered(0..100), "other");
+    assert_same_in("other", LogDirFiles::read(&workdir.join("other")).joined(), numbered(0..100));
 }
 
 #[test]
 fn a_journal_that_was_copied_with_its_directory_takes_no_line_away() {
-    if !can_trace() {
-        return;
-    }
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = pipe().unwrap();
-    output.write_all(&numbered(0..100)).unwrap();
-    drop(output);
-    Traced::start(workdir.path(), "write:signal=SIGKILL:when=1", &["./main"], &input).end();
-    fs::create_dir(workdir.join("copy")).unwrap();
+    let Some(fixture) = log_and_kill_at("write", 1, &["./main"], &numbered(0..100)) else { return };
+    let copy = fixture.workdir.join("copy");
+    fs::create_dir(&copy).unwrap();
     for name in ["journal", "current", "state"] {
-        fs::copy(workdir.join("main").join(name), workdir.join("copy").join(name)).unwrap();
+        fs::copy(fixture.main().join(name), copy.join(name)).unwrap();
     }
 
-    log_to_end(workdir.path(), &["./copy"], input);
+    let (_workdir, _) = fixture.log_rest(&["./copy"]);
 
-    assert_same(&LogDirFiles::read(&workdir.join("copy")).joined(), &numbered(0..100), "copy");
+    assert_same_in("copy", LogDirFiles::read(&copy).joined(), numbered(0..100));
 }
 
-/// Logs where fsync fails, ends the logger, and says what the next one finds.
+/// Logs where fsync fails, ends the logger, and lets successors find what it has left. `None`, with a notice, if strace cannot
+/// make a call fail.
 #[track_caller]
-fn end_after_refusal(inject: &str, script: &[&str], end: impl FnOnce(Traced, &Path)) -> LogDirFiles {
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = pipe().unwrap();
-    output.write_all(&numbered(0..20)).unwrap();
-    let logger = Traced::start(workdir.path(), inject, script, &input);
-    end(logger, workdir.path());
+fn end_after_failed_fsync(
+    inject: &str,
+    script: &[&str],
+    end: impl FnOnce(&LoggerFixture, Running),
+) -> Option<LogDirFiles> {
+    let strace = strace(NOT_DONE)?;
+    let fixture = LoggerFixture::with_input(&numbered(0..20));
+    let logger = fixture.start_traced(strace, inject, script);
+    end(&fixture, logger);
     for _ in 0..2 {
         // Killed at once: what the first has found out is not lost with it.
-        let mut command = Multilog::Ours.command(workdir.path(), script);
-        let logger = Running::start(command.stdin(input.try_clone().unwrap()));
+        let logger = fixture.start(script);
         until("the next logger is ready", || {
-            let journal = fs::read(workdir.join("main/journal"));
-            journal.is_ok_and(|journal| journal.starts_with(b"LOGYARD"))
-                && current_bytes(&workdir.join("main")) == Some(0)
+            let journal = fs::read(fixture.main().join("journal"));
+            journal.is_ok_and(|journal| journal.starts_with(b"LOGYARD")) && current_bytes(&fixture.main()) == Some(0)
         });
         logger.kill();
     }
-    drop(output);
-    log_to_end(workdir.path(), script, input);
-    LogDirFiles::read(&workdir.join("main"))
-}
-
-#[track_caller]
-fn assert_is_unfinished_archive(files: &LogDirFiles) {
-    let archives: Vec<_> = files.archives().collect();
-    assert!(archives.len() == 1 && archives[0].0.ends_with(".u"), "{archives:?}");
-    assert_same(&archives[0].1.bytes, &numbered(0..20), "the archive");
-    assert_eq!(files.file("current").bytes, b"");
+    let (workdir, _) = fixture.log_rest(script);
+    Some(LogDirFiles::read(&workdir.join("main")))
 }
 
 #[test]
 fn a_current_that_the_disk_refused_becomes_an_unfinished_archive() {
-    if !can_trace() {
-        return;
-    }
-    let said = |workdir: &Path| {
-        until("the failure is announced", || {
-            fs::read_to_string(workdir.join("messages")).is_ok_and(|said| said.contains("current to disk"))
-        });
+    let wait = |_: &LoggerFixture, mut logger: Running| drop(logger.end());
+    let kill_after_message = |fixture: &LoggerFixture, logger: Running| {
+        until("the failure is announced", || fixture.messages().contains("current to disk"));
+        logger.end_traced_logger(Signal::SIGKILL);
     };
-    // Killed after the y fsync that failed, and in the same moment.
-    let files = end_after_refusal("fsync:error=EIO:when=1", &["y1", "./main"], |logger, workdir| {
-        said(workdir);
-        logger.end_by(Signal::SIGKILL);
-    });
-    assert_is_unfinished_archive(&files);
-    let files = end_after_refusal("fsync:error=EIO:signal=SIGKILL:when=1", &["y1", "./main"], |logger, _| logger.end());
-    assert_is_unfinished_archive(&files);
-    // The same at TERM, and where the logger leaves by itself.
-    let term = |logger: &Traced, workdir: &Path| {
-        until("the lines are logged", || current_bytes(&workdir.join("main")) == Some(numbered(0..20).len() as u64));
-        signal::send(logger.pid(), Signal::SIGTERM).unwrap();
+    let term = |fixture: &LoggerFixture, mut logger: Running| {
+        fixture.until_current(numbered(0..20).len());
+        signal::send(logger.traced_logger(), Signal::SIGTERM).unwrap();
+        logger.end();
     };
-    for inject in ["fsync:error=EIO:when=1", "fsync:error=EIO:signal=SIGKILL:when=1"] {
-        let files = end_after_refusal(inject, &["./main"], |logger, workdir| {
-            term(&logger, workdir);
-            logger.end();
-        });
-        assert_is_unfinished_archive(&files);
+    let (fails, fails_and_kills) = ("fsync:error=EIO:when=1", "fsync:error=EIO:signal=SIGKILL:when=1");
+    type End = fn(&LoggerFixture, Running);
+    let cases: [(&str, &[&str], End); 4] = [
+        // Killed after the y fsync that failed, and in the same moment.
+        (fails, &["y1", "./main"], kill_after_message),
+        (fails_and_kills, &["y1", "./main"], wait),
+        // The same at TERM.
+        (fails, &["./main"], term),
+        (fails_and_kills, &["./main"], term),
+    ];
+    for (inject, script, end) in cases {
+        let Some(files) = end_after_failed_fsync(inject, script, end) else { return };
+
+        assert_same_in("the archive", assert_is_unfinished_archive(&files), numbered(0..20));
+        assert_eq!(files.file("current").bytes, b"");
     }
 }
 
 #[test]
 fn a_processed_file_that_the_disk_refused_is_archived_once() {
-    if !can_trace() {
-        return;
-    }
     // The logger waits for input when TERM comes, or for the finisher, as the next file is full.
     for lines in [150, 400] {
-        let workdir = Workdir::in_memory();
-        let main = workdir.join("main");
-        let (input, mut output) = pipe().unwrap();
-        output.write_all(&numbered(0..lines)).unwrap();
+        let Some(strace) = strace(NOT_DONE) else { return };
+        let fixture = LoggerFixture::with_input(&numbered(0..lines));
+        let script = ["s4096", "!cat", "./main"];
         // The finisher's third fsync: processed has its mode already.
-        let logger = Traced::start(workdir.path(), "fsync:error=EIO:when=3+", &["s4096", "!cat", "./main"], &input);
+        let logger = fixture.start_traced(strace, "fsync:error=EIO:when=3+", &script);
         until("the failure is announced, and the next file is as full as it will be", || {
-            let said = fs::read_to_string(workdir.join("messages")).unwrap_or_default();
-            let filled_bytes = current_bytes(&main).unwrap_or(0);
-            said.contains("processed to disk") && (lines < 200 || filled_bytes > 4000)
+            let filled_bytes = current_bytes(&fixture.main()).unwrap_or(0);
+            fixture.messages().contains("processed to disk") && (lines < 200 || filled_bytes > 4000)
         });
-        logger.end_by(Signal::SIGTERM);
-        drop(output);
-        log_to_end(workdir.path(), &["s4096", "!cat", "./main"], input);
+        logger.end_traced_logger(Signal::SIGTERM);
+        let (workdir, _) = fixture.log_rest(&script);
 
-        let files = LogDirFiles::read(&main);
-        assert_same(&files.joined(), &numbered(0..lines), &format!("{lines} lines"));
-        assert!(!main.join("processed").exists() && !main.join("previous").exists());
+        let files = LogDirFiles::read(&workdir.join("main"));
+        assert_same_in(&format!("the log of {lines} lines"), files.joined(), numbered(0..lines));
+        assert!(["previous", "processed"].iter().all(|name| !files.0.contains_key(*name)));
     }
 }

@@ -14,12 +14,12 @@ pub struct Collected {
     directory: PathBuf,
     /// What has been read; the newest of it is still there.
     last: Option<OsString>,
-    pub tally: Counts,
+    pub counts: Counts,
 }
 
 impl Collected {
-    pub fn new(directory: PathBuf, tally: Counts) -> Collected {
-        Collected { directory, last: None, tally }
+    pub fn new(directory: PathBuf, counts: Counts) -> Collected {
+        Collected { directory, last: None, counts }
     }
 
     /// Reads the archives that are new, while no logger runs. All but the newest are removed: the next name must be greater
@@ -30,7 +30,7 @@ impl Collected {
         }
         let names = archives(&self.directory);
         for name in names.iter().filter(|&name| Some(name) != self.last.as_ref()) {
-            self.tally.read(&content(&self.directory.join(name)));
+            self.counts.read(&content(&self.directory.join(name)));
         }
         if let Some((newest, others)) = names.iter().collect::<Vec<_>>().split_last() {
             for name in others {
@@ -43,8 +43,8 @@ impl Collected {
     /// Reads what is left, when the last logger has left.
     pub fn finish(mut self, written: u64) -> Verdict {
         self.gather();
-        self.tally.read(&fs::read(self.directory.join("current")).unwrap_or_default());
-        self.tally.end(written)
+        self.counts.read(&fs::read(self.directory.join("current")).unwrap_or_default());
+        self.counts.end(written)
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
 
 use super::kill::{Case, Run};
 use super::namespace::{Kind, Scene, in_own_namespace};
-use super::subject::{Logger, Subject, is_ok};
-use testkit::{DEADLINE, Workdir, until};
+use super::subject::Subject;
+use testkit::logger::messages;
+use testkit::{Workdir, until};
 
 /// How many kills there are in the ordinary run, and in the long one.
 const FEW: u64 = 5;
@@ -30,12 +30,12 @@ fn expect_journal(scene: &Scene) {
     use std::os::unix::fs::MetadataExt;
     let dir = Workdir::inside(scene.path());
     let (input, mut output) = std::io::pipe().unwrap();
-    let arguments = ["t", "./main"].map(str::to_owned);
-    let logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), Stdio::from(input));
+    let arguments = ["t", "./main"];
+    let logger = Subject::Ours.start(&arguments, dir.path(), input);
     output.write_all(b"a line\n").unwrap();
     until("the line is logged", || fs::metadata(dir.join("main/current")).is_ok_and(|about| about.len() > 0));
 
-    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    let said = messages(&dir);
     assert_eq!(said, "");
     let about = fs::metadata(dir.join("main/journal")).unwrap();
     assert!(about.blocks() * 512 >= 4096, "{} blocks", about.blocks());
@@ -99,13 +99,12 @@ fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
         output.write_all(b"a line\n").unwrap();
         drop(output);
 
-        let mut logger =
-            Logger::start(&Subject::Ours.program().unwrap(), &["./main".to_owned()], dir.path(), Stdio::from(input));
+        let mut logger = Subject::Ours.start(&["./main"], dir.path(), input);
 
-        assert!(is_ok(logger.wait(DEADLINE)));
+        assert!(logger.end().success());
         assert_eq!(fs::read(dir.join("main/current")).unwrap(), b"a line\n");
         // Newer kernels may allow it.
-        let said = fs::read_to_string(dir.join("messages")).unwrap();
+        let said = messages(&dir);
         let unable = "multilog: warning: unable to keep ./main/journal: device does not support operation\n";
         assert!(said.is_empty() || said == unable, "{said}");
     });

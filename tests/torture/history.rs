@@ -9,27 +9,25 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, is_ok};
+use super::subject::Subject;
 use crate::torture::collect;
 use testkit::{Workdir, until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const YEAR_SECONDS: u64 = 365 * 24 * 3600;
 
 fn log_lines(dir: &Path, script: &[&str], numbers: std::ops::Range<u64>) {
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let script: Vec<String> = script.iter().map(|&word| word.to_owned()).collect();
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir, reading_end.into());
+    let mut logger = Subject::Ours.start(script, dir, reading_end);
     for number in numbers {
         let mut line = Vec::new();
         lines::push(number, Lengths::Ordinary, &mut line);
         writing_end.write_all(&line).unwrap();
     }
     drop(writing_end);
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
 }
 
 #[test]
@@ -48,11 +46,11 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     assert_eq!(before.len(), 3);
     assert!(!current.is_empty());
     let (reading_end, _writing_end) = std::io::pipe().unwrap();
-    let script = ["s4096", "n4", "./main"].map(str::to_owned);
+    let script = ["s4096", "n4", "./main"];
 
     for _ in 0..100 {
-        let stdin = reading_end.try_clone().unwrap().into();
-        let logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), stdin);
+        let stdin = reading_end.try_clone().unwrap();
+        let logger = Subject::Ours.start(&script, dir.path(), stdin);
         let descriptors = format!("/proc/{}/fd", logger.pid());
         until("the logger has current open", || {
             let is_open = fs::read_dir(&descriptors)

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::feed::{Feed, Pace};
 use super::lines::Lengths;
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::Counts;
+use testkit::logger::messages;
 use testkit::{Workdir, until};
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[track_caller]
 fn meddle(act: impl Fn(&Path)) {
@@ -26,27 +25,26 @@ fn meddle(act: impl Fn(&Path)) {
         targets: vec![Target { name: "main", without: None }],
     };
     let arguments = Subject::Ours.arguments(&task, dir.path());
-    let program = Subject::Ours.program().unwrap();
-    let mut harvest = Collected::new(dir.join("main"), Counts::new(Lengths::Ordinary, true, b"abc"));
+    let mut collected = Collected::new(dir.join("main"), Counts::new(Lengths::Ordinary, true, b"abc"));
     let journal = dir.join("main/journal");
     for _ in 0..5 {
-        let mut logger = Logger::start(&program, &arguments, dir.path(), feed.stdin());
+        let mut logger = Subject::Ours.start(&arguments, dir.path(), feed.stdin());
         until("there is a journal", || journal.exists());
         for _ in 0..10 {
             std::thread::sleep(Duration::from_millis(3));
             act(&journal);
         }
         let early = logger.ended();
-        assert!(early.is_none(), "{early:?}: {}", fs::read_to_string(dir.join("messages")).unwrap());
+        assert!(early.is_none(), "{early:?}: {}", messages(&dir));
         logger.kill();
-        harvest.gather();
+        collected.gather();
         act(&journal);
     }
     feed.stop();
-    let mut last = Logger::start(&program, &arguments, dir.path(), feed.stdin());
+    let mut last = Subject::Ours.start(&arguments, dir.path(), feed.stdin());
     let written = feed.end();
-    assert!(is_ok(last.wait(PATIENCE)));
-    let verdict = harvest.finish(written);
+    assert!(last.end().success());
+    let verdict = collected.finish(written);
     assert_eq!([verdict.lost, verdict.misplaced], [0, 0], "{verdict:?}");
     // Each of five kills can leave the beginning of a line, which the next logger, who does not know of it, ends.
     assert!(verdict.torn <= 5, "{verdict:?}");
@@ -82,8 +80,7 @@ fn a_journal_that_is_longer_or_shorter_is_no_harm() {
 fn a_journal_from_elsewhere_is_not_believed() {
     let other = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Saturated);
-    let logger =
-        Logger::start(&Subject::Ours.program().unwrap(), &["t".into(), "./main".into()], other.path(), feed.stdin());
+    let logger = Subject::Ours.start(&["t", "./main"], other.path(), feed.stdin());
     until("there is a journal", || other.join("main/journal").exists());
     until("it tells of a batch", || {
         fs::read(other.join("main/journal")).is_ok_and(|page| page.starts_with(b"LOGYARD"))
@@ -98,8 +95,7 @@ fn a_journal_from_elsewhere_is_not_believed() {
 
     // Let its writer go.
     feed.stop();
-    let mut last =
-        Logger::start(&Subject::Ours.program().unwrap(), &["t".into(), "./main".into()], other.path(), feed.stdin());
+    let mut last = Subject::Ours.start(&["t", "./main"], other.path(), feed.stdin());
     feed.end();
-    assert!(is_ok(last.wait(PATIENCE)));
+    assert!(last.end().success());
 }

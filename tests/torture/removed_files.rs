@@ -10,7 +10,7 @@ use logyard::sys::file::{File, Lock};
 
 use super::feed::{Feed, Pace};
 use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, is_ok};
+use super::subject::Subject;
 use crate::torture::collect;
 use testkit::logdir::current_bytes;
 use testkit::logger::{Multilog, Running};
@@ -18,7 +18,6 @@ use testkit::{Workdir, until};
 
 /// How soon lines that come afterwards are on the disk.
 const SOON: Duration = Duration::from_secs(6);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is expected of the lines that came before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,8 +39,8 @@ fn numbers(log: &[u8]) -> Vec<Option<u64>> {
 fn take_away(before: Before, act: impl Fn(&Path)) {
     let dir = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(20, Duration::from_millis(5)));
-    let script = ["s16777215", "./main"].map(str::to_owned);
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), feed.stdin());
+    let script = ["s16777215", "./main"];
+    let mut logger = Subject::Ours.start(&script, dir.path(), feed.stdin());
     let main = dir.join("main");
     until("something is logged", || fs::metadata(main.join("current")).is_ok_and(|current| current.len() > 50_000));
 
@@ -60,7 +59,7 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
     let took = moment.elapsed();
     assert!(took < SOON, "it took {took:?}");
     let last = feed.end() - 1;
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
 
     let numbers = numbers(&log());
     let first = if before == Before::Kept { 0 } else { numbers[0].unwrap_or(wanted) };

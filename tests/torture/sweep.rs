@@ -6,19 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::feed::FilledPipe;
+use super::lines::Lengths;
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::{Counts, Verdict};
-use testkit::{Workdir, tool, until};
+use testkit::logger::{Multilog, Running, messages};
+use testkit::{Workdir, strace, until};
 
 /// Enough for four or five rotations at the smallest size.
 const LINES: u64 = 16;
@@ -28,6 +28,9 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// More calls of one kind than this are a loop without rest.
 const CALLS_MAX: usize = 3000;
+
+/// What is not tested without strace.
+const NOT_DONE: &str = "no system call failed, and none killed a logger";
 
 /// What the first logger meets.
 const ERRORS: [&str; 10] =
@@ -102,36 +105,23 @@ impl Outcome {
     }
 }
 
-/// A pipe with the lines in it and no writer.
-fn preloaded() -> OwnedFd {
-    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let mut all = Vec::new();
-    (0..LINES).for_each(|number| lines::push(number, Lengths::Kilobyte, &mut all));
-    writing_end.write_all(&all).unwrap();
-    reading_end.into()
-}
-
-fn stdin(pipe: &OwnedFd) -> Stdio {
-    pipe.try_clone().unwrap().into()
-}
-
 /// strace, with the logger to be started under it.
 fn traced(work: Work, dir: &Workdir, options: &[String]) -> Command {
-    let mut strace = Command::new("strace");
+    let mut strace = strace(NOT_DONE).expect("it was there before");
     // The processor is nobody's business here: from its execve on it is left alone.
     strace.args(["-f", "-b", "execve", "-qq", "-o", "trace"]).args(options);
     if work == Work::Alone {
         strace.args(["-e", "inject=clone3:error=EAGAIN"]);
     }
-    strace.arg(Subject::Ours.program().unwrap()).args(Subject::Ours.arguments(&work.task(), dir.path()));
+    strace.arg(Multilog::Ours.path()).args(Subject::Ours.arguments(&work.task(), dir.path()));
     strace
 }
 
 /// How often each process or thread makes each call, at most.
 fn calls(work: Work) -> BTreeMap<String, usize> {
     let dir = Workdir::new();
-    let mut logger = Logger::spawn(&mut traced(work, &dir, &[]), dir.path(), stdin(&preloaded()));
-    assert!(is_ok(logger.wait(PATIENCE)));
+    let mut logger = Running::start_in(&mut traced(work, &dir, &[]), dir.path(), FilledPipe::new(LINES).stdin());
+    assert!(logger.end_within(PATIENCE).success());
     let mut counts = BTreeMap::<(String, String), usize>::new();
     for line in fs::read_to_string(dir.join("trace")).unwrap().lines() {
         let mut words = line.split_whitespace();
@@ -159,7 +149,7 @@ fn is_unlocked(directory: &Path) -> bool {
 impl Blow {
     fn strike(&self) -> Outcome {
         let dir = Workdir::new();
-        let pipe = preloaded();
+        let pipe = FilledPipe::new(LINES);
         let what = match self.error {
             None => "signal=SIGKILL".to_owned(),
             Some(error) => format!("error={error}"),
@@ -172,8 +162,8 @@ impl Blow {
         ];
         let mut troubles = Vec::new();
         let start = Instant::now();
-        let mut first = Logger::spawn(&mut traced(self.work, &dir, &options), dir.path(), stdin(&pipe));
-        let said = || fs::read_to_string(dir.join("messages")).unwrap_or_default();
+        let mut first = Running::start_in(&mut traced(self.work, &dir, &options), dir.path(), pipe.stdin());
+        let said = || messages(&dir);
         let ended = loop {
             match first.ended() {
                 Some(status) => break Some(status),
@@ -190,7 +180,7 @@ impl Blow {
         if let Some(status) = ended.filter(|status| self.error.is_some() && !matches!(status.code(), Some(0 | 111))) {
             troubles.push(format!("the first left with {status}"));
         }
-        first.kill_traced();
+        first.kill_with_children();
         // A child that has not become the processor yet holds the lock for a moment longer.
         let targets = self.work.task().targets;
         until("the directories are free", || targets.iter().all(|target| is_unlocked(&dir.join(target.name))));
@@ -201,15 +191,15 @@ impl Blow {
         }
         let task = self.work.task();
         let arguments = Subject::Ours.arguments(&task, dir.path());
-        let mut next = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), stdin(&pipe));
-        let status = next.wait(PATIENCE);
-        if !is_ok(status) {
+        let mut next = Subject::Ours.start(&arguments, dir.path(), pipe.stdin());
+        let status = next.end_within(PATIENCE);
+        if !status.success() {
             troubles.push(format!("the next left with {status}"));
         }
         let mut verdict = Verdict::default();
         for target in &task.targets {
-            let tally = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
-            verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
+            let counts = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+            verdict.add(Collected::new(dir.join(target.name), counts).finish(LINES));
             for left in ["previous", "processed"] {
                 if dir.join(target.name).join(left).exists() {
                     troubles.push(format!("{left} is left"));
@@ -270,14 +260,18 @@ fn errors(work: Work, errors: &[&'static str]) -> Vec<Blow> {
 
 #[test]
 fn a_kill_at_some_system_calls_is_survived() {
-    let Some(_) = tool("strace") else { return };
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
     let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(kills).step_by(17).collect();
     strike(&blows);
 }
 
 #[test]
 fn an_error_at_some_system_calls_is_survived() {
-    let Some(_) = tool("strace") else { return };
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
     let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).step_by(97).collect();
     strike(&blows);
 }
@@ -285,14 +279,18 @@ fn an_error_at_some_system_calls_is_survived() {
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
 fn a_kill_at_every_system_call_is_survived() {
-    let Some(_) = tool("strace") else { return };
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
     strike(&Work::ALL.into_iter().flat_map(kills).collect::<Vec<_>>());
 }
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
 fn an_error_at_every_system_call_is_survived() {
-    let Some(_) = tool("strace") else { return };
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
     // What an error is called makes a difference where it is met; the other work meets them in the same places.
     let some = |work| if work == Work::Plain { &ERRORS[..] } else { &ERRORS[..4] };
     strike(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());

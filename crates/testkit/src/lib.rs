@@ -35,7 +35,8 @@ pub use programs::{program, program_directory};
 /// How long a test waits for a condition before it fails. Generous: it is reached only by a failing test.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A directory that belongs to one test and goes with it.
+/// A directory that belongs to one test. Dropped, it is removed.
+#[derive(Debug)]
 pub struct Workdir(TempDir);
 
 #[allow(clippy::new_without_default)] // Each test says when it makes one.
@@ -76,27 +77,28 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Fails if two long texts differ, and shows the first line that does.
+/// Fails if two long texts differ, and shows the place where they begin to differ.
 #[track_caller]
 pub fn assert_same(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+    assert_same_in("the text", found, expected);
+}
+
+/// The same, with the name of what is compared.
+#[track_caller]
+pub fn assert_same_in(what: &str, found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
     let (found, expected) = (found.as_ref(), expected.as_ref());
     if found == expected {
         return;
     }
-    let lines = |text| <[u8]>::split_inclusive(text, |&byte| byte == b'\n');
-    let agreeing = lines(found).zip(lines(expected)).take_while(|(one, other)| one == other).count();
-    let shown = |text| match lines(text).nth(agreeing) {
-        Some(line) => format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(500)])),
-        None => "the end".to_owned(),
-    };
-    let count = |text| lines(text).count();
+    let same = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+    let line = 1 + found[..same].iter().filter(|&&byte| byte == b'\n').count();
+    let around = |text: &[u8]| text[same.saturating_sub(60)..text.len().min(same + 60)].escape_ascii().to_string();
     panic!(
-        "line {} differs (of {} found, {} expected)\n   found: {}\nexpected: {}",
-        agreeing + 1,
-        count(found),
-        count(expected),
-        shown(found),
-        shown(expected)
+        "{what} differs from byte {same} on, in line {line}\n   found, {} bytes: …{}…\nexpected, {} bytes: …{}…",
+        found.len(),
+        around(found),
+        expected.len(),
+        around(expected)
     );
 }
 
