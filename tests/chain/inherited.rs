@@ -1,4 +1,4 @@
-//! What nobody asked to change is handed on as it was inherited.
+//! The next program inherits descriptors, signals and arguments unchanged.
 
 use super::{can, said, said_by, theirs};
 use testkit::{Workdir, is_root};
@@ -7,7 +7,7 @@ use testkit::{Workdir, is_root};
 const CALLS: [&str; 7] =
     ["setuidgid root", "envuidgid root", "envdir env", "softlimit -o 100", "setlock lock", "pgrphack", "fghack"];
 
-/// The calls that work for whoever runs the tests.
+/// The calls that the user who runs the tests may make.
 fn calls() -> impl Iterator<Item = &'static str> {
     let is_root = is_root("call setuidgid");
     CALLS.into_iter().filter(move |call| is_root || !call.starts_with("setuidgid"))
@@ -54,7 +54,7 @@ fn closed_descriptors_stay_closed_with_0_76_where_it_opens_nothing() {
 }
 
 #[test]
-fn no_descriptor_is_handed_on_besides_the_lock_and_the_pipe() {
+fn no_descriptor_is_passed_on_except_the_lock_and_the_pipe() {
     let dir = world();
     let count = |call: &str| {
         said(dir.path(), &format!("{call} sh -c 'ls /proc/$$/fd >list; wc -l <list'")).trim().parse::<i32>().ok()
@@ -72,7 +72,7 @@ fn no_descriptor_is_handed_on_besides_the_lock_and_the_pipe() {
 }
 
 #[test]
-fn a_message_does_not_end_up_in_the_lock_file() {
+fn a_message_is_not_written_to_the_lock_file() {
     let dir = world();
 
     said(dir.path(), "setlock lock nosuch <&- >&- 2>&-");
@@ -81,7 +81,7 @@ fn a_message_does_not_end_up_in_the_lock_file() {
 }
 
 #[test]
-fn signal_mask_and_dispositions_are_handed_on() {
+fn signal_mask_and_dispositions_are_passed_on() {
     if !can("env --block-signal=USR1 --ignore-signal=PIPE --default-signal=INT true") {
         return;
     }
@@ -105,7 +105,7 @@ fn signal_mask_and_dispositions_are_handed_on() {
 }
 
 #[test]
-fn accounts_are_looked_up_under_any_dispositions() {
+fn accounts_are_looked_up_with_any_signal_dispositions() {
     if !can("env --ignore-signal=CHLD,PIPE true") {
         return;
     }
@@ -117,7 +117,7 @@ fn accounts_are_looked_up_under_any_dispositions() {
 }
 
 #[test]
-fn arguments_are_handed_on_as_they_are() {
+fn arguments_are_passed_on_unchanged() {
     let dir = world();
     let arguments = "'' ' ' -- -x \"$(printf 'a\\nb\\377')\" =";
     let plain = said(dir.path(), &format!("printf '<%s>' {arguments}"));

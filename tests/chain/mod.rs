@@ -1,4 +1,17 @@
-//! The process-state tools.
+//! The tools that change one thing about a process and run another program in it, beside those of 0.76.
+//!
+//! | behaviour | file |
+//! |---|---|
+//! | wrong arguments, options, the search for the next program in `PATH`; pgrphack | [`usage`] |
+//! | descriptors, signals and arguments that the next program inherits | [`inherited`] |
+//! | setuidgid, envuidgid: accounts, numeric ids, groups, name services | [`identity`] |
+//! | envdir | [`envdir`] |
+//! | setlock | [`setlock`] |
+//! | softlimit | [`softlimit`] |
+//! | fghack, readproctitle | [`fghack_readproctitle`] |
+//! | run scripts of the qmail guides, with several tools in turn | [`run_scripts`] |
+//!
+//! [`transcript`] runs commands with both families and compares what they print.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -7,24 +20,15 @@ use std::process::{Command, Stdio};
 
 use testkit::{Workdir, executable, peer, skipped};
 
-// Usage, options, and the search for the next program.
-mod usage;
-// Variables from files.
 mod envdir;
-// Who the next program runs as, and where accounts come from.
-mod identity;
-// What nobody asked to change: descriptors, signals.
-mod inherited;
-// fghack and readproctitle, which stay.
 mod fghack_readproctitle;
-// The run scripts of the qmail guides.
+mod identity;
+mod inherited;
 mod run_scripts;
-// Locks that are held, waited for, or given up.
 mod setlock;
-// Limits, read back by the next program.
 mod softlimit;
-// Commands and their answers, ours beside 0.76's.
 mod transcript;
+mod usage;
 
 /// Where the programs under test are.
 fn ours() -> PathBuf {

@@ -29,7 +29,7 @@ fn soft_limit(process: u32, name: &str) -> String {
 }
 
 #[test]
-fn servers_start_within_the_memory_of_old_run_scripts() {
+fn servers_start_within_the_memory_limit_of_old_run_scripts() {
     let smtpd = "QMAILDUID=`id -u root`
 NOFILESGID=`id -g root`
 MAXSMTPD=`cat control/concurrencyincoming`
@@ -72,7 +72,7 @@ exec softlimit -m 2000000 \\
 }
 
 #[test]
-fn every_tool_runs_within_the_memory_of_old_run_scripts() {
+fn every_tool_runs_within_the_memory_limit_of_old_run_scripts() {
     let dir = Workdir::new();
     std::fs::create_dir(dir.join("env")).unwrap();
     stand_in_server(dir.path());
@@ -88,7 +88,7 @@ fn every_tool_runs_within_the_memory_of_old_run_scripts() {
 }
 
 #[test]
-fn a_logger_runs_as_its_own_user() {
+fn a_logger_runs_as_a_user_of_its_own() {
     if !is_root("start a logger for another user") {
         return;
     }
@@ -116,7 +116,7 @@ fn a_logger_runs_as_its_own_user() {
 }
 
 #[test]
-fn a_service_finds_its_environment_as_its_own_user() {
+fn a_service_gets_its_environment_as_a_user_of_its_own() {
     let as_user = if is_root("start a service for another user") { "setuidgid nobody" } else { "pgrphack" };
     let dir = open_to_all(&["setuidgid", "pgrphack", "envdir", "softlimit", "setlock"]);
     std::fs::create_dir(dir.join("env")).unwrap();

@@ -179,17 +179,17 @@ fn repeats_a_failing_processor(refusal: &Refusal) -> Outcome {
 }
 
 #[test]
-fn a_logger_logs_and_a_kill_costs_no_line() {
+fn a_killed_logger_loses_no_line_under_each_refusal() {
     play("log", &Refusal::all(), logs_and_survives);
 }
 
 #[test]
-fn a_logger_leaves_a_hanging_processor() {
+fn term_ends_a_logger_with_a_hanging_processor_under_each_refusal() {
     play("TERM", &Refusal::all(), leaves_a_hanging_processor);
 }
 
 #[test]
-fn a_processor_that_failed_is_run_again_and_no_second_time_at_once() {
+fn a_failed_processor_is_run_again_one_at_a_time() {
     play(
         "fail",
         &Refusal::of(&["pidfd", "eventfd2", "clone3", "signalfd4", "all of them"]),

@@ -28,6 +28,6 @@ const COMMANDS: Commands = &[
 ];
 
 #[test]
-fn every_tool_does_its_work_or_says_why_it_cannot() {
+fn every_tool_works_or_reports_why_not() {
     every_command_works(COMMANDS, program_directory());
 }

@@ -57,7 +57,7 @@ fn until_in(fixture: &ServiceFixture, what: &str, condition: impl Fn() -> bool) 
     }
 }
 
-/// A service with a log: its supervisor is killed and comes back, it is told to restart, to go down and up, and svscan ends it.
+/// A service with a log: its supervise is killed and replaced; svc restarts the service, stops and starts it; svscan ends it.
 fn keeps_one_copy(refusal: &Refusal) -> Outcome {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", SERVICE);
@@ -84,7 +84,7 @@ fn keeps_one_copy(refusal: &Refusal) -> Outcome {
     until_in(&fixture, "it knows the service", || fixture.is("sv/a", "up"));
     assert_eq!((fixture.pid("sv/a"), started(&fixture)), (first, vec![first]), "{}", fixture.read("out"));
 
-    // What is adopted can be told to end, and its end is noticed.
+    // The new supervise can end the service that it has adopted, and notices its end.
     let (code, words) = tool(&fixture, refusal, "svc", &["-t", "sv/a"]);
     assert_eq!((code, words.as_str()), (Some(0), ""));
     until_in(&fixture, "the service was restarted", || started(&fixture).len() == 2);
@@ -154,7 +154,7 @@ fn declined(fixture: &ServiceFixture) -> bool {
 }
 
 #[test]
-fn a_service_has_one_copy_whoever_is_killed() {
+fn a_service_never_runs_twice() {
     let calls = [
         "pidfd",
         "pidfd_send_signal",
@@ -175,7 +175,7 @@ mod torture {
 
     #[test]
     #[ignore = "part of the torture: every call"]
-    fn a_service_has_one_copy_whichever_call_is_refused() {
+    fn a_service_never_runs_twice_whichever_call_is_refused() {
         play("service", &Refusal::all(), keeps_one_copy);
     }
 }
@@ -201,6 +201,6 @@ fn boots(refusal: &Refusal) -> Outcome {
 }
 
 #[test]
-fn svscanboot_starts_and_ends_everything() {
+fn svscanboot_starts_and_stops_everything() {
     play("svscanboot", &Refusal::of(&["signalfd4", "faccessat2", "pipe2", "pidfd"]), boots);
 }

@@ -1,8 +1,8 @@
-//! Random scripts and inputs through 0.76's multilog and ours: what they say and what they leave must be the same.
+//! Random scripts and inputs through 0.76's multilog and ours: both must print and write the same.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LOGYARD_DIFFERENTIAL_CASES` | how many cases; 2000 unless told |
+//! | `LOGYARD_DIFFERENTIAL_CASES` | how many cases; default: 2000 |
 //! | `LOGYARD_DIFFERENTIAL_SEED` | only the case with this seed |
 //!
 //! Known differences, and how they are kept out: `doc/compatibility.md`.
@@ -18,13 +18,13 @@ use testkit::logdir::{Found, LogDirFiles, is_archive_name, mask_labels, put};
 use testkit::logger::Multilog;
 use testkit::{Workdir, assert_same_in, corpus, peer, report};
 
-/// How many cases there are unless the environment says otherwise.
+/// The default number of cases.
 const CASES: u64 = 2000;
 /// How many run at the same time: each waits for processes most of the time.
 const WORKERS: usize = 4;
 
 #[test]
-fn random_scripts_leave_what_they_leave_with_076() {
+fn random_scripts_write_the_same_files_as_with_0_76() {
     if peer("multilog").is_none() {
         return;
     }
@@ -66,7 +66,7 @@ impl Drop for FailureFlag<'_> {
     }
 }
 
-/// What a logger said and left.
+/// What a logger printed and wrote.
 struct Outcome {
     status: ExitStatus,
     words: Vec<u8>,

@@ -45,7 +45,7 @@ const UNABLE: &str = "multilog: warning: unable to keep ./main/journal: permissi
 const AGAIN: &str = "multilog: warning: keeping ./main/journal again\n";
 
 #[test]
-fn a_journal_that_could_not_be_made_at_the_start_is_made_later() {
+fn a_journal_that_could_not_be_created_at_the_start_is_created_later() {
     let (mut fixture, logger) = start(|fixture| fs::create_dir(journal(fixture)).unwrap());
     assert_eq!(fixture.messages(), UNABLE);
 
@@ -60,7 +60,7 @@ fn a_journal_that_could_not_be_made_at_the_start_is_made_later() {
 }
 
 #[test]
-fn a_journal_that_could_not_be_renewed_is_made_later() {
+fn a_journal_that_could_not_be_replaced_is_created_later() {
     let (mut fixture, logger) = start(|_| ());
     // Its page goes with the next line, and its name cannot be had.
     fs::OpenOptions::new().write(true).open(journal(&fixture)).unwrap().set_len(0).unwrap();
@@ -77,7 +77,7 @@ fn a_journal_that_could_not_be_renewed_is_made_later() {
 }
 
 #[test]
-fn a_directory_on_a_network_file_system_is_named_once() {
+fn one_warning_names_a_directory_on_a_network_file_system() {
     let Some(mut strace) = strace("no network file system was feigned") else { return };
     let workdir = Workdir::in_memory();
     // The number of NFS, where the kernel answers.
@@ -97,7 +97,7 @@ fn a_directory_on_a_network_file_system_is_named_once() {
 }
 
 #[test]
-fn a_journal_that_was_not_completed_is_removed_whatever_comes_next() {
+fn an_incomplete_journal_is_removed() {
     for (directory, script) in [("one", &["./one"][..]), ("two", &["./one", "./two"])] {
         for is_pipe in [false, true] {
             let fixture = LoggerFixture::with_input(b"one\n");

@@ -57,7 +57,7 @@ fn eavesdrop(path: &Path) -> impl FnMut() -> Vec<u8> + use<> {
 }
 
 #[test]
-fn whatever_stands_in_a_directory_at_the_start_no_line_goes_elsewhere_and_nothing_waits() {
+fn nothing_planted_before_the_start_diverts_a_line_or_blocks_the_logger() {
     let names = ["current", "previous", "processed", "state", "newstate", "lock", "journal", "rewritten"];
     let plants = [Plant::Fifo, Plant::Link, Plant::DanglingLink, Plant::Directory, Plant::Socket, Plant::SecondName];
     for name in names {
@@ -140,7 +140,7 @@ fn what_is_planted_as_current_within_a_rotation_becomes_an_archive() {
 }
 
 #[test]
-fn a_plain_file_that_appears_as_current_within_a_rotation_is_taken_over() {
+fn a_plain_file_that_appears_as_current_within_a_rotation_is_appended_to() {
     let Some((workdir, mut logger)) = begin_rotation(&"a line of the log\n".repeat(200)) else { return };
     let main = workdir.join("main");
 

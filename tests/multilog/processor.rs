@@ -47,7 +47,7 @@ fn a_processor_remembers_what_it_wrote_to_descriptor_5() {
 }
 
 #[test]
-fn a_processor_works_in_the_log_directory_and_its_words_go_to_standard_error() {
+fn a_processor_runs_in_the_log_directory_and_writes_messages_to_standard_error() {
     for multilog in Multilog::installed() {
         let (files, words) = process(multilog, "!cat >/dev/null; umask; ls; echo word >&2", "umask 077;");
 
@@ -76,7 +76,7 @@ fn a_processor_has_the_descriptors_0_1_2_4_5_and_no_other() {
 }
 
 #[test]
-fn a_processor_finds_signals_as_the_logger_was_given_them() {
+fn a_processor_inherits_the_signal_dispositions_of_the_logger() {
     let show = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
     let inherited = Command::new("/bin/sh").args(["-c", show]).output().unwrap();
 
@@ -140,7 +140,7 @@ fn archives_beyond_n_are_removed() {
 }
 
 #[test]
-fn a_processor_is_run_once_where_sigchld_is_ignored() {
+fn a_processor_is_run_once_if_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
     let workdir = Workdir::new();
     put(&workdir.join("input"), 0o600, &three_files());
@@ -161,7 +161,7 @@ fn a_processor_is_run_once_where_sigchld_is_ignored() {
 }
 
 #[test]
-fn what_a_processor_made_is_kept_where_it_can_be_no_archive_before_the_logger_leaves() {
+fn the_output_of_a_processor_survives_if_the_logger_exits_before_it_is_archived() {
     let Some(strace) = strace("no archive was refused") else { return };
     let script = ["s4096", "!cat; echo $$ >>../ran", "./main"];
     let mut fixture = LoggerFixture::new();

@@ -67,7 +67,7 @@ fn a_pipe_that_is_shrunk_within_a_line_does_not_block_its_writer() {
         let rest = [&[b'y'; 50_000][..], b"\nlast\n"].concat();
         fixture.write(&rest);
 
-        assert_same(&end(fixture, logger), &[&vec![b'x'; held_bytes][..], &rest].concat());
+        assert_same(end(fixture, logger), [&vec![b'x'; held_bytes][..], &rest].concat());
     }
 }
 
@@ -82,7 +82,7 @@ fn a_pipe_that_is_shrunk_to_just_what_it_holds_does_not_block_its_writer() {
         // No byte fits any more: nothing but time tells.
         fixture.write(b"y\nlast\n");
 
-        assert_same(&end(fixture, logger), &[&page[..], b"y\nlast\n"].concat());
+        assert_same(end(fixture, logger), [&page[..], b"y\nlast\n"].concat());
     }
 }
 
@@ -95,7 +95,7 @@ fn a_write_that_fills_the_pipe_behind_the_beginning_of_a_line_is_noticed() {
     let text = format!("\n{}", "a line\n".repeat(500_000));
     fixture.write(text.as_bytes());
 
-    assert_same(&end(fixture, logger), format!("begun{text}").as_bytes());
+    assert_same(end(fixture, logger), format!("begun{text}").as_bytes());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_pipe_that_is_full_of_single_bytes_does_not_block_its_writer() {
     }
     fixture.write(b"\n");
 
-    assert_same(&end(fixture, logger), format!("begun {}\n", "z".repeat(2000)).as_bytes());
+    assert_same(end(fixture, logger), format!("begun {}\n", "z".repeat(2000)).as_bytes());
 }
 
 #[test]
@@ -130,11 +130,11 @@ fn a_pipe_that_is_resized_all_the_time_loses_nothing() {
         written.extend_from_slice(line.as_bytes());
     }
 
-    assert_same(&end(fixture, logger), &written);
+    assert_same(end(fixture, logger), &written);
 }
 
 #[test]
-fn selectors_see_lines_whole_though_the_pipe_is_a_page() {
+fn selectors_see_whole_lines_from_a_pipe_of_one_page() {
     let mut fixture = LoggerFixture::new();
     set_pipe_size(&fixture.output, PAGE_BYTES).unwrap();
     let logger = fixture.start(&["-*secret*", "./main"]);
@@ -147,7 +147,7 @@ fn selectors_see_lines_whole_though_the_pipe_is_a_page() {
 }
 
 #[test]
-fn a_logger_that_holds_nothing_is_not_woken() {
+fn an_idle_logger_does_not_wake_up() {
     let fixture = LoggerFixture::new();
     let logger = fixture.start(&["./main"]);
     fixture.until_ready();
@@ -188,7 +188,7 @@ fn a_packet_that_ends_within_a_line_is_logged_whole() {
 }
 
 #[test]
-fn packets_that_were_there_before_the_logger_are_logged_whole() {
+fn packets_written_before_the_start_are_logged_whole() {
     let mut fixture = LoggerFixture::new();
     set_packets(&fixture.output, true);
     fixture.write(b"one\ntwo");
@@ -205,7 +205,7 @@ fn packets_that_were_there_before_the_logger_are_logged_whole() {
 }
 
 #[test]
-fn selectors_see_lines_whole_that_come_in_packets() {
+fn selectors_see_whole_lines_that_come_in_packets() {
     let mut fixture = LoggerFixture::new();
     set_packets(&fixture.output, true);
     let logger = fixture.start(&["-*rest*", "./main"]);
@@ -262,11 +262,11 @@ pub fn log_packets(lines: usize, kills: usize, seed: u64) {
     let logger = fixture.start(&["s1000000", "n100000", "./main"]);
     writer.join().unwrap();
 
-    assert_same(&end(fixture, logger), text.as_bytes());
+    assert_same(end(fixture, logger), text.as_bytes());
 }
 
 #[test]
-fn loggers_of_packets_that_are_killed_lose_and_double_nothing() {
+fn killed_loggers_of_packets_lose_and_duplicate_nothing() {
     log_packets(20_000, 10, 1);
 }
 
@@ -316,7 +316,7 @@ fn check_two(lines: &[String], pause: Option<Duration>) {
 }
 
 #[test]
-fn two_loggers_on_one_pipe_lose_no_line_in_a_trickle() {
+fn two_loggers_on_one_pipe_lose_no_line_at_low_speed() {
     check_two(&numbered(1000), Some(Duration::from_micros(300)));
 }
 
@@ -326,7 +326,7 @@ fn two_loggers_on_one_pipe_lose_no_line_at_full_speed() {
 }
 
 #[test]
-fn a_logger_whose_pipe_another_one_reads_takes_over_when_that_is_killed() {
+fn a_waiting_logger_takes_over_when_the_reader_of_its_pipe_is_killed() {
     let mut fixture = LoggerFixture::new();
     let first = fixture.start(&["./first"]);
     fixture.write(b"one\n");
@@ -341,7 +341,7 @@ fn a_logger_whose_pipe_another_one_reads_takes_over_when_that_is_killed() {
 }
 
 #[test]
-fn term_ends_a_logger_whose_pipe_another_one_reads() {
+fn term_ends_a_logger_whose_pipe_another_logger_reads() {
     let fixture = LoggerFixture::new();
     let mut loggers = ["./one", "./two"].map(|directory| fixture.start(&[directory]));
     until("both work", || ["one", "two"].iter().all(|name| is_in_use(&fixture.workdir.join(name))));
@@ -392,7 +392,7 @@ fn steal_lines(count: usize, pause: Duration) {
 }
 
 #[test]
-fn a_line_that_another_reader_makes_the_logger_consume_is_logged() {
+fn lines_are_logged_though_another_reader_takes_some() {
     steal_lines(2000, Duration::from_micros(100));
     steal_lines(100_000, Duration::ZERO);
 }
@@ -463,7 +463,7 @@ pub fn lose_what_was_consumed_in_the_place_of_other_bytes() {
     assert_eq!((status.code(), fixture.files().joined()), (Some(111), format!("{one}two\n").into_bytes()), "{said}");
     assert!(said.contains("what could not be written is lost: 1 lines, 4 bytes\n"), "{said}");
     let next = fixture.start(&["./main"]);
-    assert_same(&end(fixture, next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
+    assert_same(end(fixture, next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
 }
 
 /// A logger that completes what a killed one began, and waits for the disk, while another logger starts on its pipe.
@@ -501,7 +501,7 @@ pub fn settle_beside_a_logger_that_starts() {
     other.signal(Signal::SIGTERM);
     assert!(other.end().success());
     assert_eq!(LogDirFiles::read(&fixture.workdir.join("other")).joined(), b"");
-    assert_same(&end(fixture, second), format!("{one}two\nthree\n").as_bytes());
+    assert_same(end(fixture, second), format!("{one}two\nthree\n").as_bytes());
 }
 
 /// A logger that has the pipe and is stopped, and another one.
@@ -526,11 +526,11 @@ pub fn wait_for_a_logger_that_hangs() {
     );
     assert_eq!(fixture.messages(), expected);
     first.kill();
-    assert_same(&end(fixture, second), b"two\n");
+    assert_same(end(fixture, second), b"two\n");
 }
 
 #[test]
-fn a_beginning_of_a_line_that_another_reader_took_is_not_waited_for() {
+fn a_logger_does_not_wait_for_a_line_whose_beginning_another_reader_took() {
     let mut fixture = LoggerFixture::new();
     let logger = start_within_line(&mut fixture, &["./main"], b"taken away");
 
@@ -563,7 +563,7 @@ fn a_page_that_its_writer_changes_is_logged_as_it_was_consumed() {
     fixture.write(b"\n");
     fixture.until_current(101);
 
-    assert_same(&end(fixture, logger), &[&[b'b'; 100][..], b"\n"].concat());
+    assert_same(end(fixture, logger), [&[b'b'; 100][..], b"\n"].concat());
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn term_ends_a_logger_that_waits_for_input() {
 }
 
 #[test]
-fn term_at_any_moment_is_honoured_without_more_input() {
+fn term_at_any_moment_ends_the_logger_without_more_input() {
     let mut random = Random::new(1);
     for _ in 0..150 {
         let (mut fixture, logger) = start(Multilog::Ours, &[]);
@@ -120,7 +120,7 @@ fn alarm_rotates_every_directory_that_is_not_empty_and_no_other() {
 }
 
 #[test]
-fn term_waits_for_the_end_of_a_line_and_takes_nothing_behind_it() {
+fn term_waits_for_the_end_of_the_line_and_reads_nothing_behind_it() {
     for multilog in Multilog::installed() {
         let (mut fixture, mut logger) = start(multilog, &[]);
         fixture.write("one\ntw");
@@ -135,7 +135,7 @@ fn term_waits_for_the_end_of_a_line_and_takes_nothing_behind_it() {
 }
 
 #[test]
-fn term_within_a_last_line_adds_the_newline_that_never_came() {
+fn term_within_a_last_line_without_newline_adds_one() {
     for multilog in Multilog::installed() {
         let (mut fixture, mut logger) = start(multilog, &[]);
         fixture.write("one\ntw");
@@ -161,7 +161,7 @@ fn term_within_a_line_that_never_ends_leaves_it_in_the_pipe() {
 }
 
 #[test]
-fn an_alarm_within_a_line_leaves_the_line_to_the_new_file() {
+fn alarm_within_a_line_puts_the_line_into_the_new_file() {
     for multilog in Multilog::installed() {
         let (mut fixture, mut logger) = start(multilog, &[]);
         fixture.write("one\ntw");
@@ -179,7 +179,7 @@ fn an_alarm_within_a_line_leaves_the_line_to_the_new_file() {
 }
 
 #[test]
-fn term_within_a_long_last_line_adds_its_end_and_the_newline_that_never_came() {
+fn term_within_a_long_last_line_logs_its_end_and_adds_a_newline() {
     let (mut fixture, mut logger) = start(Multilog::Ours, &["s16777215"]);
     let beginning = "x".repeat(300_000);
     fixture.write(&beginning);
@@ -195,7 +195,7 @@ fn term_within_a_long_last_line_adds_its_end_and_the_newline_that_never_came() {
 }
 
 #[test]
-fn a_bus_error_that_somebody_sent_ends_the_logger() {
+fn a_bus_signal_from_another_process_ends_the_logger() {
     let (mut fixture, mut logger) = start(Multilog::Ours, &[]);
     fixture.write("a line\n");
     fixture.until_current(7);

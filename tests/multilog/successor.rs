@@ -50,7 +50,7 @@ fn assert_is_unfinished_archive(files: &LogDirFiles) -> &[u8] {
 }
 
 #[test]
-fn a_hundred_kills_with_twenty_lines_each_keep_all_lines_in_current() {
+fn a_hundred_kills_keep_all_lines_in_current() {
     for is_one_pipe in [true, false] {
         let mut fixture = LoggerFixture::new();
         for kills in 0..100 {
@@ -72,7 +72,7 @@ fn a_hundred_kills_with_twenty_lines_each_keep_all_lines_in_current() {
 }
 
 #[test]
-fn what_the_processor_kept_is_kept_when_a_logger_is_killed_between_rotations() {
+fn the_state_of_a_processor_survives_a_kill_between_rotations() {
     let mut fixture = LoggerFixture::new();
     let main = fixture.main();
     let script = ["s4096", "!cat; cat <&4 >&5; echo x >&5", "./main"];
@@ -100,7 +100,7 @@ fn what_the_processor_kept_is_kept_when_a_logger_is_killed_between_rotations() {
 }
 
 #[test]
-fn a_current_that_somebody_else_wrote_to_becomes_an_archive() {
+fn a_current_that_another_process_changed_becomes_an_archive() {
     for act in [
         (|main| drop(fs::OpenOptions::new().append(true).open(main).unwrap().write_all(b"mine\n"))) as fn(&Path),
         |main| fs::OpenOptions::new().write(true).open(main).unwrap().set_len(9).unwrap(),
@@ -125,7 +125,7 @@ fn a_current_that_somebody_else_wrote_to_becomes_an_archive() {
 }
 
 #[test]
-fn a_journal_of_another_boot_or_an_older_version_vouches_for_nothing() {
+fn a_journal_of_another_boot_or_version_is_not_trusted() {
     for at in [7, 48] {
         let fixture = log_and_kill(&["./main"], &numbered(0..20));
         let journal = fixture.main().join("journal");
@@ -154,7 +154,7 @@ const CHANGES: &[(&[&str], &[&str])] = &[
 ];
 
 #[test]
-fn a_successor_with_another_script_completes_what_was_begun_once() {
+fn a_successor_with_another_script_completes_a_batch_once() {
     for (before, after) in CHANGES {
         for call in ["write", "readv"] {
             for when in 1..=4 {
@@ -171,7 +171,7 @@ fn a_successor_with_another_script_completes_what_was_begun_once() {
 }
 
 #[test]
-fn what_belongs_to_a_directory_that_is_no_longer_named_is_left_out_and_announced() {
+fn bytes_for_a_directory_that_the_script_no_longer_names_are_reported() {
     // Before the second directory gets anything.
     let killed = log_and_kill_at("write", 2, &["./main", "./other"], &numbered(0..100));
     let Some(fixture) = killed else { return };
@@ -193,7 +193,7 @@ fn what_belongs_to_a_directory_that_is_no_longer_named_is_left_out_and_announced
 }
 
 #[test]
-fn a_directory_that_was_made_anew_gets_the_lines_again() {
+fn a_directory_that_was_replaced_gets_the_lines_again() {
     let killed = log_and_kill_at("write", 2, &["./main", "./other"], &numbered(0..100));
     let Some(fixture) = killed else { return };
     fs::rename(fixture.workdir.join("other"), fixture.workdir.join("old")).unwrap();
@@ -204,7 +204,7 @@ fn a_directory_that_was_made_anew_gets_the_lines_again() {
 }
 
 #[test]
-fn a_journal_that_was_copied_with_its_directory_takes_no_line_away() {
+fn a_copied_journal_removes_no_line() {
     let Some(fixture) = log_and_kill_at("write", 1, &["./main"], &numbered(0..100)) else { return };
     let copy = fixture.workdir.join("copy");
     fs::create_dir(&copy).unwrap();
@@ -243,8 +243,10 @@ fn end_after_failed_fsync(
 }
 
 #[test]
-fn a_current_that_the_disk_refused_becomes_an_unfinished_archive() {
-    let wait = |_: &LoggerFixture, mut logger: Running| drop(logger.end());
+fn a_current_whose_fsync_failed_becomes_an_unfinished_archive() {
+    let wait = |_: &LoggerFixture, mut logger: Running| {
+        logger.end();
+    };
     let kill_after_message = |fixture: &LoggerFixture, logger: Running| {
         until("the failure is announced", || fixture.messages().contains("current to disk"));
         logger.end_traced_logger(Signal::SIGKILL);
@@ -273,7 +275,7 @@ fn a_current_that_the_disk_refused_becomes_an_unfinished_archive() {
 }
 
 #[test]
-fn a_processed_file_that_the_disk_refused_is_archived_once() {
+fn a_processed_file_whose_fsync_failed_is_archived_once() {
     // The logger waits for input when TERM comes, or for the finisher, as the next file is full.
     for lines in [150, 400] {
         let Some(strace) = strace(NOT_DONE) else { return };

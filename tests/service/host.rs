@@ -93,7 +93,7 @@ fn a_bare_host_boots_by_rc_local() {
 }
 
 #[test]
-fn a_debian_host_runs_a_service_and_is_cleared() {
+fn a_debian_host_runs_a_service_and_removes_everything() {
     let Some(debian) = std::env::var_os(DEBIAN_ROOT) else {
         skipped(format_args!("{DEBIAN_ROOT} names no Debian root, so setup was tried on bare roots only"));
         return;

@@ -120,7 +120,7 @@ fn the_server_of_the_article_logs_through_splogger() {
 }
 
 #[test]
-fn the_same_script_logs_through_multilog() {
+fn the_server_of_the_article_logs_through_multilog() {
     let Some(fixture) = fixture() else { return };
 
     start_by_rc_script(&fixture, "multilog t s1000000 n10 ./pop3d-log", Path::new(""));
@@ -129,7 +129,7 @@ fn the_same_script_logs_through_multilog() {
 }
 
 #[test]
-fn the_same_server_is_a_supervised_service_whose_logger_is_another_user() {
+fn the_server_of_the_article_runs_as_a_supervised_service() {
     let Some(fixture) = fixture() else { return };
     fs::create_dir_all(fixture.path("service")).unwrap();
     fixture.script("sv/pop3d/run", &format!("cd ../..\nexec {TCPSERVER}"));

@@ -105,7 +105,7 @@ fn check(steering: Maker, steered: Maker) {
 }
 
 #[test]
-fn every_letter_in_every_state_for_every_pair_of_makers() {
+fn every_letter_in_every_state_works_between_ours_and_0_76() {
     let makers = [Maker::Ours, Maker::Theirs];
     thread::scope(|scope| {
         for steering in makers {
@@ -147,7 +147,7 @@ fn letters_are_obeyed_in_the_order_given() {
 }
 
 #[test]
-fn a_service_that_waits_for_its_next_start_obeys_at_once() {
+fn a_service_that_waits_for_its_restart_obeys_at_once() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "echo x >>starts; exit 1");
     fixture.write("sv/a/restart-delay-max", "1000\n");

@@ -1,4 +1,4 @@
-//! Starting and stopping a service again and again costs nothing that stays.
+//! Starting and stopping a service again and again leaks neither memory nor descriptors.
 
 use std::fs;
 
@@ -47,12 +47,12 @@ fn cycles(count: usize) {
 }
 
 #[test]
-fn fifty_cycles_leave_everything_as_it_was() {
+fn fifty_cycles_leak_nothing() {
     cycles(50);
 }
 
 #[test]
 #[ignore = "the long version"]
-fn a_thousand_cycles_leave_everything_as_it_was() {
+fn a_thousand_cycles_leak_nothing() {
     cycles(1000);
 }

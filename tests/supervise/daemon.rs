@@ -10,7 +10,7 @@ use testkit::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
 use testkit::{strace, until};
 
 #[test]
-fn the_files_are_those_of_0_76_and_a_few_beside_them() {
+fn the_files_are_those_of_0_76_and_a_few_more() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
 
@@ -31,7 +31,7 @@ fn the_files_are_those_of_0_76_and_a_few_beside_them() {
 }
 
 #[test]
-fn a_service_that_ends_is_started_again_and_its_end_is_kept() {
+fn a_service_that_ends_is_restarted_and_its_exit_code_recorded() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "echo x >>starts; exit 3");
 
@@ -42,7 +42,7 @@ fn a_service_that_ends_is_started_again_and_its_end_is_kept() {
 }
 
 #[test]
-fn a_file_down_keeps_a_service_from_starting() {
+fn a_file_named_down_keeps_a_service_from_starting() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     fixture.write("sv/a/down", "");
@@ -56,7 +56,7 @@ fn a_file_down_keeps_a_service_from_starting() {
 }
 
 #[test]
-fn a_killed_supervisor_is_followed_by_one_that_knows_the_service() {
+fn the_successor_of_a_killed_supervise_adopts_the_service() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "echo started >>starts; exec sleep 1000");
     let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -81,7 +81,7 @@ fn a_killed_supervisor_is_followed_by_one_that_knows_the_service() {
 }
 
 #[test]
-fn what_was_wanted_is_remembered_with_the_service() {
+fn the_wanted_state_survives_a_killed_supervise() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
     let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -102,7 +102,7 @@ fn what_was_wanted_is_remembered_with_the_service() {
 }
 
 #[test]
-fn another_process_of_the_recorded_number_is_not_taken_for_the_service() {
+fn a_process_that_reuses_the_pid_is_not_taken_for_the_service() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -158,7 +158,7 @@ fn term_ends_the_service_and_then_the_supervisor() {
 }
 
 #[test]
-fn supervise_may_be_a_link_to_a_directory_that_is_not_there_yet() {
+fn the_supervise_directory_may_be_a_dangling_link() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     std::os::unix::fs::symlink("../elsewhere", fixture.path("sv/a/supervise")).unwrap();
@@ -170,7 +170,7 @@ fn supervise_may_be_a_link_to_a_directory_that_is_not_there_yet() {
 }
 
 #[test]
-fn a_failed_fork_is_tried_again() {
+fn a_failed_fork_is_retried() {
     let Some(strace) = strace("no fork was made to fail") else { return };
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
@@ -197,7 +197,7 @@ fn a_failed_fork_is_tried_again() {
 }
 
 #[test]
-fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
+fn a_service_inherits_signals_and_descriptors() {
     let fixture = ServiceFixture::new();
     fixture.script(
         "sv/a/run",
@@ -219,7 +219,7 @@ fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
 }
 
 #[test]
-fn the_end_of_a_service_is_noticed_where_sigchld_is_ignored() {
+fn the_end_of_a_service_is_noticed_if_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");

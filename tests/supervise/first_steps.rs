@@ -68,7 +68,7 @@ echo qmail is gone
 "#;
 
 #[test]
-fn page_one_step_by_step() {
+fn the_first_steps_of_the_article_work() {
     let rooms = Command::new("unshare").args(["--mount", "--pid", "--fork", "--kill-child", "true"]).status();
     if !rooms.is_ok_and(|status| status.success()) || !Path::new("/bin/ps").exists() {
         skipped("a system in a root directory of its own: unshare is not allowed here, or there is no ps");

@@ -26,7 +26,7 @@ fn refused(fixture: &ServiceFixture, message: &str) {
 }
 
 #[test]
-fn something_else_where_a_fifo_should_be_is_refused() {
+fn a_file_in_the_place_of_a_fifo_is_refused() {
     let fixture = prepared(|_, dir| fs::write(dir.join("control"), "d").unwrap());
     refused(&fixture, "read sv/a/supervise/control: not a FIFO");
     let (_, _, error) = transcript(&fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]));
@@ -41,7 +41,7 @@ fn something_else_where_a_fifo_should_be_is_refused() {
 }
 
 #[test]
-fn links_where_files_of_ours_should_be_are_refused() {
+fn links_in_the_place_of_fifos_and_lock_are_refused() {
     for (name, verb) in [("control", "read"), ("ok", "read"), ("lock", "acquire")] {
         let fixture = prepared(|_, dir| symlink("../../../outside", dir.join(name)).unwrap());
 
@@ -50,7 +50,7 @@ fn links_where_files_of_ours_should_be_are_refused() {
 }
 
 #[test]
-fn links_where_files_are_written_are_replaced_and_not_followed() {
+fn links_in_the_place_of_status_files_are_replaced_not_followed() {
     let names = ["status", "status.new", "process.new", "starts.new", "last-exit", "starts"];
     let fixture = prepared(|fixture, dir| {
         for name in names {
@@ -69,7 +69,7 @@ fn links_where_files_are_written_are_replaced_and_not_followed() {
 }
 
 #[test]
-fn a_fifo_that_others_could_write_to_is_put_right() {
+fn a_fifo_that_others_could_write_to_is_repaired() {
     let fixture = prepared(|_, dir| {
         nix::unistd::mkfifo(&dir.join("control"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         fs::set_permissions(dir.join("control"), fs::Permissions::from_mode(0o666)).unwrap();
@@ -100,7 +100,7 @@ fn a_lock_of_another_user_is_refused() {
 }
 
 #[test]
-fn a_log_pipe_that_is_none_is_left_alone_and_another_pipe_used() {
+fn a_log_pipe_that_is_not_a_fifo_is_replaced_by_a_pipe() {
     let fixture = prepared(|_, dir| symlink("../../../outside", dir.join("logpipe")).unwrap());
     fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
     fixture.script("sv/a/run", "echo line; exec sleep 1000");
@@ -120,7 +120,7 @@ fn a_log_pipe_that_is_none_is_left_alone_and_another_pipe_used() {
 }
 
 #[test]
-fn names_cannot_reach_a_terminal_unescaped() {
+fn control_characters_in_service_names_are_escaped() {
     let fixture = ServiceFixture::new();
     let name = std::ffi::OsStr::from_bytes(b"a\n\x1b[31m\xff");
     fs::create_dir(fixture.path("sv").join(name)).unwrap();
@@ -140,7 +140,7 @@ fn names_cannot_reach_a_terminal_unescaped() {
 }
 
 #[test]
-fn bytes_that_ask_for_nothing_are_ignored() {
+fn unknown_control_bytes_are_ignored() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
@@ -154,7 +154,7 @@ fn bytes_that_ask_for_nothing_are_ignored() {
     assert_eq!((fixture.pid("sv/a"), fixture.read("sv/a/supervise/starts").as_str()), (pid, "1\n"));
 }
 
-/// Whoever this is, it is not us.
+/// A user that the tests do not run as.
 const OPERATOR: u32 = 65534;
 
 /// Tells whether files can be given to another user; if not, says so.
@@ -202,7 +202,7 @@ fn ends_without(fixture: &ServiceFixture, bystander: i32, warnings: &str) {
 }
 
 #[test]
-fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed() {
+fn a_process_recorded_in_a_directory_of_another_user_is_neither_adopted_nor_killed() {
     if !can_give_away() {
         return;
     }
@@ -229,7 +229,7 @@ fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed(
 }
 
 #[test]
-fn a_process_named_where_others_can_write_is_neither_adopted_nor_killed() {
+fn a_process_recorded_where_others_can_write_is_neither_adopted_nor_killed() {
     for mode in [0o770, 0o757, 0o1777] {
         let fixture = prepared(|_, _| {});
         fixture.script("sv/a/run", "exec sleep 4711");
@@ -246,7 +246,7 @@ fn a_process_named_where_others_can_write_is_neither_adopted_nor_killed() {
 }
 
 #[test]
-fn a_record_of_another_user_or_that_others_can_write_is_not_believed() {
+fn a_record_that_another_user_could_write_is_not_trusted() {
     let fixture = prepared(|_, _| {});
     fixture.script("sv/a/run", "exec sleep 4711");
     let dir = fixture.path("sv/a/supervise");
@@ -270,7 +270,7 @@ fn a_record_of_another_user_or_that_others_can_write_is_not_believed() {
 }
 
 #[test]
-fn an_operator_who_owns_the_fifos_steers_the_service() {
+fn an_operator_who_owns_the_fifos_controls_the_service() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
 
@@ -288,15 +288,16 @@ fn an_operator_who_owns_the_fifos_steers_the_service() {
     fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
     fixture.until_stat("sv/a", "up");
     assert_eq!(fixture.path("sv/a/supervise/control").metadata().unwrap().uid(), OPERATOR);
-    let told = fixture.command("/bin/sh", &["-c", "printf d >sv/a/supervise/control"]).uid(OPERATOR).status().unwrap();
-    assert!(told.success());
+    let printf =
+        fixture.command("/bin/sh", &["-c", "printf d >sv/a/supervise/control"]).uid(OPERATOR).status().unwrap();
+    assert!(printf.success());
 
     fixture.until_stat("sv/a", "down");
     assert_eq!(fixture.read("out"), "");
 }
 
 #[test]
-fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
+fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
     if !can_give_away() {
         return;
     }
@@ -320,7 +321,7 @@ fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
 }
 
 #[test]
-fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
+fn a_supervise_directory_may_be_elsewhere() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "echo x >>started; exec sleep 1000");
     fs::create_dir(fixture.path("elsewhere")).unwrap();
@@ -341,7 +342,7 @@ fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
 }
 
 #[test]
-fn svscan_starts_a_service_whose_ok_somebody_else_reads() {
+fn svscan_starts_a_service_whose_ok_another_process_reads() {
     if !can_give_away() {
         return;
     }
@@ -359,7 +360,7 @@ fn svscan_starts_a_service_whose_ok_somebody_else_reads() {
 }
 
 #[test]
-fn svscan_does_not_write_to_a_loggers_control_that_may_be_somebody_elses() {
+fn svscan_does_not_write_to_a_control_fifo_of_another_user() {
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
 
@@ -391,7 +392,7 @@ fn svscan_does_not_write_to_a_loggers_control_that_may_be_somebody_elses() {
 }
 
 #[test]
-fn a_log_pipe_of_another_user_is_not_joined() {
+fn a_log_pipe_of_another_user_is_not_used() {
     if !can_give_away() {
         return;
     }

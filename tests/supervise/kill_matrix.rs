@@ -1,5 +1,5 @@
 //! Any two of svscan, the supervisors, the logger and the service are killed, one after the other: there are never two
-//! copies of the service, no line is lost or doubled, and everything goes on.
+//! copies of the service, no line is lost or duplicated, and the service is supervised and logged again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -134,7 +134,7 @@ fn pairs() -> Vec<(Victim, Victim)> {
 }
 
 /// Kills each pair in turn, the second a moment after the first, and checks the log at the end.
-#[allow(clippy::print_stderr)] // How long each took, for whoever asks with --nocapture.
+#[allow(clippy::print_stderr)] // How long each took, shown by --nocapture.
 fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
     let mut tree = Tree::new();
     for round in 0..rounds {
@@ -150,7 +150,7 @@ fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
 }
 
 #[test]
-fn any_two_may_be_killed() {
+fn any_two_processes_may_be_killed() {
     let pairs = pairs();
     thread::scope(|scope| {
         for part in pairs.chunks(4) {
@@ -161,7 +161,7 @@ fn any_two_may_be_killed() {
 
 #[test]
 #[ignore = "the long version"]
-fn any_two_may_be_killed_many_times() {
+fn any_two_processes_may_be_killed_many_times() {
     let pairs = pairs();
     thread::scope(|scope| {
         for part in pairs.chunks(4) {

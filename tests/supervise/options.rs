@@ -21,7 +21,7 @@ fn finish_gets_the_exit_code_and_the_signal() {
 }
 
 #[test]
-fn a_killed_supervisor_is_followed_by_one_that_runs_finish() {
+fn the_successor_of_a_killed_supervise_runs_finish() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     fixture.script("sv/a/finish", "echo \"$1 $2\" >>finished");
@@ -57,7 +57,7 @@ fn down_signal_replaces_term() {
 }
 
 #[test]
-fn timeout_kill_ends_what_does_not_listen() {
+fn timeout_kill_kills_a_service_that_ignores_term() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "trap 'echo TERM >>got' TERM; echo ready >got; while :; do sleep 0.05; done");
     fixture.write("sv/a/timeout-kill", "200\n");
@@ -94,7 +94,7 @@ fn setsid_gives_the_service_a_session_of_its_own() {
 }
 
 #[test]
-fn readiness_is_shown_and_awaited() {
+fn readiness_is_shown_by_svstat_and_awaited_by_svwait() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "while ! test -e go; do sleep 0.02; done; echo >&7; exec sleep 1000");
     fixture.write("sv/a/notification-fd", "7\n");
@@ -118,7 +118,7 @@ fn readiness_is_shown_and_awaited() {
 }
 
 #[test]
-fn svwait_waits_for_down_and_for_several() {
+fn svwait_waits_for_several_services_to_go_down() {
     let fixture = ServiceFixture::new();
     for dir in ["sv/a", "sv/b"] {
         fixture.script(&format!("{dir}/run"), "exec sleep 1000");
@@ -138,7 +138,7 @@ fn svwait_waits_for_down_and_for_several() {
 }
 
 #[test]
-fn an_option_that_makes_no_sense_is_named_and_left_out() {
+fn a_bad_option_file_is_named_and_ignored() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     fixture.write("sv/a/down-signal", "SIGNOTHING\n");
@@ -152,7 +152,7 @@ fn an_option_that_makes_no_sense_is_named_and_left_out() {
 }
 
 #[test]
-fn the_pair_is_shown_to_people_and_to_programs() {
+fn svstat_shows_a_service_and_its_log_as_text_and_as_json() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "test -e second && exec sleep 1000; echo >second; exit 7");
     fixture.script("sv/a/log/run", "exec cat >/dev/null");

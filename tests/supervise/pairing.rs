@@ -32,7 +32,7 @@ fn svscan(fixture: &ServiceFixture) -> i32 {
 }
 
 #[test]
-fn a_log_at_first_sight_makes_a_pair() {
+fn a_service_with_a_log_is_started_with_its_logger() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", TALKING);
     log(&fixture, "sv/a");
@@ -68,7 +68,7 @@ fn a_sticky_service_waits_for_its_log() {
 }
 
 #[test]
-fn a_log_that_comes_late_is_joined_by_one_restart() {
+fn a_late_log_is_connected_by_one_restart() {
     for is_linked in [false, true] {
         let fixture = ServiceFixture::new();
         let home = if is_linked { "home" } else { "sv" };
@@ -101,7 +101,7 @@ fn a_log_that_comes_late_is_joined_by_one_restart() {
 }
 
 #[test]
-fn a_sticky_bit_that_comes_late_is_noticed_and_its_log_joined() {
+fn a_sticky_bit_that_is_set_late_is_noticed_and_the_log_connected() {
     for is_linked in [false, true] {
         let fixture = ServiceFixture::new();
         let home = if is_linked { "home" } else { "sv" };
@@ -122,7 +122,7 @@ fn a_sticky_bit_that_comes_late_is_noticed_and_its_log_joined() {
 }
 
 #[test]
-fn a_late_log_leaves_a_service_that_is_down_down() {
+fn a_late_log_does_not_start_a_service_that_is_down() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", TALKING);
     svscan(&fixture);
@@ -139,7 +139,7 @@ fn a_late_log_leaves_a_service_that_is_down_down() {
 }
 
 #[test]
-fn services_are_found_under_any_number_of_names_and_dot_names_are_not() {
+fn a_service_with_two_names_runs_once_and_dot_names_are_skipped() {
     let fixture = ServiceFixture::new();
     svscan(&fixture);
     fixture.script("sv/.hidden/run", TALKING);
@@ -157,7 +157,7 @@ fn services_are_found_under_any_number_of_names_and_dot_names_are_not() {
 }
 
 #[test]
-fn a_service_that_has_gone_is_left_running_and_not_started_again() {
+fn a_removed_service_keeps_running_and_is_not_restarted() {
     let fixture = ServiceFixture::new();
     fixture.script("home/a/run", "exec sleep 1000");
     symlink("../home/a", fixture.path("sv/a")).unwrap();
@@ -176,7 +176,7 @@ fn a_service_that_has_gone_is_left_running_and_not_started_again() {
 }
 
 #[test]
-fn names_that_lead_nowhere_are_named_once() {
+fn dangling_links_are_named_once() {
     let fixture = ServiceFixture::new();
     symlink("../missing", fixture.path("sv/a")).unwrap();
     fixture.script("sv/b/run", "exec sleep 1000");
@@ -190,7 +190,7 @@ fn names_that_lead_nowhere_are_named_once() {
 }
 
 #[test]
-fn a_limit_that_is_reached_is_named_once() {
+fn a_reached_limit_is_reported_once() {
     let fixture = ServiceFixture::new();
     for number in 0..40 {
         fixture.script(&format!("sv/{number}/run"), "exec sleep 1000");
@@ -213,7 +213,7 @@ fn a_limit_that_is_reached_is_named_once() {
 }
 
 #[test]
-fn messages_of_a_log_name_its_service() {
+fn messages_about_a_log_name_its_service() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     fs::create_dir(fixture.path("sv/a/log")).unwrap();
@@ -226,7 +226,7 @@ fn messages_of_a_log_name_its_service() {
 }
 
 #[test]
-fn a_new_svscan_finds_what_an_old_one_has_left() {
+fn a_new_svscan_adopts_running_services() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", TALKING);
     log(&fixture, "sv/a");

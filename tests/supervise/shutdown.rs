@@ -1,4 +1,4 @@
-//! svscan leaves: services first, then loggers that have written everything, and nothing is left.
+//! svscan exits: it ends the services first, then their loggers, which have logged every line; no process is left.
 
 use std::fs;
 
@@ -13,7 +13,7 @@ const NUMBERING: &str = "trap 'echo end; echo $i >last; exit' TERM
     i=0; while :; do echo $((i=i+1)); sleep 0.02; done";
 
 #[test]
-fn everything_is_written_before_svscan_leaves() {
+fn every_line_is_logged_before_svscan_exits() {
     let fixture = ServiceFixture::new();
     let services: Vec<String> = (0..8).map(|number| format!("sv/{number}")).collect();
     for service in &services {
@@ -48,38 +48,38 @@ fn everything_is_written_before_svscan_leaves() {
 }
 
 #[test]
-fn a_service_that_does_not_listen_is_killed_in_time() {
+fn a_service_that_ignores_term_is_killed_after_its_timeout() {
     let fixture = ServiceFixture::new();
-    fixture.script("sv/deaf/run", "trap '' TERM; echo x; touch ready; while :; do sleep 0.05; done");
-    fixture.write("sv/deaf/timeout-kill", "300");
-    fs::create_dir_all(fixture.path("sv/deaf/log/main")).unwrap();
-    fixture.script("sv/deaf/log/run", "exec cat >>main/current");
+    fixture.script("sv/a/run", "trap '' TERM; echo x; touch ready; while :; do sleep 0.05; done");
+    fixture.write("sv/a/timeout-kill", "300");
+    fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
+    fixture.script("sv/a/log/run", "exec cat >>main/current");
     let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
-    until("it runs", || fixture.exists("sv/deaf/ready"));
+    until("it runs", || fixture.exists("sv/a/ready"));
 
     send(svscan, Signal::SIGTERM);
 
     assert_eq!(fixture.wait(svscan), Some(0));
-    assert_eq!(fixture.read("sv/deaf/supervise/last-exit"), "signal 9\n");
-    assert_eq!(fixture.read("sv/deaf/log/main/current"), "x\n");
+    assert_eq!(fixture.read("sv/a/supervise/last-exit"), "signal 9\n");
+    assert_eq!(fixture.read("sv/a/log/main/current"), "x\n");
 }
 
 #[test]
-fn a_second_term_waits_for_nobody() {
+fn a_second_term_ends_svscan_at_once() {
     let fixture = ServiceFixture::new();
-    fixture.script("sv/deaf/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
+    fixture.script("sv/a/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
     let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
-    until("it runs", || fixture.exists("sv/deaf/ready"));
+    until("it runs", || fixture.exists("sv/a/ready"));
 
     send(svscan, Signal::SIGTERM);
-    until("it was asked to end", || fixture.is("sv/deaf", "want down"));
+    until("it was asked to end", || fixture.is("sv/a", "want down"));
     send(svscan, Signal::SIGTERM);
 
     assert_eq!(fixture.wait(svscan), Some(0));
 }
 
 #[test]
-fn what_a_killed_supervisor_has_left_is_stopped_too() {
+fn the_service_of_a_killed_supervise_is_stopped() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
@@ -95,7 +95,7 @@ fn what_a_killed_supervisor_has_left_is_stopped_too() {
 }
 
 #[test]
-fn a_log_that_another_process_keeps_open_is_ended_all_the_same() {
+fn a_logger_is_ended_though_another_process_holds_its_pipe() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "(trap '' TERM; exec sleep 1000) & echo started; exec sleep 1000");
     fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
@@ -111,7 +111,7 @@ fn a_log_that_another_process_keeps_open_is_ended_all_the_same() {
 }
 
 #[test]
-fn hup_looks_at_everything_at_once() {
+fn hup_makes_svscan_scan_at_once() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
@@ -150,7 +150,7 @@ enum Kinship {
 impl Loss {
     const ALL: [Loss; 4] = [Loss::Removed, Loss::Redirected, Loss::Hidden, Loss::Erased];
 
-    fn befall(self, fixture: &ServiceFixture) {
+    fn apply(self, fixture: &ServiceFixture) {
         let name = fixture.path("scan/a");
         match self {
             Loss::Removed => fs::remove_file(name).unwrap(),
@@ -173,14 +173,14 @@ fn until_found(svscan: i32, supervisors: usize) {
     });
 }
 
-/// Runs a service whose name then goes, and ends svscan. `is_deaf`: the service does not listen, so that a second TERM is
-/// needed.
-fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
-    let what = format!("{loss:?} {kinship:?} logged: {is_logged} deaf: {is_deaf}");
+/// Runs a service whose name then goes, and ends svscan. `ignores_term`: the service ignores TERM, so that svscan needs a
+/// second one.
+fn lose(loss: Loss, kinship: Kinship, is_logged: bool, ignores_term: bool) {
+    let what = format!("{loss:?} {kinship:?} logged: {is_logged} ignores TERM: {ignores_term}");
     let fixture = ServiceFixture::new();
     fs::create_dir(fixture.path("scan")).unwrap();
     let place = if loss == Loss::Erased { "scan/a" } else { "store/a" };
-    let trap = if is_deaf { "trap '' TERM" } else { "trap 'echo end; exit' TERM" };
+    let trap = if ignores_term { "trap '' TERM" } else { "trap 'echo end; exit' TERM" };
     fixture.script(&format!("{place}/run"), &format!("{trap}; echo begin; while :; do sleep 0.02; done"));
     fixture.script("store/new/run", "exec sleep 1000");
     if is_logged {
@@ -202,9 +202,9 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
         until_found(svscan, if is_logged { 2 } else { 1 });
     }
 
-    loss.befall(&fixture);
+    loss.apply(&fixture);
     send(svscan, Signal::SIGTERM);
-    if is_deaf {
+    if ignores_term {
         // It is asked for a second time once it has seen the first.
         std::thread::sleep(std::time::Duration::from_millis(200));
         send(svscan, Signal::SIGTERM);
@@ -213,7 +213,7 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
     assert_eq!(fixture.wait(svscan), Some(0), "{what}: {}", fixture.read("out"));
     let is_left = |seen: &Seen| seen.state != 'Z' && !seen.command.starts_with("sleep 0.");
     until(&format!("nothing is left of {what}"), || !fixture.processes().iter().any(is_left));
-    if is_logged && !is_deaf {
+    if is_logged && !ignores_term {
         assert_eq!(fixture.read("logged/current"), "begin\nend\n", "{what}");
     }
 }
@@ -221,48 +221,48 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, is_deaf: bool) {
 fn lose_in_every_way(kinship: Kinship, is_logged: bool) {
     std::thread::scope(|scope| {
         for loss in Loss::ALL {
-            for is_deaf in [false, true] {
-                scope.spawn(move || lose(loss, kinship, is_logged, is_deaf));
+            for ignores_term in [false, true] {
+                scope.spawn(move || lose(loss, kinship, is_logged, ignores_term));
             }
         }
     });
 }
 
 #[test]
-fn a_service_whose_name_is_gone_is_ended_too() {
+fn a_service_is_ended_if_its_name_is_gone() {
     lose_in_every_way(Kinship::Child, false);
 }
 
 #[test]
-fn a_service_and_its_log_whose_name_is_gone_are_ended_too() {
+fn a_service_with_a_log_is_ended_if_its_name_is_gone() {
     lose_in_every_way(Kinship::Child, true);
 }
 
 #[test]
-fn a_service_that_was_found_and_whose_name_is_gone_is_ended_too() {
+fn an_adopted_service_is_ended_if_its_name_is_gone() {
     lose_in_every_way(Kinship::Found, false);
 }
 
 #[test]
-fn a_service_and_its_log_that_were_found_and_whose_name_is_gone_are_ended_too() {
+fn an_adopted_service_with_a_log_is_ended_if_its_name_is_gone() {
     lose_in_every_way(Kinship::Found, true);
 }
 
 #[test]
-fn quit_ends_a_service_that_does_not_listen() {
+fn quit_kills_a_service_that_ignores_term() {
     let fixture = ServiceFixture::new();
-    fixture.script("sv/deaf/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/deaf"]);
-    until("it runs", || fixture.exists("sv/deaf/ready"));
+    fixture.script("sv/a/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
+    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    until("it runs", || fixture.exists("sv/a/ready"));
 
     send(supervise, Signal::SIGQUIT);
 
     assert_eq!(fixture.wait(supervise), Some(0));
-    assert_eq!(fixture.read("sv/deaf/supervise/last-exit"), "signal 9\n");
+    assert_eq!(fixture.read("sv/a/supervise/last-exit"), "signal 9\n");
 }
 
 #[test]
-fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
+fn a_second_term_does_not_wait_for_a_stopped_supervise() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/a/run", "exec sleep 1000");
     let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
@@ -279,7 +279,7 @@ fn a_supervisor_that_does_not_listen_keeps_svscan_only_once() {
 }
 
 #[test]
-fn a_service_that_cannot_be_ended_does_not_keep_its_logger() {
+fn the_logger_of_a_service_that_cannot_be_ended_is_ended() {
     std::thread::scope(|scope| {
         for logger in ["exec multilog ./main", "trap '' TERM; echo x >up; while :; do sleep 0.05; done"] {
             scope.spawn(move || {
@@ -312,7 +312,7 @@ fn a_service_that_cannot_be_ended_does_not_keep_its_logger() {
 }
 
 #[test]
-fn a_service_whose_control_is_gone_is_ended_too() {
+fn a_service_is_ended_if_its_control_fifo_is_gone() {
     let fixture = ServiceFixture::new();
     for service in ["a", "b"] {
         fixture.script(&format!("sv/{service}/run"), "echo begin; exec sleep 1000");
@@ -336,7 +336,7 @@ fn a_service_whose_control_is_gone_is_ended_too() {
 }
 
 #[test]
-fn a_log_directory_that_is_erased_with_its_service_keeps_nobody() {
+fn svscan_exits_if_a_service_and_its_log_directory_were_erased() {
     std::thread::scope(|scope| {
         for (kinship, terms) in [(Kinship::Child, 1), (Kinship::Child, 2), (Kinship::Found, 2)] {
             scope.spawn(move || {

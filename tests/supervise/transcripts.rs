@@ -102,7 +102,7 @@ fn normal_runs_are_those_of_0_76() {
 }
 
 #[test]
-fn a_service_that_cannot_be_started_is_named_each_time_as_by_0_76() {
+fn a_service_that_cannot_start_is_named_each_time_as_by_0_76() {
     if !Maker::Theirs.is_here() {
         return;
     }
@@ -127,7 +127,7 @@ fn a_service_that_cannot_be_started_is_named_each_time_as_by_0_76() {
 }
 
 #[test]
-fn a_status_that_makes_no_sense_is_reported_as_by_0_76() {
+fn a_malformed_status_is_reported_as_by_0_76() {
     if !Maker::Theirs.is_here() {
         return;
     }

@@ -14,7 +14,7 @@ fn make_sticky(fixture: &ServiceFixture, service: &str) {
 }
 
 #[test]
-fn supervise_goes_on_and_answers_when_nobody_reads_its_messages() {
+fn supervise_works_if_nobody_reads_its_messages() {
     for kind in Kind::ALL {
         let fixture = ServiceFixture::new();
         let dir = Workdir::new();
@@ -38,7 +38,7 @@ fn supervise_goes_on_and_answers_when_nobody_reads_its_messages() {
 }
 
 #[test]
-fn svscan_goes_on_and_answers_term_when_nobody_reads_its_messages() {
+fn svscan_works_and_obeys_term_if_nobody_reads_its_messages() {
     for kind in Kind::ALL {
         let fixture = ServiceFixture::new();
         let dir = Workdir::new();
@@ -62,7 +62,7 @@ fn svscan_goes_on_and_answers_term_when_nobody_reads_its_messages() {
 }
 
 #[test]
-fn svscan_survives_the_reader_of_its_messages() {
+fn svscan_survives_the_end_of_the_reader_of_its_messages() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/sticky/run", "exec sleep 1000");
     make_sticky(&fixture, "sv/sticky");

@@ -46,52 +46,52 @@ fn expect_journal(scene: &Scene) {
 const STAMPED: &[Case] = &[Case::Stamped];
 
 #[test]
-fn killed_loggers_on_ext2_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext2_lose_and_duplicate_nothing() {
     prove(Kind::Ext2, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_ext3_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext3_lose_and_duplicate_nothing() {
     prove(Kind::Ext3, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_ext4_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext4_lose_and_duplicate_nothing() {
     prove(Kind::Ext4, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_xfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_xfs_lose_and_duplicate_nothing() {
     prove(Kind::Xfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_btrfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_btrfs_lose_and_duplicate_nothing() {
     prove(Kind::Btrfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_vfat_lose_and_repeat_nothing() {
+fn killed_loggers_on_vfat_lose_and_duplicate_nothing() {
     prove(Kind::Vfat, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_tmpfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_tmpfs_lose_and_duplicate_nothing() {
     prove(Kind::Tmpfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_overlayfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_overlayfs_lose_and_duplicate_nothing() {
     prove(Kind::Overlay, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_fuse_lose_and_repeat_nothing() {
+fn killed_loggers_on_fuse_lose_and_duplicate_nothing() {
     prove(Kind::Bindfs, FEW, STAMPED);
 }
 
 #[test]
-fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
+fn where_no_file_can_be_mapped_a_warning_says_so_and_every_line_is_logged() {
     in_own_namespace(|| {
         let Some(scene) = Scene::mount(Kind::BindfsDirect, "") else { return };
         let dir = Workdir::inside(scene.path());
@@ -112,7 +112,7 @@ fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn a_hundred_kills_of_each_kind_on_each_file_system_lose_and_repeat_nothing() {
+fn a_hundred_kills_of_each_kind_on_each_file_system_lose_and_duplicate_nothing() {
     const ALL: &[Case] = &[Case::Plain, Case::Stamped, Case::TwoDirectories, Case::Small, Case::Gzip];
     for kind in [
         Kind::Ext2,

@@ -63,7 +63,7 @@ fn term_ends_a_logger_whose_disk_is_full() {
 }
 
 #[test]
-fn a_logger_goes_on_when_a_full_disk_has_room_again() {
+fn a_logger_continues_when_a_full_disk_has_room_again() {
     let Some((dir, disk)) = small_disk("size=300k") else { return };
     let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
     let mut logger = start(&task(1_000_000, &["main"]), &dir, &feed);
@@ -78,7 +78,7 @@ fn a_logger_goes_on_when_a_full_disk_has_room_again() {
 }
 
 #[test]
-fn room_that_is_taken_ahead_is_never_missed() {
+fn preallocation_never_fills_the_disk() {
     // Room for the three files that there can be in a rotation, and hardly more.
     for (limit, names) in [("size=12m", &["main/one"][..]), ("size=24m", &["main/one", "main/two"])] {
         let Some((dir, _disk)) = small_disk(limit) else { return };
@@ -100,7 +100,7 @@ fn room_that_is_taken_ahead_is_never_missed() {
 }
 
 #[test]
-fn of_two_directories_the_one_with_room_waits_for_the_full_one() {
+fn a_directory_with_room_waits_for_a_full_one() {
     let Some((dir, disk)) = small_disk("size=300k") else { return };
     let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
     let mut logger = start(&task(100_000_000, &["other", "main"]), &dir, &feed);
@@ -119,7 +119,7 @@ fn of_two_directories_the_one_with_room_waits_for_the_full_one() {
 }
 
 #[test]
-fn a_logger_goes_on_when_a_disk_full_of_files_has_room_again() {
+fn a_logger_continues_when_a_disk_without_inodes_has_some_again() {
     let Some((dir, disk)) = small_disk("size=100m,nr_inodes=12") else { return };
     let feed = Feed::pipe(Lengths::Mixed, Pace::Bursts(20, Duration::from_millis(1)));
     let mut logger = start(&task(4096, &["main"]), &dir, &feed);

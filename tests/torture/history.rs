@@ -1,9 +1,8 @@
-//! What was logged long ago: it must not suffer from loggers that are killed while nothing comes, or from a clock that
-//! was wrong.
+//! Old archives: kills of idle loggers change none, and a clock that was wrong does not disturb their order.
 //!
 //! The clock itself cannot be set for one process here: our programs are static, and time namespaces do not cover the
 //! time of day. A directory full of names from another year is what a logger meets after the clock was set; a clock that
-//! changes under a running logger is the simulated directory's business.
+//! changes while a logger runs is tested with the simulated directory.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -31,7 +30,7 @@ fn log_lines(dir: &Path, script: &[&str], numbers: std::ops::Range<u64>) {
 }
 
 #[test]
-fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
+fn a_hundred_kills_of_idle_loggers_change_no_archive() {
     let dir = Workdir::new();
     log_lines(dir.path(), &["s4096", "n4", "./main"], 0..200);
     // Without a rotation: now there is something in current.
@@ -103,11 +102,11 @@ fn now() -> u64 {
 }
 
 #[test]
-fn a_clock_set_a_year_back_makes_names_that_follow_the_newest() {
+fn archive_names_increase_after_the_clock_was_set_back_a_year() {
     log_among_names_from(now() + YEAR_SECONDS);
 }
 
 #[test]
-fn a_clock_set_two_years_forward_makes_names_that_follow_the_newest() {
+fn archive_names_increase_after_the_clock_was_set_forward_two_years() {
     log_among_names_from(now() - 2 * YEAR_SECONDS);
 }

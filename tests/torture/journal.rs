@@ -1,5 +1,5 @@
-//! The journal in other hands: emptied, removed, overwritten, from elsewhere. No logger dies of it and no line is lost; at
-//! most a batch is there twice when the logger is killed just then.
+//! A journal that somebody truncates, removes, overwrites or replaces: the logger goes on, and no line is lost. If the logger
+//! is killed just then, at most one batch is logged twice.
 
 use std::fs;
 use std::io::Write;
@@ -15,7 +15,7 @@ use testkit::logger::messages;
 use testkit::{Workdir, until};
 
 #[track_caller]
-fn meddle(act: impl Fn(&Path)) {
+fn log_while(act: impl Fn(&Path)) {
     let dir = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Saturated);
     let task = Task {
@@ -51,33 +51,33 @@ fn meddle(act: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_journal_that_is_emptied_is_no_harm() {
-    meddle(|journal| drop(fs::File::create(journal).unwrap()));
+fn an_emptied_journal_loses_nothing() {
+    log_while(|journal| drop(fs::File::create(journal).unwrap()));
 }
 
 #[test]
-fn a_journal_that_is_removed_is_no_harm() {
-    meddle(|journal| drop(fs::remove_file(journal)));
+fn a_removed_journal_loses_nothing() {
+    log_while(|journal| drop(fs::remove_file(journal)));
 }
 
 #[test]
-fn a_journal_of_garbage_is_no_harm() {
-    meddle(|journal| {
+fn a_journal_of_garbage_loses_nothing() {
+    log_while(|journal| {
         let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.write_all(&[0xa5; 4096]).unwrap();
     });
 }
 
 #[test]
-fn a_journal_that_is_longer_or_shorter_is_no_harm() {
-    meddle(|journal| {
+fn a_journal_of_another_length_loses_nothing() {
+    log_while(|journal| {
         let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.set_len(if file.metadata().unwrap().len() == 4096 { 100_000 } else { 100 }).unwrap();
     });
 }
 
 #[test]
-fn a_journal_from_elsewhere_is_not_believed() {
+fn a_foreign_journal_is_not_trusted() {
     let other = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Saturated);
     let logger = Subject::Ours.start(&["t", "./main"], other.path(), feed.stdin());
@@ -88,7 +88,7 @@ fn a_journal_from_elsewhere_is_not_believed() {
     logger.kill();
     let foreign = fs::read(other.join("main/journal")).unwrap();
 
-    meddle(|journal| {
+    log_while(|journal| {
         let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.write_all(&foreign).unwrap();
     });

@@ -88,7 +88,7 @@ fn changed(task: &Task, random: u64) -> Task {
 pub struct Report {
     lines: u64,
     verdict: Verdict,
-    /// Loggers that left by themselves, or with anything but success.
+    /// Loggers that exited by themselves, or without success.
     refusals: u64,
     longest_leave: Duration,
 }
@@ -250,7 +250,7 @@ fn terminated_loggers_lose_nothing() {
 }
 
 #[test]
-fn loggers_and_their_ancestor_hand_the_pipe_over_to_each_other() {
+fn our_logger_and_0_76_hand_the_pipe_over_to_each_other() {
     const BOTH: &[Subject] = &[Subject::Ours, Subject::Multilog];
     for case in Case::ALL {
         Run { end: End::Terminated, subjects: BOTH, ..Run::new(case, FEW / 2) }.prove();

@@ -94,7 +94,7 @@ fn a_logger_without_standard_output_or_error_loses_nothing() {
 }
 
 #[test]
-fn a_logger_without_standard_input_says_so_and_leaves() {
+fn a_logger_without_standard_input_says_so_and_exits() {
     let dir = Workdir::new();
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", "exec \"$0\" ./main <&-"]).arg(Multilog::Ours.path());
@@ -107,7 +107,7 @@ fn a_logger_without_standard_input_says_so_and_leaves() {
 }
 
 #[test]
-fn an_empty_pipe_that_never_waits_is_no_end_of_input() {
+fn an_empty_non_blocking_pipe_is_not_the_end_of_input() {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     let dir = Workdir::new();
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
@@ -128,7 +128,7 @@ fn an_empty_pipe_that_never_waits_is_no_end_of_input() {
 }
 
 #[test]
-fn alerts_that_nobody_reads_stop_nothing() {
+fn a_logger_whose_alerts_nobody_reads_loses_nothing() {
     let dir = Workdir::new();
     let (_, nobody) = std::io::pipe().unwrap();
     let mut command = Command::new(Multilog::Ours.path());
@@ -142,7 +142,7 @@ fn alerts_that_nobody_reads_stop_nothing() {
 }
 
 #[test]
-fn a_directory_has_one_logger_and_is_named_once() {
+fn a_directory_has_one_logger_and_stands_once_in_a_script() {
     let dir = Workdir::new();
     let (reading_end, writing_end) = std::io::pipe().unwrap();
     let first = Subject::Ours.start(&["./main"], dir.path(), reading_end);

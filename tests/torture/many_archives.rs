@@ -33,7 +33,7 @@ fn start_slowed(injection: &str, dir: &Path, script: &[&str], stdin: PipeReader)
 }
 
 #[test]
-fn a_crowd_of_archives_is_removed_beside_the_logging_and_term_ends_it() {
+fn many_archives_are_removed_beside_the_logging_and_term_ends_it() {
     let dir = Workdir::in_memory();
     let main = dir.join("main");
     make_crowd(&main, 8000);
@@ -55,7 +55,7 @@ fn a_crowd_of_archives_is_removed_beside_the_logging_and_term_ends_it() {
 }
 
 #[test]
-fn term_ends_the_start_in_a_crowd_that_takes_long_to_look_at() {
+fn term_ends_a_start_that_reads_a_slow_directory() {
     let dir = Workdir::in_memory();
     make_crowd(&dir.join("main"), 20_000);
     let (input, _output) = std::io::pipe().unwrap();
@@ -75,7 +75,7 @@ fn term_ends_the_start_in_a_crowd_that_takes_long_to_look_at() {
 }
 
 #[test]
-fn at_the_end_of_the_input_all_that_is_too_much_is_removed() {
+fn surplus_archives_are_removed_at_the_end_of_the_input() {
     for archives in [10, 3000, 10_000] {
         let dir = Workdir::in_memory();
         make_crowd(&dir.join("main"), archives);

@@ -127,7 +127,7 @@ fn look(main: &Path, settled: &BTreeSet<OsString>) -> u64 {
 
 #[test]
 #[ignore = "mounts file systems, and takes minutes: .ci/torture"]
-fn a_power_cut_takes_no_more_than_the_bound_allows() {
+fn a_power_cut_loses_at_most_the_last_second() {
     let Some(disk) = Disk::new() else { return };
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(5, Duration::from_millis(5)));
     let script = ["s65536", "n200", "y1", "./main"];
@@ -166,7 +166,7 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
 /// believed of what a power cut has left.
 #[test]
 #[ignore = "mounts file systems, and takes minutes: .ci/torture"]
-fn kills_and_power_cuts_leave_each_line_once() {
+fn kills_and_power_cuts_duplicate_nothing() {
     const RUNS: u64 = 100;
     const LINES: u64 = 20;
     let Some(disk) = Disk::new() else { return };

@@ -1,4 +1,4 @@
-//! Files that somebody takes away under a logger, as other tools for logs do.
+//! Files that are removed, renamed or truncated while a logger runs, as other tools for logs do.
 
 use std::fs;
 use std::io::Write;
@@ -36,7 +36,7 @@ fn numbers(log: &[u8]) -> Vec<Option<u64>> {
 }
 
 #[track_caller]
-fn take_away(before: Before, act: impl Fn(&Path)) {
+fn remove_while_logging(before: Before, act: impl Fn(&Path)) {
     let dir = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(20, Duration::from_millis(5)));
     let script = ["s16777215", "./main"];
@@ -69,31 +69,31 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_current_that_is_removed_is_made_again_with_what_it_held() {
-    take_away(Before::Kept, |dir| fs::remove_file(dir.join("main/current")).unwrap());
+fn a_removed_current_is_made_again_with_its_content() {
+    remove_while_logging(Before::Kept, |dir| fs::remove_file(dir.join("main/current")).unwrap());
 }
 
 #[test]
-fn a_current_that_is_renamed_is_made_again() {
-    take_away(Before::Kept, |dir| {
+fn a_renamed_current_is_made_again() {
+    remove_while_logging(Before::Kept, |dir| {
         fs::create_dir(dir.join("old")).unwrap();
         fs::rename(dir.join("main/current"), dir.join("old/current")).unwrap();
     });
 }
 
 #[test]
-fn a_current_that_is_emptied_is_written_to_from_its_beginning() {
-    take_away(Before::Gone, |dir| drop(fs::File::create(dir.join("main/current")).unwrap()));
+fn a_truncated_current_is_written_from_its_beginning() {
+    remove_while_logging(Before::Gone, |dir| drop(fs::File::create(dir.join("main/current")).unwrap()));
 }
 
 #[test]
-fn a_directory_that_is_removed_is_made_again_with_what_current_held() {
-    take_away(Before::Kept, |dir| fs::remove_dir_all(dir.join("main")).unwrap());
+fn a_removed_directory_is_made_again_with_the_content_of_current() {
+    remove_while_logging(Before::Kept, |dir| fs::remove_dir_all(dir.join("main")).unwrap());
 }
 
 #[test]
-fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
-    take_away(Before::Kept, |dir| {
+fn a_replaced_directory_gets_the_lines_that_follow() {
+    remove_while_logging(Before::Kept, |dir| {
         fs::rename(dir.join("main"), dir.join("old")).unwrap();
         fs::create_dir(dir.join("main")).unwrap();
     });
@@ -101,7 +101,7 @@ fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
 
 #[test]
 #[ignore = "takes some seconds: .ci/torture"]
-fn a_directory_that_another_writer_has_made_again_is_not_written_to_until_its_lock_is_free() {
+fn a_directory_that_another_logger_has_made_again_is_not_used_until_its_lock_is_free() {
     let dir = Workdir::new();
     let main = dir.join("main");
     let words = dir.join("words");

@@ -2,7 +2,7 @@
 //! logger is killed, or that fails. strace does it.
 //!
 //! The lines wait in a pipe without a writer, so that every logger comes to the end by itself. Whatever the first one
-//! did, the next one must start, leave in good order, and then every line must be there once and in order.
+//! did, the next one must start and exit cleanly, and then every line must be there once and in order.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -259,7 +259,7 @@ fn errors(work: Work, errors: &[&'static str]) -> Vec<Blow> {
 }
 
 #[test]
-fn a_kill_at_some_system_calls_is_survived() {
+fn a_kill_at_some_system_calls_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
@@ -268,7 +268,7 @@ fn a_kill_at_some_system_calls_is_survived() {
 }
 
 #[test]
-fn an_error_at_some_system_calls_is_survived() {
+fn an_error_at_some_system_calls_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
@@ -278,7 +278,7 @@ fn an_error_at_some_system_calls_is_survived() {
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn a_kill_at_every_system_call_is_survived() {
+fn a_kill_at_every_system_call_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
@@ -287,7 +287,7 @@ fn a_kill_at_every_system_call_is_survived() {
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn an_error_at_every_system_call_is_survived() {
+fn an_error_at_every_system_call_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }

@@ -60,7 +60,7 @@ fn limited(limit: &[&str], task: &Task, dir: &Workdir) -> Command {
 }
 
 #[test]
-fn term_ends_a_logger_whose_disk_takes_no_more() {
+fn term_ends_a_logger_that_cannot_write() {
     for successor in successors() {
         let dir = Workdir::in_memory();
         let task = task(None);
@@ -84,7 +84,7 @@ fn memory_kib(pid: i32) -> u64 {
 }
 
 #[test]
-fn term_ends_a_logger_whose_processor_hangs_and_the_processor_too() {
+fn term_ends_a_logger_and_its_hanging_processor() {
     for successor in successors() {
         let dir = Workdir::in_memory();
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
@@ -123,13 +123,13 @@ fn during_a_trim(files: u32) {
 }
 
 #[test]
-fn term_ends_a_logger_that_trims() {
+fn term_ends_a_logger_that_removes_archives() {
     during_a_trim(5_000);
 }
 
 #[test]
 #[ignore = "makes 100,000 files: .ci/torture"]
-fn term_ends_a_logger_that_trims_a_hundred_thousand_files() {
+fn term_ends_a_logger_that_removes_a_hundred_thousand_archives() {
     during_a_trim(100_000);
 }
 
@@ -173,7 +173,7 @@ impl EndlessLine {
 }
 
 #[test]
-fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it() {
+fn term_ends_a_logger_within_an_endless_line_and_the_successor_continues_it() {
     for (script, is_stamped) in
         [(&["s16777215", "n1000", "./main"][..], false), (&["t", "s16777215", "n1000", "./main"][..], true)]
     {
@@ -213,7 +213,7 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
 }
 
 #[test]
-fn term_ends_a_logger_within_a_line_that_never_ends_and_is_no_pipe() {
+fn term_ends_a_logger_within_an_endless_line_from_a_file() {
     let dir = Workdir::in_memory();
     let zeros = File::open("/dev/zero").unwrap();
     let mut logger = Subject::Ours.start(&["s1000000", "n2", "./main"], dir.path(), zeros);

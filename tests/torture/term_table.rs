@@ -293,7 +293,7 @@ fn try_all(cells: Vec<Cell>) {
 
 /// A third of the table: each two states of any two columns meet.
 #[test]
-fn term_ends_a_logger_in_a_third_of_the_states_of_a_table() {
+fn term_ends_a_logger_in_a_third_of_the_states() {
     let numbers = |(input, disk, processor, standard_error): &Cell| {
         *input as usize + *disk as usize + *processor as usize + *standard_error as usize
     };
@@ -302,6 +302,6 @@ fn term_ends_a_logger_in_a_third_of_the_states_of_a_table() {
 
 #[test]
 #[ignore = "starts 135 loggers: .ci/torture"]
-fn term_ends_a_logger_in_each_state_of_a_table() {
+fn term_ends_a_logger_in_every_state() {
     try_all(all_cells());
 }

@@ -1,4 +1,4 @@
-//! Counts which of the numbered lines a log holds.
+//! Counts which of the numbered lines a log holds, and which are lost, duplicated, torn or misplaced.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -149,7 +149,7 @@ impl Counts {
 }
 
 #[test]
-fn a_tally_counts_what_is_wrong() {
+fn lost_duplicated_torn_and_misplaced_lines_are_counted() {
     let line = |number| {
         let mut line = Vec::new();
         lines::push(number, Lengths::Ordinary, &mut line);
