@@ -13,7 +13,8 @@ fn calls() -> impl Iterator<Item = &'static str> {
     CALLS.into_iter().filter(move |call| is_root || !call.starts_with("setuidgid"))
 }
 
-fn world() -> Workdir {
+/// A directory with an empty `env` for envdir.
+fn workdir() -> Workdir {
     let dir = Workdir::new();
     std::fs::create_dir(dir.join("env")).unwrap();
     dir
@@ -24,7 +25,7 @@ const LOOK: &str = "sh -c 'o=; for n in 0 1 2; do test -e /proc/$$/fd/$n && o=$o
 
 #[test]
 fn closed_descriptors_stay_closed() {
-    let dir = world();
+    let dir = workdir();
     for call in calls() {
         for (closed, open) in [("<&-", "12"), (">&-", "02"), ("2>&-", "01"), ("<&- >&-", "2"), ("<&- >&- 2>&-", "")] {
             let seen = said(dir.path(), &format!("rm -f open; {call} {LOOK} {closed}; cat open"));
@@ -39,7 +40,7 @@ fn closed_descriptors_stay_closed_with_0_76_where_it_opens_nothing() {
     let Some(theirs) = theirs() else {
         return;
     };
-    let dir = world();
+    let dir = workdir();
     for call in calls() {
         let seen = said_by(&theirs, dir.path(), &format!("rm -f open; {call} {LOOK} <&- >&- 2>&-; cat open"));
 
@@ -55,7 +56,7 @@ fn closed_descriptors_stay_closed_with_0_76_where_it_opens_nothing() {
 
 #[test]
 fn no_descriptor_is_passed_on_except_the_lock_and_the_pipe() {
-    let dir = world();
+    let dir = workdir();
     let count = |call: &str| {
         said(dir.path(), &format!("{call} sh -c 'ls /proc/$$/fd >list; wc -l <list'")).trim().parse::<i32>().ok()
     };
@@ -73,7 +74,7 @@ fn no_descriptor_is_passed_on_except_the_lock_and_the_pipe() {
 
 #[test]
 fn a_message_is_not_written_to_the_lock_file() {
-    let dir = world();
+    let dir = workdir();
 
     said(dir.path(), "setlock lock nosuch <&- >&- 2>&-");
 
@@ -85,7 +86,7 @@ fn signal_mask_and_dispositions_are_passed_on() {
     if !can("env --block-signal=USR1 --ignore-signal=PIPE --default-signal=INT true") {
         return;
     }
-    let dir = world();
+    let dir = workdir();
     let look = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
     for given in [
         "env --default-signal",
@@ -109,7 +110,7 @@ fn accounts_are_looked_up_with_any_signal_dispositions() {
     if !can("env --ignore-signal=CHLD,PIPE true") {
         return;
     }
-    let dir = world();
+    let dir = workdir();
 
     let said = said(dir.path(), "env --ignore-signal=CHLD,PIPE envuidgid nosuch true; envuidgid nosuch true <&- >&-");
 
@@ -118,7 +119,7 @@ fn accounts_are_looked_up_with_any_signal_dispositions() {
 
 #[test]
 fn arguments_are_passed_on_unchanged() {
-    let dir = world();
+    let dir = workdir();
     let arguments = "'' ' ' -- -x \"$(printf 'a\\nb\\377')\" =";
     let plain = said(dir.path(), &format!("printf '<%s>' {arguments}"));
     for call in calls() {

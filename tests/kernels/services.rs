@@ -59,8 +59,7 @@ fn until_in(fixture: &ServiceFixture, what: &str, condition: impl Fn() -> bool) 
 
 /// A service with a log: its supervise is killed and replaced; svc restarts the service, stops and starts it; svscan ends it.
 fn keeps_one_copy(refusal: &Refusal) -> Outcome {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", SERVICE);
+    let fixture = ServiceFixture::with_service(SERVICE);
     fixture.script("sv/a/log/run", "exec multilog ./main");
     let svscan = fixture.start_command("out", command(&fixture, refusal, "svscan", &["sv"]));
     let logged = || fixture.read("sv/a/log/main/current");
@@ -182,8 +181,7 @@ mod torture {
 
 /// svscanboot shows the messages of what it starts, and ends it.
 fn boots(refusal: &Refusal) -> Outcome {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo one >&2; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("echo one >&2; exec sleep 1000");
     let sv = fixture.path("sv");
     let boot =
         fixture.start_command("out", command(&fixture, refusal, "svscanboot", &[sv.to_str().expect("it is UTF-8")]));

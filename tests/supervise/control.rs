@@ -124,23 +124,22 @@ fn the_new_letters_send_their_signals() {
         "for signal in USR1 USR2 QUIT WINCH; do trap \"echo $signal >>got\" $signal; done; echo ready >got
          while :; do sleep 0.05; done",
     );
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("the traps are set", || fixture.read("sv/a/got") == "ready\n");
 
     for (letter, signal) in [("-1", "USR1"), ("-2", "USR2"), ("-q", "QUIT"), ("-w", "WINCH")] {
-        fixture.run(Maker::Ours, "svc", &[letter, "sv/a"]);
+        fixture.svc(&[letter, "sv/a"]);
         until(signal, || fixture.read("sv/a/got").ends_with(&format!("{signal}\n")));
     }
 }
 
 #[test]
 fn letters_are_obeyed_in_the_order_given() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo x >>starts; exec sleep 1000");
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("echo x >>starts; exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
     until("it runs", || fixture.read("sv/a/starts") == "x\n");
 
-    fixture.run(Maker::Ours, "svc", &["-pcdx", "sv/a"]);
+    fixture.svc(&["-pcdx", "sv/a"]);
 
     assert_eq!(fixture.wait(supervise), Some(0));
     assert_eq!(fixture.read("sv/a/starts"), "x\n");
@@ -148,17 +147,16 @@ fn letters_are_obeyed_in_the_order_given() {
 
 #[test]
 fn a_service_that_waits_for_its_restart_obeys_at_once() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo x >>starts; exit 1");
+    let fixture = ServiceFixture::with_service("echo x >>starts; exit 1");
     fixture.write("sv/a/restart-delay-max", "1000\n");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it waits", || fixture.read("sv/a/starts") == "x\nx\nx\n");
 
     // The next start would be in four seconds; those that are asked for are not put off.
     for starts in 4..10 {
-        fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]);
+        fixture.svc(&["-u", "sv/a"]);
         until("it was started again", || fixture.read("sv/a/starts").lines().count() >= starts);
     }
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
     until("it is down for good", || masked(&fixture.stat("sv/a")) == "sv/a: down N seconds, normally up");
 }

@@ -2,18 +2,17 @@
 
 use std::fs;
 
-use testkit::service_fixture::{Maker, ServiceFixture};
+use testkit::service_fixture::ServiceFixture;
 use testkit::until;
 
 fn cycles(count: usize) {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let cycle = || {
-        fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+        fixture.svc(&["-d", "sv/a"]);
         until("it is down", || fixture.pid("sv/a") == 0);
-        fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]);
+        fixture.svc(&["-u", "sv/a"]);
         until("it is up", || fixture.pid("sv/a") != 0);
     };
     let descriptors = || fs::read_dir(format!("/proc/{supervise}/fd")).unwrap().count();

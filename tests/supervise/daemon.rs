@@ -11,10 +11,9 @@ use testkit::{strace, until};
 
 #[test]
 fn the_files_are_those_of_0_76_and_a_few_more() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     let mode = |file: &str| {
@@ -32,10 +31,9 @@ fn the_files_are_those_of_0_76_and_a_few_more() {
 
 #[test]
 fn a_service_that_ends_is_restarted_and_its_exit_code_recorded() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo x >>starts; exit 3");
+    let fixture = ServiceFixture::with_service("echo x >>starts; exit 3");
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it was started three times", || fixture.read("sv/a/starts").len() >= 6);
 
     assert_eq!(fixture.read("sv/a/supervise/last-exit"), "exit 3\n");
@@ -43,23 +41,21 @@ fn a_service_that_ends_is_restarted_and_its_exit_code_recorded() {
 
 #[test]
 fn a_file_named_down_keeps_a_service_from_starting() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fixture.write("sv/a/down", "");
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "down");
     assert!(!fixture.stat("sv/a").contains("normally up"));
 
-    fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]);
+    fixture.svc(&["-u", "sv/a"]);
     fixture.until_stat("sv/a", "normally down");
 }
 
 #[test]
 fn the_successor_of_a_killed_supervise_adopts_the_service() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo started >>starts; exec sleep 1000");
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("echo started >>starts; exec sleep 1000");
+    let first = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let service = fixture.pid("sv/a");
     let line = fixture.stat("sv/a");
@@ -67,13 +63,13 @@ fn the_successor_of_a_killed_supervise_adopts_the_service() {
     kill_by_id(first);
     fixture.wait(first);
     assert_eq!(fixture.stat("sv/a"), "sv/a: supervise not running");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     assert_eq!(fixture.pid("sv/a"), service, "{line}");
     assert_eq!(fixture.read("sv/a/starts"), "started\n");
     // It is steered as any other, and its end is noticed though it is not a child.
-    fixture.run(Maker::Ours, "svc", &["-t", "sv/a"]);
+    fixture.svc(&["-t", "sv/a"]);
     until("it was started again", || fixture.read("sv/a/starts") == "started\nstarted\n");
     let last = fixture.read("sv/a/supervise/last-exit");
     assert!(last == "signal 15\n" || last == "unknown\n", "{last:?}");
@@ -82,18 +78,17 @@ fn the_successor_of_a_killed_supervise_adopts_the_service() {
 
 #[test]
 fn the_wanted_state_survives_a_killed_supervise() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
+    let first = fixture.supervise("sv/a");
     until("it runs", || fixture.exists("sv/a/starts"));
-    fixture.run(Maker::Ours, "svc", &["-o", "sv/a"]);
+    fixture.svc(&["-o", "sv/a"]);
     until("the wish is written down", || {
         std::fs::read(fixture.path("sv/a/supervise/status")).is_ok_and(|s| s[17] == 0)
     });
 
     kill_by_id(first);
     fixture.wait(first);
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     kill_by_id(fixture.pid("sv/a"));
 
@@ -103,9 +98,8 @@ fn the_wanted_state_survives_a_killed_supervise() {
 
 #[test]
 fn a_process_that_reuses_the_pid_is_not_taken_for_the_service() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let first = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let service = fixture.pid("sv/a");
     kill_by_id(first);
@@ -119,20 +113,19 @@ fn a_process_that_reuses_the_pid_is_not_taken_for_the_service() {
     let record = fixture.read("sv/a/supervise/process").replacen(&service.to_string(), &bystander.to_string(), 1);
     fixture.write("sv/a/supervise/process", &record);
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     assert_ne!(fixture.pid("sv/a"), bystander);
-    fixture.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
+    fixture.svc(&["-dx", "sv/a"]);
     until("the supervisor has left", || fixture.stat("sv/a").ends_with("supervise not running"));
     assert!(fixture.processes().iter().any(|seen| seen.pid == bystander));
 }
 
 #[test]
 fn a_second_supervisor_does_not_start_the_service_again() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let service = fixture.pid("sv/a");
 
@@ -146,9 +139,8 @@ fn a_second_supervisor_does_not_start_the_service_again() {
 
 #[test]
 fn term_ends_the_service_and_then_the_supervisor() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     send(supervise, Signal::SIGTERM);
@@ -159,11 +151,10 @@ fn term_ends_the_service_and_then_the_supervisor() {
 
 #[test]
 fn the_supervise_directory_may_be_a_dangling_link() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     std::os::unix::fs::symlink("../elsewhere", fixture.path("sv/a/supervise")).unwrap();
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     assert!(fixture.exists("sv/elsewhere/status"));
@@ -172,8 +163,7 @@ fn the_supervise_directory_may_be_a_dangling_link() {
 #[test]
 fn a_failed_fork_is_retried() {
     let Some(strace) = strace("no fork was made to fail") else { return };
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     let supervise = Maker::Ours.program("supervise");
     let arguments = [
         "-o",
@@ -204,7 +194,7 @@ fn a_service_inherits_signals_and_descriptors() {
         "grep -E '^Sig(Blk|Ign)' /proc/self/status >signals; ls /proc/self/fd >fds; exec sleep 1000",
     );
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it has looked", || !fixture.read("sv/a/fds").is_empty());
 
     // Those of the test itself, which has SIGPIPE ignored by Rust's start-up and undoes that for its children.
@@ -221,8 +211,7 @@ fn a_service_inherits_signals_and_descriptors() {
 #[test]
 fn the_end_of_a_service_is_noticed_if_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");
+    let fixture = ServiceFixture::with_service("echo $$ >>started; exec sleep 0.01");
     let supervise = Maker::Ours.program("supervise");
     let command = fixture.command(env, &["--ignore-signal=CHLD", supervise.to_str().expect("it is UTF-8"), "sv/a"]);
     let supervisor = fixture.start_command("out", command);

@@ -9,8 +9,7 @@ use testkit::{is_root, until};
 
 /// A service with a supervise directory, and what `prepare` puts into it.
 fn prepared(prepare: impl Fn(&ServiceFixture, &std::path::Path)) -> ServiceFixture {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fs::create_dir(fixture.path("sv/a/supervise")).unwrap();
     fixture.write("outside", "precious");
     prepare(&fixture, &fixture.path("sv/a/supervise"));
@@ -29,7 +28,7 @@ fn refused(fixture: &ServiceFixture, message: &str) {
 fn a_file_in_the_place_of_a_fifo_is_refused() {
     let fixture = prepared(|_, dir| fs::write(dir.join("control"), "d").unwrap());
     refused(&fixture, "read sv/a/supervise/control: not a FIFO");
-    let (_, _, error) = transcript(&fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]));
+    let (_, _, error) = transcript(&fixture.svc(&["-u", "sv/a"]));
     assert_eq!(error, "svc: warning: unable to control sv/a: not a FIFO\n");
     assert_eq!(fixture.read("sv/a/supervise/control"), "d");
 
@@ -59,9 +58,9 @@ fn links_in_the_place_of_status_files_are_replaced_not_followed() {
         fs::hard_link(fixture.path("outside"), dir.join("last-exit.new")).unwrap();
     });
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
     fixture.until_stat("sv/a", "down");
 
     assert_eq!(fixture.read("outside"), "precious");
@@ -75,7 +74,7 @@ fn a_fifo_that_others_could_write_to_is_repaired() {
         fs::set_permissions(dir.join("control"), fs::Permissions::from_mode(0o666)).unwrap();
     });
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     let mode = fixture.path("sv/a/supervise/control").metadata().unwrap().permissions().mode();
@@ -107,7 +106,7 @@ fn a_log_pipe_that_is_not_a_fifo_is_replaced_by_a_pipe() {
     fixture.script("sv/a/log/run", "exec cat >>main/current");
     fixture.script("sv/b/run", "exec sleep 1000");
 
-    fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
 
     until("the line is logged", || fixture.read("sv/a/log/main/current") == "line\n");
     fixture.until_stat("sv/b", "up");
@@ -125,7 +124,7 @@ fn control_characters_in_service_names_are_escaped() {
     let name = std::ffi::OsStr::from_bytes(b"a\n\x1b[31m\xff");
     fs::create_dir(fixture.path("sv").join(name)).unwrap();
 
-    fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
     until("it is said", || fixture.read("out").lines().count() > 0);
     let dir = fixture.path("sv").join(name);
     let output = fixture.command(Maker::Ours.program("svstat"), &[]).arg("--json").arg(&dir).output().unwrap();
@@ -141,9 +140,8 @@ fn control_characters_in_service_names_are_escaped() {
 
 #[test]
 fn unknown_control_bytes_are_ignored() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let pid = fixture.pid("sv/a");
 
@@ -189,12 +187,12 @@ fn plant_bystander(fixture: &ServiceFixture, dir: &std::path::Path) -> i32 {
 /// Runs the service through start and end, and makes sure that nothing was done to the bystander.
 #[track_caller]
 fn ends_without(fixture: &ServiceFixture, bystander: i32, warnings: &str) {
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let supervise = fixture.supervise("sv/a");
     until("the service is started", || !fixture.processes_of("sleep 4711").is_empty());
     fixture.until_stat("sv/a", "up");
     assert_ne!(fixture.pid("sv/a"), bystander);
     assert_eq!(fixture.read("out"), warnings);
-    fixture.run(Maker::Ours, "svc", &["-dxk", "sv/a"]);
+    fixture.svc(&["-dxk", "sv/a"]);
     assert_eq!(fixture.wait(supervise), Some(0));
 
     assert!(fixture.processes_of("sleep 4711").is_empty());
@@ -285,7 +283,7 @@ fn an_operator_who_owns_the_fifos_controls_the_service() {
     });
     fs::set_permissions(fixture.path("."), fs::Permissions::from_mode(0o755)).unwrap();
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     assert_eq!(fixture.path("sv/a/supervise/control").metadata().unwrap().uid(), OPERATOR);
     let printf =
@@ -309,7 +307,7 @@ fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
         }
     });
 
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     let mode = |name| fixture.path(format!("sv/a/supervise/{name}")).metadata().unwrap().permissions().mode() & 0o7777;
@@ -322,17 +320,16 @@ fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
 
 #[test]
 fn a_supervise_directory_may_be_elsewhere() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo x >>started; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("echo x >>started; exec sleep 1000");
     fs::create_dir(fixture.path("elsewhere")).unwrap();
     symlink(fixture.path("elsewhere/a"), fixture.path("sv/a/supervise")).unwrap();
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let first = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let process = fixture.pid("sv/a");
 
     kill_by_id(first);
     fixture.wait(first);
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     assert_eq!(
@@ -354,7 +351,7 @@ fn svscan_starts_a_service_whose_ok_another_process_reads() {
     std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
     let _reader = options.open(fixture.path("sv/a/supervise/ok")).unwrap();
 
-    fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
 
     fixture.until_stat("sv/a", "up");
 }
@@ -367,10 +364,9 @@ fn svscan_does_not_write_to_a_control_fifo_of_another_user() {
     if !can_give_away() {
         return;
     }
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo begin; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("echo begin; exec sleep 1000");
     fixture.script("sv/a/log/run", "exec multilog ./main");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let svscan = fixture.svscan("sv");
     until("it is logged", || fixture.read("sv/a/log/main/current") == "begin\n");
     fixture.until_stat("sv/a", "up");
     fixture.until_stat("sv/a/log", "up");
@@ -404,7 +400,7 @@ fn a_log_pipe_of_another_user_is_not_used() {
     let mut options = fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
     let _reader = options.open(fixture.path("sv/a/supervise/logpipe")).unwrap();
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     let process = fixture.pid("sv/a");
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testkit::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
+use testkit::service_fixture::{ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 /// Who is killed.
@@ -36,11 +36,10 @@ struct Tree {
 
 impl Tree {
     fn new() -> Tree {
-        let fixture = ServiceFixture::new();
-        fixture.script("sv/a/run", NUMBERING);
+        let fixture = ServiceFixture::with_service(NUMBERING);
         fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
         fixture.script("sv/a/log/run", "exec multilog n100000 ./main");
-        let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+        let svscan = fixture.svscan("sv");
         let tree = Tree { fixture, svscan };
         tree.until_moving();
         tree
@@ -59,7 +58,7 @@ impl Tree {
         if victim == Victim::Svscan {
             // As init would.
             self.fixture.wait(self.svscan);
-            self.svscan = self.fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+            self.svscan = self.fixture.svscan("sv");
         }
     }
 

@@ -7,14 +7,13 @@ use testkit::until;
 
 #[test]
 fn finish_gets_the_exit_code_and_the_signal() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "test -e second && exec sleep 1000; echo >second; exit 7");
+    let fixture = ServiceFixture::with_service("test -e second && exec sleep 1000; echo >second; exit 7");
     fixture.script("sv/a/finish", "echo \"$1 $2\" >>finished; exec sleep 0.1");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it has finished once", || fixture.read("sv/a/finished") == "7 0\n");
 
     fixture.until_stat("sv/a", "up");
-    fixture.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
+    fixture.svc(&["-dx", "sv/a"]);
 
     until("it has finished twice", || fixture.read("sv/a/finished") == "7 0\n-1 15\n");
     until("the supervisor has left", || fixture.processes().is_empty());
@@ -22,17 +21,16 @@ fn finish_gets_the_exit_code_and_the_signal() {
 
 #[test]
 fn the_successor_of_a_killed_supervise_runs_finish() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fixture.script("sv/a/finish", "echo \"$1 $2\" >>finished");
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let first = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
     kill_by_id(first);
     fixture.wait(first);
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
-    fixture.run(Maker::Ours, "svc", &["-o", "sv/a"]);
+    fixture.svc(&["-o", "sv/a"]);
     kill_by_id(fixture.pid("sv/a"));
 
     // -1 0 where the kernel does not tell the signal of a process that is not a child.
@@ -47,10 +45,10 @@ fn down_signal_replaces_term() {
         "trap '' TERM; trap 'echo INT >>got; exit' INT; echo ready >got; while :; do sleep 0.05; done",
     );
     fixture.write("sv/a/down-signal", "INT\n");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it is ready", || fixture.read("sv/a/got") == "ready\n");
 
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
 
     fixture.until_stat("sv/a", "down");
     assert_eq!(fixture.read("sv/a/got"), "ready\nINT\n");
@@ -58,13 +56,13 @@ fn down_signal_replaces_term() {
 
 #[test]
 fn timeout_kill_kills_a_service_that_ignores_term() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "trap 'echo TERM >>got' TERM; echo ready >got; while :; do sleep 0.05; done");
+    let fixture =
+        ServiceFixture::with_service("trap 'echo TERM >>got' TERM; echo ready >got; while :; do sleep 0.05; done");
     fixture.write("sv/a/timeout-kill", "200\n");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     until("it is ready", || fixture.read("sv/a/got") == "ready\n");
 
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
 
     fixture.until_stat("sv/a", "down");
     assert_eq!(fixture.read("sv/a/supervise/last-exit"), "signal 9\n");
@@ -77,12 +75,11 @@ fn setsid_gives_the_service_a_session_of_its_own() {
         let stat = fs::read_to_string(format!("/proc/{}/stat", fixture.pid(dir))).unwrap();
         stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().parse::<i32>().unwrap()
     };
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fixture.script("sv/b/run", "exec sleep 1000");
     fixture.write("sv/b/setsid", "");
     for dir in ["sv/a", "sv/b"] {
-        fixture.start("out", Maker::Ours, "supervise", &[dir]);
+        fixture.supervise(dir);
         until("it runs", || {
             fixture.pid(dir) != 0
                 && fs::read(format!("/proc/{}/cmdline", fixture.pid(dir))).is_ok_and(|c| c.starts_with(b"sleep"))
@@ -95,10 +92,9 @@ fn setsid_gives_the_service_a_session_of_its_own() {
 
 #[test]
 fn readiness_is_shown_by_svstat_and_awaited_by_svwait() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "while ! test -e go; do sleep 0.02; done; echo >&7; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("while ! test -e go; do sleep 0.02; done; echo >&7; exec sleep 1000");
     fixture.write("sv/a/notification-fd", "7\n");
-    let first = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let first = fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "not ready");
     let (code, _, error) = transcript(&fixture.run(Maker::Ours, "svwait", &["-u", "-t", "0.2", "sv/a"]));
     assert_eq!((code, error.as_str()), (Some(111), "svwait: fatal: unable to wait for sv/a: timed out\n"));
@@ -106,14 +102,14 @@ fn readiness_is_shown_by_svstat_and_awaited_by_svwait() {
     // Readiness outlives the supervisor.
     kill_by_id(first);
     fixture.wait(first);
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.write("sv/a/go", "");
     let (code, _, error) = transcript(&fixture.run(Maker::Ours, "svwait", &["-u", "-t", "60", "sv/a"]));
     assert_eq!((code, error.as_str()), (Some(0), ""));
     assert!(fixture.stat("sv/a").contains(", ready "), "{}", fixture.stat("sv/a"));
 
     fs::remove_file(fixture.path("sv/a/go")).unwrap();
-    fixture.run(Maker::Ours, "svc", &["-t", "sv/a"]);
+    fixture.svc(&["-t", "sv/a"]);
     fixture.until_stat("sv/a", "not ready");
 }
 
@@ -122,12 +118,12 @@ fn svwait_waits_for_several_services_to_go_down() {
     let fixture = ServiceFixture::new();
     for dir in ["sv/a", "sv/b"] {
         fixture.script(&format!("{dir}/run"), "exec sleep 1000");
-        fixture.start("out", Maker::Ours, "supervise", &[dir]);
+        fixture.supervise(dir);
     }
     assert_eq!(fixture.run(Maker::Ours, "svwait", &["-u", "sv/a", "sv/b"]).status.code(), Some(0));
 
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
-    fixture.run(Maker::Ours, "svc", &["-dx", "sv/b"]);
+    fixture.svc(&["-d", "sv/a"]);
+    fixture.svc(&["-dx", "sv/b"]);
 
     assert_eq!(fixture.run(Maker::Ours, "svwait", &["-d", "-t60", "sv/a", "sv/b"]).status.code(), Some(0));
     assert!(fixture.stat("sv/a").contains("down"));
@@ -139,13 +135,12 @@ fn svwait_waits_for_several_services_to_go_down() {
 
 #[test]
 fn a_bad_option_file_is_named_and_ignored() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fixture.write("sv/a/down-signal", "SIGNOTHING\n");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
 
     fixture.until_stat("sv/a", "down");
     assert_eq!(fixture.read("out"), "supervise: warning: unable to read sv/a/down-signal: bad format\n");
@@ -153,10 +148,9 @@ fn a_bad_option_file_is_named_and_ignored() {
 
 #[test]
 fn svstat_shows_a_service_and_its_log_as_text_and_as_json() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "test -e second && exec sleep 1000; echo >second; exit 7");
+    let fixture = ServiceFixture::with_service("test -e second && exec sleep 1000; echo >second; exit 7");
     fixture.script("sv/a/log/run", "exec cat >/dev/null");
-    fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
     until("it was started twice", || fixture.read("sv/a/supervise/starts") == "2\n");
     fixture.until_stat("sv/a/log", "up");
     fixture.until_stat("sv/a", "up");

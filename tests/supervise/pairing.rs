@@ -27,17 +27,12 @@ fn until_logged(fixture: &ServiceFixture, service: &str) {
     });
 }
 
-fn svscan(fixture: &ServiceFixture) -> i32 {
-    fixture.start("out", Maker::Ours, "svscan", &["sv"])
-}
-
 #[test]
 fn a_service_with_a_log_is_started_with_its_logger() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", TALKING);
+    let fixture = ServiceFixture::with_service(TALKING);
     log(&fixture, "sv/a");
 
-    svscan(&fixture);
+    fixture.svscan("sv");
 
     until_logged(&fixture, "sv/a");
     assert_eq!(fixture.read("sv/a/supervise/starts"), "1\n");
@@ -56,7 +51,7 @@ fn a_sticky_service_waits_for_its_log() {
         if is_linked {
             symlink("../home/a", fixture.path("sv/a")).unwrap();
         }
-        svscan(&fixture);
+        fixture.svscan("sv");
         until("it is named", || fixture.read("out").contains("a is sticky and has no log"));
 
         log(&fixture, &format!("{home}/a"));
@@ -78,7 +73,7 @@ fn a_late_log_is_connected_by_one_restart() {
             symlink("../home/a", fixture.path("sv/a")).unwrap();
             symlink("../home/other", fixture.path("sv/other")).unwrap();
         }
-        svscan(&fixture);
+        fixture.svscan("sv");
         fixture.until_stat("sv/a", "up");
         fixture.until_stat("sv/other", "up");
         let other = fixture.pid("sv/other");
@@ -109,7 +104,7 @@ fn a_sticky_bit_that_is_set_late_is_noticed_and_the_log_connected() {
         if is_linked {
             symlink("../home/a", fixture.path("sv/a")).unwrap();
         }
-        svscan(&fixture);
+        fixture.svscan("sv");
         fixture.until_stat("sv/a", "up");
 
         make_sticky(&fixture, &format!("{home}/a"));
@@ -123,16 +118,15 @@ fn a_sticky_bit_that_is_set_late_is_noticed_and_the_log_connected() {
 
 #[test]
 fn a_late_log_does_not_start_a_service_that_is_down() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", TALKING);
-    svscan(&fixture);
+    let fixture = ServiceFixture::with_service(TALKING);
+    fixture.svscan("sv");
     fixture.until_stat("sv/a", "up");
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/a"]);
+    fixture.svc(&["-d", "sv/a"]);
     fixture.until_stat("sv/a", "down");
 
     log(&fixture, "sv/a");
     fixture.until_stat("sv/a/log", "up");
-    fixture.run(Maker::Ours, "svc", &["-u", "sv/a"]);
+    fixture.svc(&["-u", "sv/a"]);
 
     until_logged(&fixture, "sv/a");
     assert_eq!(fixture.read("sv/a/supervise/starts"), "2\n");
@@ -141,7 +135,7 @@ fn a_late_log_does_not_start_a_service_that_is_down() {
 #[test]
 fn a_service_with_two_names_runs_once_and_dot_names_are_skipped() {
     let fixture = ServiceFixture::new();
-    svscan(&fixture);
+    fixture.svscan("sv");
     fixture.script("sv/.hidden/run", TALKING);
     fixture.script("home/a/run", TALKING);
     symlink("../home/a", fixture.path("sv/one")).unwrap();
@@ -161,12 +155,12 @@ fn a_removed_service_keeps_running_and_is_not_restarted() {
     let fixture = ServiceFixture::new();
     fixture.script("home/a/run", "exec sleep 1000");
     symlink("../home/a", fixture.path("sv/a")).unwrap();
-    svscan(&fixture);
+    fixture.svscan("sv");
     fixture.until_stat("sv/a", "up");
 
     fs::remove_file(fixture.path("sv/a")).unwrap();
     assert!(fixture.is("home/a", "up"));
-    fixture.run(Maker::Ours, "svc", &["-dx", "home/a"]);
+    fixture.svc(&["-dx", "home/a"]);
     until("its supervisor has left", || fixture.stat("home/a").ends_with("supervise not running"));
 
     // A name that comes afterwards is seen, so the scans have gone on.
@@ -181,7 +175,7 @@ fn dangling_links_are_named_once() {
     symlink("../missing", fixture.path("sv/a")).unwrap();
     fixture.script("sv/b/run", "exec sleep 1000");
 
-    svscan(&fixture);
+    fixture.svscan("sv");
     fixture.until_stat("sv/b", "up");
     fixture.script("sv/c/run", "exec sleep 1000");
     fixture.until_stat("sv/c", "up");
@@ -214,11 +208,10 @@ fn a_reached_limit_is_reported_once() {
 
 #[test]
 fn messages_about_a_log_name_its_service() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     fs::create_dir(fixture.path("sv/a/log")).unwrap();
 
-    svscan(&fixture);
+    fixture.svscan("sv");
 
     until("it is said", || {
         fixture.read("out").contains("supervise: fatal: unable to start a/log/run: file does not exist\n")
@@ -227,16 +220,15 @@ fn messages_about_a_log_name_its_service() {
 
 #[test]
 fn a_new_svscan_adopts_running_services() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", TALKING);
+    let fixture = ServiceFixture::with_service(TALKING);
     log(&fixture, "sv/a");
-    let first = svscan(&fixture);
+    let first = fixture.svscan("sv");
     until_logged(&fixture, "sv/a");
     let pids = (fixture.pid("sv/a"), fixture.pid("sv/a/log"));
 
     kill_by_id(first);
     fixture.wait(first);
-    svscan(&fixture);
+    fixture.svscan("sv");
     fixture.script("sv/b/run", "exec sleep 1000");
     fixture.until_stat("sv/b", "up");
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use testkit::service_fixture::{Maker, Seen, ServiceFixture, kill_by_id, send};
+use testkit::service_fixture::{Seen, ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 /// A service that writes numbered lines, and a last one when it is asked to end. It counts and writes in one command, for the
@@ -22,12 +22,12 @@ fn every_line_is_logged_before_svscan_exits() {
         fixture.script(&format!("{service}/log/run"), "exec multilog ./main");
     }
     fixture.script("sv/alone/run", "exec sleep 1000");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let svscan = fixture.svscan("sv");
     for service in &services {
         until("lines are logged", || fixture.read(&format!("{service}/log/main/current")).lines().count() > 5);
     }
     // A logger that is down, or has just died, still gets to write what is in the pipe.
-    fixture.run(Maker::Ours, "svc", &["-d", "sv/1/log"]);
+    fixture.svc(&["-d", "sv/1/log"]);
     fixture.until_stat("sv/1/log", "down");
     kill_by_id(fixture.pid("sv/2"));
 
@@ -49,12 +49,11 @@ fn every_line_is_logged_before_svscan_exits() {
 
 #[test]
 fn a_service_that_ignores_term_is_killed_after_its_timeout() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "trap '' TERM; echo x; touch ready; while :; do sleep 0.05; done");
+    let fixture = ServiceFixture::with_service("trap '' TERM; echo x; touch ready; while :; do sleep 0.05; done");
     fixture.write("sv/a/timeout-kill", "300");
     fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
     fixture.script("sv/a/log/run", "exec cat >>main/current");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let svscan = fixture.svscan("sv");
     until("it runs", || fixture.exists("sv/a/ready"));
 
     send(svscan, Signal::SIGTERM);
@@ -66,9 +65,8 @@ fn a_service_that_ignores_term_is_killed_after_its_timeout() {
 
 #[test]
 fn a_second_term_ends_svscan_at_once() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let fixture = ServiceFixture::with_service("trap '' TERM; touch ready; while :; do sleep 0.05; done");
+    let svscan = fixture.svscan("sv");
     until("it runs", || fixture.exists("sv/a/ready"));
 
     send(svscan, Signal::SIGTERM);
@@ -80,9 +78,8 @@ fn a_second_term_ends_svscan_at_once() {
 
 #[test]
 fn the_service_of_a_killed_supervise_is_stopped() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let svscan = fixture.svscan("sv");
     fixture.until_stat("sv/a", "up");
 
     send(svscan, Signal::SIGSTOP);
@@ -96,11 +93,10 @@ fn the_service_of_a_killed_supervise_is_stopped() {
 
 #[test]
 fn a_logger_is_ended_though_another_process_holds_its_pipe() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "(trap '' TERM; exec sleep 1000) & echo started; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("(trap '' TERM; exec sleep 1000) & echo started; exec sleep 1000");
     fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
     fixture.script("sv/a/log/run", "exec cat >>main/current");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let svscan = fixture.svscan("sv");
     until("it is logged", || fixture.read("sv/a/log/main/current") == "started\n");
 
     send(svscan, Signal::SIGTERM);
@@ -112,11 +108,10 @@ fn a_logger_is_ended_though_another_process_holds_its_pipe() {
 
 #[test]
 fn hup_makes_svscan_scan_at_once() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let svscan = fixture.svscan("sv");
     fixture.until_stat("sv/a", "up");
-    fixture.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
+    fixture.svc(&["-dx", "sv/a"]);
     until("its supervisor has left", || fixture.stat("sv/a").ends_with("supervise not running"));
 
     until("it is supervised again", || {
@@ -192,13 +187,13 @@ fn lose(loss: Loss, kinship: Kinship, is_logged: bool, ignores_term: bool) {
     }
     let is_begun =
         || if is_logged { fixture.read("logged/current") == "begin\n" } else { fixture.read("out") == "begin\n" };
-    let mut svscan = fixture.start("out", Maker::Ours, "svscan", &["scan"]);
+    let mut svscan = fixture.svscan("scan");
     until(&format!("it has begun: {what}"), is_begun);
     fixture.until_stat("scan/a", "up");
     if kinship == Kinship::Found {
         kill_by_id(svscan);
         fixture.wait(svscan);
-        svscan = fixture.start("out", Maker::Ours, "svscan", &["scan"]);
+        svscan = fixture.svscan("scan");
         until_found(svscan, if is_logged { 2 } else { 1 });
     }
 
@@ -250,9 +245,8 @@ fn an_adopted_service_with_a_log_is_ended_if_its_name_is_gone() {
 
 #[test]
 fn quit_kills_a_service_that_ignores_term() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "trap '' TERM; touch ready; while :; do sleep 0.05; done");
-    let supervise = fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("trap '' TERM; touch ready; while :; do sleep 0.05; done");
+    let supervise = fixture.supervise("sv/a");
     until("it runs", || fixture.exists("sv/a/ready"));
 
     send(supervise, Signal::SIGQUIT);
@@ -263,9 +257,8 @@ fn quit_kills_a_service_that_ignores_term() {
 
 #[test]
 fn a_second_term_does_not_wait_for_a_stopped_supervise() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let svscan = fixture.svscan("sv");
     fixture.until_stat("sv/a", "up");
     fixture.processes_of("supervise a").into_iter().for_each(|supervise| send(supervise, Signal::SIGSTOP));
 
@@ -283,10 +276,9 @@ fn the_logger_of_a_service_that_cannot_be_ended_is_ended() {
     std::thread::scope(|scope| {
         for logger in ["exec multilog ./main", "trap '' TERM; echo x >up; while :; do sleep 0.05; done"] {
             scope.spawn(move || {
-                let fixture = ServiceFixture::new();
-                fixture.script("sv/a/run", "echo begin; exec sleep 1000");
+                let fixture = ServiceFixture::with_service("echo begin; exec sleep 1000");
                 fixture.script("sv/a/log/run", logger);
-                let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+                let svscan = fixture.svscan("sv");
                 until("it is logged", || {
                     fixture.read("sv/a/log/main/current") == "begin\n" || fixture.exists("sv/a/log/up")
                 });
@@ -318,7 +310,7 @@ fn a_service_is_ended_if_its_control_fifo_is_gone() {
         fixture.script(&format!("sv/{service}/run"), "echo begin; exec sleep 1000");
         fixture.script(&format!("sv/{service}/log/run"), "exec multilog ../logged");
     }
-    let svscan = fixture.start("out", Maker::Ours, "svscan", &["sv"]);
+    let svscan = fixture.svscan("sv");
     for service in ["a", "b"] {
         until("it is logged", || fixture.read(&format!("sv/{service}/logged/current")) == "begin\n");
         fixture.until_stat(&format!("sv/{service}/log"), "up");
@@ -346,12 +338,12 @@ fn svscan_exits_if_a_service_and_its_log_directory_were_erased() {
                 if terms == 1 {
                     fixture.script("scan/a/run", "while :; do echo line; sleep 0.02; done");
                 }
-                let mut svscan = fixture.start("out", Maker::Ours, "svscan", &["scan"]);
+                let mut svscan = fixture.svscan("scan");
                 until("it is logged", || fixture.read("scan/a/log/main/current").len() > 20);
                 if kinship == Kinship::Found {
                     kill_by_id(svscan);
                     fixture.wait(svscan);
-                    svscan = fixture.start("out", Maker::Ours, "svscan", &["scan"]);
+                    svscan = fixture.svscan("scan");
                     until_found(svscan, 2);
                 }
 

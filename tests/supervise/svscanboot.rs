@@ -7,8 +7,7 @@ use testkit::until;
 
 #[test]
 fn messages_are_shown_in_the_process_list() {
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "echo one >&2; exec sleep 1000");
+    let fixture = ServiceFixture::with_service("echo one >&2; exec sleep 1000");
     let sv = fixture.path("sv");
     let boot = fixture.start("out", Maker::Ours, "svscanboot", &[sv.to_str().unwrap()]);
     let title = || {

@@ -69,8 +69,7 @@ fn normal_runs_are_those_of_0_76() {
         return;
     }
     for steered in [Maker::Ours, Maker::Theirs] {
-        let fixture = ServiceFixture::new();
-        fixture.script("sv/a/run", "exec sleep 1000");
+        let fixture = ServiceFixture::with_service("exec sleep 1000");
         fixture.script("sv/b/run", "exec sleep 1000");
         fixture.write("sv/b/down", "");
         fixture.start("out", steered, "supervise", &["sv/a"]);
@@ -131,9 +130,8 @@ fn a_malformed_status_is_reported_as_by_0_76() {
     if !Maker::Theirs.is_here() {
         return;
     }
-    let fixture = ServiceFixture::new();
-    fixture.script("sv/a/run", "exec sleep 1000");
-    fixture.start("out", Maker::Ours, "supervise", &["sv/a"]);
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.supervise("sv/a");
     fixture.until_stat("sv/a", "up");
 
     fixture.write("sv/a/supervise/status", "short");

@@ -31,7 +31,7 @@ fn supervise_works_if_nobody_reads_its_messages() {
         fixture.script("sv/a/run", "exec sleep 1000");
         fixture.until_stat("sv/a", "up");
         assert!(unread.is_blocking());
-        fixture.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
+        fixture.svc(&["-dx", "sv/a"]);
         fixture.wait(supervisor);
         unread.read();
     }

@@ -65,6 +65,13 @@ impl ServiceFixture {
         fixture
     }
 
+    /// The same with the service `sv/a`, whose `run` is this script.
+    pub fn with_service(run: &str) -> ServiceFixture {
+        let fixture = ServiceFixture::new();
+        fixture.script("sv/a/run", run);
+        fixture
+    }
+
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
         self.work.join(name)
     }
@@ -101,6 +108,21 @@ impl ServiceFixture {
     /// Starts a daemon whose standard output and error go to the file `name`; returns its process.
     pub fn start(&self, name: &str, maker: Maker, program: &str, arguments: &[&str]) -> i32 {
         self.start_command(name, self.command(maker.program(program), arguments))
+    }
+
+    /// Starts our supervise for a service; what it and the service print goes to `out`.
+    pub fn supervise(&self, service: &str) -> i32 {
+        self.start("out", Maker::Ours, "supervise", &[service])
+    }
+
+    /// Starts our svscan in a directory; what it and everything below it print goes to `out`.
+    pub fn svscan(&self, directory: &str) -> i32 {
+        self.start("out", Maker::Ours, "svscan", &[directory])
+    }
+
+    /// Runs our svc to its end.
+    pub fn svc(&self, arguments: &[&str]) -> Output {
+        self.run(Maker::Ours, "svc", arguments)
     }
 
     pub fn start_command(&self, name: &str, mut command: Command) -> i32 {
