@@ -11,7 +11,7 @@ use testkit::logdir::{LogDirFiles, is_in_use};
 use testkit::logger::{LoggerFixture, Multilog, Running, messages};
 use testkit::{Workdir, until};
 
-/// Each run of it says so in a file, and leaves the lines as they are.
+/// Writes a line to a file at each run, and does not change the log.
 const COUNTING: &str = "!echo $$ >>../ran; cat";
 /// It never ends by itself.
 const HANGING: &str = "!echo $$ >>../ran; exec sleep 1000";
@@ -121,12 +121,12 @@ fn logs_and_survives(refusal: &Refusal) -> Outcome {
     // What the kill left is archived as it is.
     let processed = LogDirFiles::read(&main).archives().filter(|(name, _)| name.ends_with(".s")).count();
     assert_eq!(runs(&workdir), processed, "one run of the processor for each file");
-    // The second says what the first did, and no more.
+    // The second prints the same warnings as the first, and no more.
     assert!(all_said.strip_prefix(&said).is_some_and(|rest| said.starts_with(rest)), "{all_said}");
     judge(&said, refusal)
 }
 
-/// TERM while a processor hangs: the logger leaves, and nothing of the processor is left.
+/// TERM while a processor hangs: the logger exits, and no process of the processor is left.
 fn leaves_a_hanging_processor(refusal: &Refusal) -> Outcome {
     let mut feed = Feed::new();
     let mut logger = feed.start(refusal, &["s4096", HANGING, "./main"]);

@@ -43,7 +43,7 @@ fn copies(fixture: &ServiceFixture) -> Vec<i32> {
         .collect()
 }
 
-/// Waits like `until`, in a fixture whose svscan may leave.
+/// Waits like `until`, and shows the processes and messages if it fails.
 fn until_in(fixture: &ServiceFixture, what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {

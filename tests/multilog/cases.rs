@@ -15,7 +15,7 @@ pub struct Case {
     pub seed: u64,
     pub script: Vec<OsString>,
     pub input: Vec<u8>,
-    /// The input comes through a pipe, in pieces of at most so many bytes; from a file otherwise.
+    /// The input comes through a pipe, in pieces of at most this number of bytes; from a file if `None`.
     pub piece_bytes: Option<usize>,
     pub directories: Vec<Destination>,
     pub statuses: Vec<String>,

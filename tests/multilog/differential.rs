@@ -122,7 +122,7 @@ fn run(case: &Case, multilog: Multilog, directory: &Path) -> Outcome {
         let mut pipe = child.stdin.take().expect("a pipe was asked for");
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                // A logger that leaves early closes its end.
+                // A logger that exits early closes its end.
                 let _ = case.input.chunks(piece_bytes).try_for_each(|piece| pipe.write_all(piece));
             });
             child.wait_with_output().unwrap()

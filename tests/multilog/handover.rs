@@ -1,4 +1,4 @@
-//! Hand-overs: TERM in mid-stream, and the next logger on the same pipe.
+//! Handovers: TERM while lines come, and the next logger on the same pipe.
 
 use std::io::{PipeWriter, Write, pipe};
 use std::sync::atomic::{AtomicBool, Ordering};

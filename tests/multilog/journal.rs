@@ -1,4 +1,4 @@
-//! A journal that cannot be made, at the start or later, is made when it can be.
+//! If multilog cannot create its journal, at the start or later, it says so and creates the journal when it can.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! How much memory a logger holds: little while nothing comes, also when much came before. How little it may have.
+//! The memory of a logger: how much it uses while it is idle and busy, and what it does with too little of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! What multilog says and how it leaves when something is wrong, and that it then touches nothing.
+//! Messages and exit codes of multilog when something is wrong; a script that cannot run changes no file.
 
 use std::collections::BTreeMap;
 use std::io::{Write, pipe};
@@ -97,7 +97,7 @@ fn the_message_about_a_held_lock_names_the_holder() {
     }
 }
 
-/// Of each file what changes when it is touched: number, mode, length, and when it was changed.
+/// The inode number, mode, length and time of change of each file.
 fn identities(directory: &Path) -> BTreeMap<String, (u64, u32, u64, i64, i64)> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     let identity =

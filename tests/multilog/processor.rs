@@ -1,4 +1,4 @@
-//! Processors: what they are given, what they remember, and what becomes of those that fail.
+//! Processors: their descriptors, environment and state; failures and retries. Also `n`.
 
 use std::process::Command;
 

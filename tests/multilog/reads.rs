@@ -1,4 +1,4 @@
-//! How the input is cut into reads does not matter: reader and batch against a plain twin that has all the input at once.
+//! The log does not depend on how the input is cut into reads: reader and batch beside a naive logger that has the whole input.
 
 use std::collections::VecDeque;
 use std::ffi::CString;

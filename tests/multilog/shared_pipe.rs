@@ -1,4 +1,4 @@
-//! What others who share the pipe may do to it: resize it, write packets, read from it, change pages that they gave to it.
+//! Other users of the pipe resize it, write packets, read from it, or change pages that they have spliced into it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -276,7 +276,7 @@ fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("line {number} {}", "x".repeat(number % 50))).collect()
 }
 
-/// Feeds two loggers on one pipe, and says what each has logged and said.
+/// Writes lines to a pipe with two loggers; returns what each has logged, and what they said.
 fn feed_two(lines: &[String], pause: Option<Duration>) -> ([Vec<String>; 2], String) {
     let mut fixture = LoggerFixture::new();
     let loggers = ["./one", "./two"].map(|directory| fixture.start(&["t", "n1000", directory]));
@@ -436,7 +436,7 @@ fn limit_files(prlimit: &Path, logger: &Running, bytes: &str) {
     assert!(status.success());
 }
 
-/// A logger that has consumed bytes in the place of others and leaves before it could write them.
+/// A logger that has consumed bytes in the place of others, and exits before it could write them.
 pub fn lose_what_was_consumed_in_the_place_of_other_bytes() {
     let Some(prlimit) = tool("prlimit") else { return };
     let mut fixture = LoggerFixture::new();

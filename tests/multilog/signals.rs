@@ -1,4 +1,4 @@
-//! TERM and ALRM, at any moment.
+//! TERM and ALRM, at any moment; SIGBUS.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;

@@ -1,4 +1,4 @@
-//! What logging costs in system calls, counted by strace where that is installed and may trace.
+//! The number of system calls for a line, counted by strace.
 
 use logyard_corpus::{Corpus, Shape};
 

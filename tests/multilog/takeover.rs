@@ -280,7 +280,7 @@ fn kill_and_take_over(killed: Multilog, next: Multilog, moment: Moment) {
     written.extend_from_slice(b"the next line\n");
     assert!(status.success(), "{shown}: {status}");
     assert_eq!(files.joined(), written, "{shown}");
-    // 0.76 does not know what our journal is, and leaves it.
+    // 0.76 does not know our journal, and does not remove it.
     let journal: &[&str] = if killed == Multilog::Ours && next != Multilog::Ours { &["journal"] } else { &[] };
     let expected = [&["current"][..], journal, &["lock", "state"]].concat();
     assert_eq!(files.fixed_names(), expected, "{shown}");

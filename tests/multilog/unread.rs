@@ -1,4 +1,4 @@
-//! A standard error that nobody reads holds up nothing, and what did not fit there is counted.
+//! A standard error that nobody reads delays nothing, and multilog counts the alerts that did not fit.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -1,4 +1,4 @@
-//! A host from its set-up to its clearing away: a bare root, a boot, a service that is linked in, a reboot, the removal.
+//! A whole system: setup in a bare root, a boot, a service that is linked into `/service`, a reboot, the removal.
 
 use std::fs;
 use std::os::unix::fs::symlink;

@@ -1,4 +1,4 @@
-//! Each message, option, action and exit code in the sources stands in the manual page of the command that has it.
+//! Each message, option, action and exit code in the sources is in the manual page of its command.
 //!
 //! The sources are read as text: every string with more than one word in it is taken for a message, or a part of one,
 //! unless it explains why something cannot fail. A new message has to be written into the page.

@@ -1,4 +1,4 @@
-//! logyard-setup on root directories made for it: what it makes, what it leaves alone, what it takes away.
+//! logyard-setup on root directories made for it: what it makes, what it does not change, what it removes.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! splogger in front of a receiver of the test's own, and in front of Debian's rsyslogd.
+//! splogger with a syslog socket of the test, and with Debian's rsyslogd.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener};

@@ -1,4 +1,4 @@
-//! supervise by itself: its files, its restarts, and what becomes of a service whose supervisor is killed.
+//! supervise by itself: its files, its restarts, and the service of a killed supervise.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};

@@ -1,4 +1,4 @@
-//! Service directories that are broken, or that somebody has prepared: a clear message, nothing outside touched.
+//! Broken and hostile service directories: supervise and svscan print a clear message, and change nothing outside.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

@@ -97,7 +97,7 @@ impl Tree {
             .collect()
     }
 
-    /// Ends everything in order and looks at what was logged.
+    /// Ends svscan by TERM, and checks what was logged.
     fn check(self) {
         send(self.svscan, nix::sys::signal::Signal::SIGTERM);
         assert_eq!(self.fixture.wait(self.svscan), Some(0));

@@ -159,7 +159,7 @@ impl Loss {
     }
 }
 
-/// Waits until svscan has found so many supervisors.
+/// Waits until svscan has found this number of supervisors.
 fn until_found(svscan: i32, supervisors: usize) {
     until("it has found what runs", || {
         let open = fs::read_dir(format!("/proc/{svscan}/fd")).into_iter().flatten().flatten();

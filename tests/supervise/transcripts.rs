@@ -1,4 +1,4 @@
-//! What svc, svstat, svok and supervise say, word for word as 0.76.
+//! svc, svstat, svok and supervise print what those of 0.76 print.
 
 use std::fs;
 

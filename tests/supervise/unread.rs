@@ -1,4 +1,4 @@
-//! supervise and svscan whose standard error is full, and that nobody reads.
+//! supervise and svscan with a standard error that is full and that nobody reads.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::torture::verdict::{Counts, Verdict};
 
-/// Reads the archives of a directory as they come, and clears them away.
+/// Reads the archives of a directory as they come, and removes them.
 pub struct Collected {
     directory: PathBuf,
     /// What has been read; the newest of it is still there.
@@ -40,7 +40,7 @@ impl Collected {
         }
     }
 
-    /// Reads what is left, when the last logger has left.
+    /// Reads the rest, after the last logger has exited.
     pub fn finish(mut self, written: u64) -> Verdict {
         self.gather();
         self.counts.read(&fs::read(self.directory.join("current")).unwrap_or_default());

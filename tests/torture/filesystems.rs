@@ -1,4 +1,4 @@
-//! One file system after the other: the journal is made, and loggers that are killed lose and repeat nothing.
+//! On each kind of file system, multilog makes its journal, and killed loggers lose and duplicate nothing.
 
 use std::fs;
 use std::io::Write;
@@ -13,7 +13,7 @@ use testkit::{Workdir, until};
 const FEW: u64 = 5;
 const MANY: u64 = 100;
 
-/// Kills loggers on a file system, and looks whether there is a journal.
+/// Checks that a logger makes its journal on a file system, and kills loggers there.
 fn prove(kind: Kind, kills: u64, cases: &'static [Case]) {
     in_own_namespace(move || {
         let Some(scene) = Scene::mount(kind, "700m") else { return };

@@ -1,4 +1,4 @@
-//! File systems that are full: of bytes, or of files. What cannot be written waits, and TERM is obeyed all the same.
+//! File systems without free space or free inodes: multilog waits until it can write, and obeys TERM.
 //!
 //! Each is a file system of its own in memory, as small as it needs to be, mounted where the log directory is to be.
 

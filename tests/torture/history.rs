@@ -67,7 +67,7 @@ fn a_hundred_kills_of_idle_loggers_change_no_archive() {
     assert_eq!(fs::read(dir.join("main/current")).unwrap(), current);
 }
 
-/// Puts a hundred archives where a clock that is wrong by so much would have put them, logs, and looks at what is left.
+/// Makes a hundred archives with names of this time, logs, and checks the names and the contents of what is kept.
 #[track_caller]
 fn log_among_names_from(seconds: u64) {
     let dir = Workdir::new();

@@ -46,7 +46,7 @@ fn log_while(act: impl Fn(&Path)) {
     assert!(last.end().success());
     let verdict = collected.finish(written);
     assert_eq!([verdict.lost, verdict.misplaced], [0, 0], "{verdict:?}");
-    // Each of five kills can leave the beginning of a line, which the next logger, who does not know of it, ends.
+    // After each of the five kills, the log may end within a line. Without a journal the next logger ends that line.
     assert!(verdict.torn <= 5, "{verdict:?}");
 }
 

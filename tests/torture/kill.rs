@@ -15,7 +15,7 @@ use crate::torture::verdict::{Counts, Verdict};
 use testkit::logger::messages;
 use testkit::{Workdir, until};
 
-/// How long a logger may take to read to the end of its input, or to leave.
+/// How long a logger may take to read to the end of its input and exit.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is asked of the loggers.
@@ -267,7 +267,7 @@ fn three_hundred_kills_of_each_kind_lose_nothing() {
     for case in Case::ALL {
         lines += Run::new(case, MANY).prove().map_or(0, |report| report.lines);
     }
-    // What the fast cases leave over to ten million lines, they make up for.
+    // The fast cases go on until there are ten million lines.
     for round in 1.. {
         if lines >= 10_000_000 {
             break;

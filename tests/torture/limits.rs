@@ -1,5 +1,5 @@
-//! Loggers that get less than they need: descriptors, memory, files; and loggers started in odd ways. Whatever becomes of
-//! them, the next logger has all lines.
+//! Loggers with too few descriptors, too little memory or small files, and loggers that are started in odd ways. Whether or not
+//! they can work, the next logger logs every line.
 
 use std::fs;
 use std::io::Write;
@@ -25,7 +25,8 @@ fn two() -> Task {
     Task { targets, ..main_only() }
 }
 
-/// Runs a logger behind `prefix` until it leaves, or stays too long and is killed; then another without it, to the end.
+/// Runs a logger behind `prefix` until it exits, or kills it after three seconds; then runs another, without `prefix`, to the
+/// end of the input.
 #[track_caller]
 fn survives(prefix: &[&str], task: &Task) {
     let dir = Workdir::new();

@@ -1,4 +1,4 @@
-//! Numbered lines of mixed lengths. A line follows from its number alone, so that it can be recognised to the last byte.
+//! Numbered lines of mixed lengths. The number of a line determines every byte of it.
 
 use std::sync::OnceLock;
 

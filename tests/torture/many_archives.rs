@@ -1,6 +1,6 @@
-//! Directories with very many archives: a killed logger's successor reads before it has removed them, and answers TERM.
+//! Directories with very many archives: the successor of a killed logger logs before it has removed them, and obeys TERM.
 //!
-//! How long a removal takes is the disk's affair. Here strace makes each so slow that all of them take longer than any
+//! strace makes each removal so slow that all of them take longer than any
 //! test waits.
 
 use std::fs;
@@ -16,8 +16,8 @@ use crate::torture::collect;
 use testkit::logger::{Multilog, Running, messages};
 use testkit::{Workdir, report, strace, until};
 
-/// Makes a directory as a killed logger leaves it, with so many archives.
-fn make_crowd(main: &Path, archives: u32) {
+/// Makes the directory of a killed logger, with this number of archives.
+fn make_archives(main: &Path, archives: u32) {
     fs::create_dir(main).unwrap();
     for number in 0..archives {
         fs::File::create(main.join(format!("@4{number:023x}.s"))).unwrap();
@@ -36,7 +36,7 @@ fn start_slowed(injection: &str, dir: &Path, script: &[&str], stdin: PipeReader)
 fn many_archives_are_removed_beside_the_logging_and_term_ends_it() {
     let dir = Workdir::in_memory();
     let main = dir.join("main");
-    make_crowd(&main, 8000);
+    make_archives(&main, 8000);
     let (input, mut output) = std::io::pipe().unwrap();
     // Eighty seconds for all.
     let script = ["n3", "./main"];
@@ -57,7 +57,7 @@ fn many_archives_are_removed_beside_the_logging_and_term_ends_it() {
 #[test]
 fn term_ends_a_start_that_reads_a_slow_directory() {
     let dir = Workdir::in_memory();
-    make_crowd(&dir.join("main"), 20_000);
+    make_archives(&dir.join("main"), 20_000);
     let (input, _output) = std::io::pipe().unwrap();
     // More than a minute for all.
     let script = ["n3", "./main"];
@@ -78,7 +78,7 @@ fn term_ends_a_start_that_reads_a_slow_directory() {
 fn surplus_archives_are_removed_at_the_end_of_the_input() {
     for archives in [10, 3000, 10_000] {
         let dir = Workdir::in_memory();
-        make_crowd(&dir.join("main"), archives);
+        make_archives(&dir.join("main"), archives);
         let (input, output) = std::io::pipe().unwrap();
         drop(output);
 
@@ -99,7 +99,7 @@ fn a_start_among_half_a_million_archives_is_quick() {
             let Some(scene) = Scene::mount(Kind::Ext4, "16g") else { return };
             let dir = Workdir::inside(scene.path());
             let main = dir.join("main");
-            make_crowd(&main, archives);
+            make_archives(&main, archives);
             let (input, mut output) = std::io::pipe().unwrap();
             let start = Instant::now();
             let mut logger = Subject::Ours.start(&["n10", "./main"], dir.path(), input);

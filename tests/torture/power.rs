@@ -1,5 +1,5 @@
-//! Power cuts: a file system in a file is copied while a logger writes to it. The copy is what a disk holds at the moment
-//! at which the power goes; its journal is replayed, and it is looked at.
+//! Power cuts: the test copies a file with a file system in it while a logger writes to the file system. The copy is what a
+//! disk holds when the power fails. The test replays the journal of the file system, and checks the log in the copy.
 //!
 //! The copy itself takes time, and what is written meanwhile may be half in it. An image that the checker finds broken
 //! beyond its journal is such a copy, and is taken again.

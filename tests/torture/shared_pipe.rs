@@ -1,4 +1,4 @@
-//! What others who share the pipe may do to it, for longer than in [`crate::multilog::shared_pipe`].
+//! Other readers and writers of the pipe, for longer than in [`crate::multilog::shared_pipe`].
 
 use crate::multilog::shared_pipe::{
     log_packets, lose_what_was_consumed_in_the_place_of_other_bytes, settle_beside_a_logger_that_starts,

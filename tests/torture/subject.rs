@@ -1,4 +1,4 @@
-//! The loggers under test, and what they are asked in their own words.
+//! The loggers under test, ours and the peers, and one task in the words of each.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,5 +1,5 @@
-//! The sweep: the same few lines are logged again and again, and each time another system call is the one at which the
-//! logger is killed, or that fails. strace does it.
+//! The sweep: loggers log the same few lines again and again. Each time, strace kills the logger at another system call, or
+//! makes another system call fail.
 //!
 //! The lines wait in a pipe without a writer, so that every logger comes to the end by itself. Whatever the first one
 //! did, the next one must start and exit cleanly, and then every line must be there once and in order.
@@ -84,7 +84,7 @@ impl Work {
 
 /// What happens to the first logger: at its `when`th `call`.
 #[derive(Clone, Debug)]
-struct Blow {
+struct Fault {
     work: Work,
     call: String,
     when: usize,
@@ -92,7 +92,7 @@ struct Blow {
     error: Option<&'static str>,
 }
 
-/// How a blow was taken.
+/// What followed a fault.
 #[derive(Debug)]
 struct Outcome {
     verdict: Verdict,
@@ -146,8 +146,8 @@ fn is_unlocked(directory: &Path) -> bool {
     File::open(directory.join("lock")).map_or(true, |lock| lock.try_lock().is_ok())
 }
 
-impl Blow {
-    fn strike(&self) -> Outcome {
+impl Fault {
+    fn inject(&self) -> Outcome {
         let dir = Workdir::new();
         let pipe = FilledPipe::new(LINES);
         let what = match self.error {
@@ -213,20 +213,20 @@ impl Blow {
     }
 }
 
-/// Strikes all blows, several at once, and fails with those that were not taken well.
+/// Injects all faults, several at once, and fails with those that were not survived.
 #[track_caller]
-fn strike(blows: &[Blow]) {
+fn inject_all(faults: &[Fault]) {
     let start = Instant::now();
     let next = AtomicUsize::new(0);
     let bad = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(blows.len()) {
+        for _ in 0..AT_ONCE.min(faults.len()) {
             scope.spawn(|| {
-                while let Some(blow) = blows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = blow.strike();
+                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = fault.inject();
                     if !outcome.is_good() {
-                        eprintln!("{blow:?}: {outcome:?}");
-                        bad.lock().unwrap().push(format!("{blow:?}: {outcome:?}"));
+                        eprintln!("{fault:?}: {outcome:?}");
+                        bad.lock().unwrap().push(format!("{fault:?}: {outcome:?}"));
                     }
                 }
             });
@@ -234,28 +234,28 @@ fn strike(blows: &[Blow]) {
     });
     let mut bad = bad.into_inner().unwrap();
     bad.sort();
-    eprintln!("{} blows, {} not taken well, {:.1?}", blows.len(), bad.len(), start.elapsed());
+    eprintln!("{} faults, {} not survived, {:.1?}", faults.len(), bad.len(), start.elapsed());
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-fn kills(work: Work) -> Vec<Blow> {
-    let blows = calls(work).into_iter().filter(|(call, _)| call != "execve");
-    blows
-        .flat_map(|(call, count)| (1..=count).map(move |when| Blow { work, call: call.clone(), when, error: None }))
+fn kills(work: Work) -> Vec<Fault> {
+    let faults = calls(work).into_iter().filter(|(call, _)| call != "execve");
+    faults
+        .flat_map(|(call, count)| (1..=count).map(move |when| Fault { work, call: call.clone(), when, error: None }))
         .collect()
 }
 
-fn errors(work: Work, errors: &[&'static str]) -> Vec<Blow> {
-    let mut blows = Vec::new();
+fn errors(work: Work, errors: &[&'static str]) -> Vec<Fault> {
+    let mut faults = Vec::new();
     for (call, count) in calls(work) {
         if NOT_OURS.contains(&&*call) || (work == Work::Alone && call == "clone3") {
             continue;
         }
         for &error in errors {
-            blows.extend((1..=count).map(|when| Blow { work, call: call.clone(), when, error: Some(error) }));
+            faults.extend((1..=count).map(|when| Fault { work, call: call.clone(), when, error: Some(error) }));
         }
     }
-    blows
+    faults
 }
 
 #[test]
@@ -263,8 +263,8 @@ fn a_kill_at_some_system_calls_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
-    let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(kills).step_by(17).collect();
-    strike(&blows);
+    let faults: Vec<Fault> = Work::ALL.into_iter().flat_map(kills).step_by(17).collect();
+    inject_all(&faults);
 }
 
 #[test]
@@ -272,8 +272,8 @@ fn an_error_at_some_system_calls_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
-    let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).step_by(97).collect();
-    strike(&blows);
+    let faults: Vec<Fault> = Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).step_by(97).collect();
+    inject_all(&faults);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_kill_at_every_system_call_loses_nothing() {
     if strace(NOT_DONE).is_none() {
         return;
     }
-    strike(&Work::ALL.into_iter().flat_map(kills).collect::<Vec<_>>());
+    inject_all(&Work::ALL.into_iter().flat_map(kills).collect::<Vec<_>>());
 }
 
 #[test]
@@ -293,5 +293,5 @@ fn an_error_at_every_system_call_loses_nothing() {
     }
     // What an error is called makes a difference where it is met; the other work meets them in the same places.
     let some = |work| if work == Work::Plain { &ERRORS[..] } else { &ERRORS[..4] };
-    strike(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());
+    inject_all(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());
 }

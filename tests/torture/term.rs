@@ -1,6 +1,6 @@
 //! TERM ends a logger within a second, whatever it is doing; what it had not written is the next logger's.
 //!
-//! All is in memory: how long a busy disk takes to bring a file down to its platters is not the logger's to decide.
+//! The logs are in memory, because fsync on a busy disk may take longer.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -15,7 +15,7 @@ use crate::torture::verdict::Counts;
 use testkit::logger::{Multilog, Running, messages};
 use testkit::{Workdir, program, until};
 
-/// How long a logger may take to leave.
+/// How long a logger may take to exit.
 pub const A_SECOND: Duration = Duration::from_secs(1);
 
 /// A logger may use so much memory, whatever it cannot get rid of.
@@ -35,7 +35,7 @@ pub fn successors() -> Vec<Subject> {
     [Subject::Ours, Subject::Multilog].into_iter().filter(|one| one.program().is_some()).collect()
 }
 
-/// Ends a logger by TERM, lets a successor read to the end, and looks whether anything is wrong.
+/// Ends a logger by TERM, lets a successor read to the end, and checks that every line is logged once.
 #[track_caller]
 pub fn hand_over(mut logger: Running, feed: Feed, successor: Subject, task: &Task, dir: &Workdir, most: Duration) {
     let (status, took) = logger.terminate();

@@ -7,7 +7,7 @@ use crate::torture::lines::{self, Lengths};
 
 /// `@`, 24 digits and a blank.
 const STAMP_BYTES: usize = 26;
-/// Beyond so many lines that are missing, it no longer matters whether one turns up late.
+/// If more lines than this are missing at once, those beyond are not looked for later in the log.
 const MISSING_MAX: usize = 1_000_000;
 
 /// Reads a log from its beginning and counts.
@@ -137,7 +137,7 @@ impl Counts {
         self.classes.contains(&lines::class(number))
     }
 
-    /// The log ends here, after so many lines were written.
+    /// Ends the log; `written` lines should be in it.
     pub fn end(mut self, written: u64) -> Verdict {
         if !self.begun.is_empty() {
             let line = std::mem::take(&mut self.begun);

@@ -68,7 +68,7 @@ impl Unread {
                 }
             }
             if kind == Kind::Terminal {
-                // It passes on what it has to a second buffer, by and by.
+                // A terminal moves bytes to a second buffer after a while.
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }
         }
