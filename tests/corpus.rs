@@ -8,7 +8,7 @@ use logyard_corpus::Counts;
 use testkit::corpus;
 
 #[test]
-fn the_manifest_counts_every_file_of_the_corpus_as_it_is() {
+fn the_manifest_describes_every_file_of_the_corpus() {
     let manifest = std::fs::read_to_string(corpus::path("manifest")).unwrap();
     let mut named = BTreeSet::from(["README.md".to_owned(), "manifest".to_owned()]);
 

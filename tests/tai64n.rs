@@ -54,7 +54,7 @@ impl Numbers {
 const UNTIL_2100: u64 = 4_102_444_800;
 
 #[test]
-fn labels_of_130_years_read_as_with_076_in_every_zone() {
+fn labels_of_130_years_convert_as_with_0_76_in_every_zone() {
     let Some(theirs) = peer("tai64nlocal") else { return };
     let mut numbers = Numbers(1);
     let mut input = String::new();
@@ -89,7 +89,7 @@ fn labels_of_130_years_read_as_with_076_in_every_zone() {
 }
 
 #[test]
-fn both_changes_of_daylight_saving_time_are_shown() {
+fn both_changes_of_daylight_saving_time_are_converted() {
     // 2024-03-10 01:59:59 -> 03:00:00 and 2024-11-03 01:59:59 -> 01:00:00 in New York.
     let mut input = String::new();
     for second in [1_710_053_999_u64, 1_710_054_000, 1_730_613_599, 1_730_613_600] {
@@ -106,7 +106,7 @@ fn both_changes_of_daylight_saving_time_are_shown() {
 }
 
 #[test]
-fn the_time_right_of_the_stamp_is_the_time_left_of_it() {
+fn a_stamp_converts_to_the_time_that_date_prints() {
     // The article, page 1: date | ./tai64n | ./tai64nlocal, and date | sh -c './multilog t e 2>&1' | ./tai64nlocal
     for zone in ["", "UTC", "Asia/Tokyo", "America/New_York", "EST5EDT,M3.2.0,M11.1.0"] {
         for stamped_by in ["tai64n", "multilog t e"] {
@@ -146,7 +146,7 @@ fn tai64n_stamps_each_line_and_adds_no_newline() {
 }
 
 #[test]
-fn what_is_no_label_comes_out_as_it_went_in() {
+fn text_that_is_not_a_label_is_unchanged() {
     let input = b"@\n@foo\n@400000003ce2403d3677ea9\n@400000003ce2403d3677ea944\n@400000003CE2403D3677EA94\n\
                   \0@\0\n@40000000\x003ce2403d3677ea94 x\n x @400000003ce2403d3677ea94\n@400000003ce2403d";
 
@@ -154,14 +154,14 @@ fn what_is_no_label_comes_out_as_it_went_in() {
 }
 
 #[test]
-fn a_label_at_the_very_end_is_shown() {
+fn a_label_at_the_end_of_the_input_is_converted() {
     let shown = filter(&ours("tai64nlocal"), Some("UTC0"), b"@400000003ce2403d3677ea94");
 
     assert_eq!(shown, b"2002-05-15 11:02:11.913828500");
 }
 
 #[test]
-fn a_filter_holds_nothing_back_while_it_waits() {
+fn a_filter_prints_everything_before_it_waits() {
     for (program, sent, shown_bytes) in
         [("tai64n", &b"prompt> "[..], 34), ("tai64nlocal", b"@400000003ce2403d3677ea94 pro", 33)]
     {
@@ -185,7 +185,7 @@ fn a_filter_holds_nothing_back_while_it_waits() {
 }
 
 #[test]
-fn tai64nlocal_shows_the_files_that_are_named() {
+fn tai64nlocal_converts_the_files_that_it_is_given() {
     let work = Workdir::new();
     std::fs::write(work.join("one"), "@400000003ce2403d3677ea94 1\n").unwrap();
     std::fs::write(work.join("two"), "@400000003ce24054307e7f54 2\n").unwrap();
@@ -258,7 +258,7 @@ const ZONES: [(&str, bool); 36] = [
 ];
 
 #[test]
-fn a_zone_in_every_form_that_the_c_library_knows_reads_as_with_076() {
+fn every_form_of_time_zone_converts_as_with_0_76() {
     let Some(theirs) = peer("tai64nlocal") else { return };
     let work = Workdir::new();
     let mut input = String::new();
@@ -286,7 +286,7 @@ fn a_zone_in_every_form_that_the_c_library_knows_reads_as_with_076() {
 }
 
 #[test]
-fn a_zone_that_makes_no_sense_half_way_is_refused() {
+fn a_malformed_time_zone_is_refused() {
     for zone in [
         "ABC4XYZ,foo",
         "ABC4XYZ,M13.1.0,M3.1.0",

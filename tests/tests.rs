@@ -1,22 +1,29 @@
-//! The integration tests: the programs as their users meet them, and the peers beside them.
+//! The integration tests: the programs as their users see them, beside the programs of daemontools 0.76.
 //!
-//! One binary, a module for each subject; the crate `testkit` holds what all crates' tests share.
+//! They are one test binary with a module for each subject. Each module begins with a table: which behaviour is tested in which
+//! file. `cargo test --test tests -- multilog::signals` runs the tests of one file.
+//!
+//! | subject | module |
+//! |---|---|
+//! | multilog | [`multilog`] |
+//! | multilog that is killed, starved, and robbed of its files; power cuts; TERM in every state | [`torture`] |
+//! | svscan, supervise, svc, svstat, svok, svwait, svscanboot | [`supervise`] |
+//! | tai64n, tai64nlocal | [`tai64n`] |
+//! | setuidgid, envuidgid, envdir, setlock, softlimit, fghack, pgrphack, readproctitle | [`chain`] |
+//! | logyard-setup, splogger, manual pages, examples, whole systems | [`service`] |
+//! | every program where the system refuses a call | [`kernels`] |
+//! | the logs in `corpus/` are what `corpus/manifest` says | [`corpus`] |
+//!
+//! readlog and logbench have their tests in `crates/readlog/tests` and `crates/logbench/tests`. `crates/testkit` has the
+//! fixtures of all crates. `tests/architecture.rs` checks the imports between modules.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
-// The process-state tools: what they say, what they change, and what they hand on.
 mod chain;
-// The samples and what is stated of them.
 mod corpus;
-// The logger, alone and beside 0.76's.
-mod multilog;
-// Setup, syslog, manual pages, examples: what makes an installation of the programs.
-mod service;
-// Services that are kept running, steered, paired with loggers, and stopped.
-mod supervise;
-// Every program where the system refuses a call.
 mod kernels;
-// The filters that write and read labels.
+mod multilog;
+mod service;
+mod supervise;
 mod tai64n;
-// Loggers that are killed, starved and robbed of their files.
 mod torture;

@@ -1,7 +1,7 @@
 //! envdir: variables from files.
 
-use super::is_root;
 use super::transcript::{differs, same};
+use testkit::is_root;
 
 #[test]
 fn envdir_reads_the_first_line_of_each_file() {
@@ -50,7 +50,7 @@ C=c
 }
 
 #[test]
-fn envdir_takes_odd_names_as_0_76_does() {
+fn envdir_treats_odd_names_as_0_76_does() {
     same(
         "
 $ mkdir a; echo val >a/F=G; env F=was envdir a sh -c 'echo $F'
@@ -70,7 +70,7 @@ found by the path that was
 }
 
 #[test]
-fn envdir_says_what_it_cannot_read() {
+fn envdir_names_what_it_cannot_read() {
     same(
         "
 $ mkdir -p e/sub; envdir e true
@@ -95,7 +95,7 @@ nothing to do
 }
 
 #[test]
-fn a_link_that_leads_nowhere_takes_its_variable_away() {
+fn a_dangling_link_unsets_its_variable() {
     let world = "$ mkdir e; echo value >e/A; ln -s nosuch e/Z; envdir e true\n";
     differs(
         &format!("{world}$ env Z=was envdir e sh -c 'echo A=$A ${{Z-gone}}'\nA=value gone\n"),
@@ -107,7 +107,7 @@ fn a_link_that_leads_nowhere_takes_its_variable_away() {
 }
 
 #[test]
-fn what_another_user_may_not_read() {
+fn files_that_another_user_may_not_read_are_named() {
     if !is_root("run a program as another user") {
         return;
     }

@@ -1,13 +1,13 @@
-//! Who the next program runs as, and where accounts come from.
+//! The user and the groups of the next program, and how accounts are looked up.
 
 use std::path::Path;
 
 use super::transcript::{differs, same};
-use super::{can, is_root, open_to_all, said};
-use testkit::Workdir;
+use super::{can, open_to_all, said};
+use testkit::{Workdir, is_root, skipped};
 
 #[test]
-fn accounts_are_known_or_not() {
+fn unknown_accounts_are_refused() {
     same("
 $ setuidgid nosuch true
 ! setuidgid: fatal: unknown account nosuch
@@ -44,7 +44,7 @@ kept
 }
 
 #[test]
-fn numbers_need_no_account() {
+fn numeric_ids_need_no_account() {
     differs(
         "
 $ envuidgid :123:456 env | grep ID=
@@ -65,7 +65,7 @@ $ envuidgid :123:4294967295 env
 }
 
 #[test]
-fn only_root_may_become_somebody_else() {
+fn only_root_may_become_another_user() {
     if nix::unistd::geteuid().is_root() {
         same(
             "
@@ -89,7 +89,7 @@ $ setuidgid nobody true
 const WHO: &str = "sh -c 'echo $(id -u) $(id -g) $(id -G)'";
 
 #[test]
-fn the_next_program_runs_as_the_account_with_its_group_alone() {
+fn the_next_program_runs_with_the_groups_of_the_account_only() {
     if !is_root("become another user") {
         return;
     }
@@ -123,7 +123,7 @@ fn every_id_and_every_capability_changes() {
 }
 
 #[test]
-fn a_way_back_to_root_is_no_way_on() {
+fn a_process_that_could_become_root_again_runs_no_program() {
     let keeping =
         "setpriv --reuid 1234 --regid 567 --clear-groups --inh-caps +setuid,+setgid --ambient-caps +setuid,+setgid";
     if !is_root("hand capabilities on") || !can(&format!("{keeping} true")) {
@@ -147,7 +147,7 @@ fn said_elsewhere(script: &str) -> Option<String> {
 }
 
 #[test]
-fn an_account_that_is_not_local_is_asked_for() {
+fn an_account_that_is_not_local_is_found_by_the_name_services() {
     // systemd's name service knows nobody without the file.
     let Some(said) = said_elsewhere(
         "grep -v ^nobody: /etc/passwd >passwd; mount --bind passwd /etc/passwd
@@ -158,14 +158,14 @@ fn an_account_that_is_not_local_is_asked_for() {
     };
     let (asked, found) = said.trim().split_once(' ').unwrap_or_default();
     if asked.is_empty() {
-        eprintln!("SKIPPED: no name service of this system knows an account that is not local");
+        skipped("no name service of this system knows an account that is not local");
         return;
     }
     assert_eq!(found, asked);
 }
 
 #[test]
-fn a_local_account_is_found_whatever_the_name_services_do() {
+fn a_local_account_is_found_if_the_name_services_fail() {
     let Some(said) = said_elsewhere(
         "echo local:x:1234:567::/: >passwd; mount --bind passwd /etc/passwd
          mount --bind /dev/null /usr/bin/getent
@@ -182,7 +182,7 @@ fn a_local_account_is_found_whatever_the_name_services_do() {
 }
 
 #[test]
-fn accounts_that_cannot_be_read_are_not_unknown() {
+fn unreadable_accounts_are_not_reported_as_unknown() {
     // What cannot be read for anybody: a process's memory, where nothing is mapped.
     let Some(said) = said_elsewhere("mount --bind /proc/$$/mem /etc/passwd; setuidgid root true") else {
         return;

@@ -1,19 +1,20 @@
-//! What nobody asked to change is handed on as it was inherited.
+//! The next program inherits descriptors, signals and arguments unchanged.
 
-use super::{can, is_root, said, said_by, theirs};
-use testkit::Workdir;
+use super::{can, said, said_by, theirs};
+use testkit::{Workdir, is_root};
 
 /// Each tool in a call that runs a next program, which follows.
 const CALLS: [&str; 7] =
     ["setuidgid root", "envuidgid root", "envdir env", "softlimit -o 100", "setlock lock", "pgrphack", "fghack"];
 
-/// The calls that work for whoever runs the tests.
+/// The calls that the user who runs the tests may make.
 fn calls() -> impl Iterator<Item = &'static str> {
     let is_root = is_root("call setuidgid");
     CALLS.into_iter().filter(move |call| is_root || !call.starts_with("setuidgid"))
 }
 
-fn world() -> Workdir {
+/// A directory with an empty `env` for envdir.
+fn workdir() -> Workdir {
     let dir = Workdir::new();
     std::fs::create_dir(dir.join("env")).unwrap();
     dir
@@ -24,7 +25,7 @@ const LOOK: &str = "sh -c 'o=; for n in 0 1 2; do test -e /proc/$$/fd/$n && o=$o
 
 #[test]
 fn closed_descriptors_stay_closed() {
-    let dir = world();
+    let dir = workdir();
     for call in calls() {
         for (closed, open) in [("<&-", "12"), (">&-", "02"), ("2>&-", "01"), ("<&- >&-", "2"), ("<&- >&- 2>&-", "")] {
             let seen = said(dir.path(), &format!("rm -f open; {call} {LOOK} {closed}; cat open"));
@@ -39,7 +40,7 @@ fn closed_descriptors_stay_closed_with_0_76_where_it_opens_nothing() {
     let Some(theirs) = theirs() else {
         return;
     };
-    let dir = world();
+    let dir = workdir();
     for call in calls() {
         let seen = said_by(&theirs, dir.path(), &format!("rm -f open; {call} {LOOK} <&- >&- 2>&-; cat open"));
 
@@ -54,8 +55,8 @@ fn closed_descriptors_stay_closed_with_0_76_where_it_opens_nothing() {
 }
 
 #[test]
-fn no_descriptor_is_handed_on_besides_the_lock_and_the_pipe() {
-    let dir = world();
+fn no_descriptor_is_passed_on_except_the_lock_and_the_pipe() {
+    let dir = workdir();
     let count = |call: &str| {
         said(dir.path(), &format!("{call} sh -c 'ls /proc/$$/fd >list; wc -l <list'")).trim().parse::<i32>().ok()
     };
@@ -72,8 +73,8 @@ fn no_descriptor_is_handed_on_besides_the_lock_and_the_pipe() {
 }
 
 #[test]
-fn a_message_does_not_end_up_in_the_lock_file() {
-    let dir = world();
+fn a_message_is_not_written_to_the_lock_file() {
+    let dir = workdir();
 
     said(dir.path(), "setlock lock nosuch <&- >&- 2>&-");
 
@@ -81,11 +82,11 @@ fn a_message_does_not_end_up_in_the_lock_file() {
 }
 
 #[test]
-fn signal_mask_and_dispositions_are_handed_on() {
+fn signal_mask_and_dispositions_are_passed_on() {
     if !can("env --block-signal=USR1 --ignore-signal=PIPE --default-signal=INT true") {
         return;
     }
-    let dir = world();
+    let dir = workdir();
     let look = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
     for given in [
         "env --default-signal",
@@ -105,11 +106,11 @@ fn signal_mask_and_dispositions_are_handed_on() {
 }
 
 #[test]
-fn accounts_are_looked_up_under_any_dispositions() {
+fn accounts_are_looked_up_with_any_signal_dispositions() {
     if !can("env --ignore-signal=CHLD,PIPE true") {
         return;
     }
-    let dir = world();
+    let dir = workdir();
 
     let said = said(dir.path(), "env --ignore-signal=CHLD,PIPE envuidgid nosuch true; envuidgid nosuch true <&- >&-");
 
@@ -117,8 +118,8 @@ fn accounts_are_looked_up_under_any_dispositions() {
 }
 
 #[test]
-fn arguments_are_handed_on_as_they_are() {
-    let dir = world();
+fn arguments_are_passed_on_unchanged() {
+    let dir = workdir();
     let arguments = "'' ' ' -- -x \"$(printf 'a\\nb\\377')\" =";
     let plain = said(dir.path(), &format!("printf '<%s>' {arguments}"));
     for call in calls() {

@@ -1,31 +1,34 @@
-//! The process-state tools.
-#![allow(clippy::print_stderr)] // A test says what it skips.
+//! The tools that change one thing about a process and run another program in it, beside those of 0.76.
+//!
+//! | behaviour | file |
+//! |---|---|
+//! | wrong arguments, options, the search for the next program in `PATH`; pgrphack | [`usage`] |
+//! | descriptors, signals and arguments that the next program inherits | [`inherited`] |
+//! | setuidgid, envuidgid: accounts, numeric ids, groups, name services | [`identity`] |
+//! | envdir | [`envdir`] |
+//! | setlock | [`setlock`] |
+//! | softlimit | [`softlimit`] |
+//! | fghack, readproctitle | [`fghack_readproctitle`] |
+//! | run scripts of the qmail guides, with several tools in turn | [`run_scripts`] |
+//!
+//! [`transcript`] runs commands with both families and compares what they print.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use testkit::{Workdir, peer};
+use testkit::{Workdir, executable, peer, skipped};
 
-// Usage, options, and the search for the next program.
-mod calls;
-// Variables from files.
 mod envdir;
-// Who the next program runs as, and where accounts come from.
+mod fghack_readproctitle;
 mod identity;
-// What nobody asked to change: descriptors, signals.
 mod inherited;
-// fghack and readproctitle, which stay.
-mod lasting;
-// The run scripts of the qmail guides.
-mod scripts;
-// Locks that are held, waited for, or given up.
+mod run_scripts;
 mod setlock;
-// Limits, read back by the next program.
 mod softlimit;
-// Commands and their answers, ours beside 0.76's.
 mod transcript;
+mod usage;
 
 /// Where the programs under test are.
 fn ours() -> PathBuf {
@@ -61,21 +64,12 @@ fn said_by(programs: &Path, dir: &Path, script: &str) -> String {
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// Whether the tests run as root; the notice names what cannot be tested otherwise.
-fn is_root(what: &str) -> bool {
-    let is_root = nix::unistd::geteuid().is_root();
-    if !is_root {
-        eprintln!("SKIPPED: {what}: only root can");
-    }
-    is_root
-}
-
-/// Whether a helper of the system does what a test needs of it.
+/// Tells whether a tool of the system does what a test needs of it; if not, says so.
 fn can(helper: &str) -> bool {
     let can = Command::new("/bin/sh").args(["-c", helper]).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let can = can.is_ok_and(|status| status.success());
     if !can {
-        eprintln!("SKIPPED: this system cannot `{helper}`");
+        skipped(format_args!("this system cannot `{helper}`"));
     }
     can
 }
@@ -86,7 +80,7 @@ fn open_to_all(programs: &[&str]) -> Workdir {
     let dir = Workdir::new();
     std::fs::create_dir(dir.join("bin")).unwrap();
     for program in programs {
-        std::fs::copy(ours().join(program), dir.join("bin").join(program)).unwrap();
+        executable::copy(&ours().join(program), &dir.join("bin").join(program));
     }
     for path in [dir.path().to_owned(), dir.join("bin")] {
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();

@@ -5,7 +5,7 @@ use super::{ours, shell, theirs};
 use testkit::{Workdir, until};
 
 #[test]
-fn setlock_holds_and_waits_and_gives_up() {
+fn setlock_holds_its_lock_and_fails_as_its_options_say() {
     same(
         "
 $ setlock lock echo ran
@@ -45,7 +45,7 @@ nested
 }
 
 #[test]
-fn setlock_waits_for_whoever_holds_the_lock() {
+fn setlock_waits_until_the_lock_is_free() {
     for programs in [Some(ours()), theirs()].into_iter().flatten() {
         let dir = Workdir::new();
         let start = |script: &str| shell(&programs, dir.path(), script).spawn().unwrap();

@@ -3,7 +3,7 @@
 use super::transcript::{differs, same};
 
 #[test]
-fn softlimit_lists_its_options() {
+fn softlimit_prints_its_options_as_usage() {
     let usage = "! softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] \
                  [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] [-t cpusecs] child";
     let calls = [
@@ -76,7 +76,7 @@ $ softlimit -a '' -d 0 -s 0 nosuch
 }
 
 #[test]
-fn softlimit_knows_large_numbers_and_suffixes() {
+fn softlimit_accepts_suffixes_and_large_numbers() {
     differs(
         "
 $ softlimit -s 1000k -d 1M -f 3m sh -c 'ulimit -s; ulimit -d; ulimit -f'

@@ -1,10 +1,15 @@
 //! Old kernels and sandboxes: every program of this package where the system refuses a call.
+//!
+//! | behaviour | file |
+//! |---|---|
+//! | multilog: rotation, processors, a kill and a successor, TERM | [`loggers`] |
+//! | svscan, supervise, svscanboot, svc, svwait, svok, svstat with a service | [`services`] |
+//! | every other command, run to its end | [`programs`] |
+//!
+//! The fixture is `testkit::kernels`. `LOGYARD_REFUSAL='tee ENOSYS'` chooses one refusal.
 
-// multilog: lines, processors, kills, TERM.
 mod loggers;
-// The filters, the chain-loading tools, setup, splogger.
 mod programs;
-// svscan, supervise and the tools that steer them.
 mod services;
 
 /// What `Refusal::command` starts.

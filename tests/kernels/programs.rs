@@ -2,7 +2,7 @@
 
 use testkit::kernels::tools::{Commands, every_command_works};
 
-use crate::supervise::service_fixture::bin_dir;
+use testkit::program_directory;
 
 /// Each command by name; what they need is in the working directory.
 const COMMANDS: Commands = &[
@@ -28,6 +28,6 @@ const COMMANDS: Commands = &[
 ];
 
 #[test]
-fn every_tool_does_its_work_or_says_why_it_cannot() {
-    every_command_works(COMMANDS, bin_dir());
+fn every_tool_works_or_reports_why_not() {
+    every_command_works(COMMANDS, program_directory());
 }

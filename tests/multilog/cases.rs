@@ -1,4 +1,4 @@
-//! Random scripts and inputs, for two loggers that must leave the same behind.
+//! Random scripts and inputs, for two loggers that must write the same files.
 //!
 //! Whatever depends on the moment or on where files are cut is kept out of a script: with timestamps no pattern looks
 //! into the digits of the stamp, processors commute with concatenation, and a directory that is trimmed stands beside a
@@ -15,7 +15,7 @@ pub struct Case {
     pub seed: u64,
     pub script: Vec<OsString>,
     pub input: Vec<u8>,
-    /// The input comes through a pipe, in pieces of at most so many bytes; from a file otherwise.
+    /// The input comes through a pipe, in pieces of at most this number of bytes; from a file if `None`.
     pub piece_bytes: Option<usize>,
     pub directories: Vec<Destination>,
     pub statuses: Vec<String>,
@@ -64,7 +64,7 @@ impl Filter {
 pub enum Left {
     /// There is no directory.
     Nothing,
-    /// A writer that left in good order.
+    /// A writer that exited cleanly.
     Clean,
     /// A writer that was killed before or while processing.
     Interrupted,
@@ -181,7 +181,7 @@ fn write_script(random: &mut Random, case: &mut Case) {
     }
     let mut settings = Settings { size_max_bytes: 99_999, filter: None };
     if random.percent(15) {
-        // The number that is in force unless told is too small for most.
+        // The default number is too small for most inputs.
         push(case, format!("n{FILES_PLENTY}"));
         write_size(random, case, &mut settings);
         write_processor(random, case, &mut settings);

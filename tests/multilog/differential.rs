@@ -1,8 +1,8 @@
-//! Random scripts and inputs through 0.76's multilog and ours: what they say and what they leave must be the same.
+//! Random scripts and inputs through 0.76's multilog and ours: both must print and write the same.
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `LOGYARD_DIFFERENTIAL_CASES` | how many cases; 2000 unless told |
+//! | `LOGYARD_DIFFERENTIAL_CASES` | how many cases; default: 2000 |
 //! | `LOGYARD_DIFFERENTIAL_SEED` | only the case with this seed |
 //!
 //! Known differences, and how they are kept out: `doc/compatibility.md`.
@@ -16,15 +16,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::cases::{Case, Destination, Filter, Left, case};
 use testkit::logdir::{Found, LogDirFiles, is_archive_name, mask_labels, put};
 use testkit::logger::Multilog;
-use testkit::{Workdir, corpus, peer, report};
+use testkit::{Workdir, assert_same_in, corpus, peer, report};
 
-/// How many cases there are unless the environment says otherwise.
+/// The default number of cases.
 const CASES: u64 = 2000;
 /// How many run at the same time: each waits for processes most of the time.
 const WORKERS: usize = 4;
 
 #[test]
-fn random_scripts_leave_what_they_leave_with_076() {
+fn random_scripts_write_the_same_files_as_with_0_76() {
     if peer("multilog").is_none() {
         return;
     }
@@ -66,7 +66,7 @@ impl Drop for FailureFlag<'_> {
     }
 }
 
-/// What a logger said and left.
+/// What a logger printed and wrote.
 struct Outcome {
     status: ExitStatus,
     words: Vec<u8>,
@@ -82,10 +82,10 @@ fn compare(case: &Case) {
 
     let shown = show(case);
     assert_eq!(ours.status, theirs.status, "{shown}");
-    assert_same(&common_words(&ours.words), &common_words(&theirs.words), &format!("standard error, {shown}"));
+    assert_same_in(&format!("standard error, {shown}"), common_words(&ours.words), common_words(&theirs.words));
     for (name, (ours, theirs)) in case.statuses.iter().zip(ours.statuses.iter().zip(&theirs.statuses)) {
         assert_eq!(ours.mode, theirs.mode, "{name}, {shown}");
-        assert_same(&mask_labels(&ours.bytes), &mask_labels(&theirs.bytes), &format!("{name}, {shown}"));
+        assert_same_in(&format!("{name}, {shown}"), mask_labels(&ours.bytes), mask_labels(&theirs.bytes));
     }
     let mut full = [None, None];
     for (number, destination) in case.directories.iter().enumerate() {
@@ -95,7 +95,7 @@ fn compare(case: &Case) {
         compare_names_and_modes(ours, theirs, destination, &shown);
         if destination.trimmed_to.is_none() {
             let [ours, theirs] = [ours, theirs].map(|side| destination.filter.apply(&mask_labels(&side.joined())));
-            assert_same(&ours, &theirs, &shown);
+            assert_same_in(&shown, ours, theirs);
         } else {
             for (side, full) in [ours, theirs].into_iter().zip(&full) {
                 check_trimmed(side, full.as_deref().expect("a twin comes first"), destination, &shown);
@@ -122,7 +122,7 @@ fn run(case: &Case, multilog: Multilog, directory: &Path) -> Outcome {
         let mut pipe = child.stdin.take().expect("a pipe was asked for");
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                // A logger that leaves early closes its end.
+                // A logger that exits early closes its end.
                 let _ = case.input.chunks(piece_bytes).try_for_each(|piece| pipe.write_all(piece));
             });
             child.wait_with_output().unwrap()
@@ -253,20 +253,4 @@ fn show(case: &Case) -> String {
         case.piece_bytes,
         input.escape_ascii()
     )
-}
-
-#[track_caller]
-fn assert_same(ours: &[u8], theirs: &[u8], what: &str) {
-    if ours == theirs {
-        return;
-    }
-    let common = ours.iter().zip(theirs).take_while(|(ours, theirs)| ours == theirs).count();
-    let near = |bytes: &[u8]| bytes[common.saturating_sub(60)..bytes.len().min(common + 60)].escape_ascii().to_string();
-    panic!(
-        "{what}\nours ({} bytes) and theirs ({}) differ from byte {common}:\n  ours:   {}\n  theirs: {}",
-        ours.len(),
-        theirs.len(),
-        near(ours),
-        near(theirs)
-    );
 }

@@ -1,4 +1,4 @@
-//! Hand-overs: TERM in mid-stream, and the next logger on the same pipe.
+//! Handovers: TERM while lines come, and the next logger on the same pipe.
 
 use std::io::{PipeWriter, Write, pipe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,7 @@ impl Lines {
     }
 }
 
-/// Writes lines until told to stop, often breaking off within one; says how many.
+/// Writes lines until `is_over`, often in pieces that end within a line; returns how many.
 fn write_lines(mut output: PipeWriter, is_over: &AtomicBool) -> usize {
     let mut lines = Lines::default();
     let mut random = Random::new(2);

@@ -1,4 +1,4 @@
-//! How much memory a logger holds: little while nothing comes, also when much came before. How little it may have.
+//! The memory of a logger: how much it uses while it is idle and busy, and what it does with too little of it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -25,7 +25,7 @@ fn private_kb(pid: i32) -> u64 {
 }
 
 #[test]
-fn an_idle_logger_holds_little_memory_also_after_a_burst() {
+fn an_idle_logger_uses_little_memory_even_after_a_burst() {
     let workdir = Workdir::in_memory();
     let (input, mut output) = std::io::pipe().unwrap();
     // A file that has just been written counts as private, the programs' own text too: a copy that is on the disk does not.
@@ -62,7 +62,7 @@ const START_BYTES: u64 = 400_000;
 const WORKING_BYTES: u64 = 900_000;
 
 #[test]
-fn a_logger_that_may_have_little_memory_works_or_says_why_not() {
+fn a_logger_with_little_memory_works_or_reports_why_not() {
     let program = Multilog::Ours.path();
     // No more than that is mapped of it.
     let program_bytes = fs::metadata(&program).unwrap().len();
@@ -104,7 +104,7 @@ fn a_logger_that_may_have_little_memory_works_or_says_why_not() {
 }
 
 #[test]
-fn a_logger_out_of_memory_ends_though_nobody_reads_standard_error() {
+fn a_logger_out_of_memory_exits_if_nobody_reads_standard_error() {
     // A script that needs more memory than the program needs to start.
     let selectors: Vec<String> = (0..5000).map(|number| format!("-pattern{number}*")).collect();
     let start = |limit: u64, workdir: &Workdir, stderr: Stdio| {

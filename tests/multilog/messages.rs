@@ -1,4 +1,4 @@
-//! What multilog says and how it leaves when something is wrong, and that it then touches nothing.
+//! Messages and exit codes of multilog when something is wrong; a script that cannot run changes no file.
 
 use std::collections::BTreeMap;
 use std::io::{Write, pipe};
@@ -31,7 +31,7 @@ fn shell(directory: &Path, command: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn what_cannot_be_opened_is_named_and_the_exit_code_is_111() {
+fn what_cannot_be_opened_is_named_and_multilog_exits_111() {
     for multilog in Multilog::installed() {
         for (action, message) in [
             ("./file", "unable to open directory ./file: not a directory"),
@@ -52,7 +52,7 @@ fn what_cannot_be_opened_is_named_and_the_exit_code_is_111() {
 }
 
 #[test]
-fn a_directory_that_may_not_be_read_is_named() {
+fn an_unreadable_directory_is_named() {
     for multilog in Multilog::installed() {
         let workdir = Workdir::new();
         let main = workdir.join("main");
@@ -77,7 +77,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_lock_that_is_held_names_its_holder() {
+fn the_message_about_a_held_lock_names_the_holder() {
     for holder in Multilog::installed() {
         let workdir = Workdir::in_memory();
         let (input, mut output) = pipe().unwrap();
@@ -97,7 +97,7 @@ fn a_lock_that_is_held_names_its_holder() {
     }
 }
 
-/// Of each file what changes when it is touched: number, mode, length, and when it was changed.
+/// The inode number, mode, length and time of change of each file.
 fn identities(directory: &Path) -> BTreeMap<String, (u64, u32, u64, i64, i64)> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
     let identity =
@@ -106,7 +106,7 @@ fn identities(directory: &Path) -> BTreeMap<String, (u64, u32, u64, i64, i64)> {
 }
 
 #[test]
-fn a_script_that_cannot_run_touches_no_file() {
+fn a_script_that_cannot_run_changes_no_file() {
     for action in ["./file", "=no/such", "./held", "./main"] {
         let workdir = Workdir::in_memory();
         put(&workdir.join("file"), 0o644, b"");
@@ -136,7 +136,7 @@ fn a_script_that_cannot_run_touches_no_file() {
 }
 
 #[test]
-fn actions_that_mean_nothing_are_named_once_and_the_others_are_carried_out() {
+fn unknown_actions_are_named_once_and_ignored() {
     let workdir = Workdir::new();
 
     let said = log(Multilog::Ours, workdir.path(), &["s5000", "t", "main", "./main", "main", "\u{1b}[31m"]);
@@ -149,7 +149,7 @@ fn actions_that_mean_nothing_are_named_once_and_the_others_are_carried_out() {
 }
 
 #[test]
-fn no_action_at_all_reads_to_the_end() {
+fn without_actions_multilog_reads_to_the_end() {
     for multilog in Multilog::installed() {
         let workdir = Workdir::new();
 
@@ -159,7 +159,7 @@ fn no_action_at_all_reads_to_the_end() {
 }
 
 #[test]
-fn input_that_cannot_be_read_is_told_and_current_is_left_in_good_order() {
+fn unreadable_input_is_reported_and_current_is_clean() {
     for (redirection, cause) in [("<&-", "file descriptor not open"), ("<.", "is a directory")] {
         let workdir = Workdir::new();
 
@@ -172,7 +172,7 @@ fn input_that_cannot_be_read_is_told_and_current_is_left_in_good_order() {
 }
 
 #[test]
-fn alerts_that_nobody_can_read_stop_no_logging() {
+fn logging_goes_on_if_alerts_cannot_be_written() {
     for redirection in ["2>&-", "2>/dev/full", "3>&1 2>&1 | :"] {
         let workdir = Workdir::new();
         let lines = "alert\n".repeat(20_000);

@@ -1,35 +1,41 @@
-//! multilog as its users meet it, and 0.76's beside it.
+//! multilog as its users see it, beside 0.76's multilog.
 //!
-//! - [`ahead`]: room that is taken ahead is given back.
-//! - [`calls`]: what logging costs in system calls.
-//! - [`differential`]: random scripts and inputs, made by [`cases`], through both: what they leave must be the same.
-//! - [`handover`]: many loggers in turn on one pipe.
-//! - [`journal`]: a journal that cannot be made, and that can be later.
-//! - [`legacy`]: loggers that are killed, and successors with the same script or another.
-//! - [`memory`]: what a logger holds while nothing comes, and what it does when it may hold little.
-//! - [`messages`]: what is said when something is wrong, and that nothing is touched then.
-//! - [`planted`]: what others put into a log directory, and signals that others send.
-//! - [`processor`]: what processors are given, and what becomes of those that fail.
-//! - [`reads`]: how the input is cut into reads does not matter.
-//! - [`shared_pipe`]: what others who share the pipe may do to it.
-//! - [`signals`]: TERM and ALRM, at any moment.
-//! - [`takeover`]: what a logger that was killed leaves, and what the next one makes of it.
-//! - [`unread`]: a standard error that nobody reads.
+//! | behaviour | file |
+//! |---|---|
+//! | error messages and exit codes; nothing is changed by a script that cannot run; the lock | [`messages`] |
+//! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=` | [`differential`] |
+//! | `=file` | [`status_file`] |
+//! | `!processor`: what it gets, its state, failures, retries; `n` | [`processor`] |
+//! | TERM, ALRM, SIGBUS | [`signals`] |
+//! | one logger after the other on one pipe, ended by TERM | [`handover`] |
+//! | recovery: every disk state of `doc/logdir.md`; loggers killed while a processor runs | [`takeover`] |
+//! | recovery by the journal: killed loggers, other scripts, failed fsyncs | [`successor`] |
+//! | the journal cannot be created, or only later; network file systems | [`journal`] |
+//! | the pipe is resized, holds packets, or has other readers | [`shared_pipe`] |
+//! | lines are the same however the input is cut into reads | [`reads`] |
+//! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
+//! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
+//! | preallocated space is freed | [`preallocation`] |
+//! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
+//! | the number of system calls | [`system_calls`] |
+//!
+//! Kills under load, full disks and file systems: `torture`. Refused system calls: `kernels`.
 #![allow(unreachable_pub)]
 
-mod ahead;
-mod calls;
 mod cases;
 mod differential;
 mod handover;
 mod journal;
-mod legacy;
 mod memory;
 mod messages;
-mod planted;
+mod planted_files;
+mod preallocation;
 mod processor;
 mod reads;
 pub mod shared_pipe;
 mod signals;
+mod status_file;
+mod successor;
+mod system_calls;
 mod takeover;
 mod unread;

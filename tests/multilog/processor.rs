@@ -1,10 +1,12 @@
-//! Processors: what they are given, what they remember, and what becomes of those that fail.
+//! Processors: their descriptors, environment and state; failures and retries. Also `n`.
 
 use std::process::Command;
 
+use logyard::sys::signal::{self, Signal};
+
 use testkit::logdir::{Found, LogDirFiles, put};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, skipped, until};
+use testkit::logger::{LoggerFixture, Multilog, Running};
+use testkit::{Workdir, strace, until};
 
 /// Three files of 2500 bytes, a newline in the zone where each may end, and the beginning of a fourth.
 fn three_files() -> Vec<u8> {
@@ -45,7 +47,7 @@ fn a_processor_remembers_what_it_wrote_to_descriptor_5() {
 }
 
 #[test]
-fn a_processor_works_in_the_log_directory_and_its_words_go_to_standard_error() {
+fn a_processor_runs_in_the_log_directory_and_writes_messages_to_standard_error() {
     for multilog in Multilog::installed() {
         let (files, words) = process(multilog, "!cat >/dev/null; umask; ls; echo word >&2", "umask 077;");
 
@@ -74,7 +76,7 @@ fn a_processor_has_the_descriptors_0_1_2_4_5_and_no_other() {
 }
 
 #[test]
-fn a_processor_finds_signals_as_the_logger_was_given_them() {
+fn a_processor_inherits_the_signal_dispositions_of_the_logger() {
     let show = "grep -E '^Sig(Blk|Ign)' /proc/self/status";
     let inherited = Command::new("/bin/sh").args(["-c", show]).output().unwrap();
 
@@ -138,7 +140,7 @@ fn archives_beyond_n_are_removed() {
 }
 
 #[test]
-fn a_processor_is_run_once_where_sigchld_is_ignored() {
+fn a_processor_is_run_once_if_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
     let workdir = Workdir::new();
     put(&workdir.join("input"), 0o600, &three_files());
@@ -159,39 +161,21 @@ fn a_processor_is_run_once_where_sigchld_is_ignored() {
 }
 
 #[test]
-fn what_a_processor_made_is_kept_where_it_can_be_no_archive_before_the_logger_leaves() {
-    let Some(strace) = testkit::tool("strace") else { return };
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = std::io::pipe().unwrap();
-    let words = workdir.join("words");
-    let mut logger = Command::new(strace);
-    logger.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:error=EIO"]);
-    logger.arg(Multilog::Ours.path()).args(["s4096", "!cat; echo $$ >>../ran", "./main"]);
-    logger.current_dir(workdir.path()).stdin(input.try_clone().unwrap());
-    let mut logger = Running::start(logger.stderr(std::fs::File::create(&words).unwrap()));
-    let said = || std::fs::read_to_string(&words).unwrap();
-    std::io::Write::write_all(&mut output, &three_files()).unwrap();
-    until("the archive cannot be made, or nothing can be traced", || {
-        said().contains("unable to link to ./main/@") || !logger.is_alive()
-    });
-    if !logger.is_alive() && !said().contains("multilog") {
-        skipped("strace may not trace or change answers here, so no archive was refused");
-        return;
-    }
+fn the_output_of_a_processor_survives_if_the_logger_exits_before_it_is_archived() {
+    let Some(strace) = strace("no archive was refused") else { return };
+    let script = ["s4096", "!cat; echo $$ >>../ran", "./main"];
+    let mut fixture = LoggerFixture::new();
+    let mut logger = fixture.start_traced(strace, "linkat:error=EIO", &script);
+    fixture.write(three_files());
+    until("the archive cannot be made", || fixture.messages().contains("unable to link to ./main/@"));
 
-    // strace passes no signal on to what it traces.
-    let processes = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", logger.pid())).unwrap();
-    let multilog = processes.split_whitespace().next().unwrap().parse().unwrap();
-    logyard::sys::signal::send(multilog, logyard::sys::signal::Signal::SIGTERM).unwrap();
+    signal::send(logger.traced_logger(), Signal::SIGTERM).unwrap();
     let status = logger.end();
 
-    assert_eq!(status.code(), Some(111), "{}", said());
-    let files = LogDirFiles::read(&workdir.join("main"));
+    assert_eq!(status.code(), Some(111), "{}", fixture.messages());
+    let files = fixture.files();
     assert_eq!((files.file("processed").mode, files.file("current").mode), (0o744, 0o644));
-    drop(output);
-    let script = ["s4096", "!cat; echo $$ >>../ran", "./main"];
-    let mut next = Running::start(Multilog::Ours.command(workdir.path(), &script).stdin(input));
-    assert!(next.end().success());
+    let (workdir, _) = fixture.log_rest(&script);
     let files = LogDirFiles::read(&workdir.join("main"));
     assert!(files.joined() == three_files(), "{:?}", files.fixed_names());
     let runs = std::fs::read_to_string(workdir.join("ran")).unwrap().lines().count();

@@ -1,4 +1,4 @@
-//! How the input is cut into reads does not matter: reader and batch against a plain twin that has all the input at once.
+//! The log does not depend on how the input is cut into reads: reader and batch beside a naive logger that has the whole input.
 
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -232,7 +232,7 @@ fn actions(choices: &'static [&'static str]) -> impl Strategy<Value = Vec<&'stat
 }
 
 #[test]
-fn a_window_that_is_more_than_a_batch_is_logged_in_turns() {
+fn a_window_larger_than_a_batch_is_logged_in_several_batches() {
     let input = Corpus::new(Shape::Short, 1, 600_000).into_bytes();
     for actions in [&["t", "s16777215", "./all"][..], &["t", "s16777215", "-*retry*", "./some", "+*", "./all", "./too"]]
     {
@@ -248,7 +248,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(250))]
 
     #[test]
-    fn what_is_logged_does_not_depend_on_how_the_input_is_cut(
+    fn the_log_does_not_depend_on_how_the_input_is_cut_into_reads(
         actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "s4096", "s5000", "s20000", "./a", "./b"]),
         input in input(),
         seed in any::<u64>(),

@@ -1,8 +1,8 @@
-//! What others who share the pipe may do to it: resize it, write packets, read from it, change pages that they gave to it.
+//! Other users of the pipe resize it, write packets, read from it, or change pages that they have spliced into it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -17,53 +17,23 @@ use logyard_corpus::Random;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 
 use testkit::logdir::{LogDirFiles, current_bytes, is_in_use, without_stamps};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, tool, until};
+use testkit::logger::{LoggerFixture, Multilog, Running};
+use testkit::{Workdir, assert_same, tool, until};
 
 const PAGE_BYTES: usize = 4096;
 
-/// A pipe that the test holds at both ends, and the directory of those who log it.
-struct World {
-    workdir: Workdir,
-    input: PipeReader,
-    output: PipeWriter,
+/// Starts a logger that holds the beginning of a line and waits for more.
+fn start_within_line(fixture: &mut LoggerFixture, script: &[&str], beginning: &[u8]) -> Running {
+    fixture.write(beginning);
+    let logger = fixture.start(script);
+    until("the logger waits within a line", || waits_within_line(&logger));
+    logger
 }
 
-impl World {
-    fn new() -> World {
-        let (input, output) = pipe().unwrap();
-        World { workdir: Workdir::in_memory(), input, output }
-    }
-
-    fn start(&self, script: &[&str]) -> Running {
-        let mut command = Multilog::Ours.command(self.workdir.path(), script);
-        Running::start(command.stdin(self.input.try_clone().unwrap()))
-    }
-
-    /// A logger that holds the beginning of a line and waits for more.
-    fn start_within_line(&mut self, script: &[&str], beginning: &[u8]) -> Running {
-        self.output.write_all(beginning).unwrap();
-        let logger = self.start(script);
-        until("the logger waits within a line", || waits_within_line(&logger));
-        logger
-    }
-
-    fn main(&self) -> LogDirFiles {
-        LogDirFiles::read(&self.workdir.join("main"))
-    }
-
-    fn wait_for_main(&self, bytes: usize) {
-        until("main has it all", || current_bytes(&self.workdir.join("main")) == Some(bytes as u64));
-    }
-
-    /// What is in `main` once the logger has seen the end of the pipe.
-    fn end(self, mut logger: Running) -> Vec<u8> {
-        let World { workdir, input, output } = self;
-        drop((input, output));
-        let status = logger.end();
-        assert!(status.success(), "{status}");
-        LogDirFiles::read(&workdir.join("main")).joined()
-    }
+/// What is in `main` once the logger has seen the end of the pipe.
+#[track_caller]
+fn end(fixture: LoggerFixture, logger: Running) -> Vec<u8> {
+    LogDirFiles::read(&fixture.end(logger).join("main")).joined()
 }
 
 /// Whether a logger has had to wait for a change of a pipe that is not empty.
@@ -85,112 +55,102 @@ fn lines_of(log: &[u8]) -> Vec<String> {
     String::from_utf8(without_stamps(log)).unwrap().lines().map(str::to_owned).collect()
 }
 
-#[track_caller]
-fn assert_same(left: &[u8], right: &[u8]) {
-    let at = left.iter().zip(right).position(|(one, other)| one != other).unwrap_or(left.len().min(right.len()));
-    let shown = |text: &[u8]| {
-        String::from_utf8_lossy(&text[at.saturating_sub(20).min(text.len())..(at + 40).min(text.len())]).into_owned()
-    };
-    let [left_shown, right_shown] = [left, right].map(shown);
-    assert!(left == right, "{} and {} bytes; from {at}: {left_shown:?}, {right_shown:?}", left.len(), right.len());
-}
-
 // Sizes.
 
 #[test]
 fn a_pipe_that_is_shrunk_within_a_line_does_not_block_its_writer() {
     for (held_bytes, size_bytes) in [(1, 1), (100, 1), (4000, 2), (9000, 4), (27_000, 8)] {
-        let mut world = World::new();
-        let logger = world.start_within_line(&["s1000000", "./main"], &vec![b'x'; held_bytes]);
+        let mut fixture = LoggerFixture::new();
+        let logger = start_within_line(&mut fixture, &["s1000000", "./main"], &vec![b'x'; held_bytes]);
 
-        set_pipe_size(&world.output, size_bytes * PAGE_BYTES).unwrap();
+        set_pipe_size(&fixture.output, size_bytes * PAGE_BYTES).unwrap();
         let rest = [&[b'y'; 50_000][..], b"\nlast\n"].concat();
-        world.output.write_all(&rest).unwrap();
+        fixture.write(&rest);
 
-        assert_same(&world.end(logger), &[&vec![b'x'; held_bytes][..], &rest].concat());
+        assert_same(end(fixture, logger), [&vec![b'x'; held_bytes][..], &rest].concat());
     }
 }
 
 #[test]
 fn a_pipe_that_is_shrunk_to_just_what_it_holds_does_not_block_its_writer() {
     for pages in [1, 2, 4] {
-        let mut world = World::new();
+        let mut fixture = LoggerFixture::new();
         let page = vec![b'x'; pages * PAGE_BYTES];
-        let logger = world.start_within_line(&["s1000000", "./main"], &page);
+        let logger = start_within_line(&mut fixture, &["s1000000", "./main"], &page);
 
-        set_pipe_size(&world.output, pages * PAGE_BYTES).unwrap();
+        set_pipe_size(&fixture.output, pages * PAGE_BYTES).unwrap();
         // No byte fits any more: nothing but time tells.
-        world.output.write_all(b"y\nlast\n").unwrap();
+        fixture.write(b"y\nlast\n");
 
-        assert_same(&world.end(logger), &[&page[..], b"y\nlast\n"].concat());
+        assert_same(end(fixture, logger), [&page[..], b"y\nlast\n"].concat());
     }
 }
 
 #[test]
 fn a_write_that_fills_the_pipe_behind_the_beginning_of_a_line_is_noticed() {
-    let mut world = World::new();
-    let logger = world.start_within_line(&["s16777215", "./main"], b"begun");
+    let mut fixture = LoggerFixture::new();
+    let logger = start_within_line(&mut fixture, &["s16777215", "./main"], b"begun");
 
     // The kernel tells readers of a write when it ends, and this one ends when somebody reads.
     let text = format!("\n{}", "a line\n".repeat(500_000));
-    world.output.write_all(text.as_bytes()).unwrap();
+    fixture.write(text.as_bytes());
 
-    assert_same(&world.end(logger), format!("begun{text}").as_bytes());
+    assert_same(end(fixture, logger), format!("begun{text}").as_bytes());
 }
 
 #[test]
 fn a_pipe_that_is_full_of_single_bytes_does_not_block_its_writer() {
-    let mut world = World::new();
-    let logger = world.start_within_line(&["s1000000", "./main"], b"begun ");
+    let mut fixture = LoggerFixture::new();
+    let logger = start_within_line(&mut fixture, &["s1000000", "./main"], b"begun ");
 
     // Each takes a page of the pipe.
-    set_packets(&world.output, true);
-    set_pipe_size(&world.output, 8 * PAGE_BYTES).unwrap();
+    set_packets(&fixture.output, true);
+    set_pipe_size(&fixture.output, 8 * PAGE_BYTES).unwrap();
     for _ in 0..2000 {
-        world.output.write_all(b"z").unwrap();
+        fixture.write(b"z");
     }
-    world.output.write_all(b"\n").unwrap();
+    fixture.write(b"\n");
 
-    assert_same(&world.end(logger), format!("begun {}\n", "z".repeat(2000)).as_bytes());
+    assert_same(end(fixture, logger), format!("begun {}\n", "z".repeat(2000)).as_bytes());
 }
 
 #[test]
 fn a_pipe_that_is_resized_all_the_time_loses_nothing() {
-    let mut world = World::new();
-    let logger = world.start(&["s16777215", "./main"]);
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start(&["s16777215", "./main"]);
     let mut random = Random::new(3);
     let mut written = Vec::new();
     for number in 0..3000 {
         let line = format!("{number} {}\n", "x".repeat(random.below(3000)));
         let cut = random.below(line.len());
-        world.output.write_all(&line.as_bytes()[..cut]).unwrap();
+        fixture.write(&line.as_bytes()[..cut]);
         // What is in it may not fit.
-        let _ = set_pipe_size(&world.output, PAGE_BYTES << random.below(9));
-        world.output.write_all(&line.as_bytes()[cut..]).unwrap();
+        let _ = set_pipe_size(&fixture.output, PAGE_BYTES << random.below(9));
+        fixture.write(&line.as_bytes()[cut..]);
         written.extend_from_slice(line.as_bytes());
     }
 
-    assert_same(&world.end(logger), &written);
+    assert_same(end(fixture, logger), &written);
 }
 
 #[test]
-fn selectors_see_lines_whole_though_the_pipe_is_a_page() {
-    let mut world = World::new();
-    set_pipe_size(&world.output, PAGE_BYTES).unwrap();
-    let logger = world.start(&["-*secret*", "./main"]);
+fn selectors_see_whole_lines_from_a_pipe_of_one_page() {
+    let mut fixture = LoggerFixture::new();
+    set_pipe_size(&fixture.output, PAGE_BYTES).unwrap();
+    let logger = fixture.start(&["-*secret*", "./main"]);
 
-    world.output.write_all(b"one\nthe sec").unwrap();
-    world.wait_for_main(4);
-    world.output.write_all(b"ret\ntwo\n").unwrap();
+    fixture.write(b"one\nthe sec");
+    fixture.until_current(4);
+    fixture.write(b"ret\ntwo\n");
 
-    assert_eq!(lines_of(&world.end(logger)), ["one", "two"]);
+    assert_eq!(lines_of(&end(fixture, logger)), ["one", "two"]);
 }
 
 #[test]
-fn a_logger_that_holds_nothing_is_not_woken() {
-    let world = World::new();
-    let logger = world.start(&["./main"]);
-    until("the logger works", || is_in_use(&world.workdir.join("main")));
+fn an_idle_logger_does_not_wake_up() {
+    let fixture = LoggerFixture::new();
+    let logger = fixture.start(&["./main"]);
+    fixture.until_ready();
     let switches = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", logger.pid())).unwrap();
         status.lines().find(|line| line.starts_with("voluntary_ctxt_switches")).unwrap().to_owned()
@@ -213,73 +173,73 @@ fn a_logger_that_holds_nothing_is_not_woken() {
 #[test]
 fn a_packet_that_ends_within_a_line_is_logged_whole() {
     for script in [&["./main"][..], &["t", "./main"], &["-nothing", "./main"]] {
-        let mut world = World::new();
-        set_packets(&world.output, true);
-        let logger = world.start(script);
+        let mut fixture = LoggerFixture::new();
+        set_packets(&fixture.output, true);
+        let logger = fixture.start(script);
 
-        world.output.write_all(b"one\ntwo").unwrap();
+        fixture.write(b"one\ntwo");
         until("the first line is logged", || {
-            current_bytes(&world.workdir.join("main")).is_some_and(|bytes| bytes >= 4)
+            current_bytes(&fixture.workdir.join("main")).is_some_and(|bytes| bytes >= 4)
         });
-        world.output.write_all(b" and the rest\n").unwrap();
+        fixture.write(b" and the rest\n");
 
-        assert_eq!(lines_of(&world.end(logger)), ["one", "two and the rest"]);
+        assert_eq!(lines_of(&end(fixture, logger)), ["one", "two and the rest"]);
     }
 }
 
 #[test]
-fn packets_that_were_there_before_the_logger_are_logged_whole() {
-    let mut world = World::new();
-    set_packets(&world.output, true);
-    world.output.write_all(b"one\ntwo").unwrap();
-    world.output.write_all(b" and\nthree\n").unwrap();
-    set_packets(&world.output, false);
-    world.output.write_all(b"fo").unwrap();
-    set_packets(&world.output, true);
-    world.output.write_all(b"ur\nfive\nsi").unwrap();
-    set_packets(&world.output, false);
-    world.output.write_all(b"x\n").unwrap();
-    let logger = world.start(&["./main"]);
+fn packets_written_before_the_start_are_logged_whole() {
+    let mut fixture = LoggerFixture::new();
+    set_packets(&fixture.output, true);
+    fixture.write(b"one\ntwo");
+    fixture.write(b" and\nthree\n");
+    set_packets(&fixture.output, false);
+    fixture.write(b"fo");
+    set_packets(&fixture.output, true);
+    fixture.write(b"ur\nfive\nsi");
+    set_packets(&fixture.output, false);
+    fixture.write(b"x\n");
+    let logger = fixture.start(&["./main"]);
 
-    assert_eq!(lines_of(&world.end(logger)), ["one", "two and", "three", "four", "five", "six"]);
+    assert_eq!(lines_of(&end(fixture, logger)), ["one", "two and", "three", "four", "five", "six"]);
 }
 
 #[test]
-fn selectors_see_lines_whole_that_come_in_packets() {
-    let mut world = World::new();
-    set_packets(&world.output, true);
-    let logger = world.start(&["-*rest*", "./main"]);
+fn selectors_see_whole_lines_that_come_in_packets() {
+    let mut fixture = LoggerFixture::new();
+    set_packets(&fixture.output, true);
+    let logger = fixture.start(&["-*rest*", "./main"]);
 
-    world.output.write_all(b"one\ntwo").unwrap();
-    world.wait_for_main(4);
-    world.output.write_all(b" and the rest\nthree\n").unwrap();
+    fixture.write(b"one\ntwo");
+    fixture.until_current(4);
+    fixture.write(b" and the rest\nthree\n");
 
-    assert_eq!(lines_of(&world.end(logger)), ["one", "three"]);
+    assert_eq!(lines_of(&end(fixture, logger)), ["one", "three"]);
 }
 
 #[test]
 fn term_leaves_the_rest_of_a_packet_to_the_next_logger() {
-    let mut world = World::new();
-    set_packets(&world.output, true);
-    let mut logger = world.start(&["./main"]);
-    world.output.write_all(b"one\ntwo").unwrap();
-    world.wait_for_main(4);
+    let mut fixture = LoggerFixture::new();
+    set_packets(&fixture.output, true);
+    let mut logger = fixture.start(&["./main"]);
+    fixture.write(b"one\ntwo");
+    fixture.until_current(4);
 
     logger.signal(Signal::SIGTERM);
     assert!(logger.end().success());
-    assert_eq!(world.main().joined(), b"one\n");
-    let next = world.start(&["./main"]);
-    world.output.write_all(b" and the rest\n").unwrap();
+    assert_eq!(fixture.files().joined(), b"one\n");
+    let next = fixture.start(&["./main"]);
+    fixture.write(b" and the rest\n");
 
-    assert_eq!(lines_of(&world.end(next)), ["one", "two and the rest"]);
+    assert_eq!(lines_of(&end(fixture, next)), ["one", "two and the rest"]);
 }
 
 /// Numbered lines in packets of random lengths, now and then without packets, to loggers that are killed again and again.
 pub fn log_packets(lines: usize, kills: usize, seed: u64) {
-    let world = World::new();
+    let fixture = LoggerFixture::new();
     let mut random = Random::new(seed);
     let text: String = (0..lines).map(|number| format!("{number} {}\n", "p".repeat(random.below(200)))).collect();
-    let mut output = world.output.try_clone().unwrap();
+    let mut output = fixture.output.try_clone().unwrap();
     let writer = thread::spawn({
         let text = text.clone().into_bytes();
         move || {
@@ -295,18 +255,18 @@ pub fn log_packets(lines: usize, kills: usize, seed: u64) {
     });
     let mut moments = Random::new(seed + 1);
     for _ in 0..kills {
-        let logger = world.start(&["s1000000", "n100000", "./main"]);
+        let logger = fixture.start(&["s1000000", "n100000", "./main"]);
         thread::sleep(Duration::from_millis(moments.below(20) as u64));
         logger.kill();
     }
-    let logger = world.start(&["s1000000", "n100000", "./main"]);
+    let logger = fixture.start(&["s1000000", "n100000", "./main"]);
     writer.join().unwrap();
 
-    assert_same(&world.end(logger), text.as_bytes());
+    assert_same(end(fixture, logger), text.as_bytes());
 }
 
 #[test]
-fn loggers_of_packets_that_are_killed_lose_and_double_nothing() {
+fn killed_loggers_of_packets_lose_and_duplicate_nothing() {
     log_packets(20_000, 10, 1);
 }
 
@@ -316,26 +276,23 @@ fn numbered(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("line {number} {}", "x".repeat(number % 50))).collect()
 }
 
-/// Feeds two loggers on one pipe, and says what each has logged and said.
+/// Writes lines to a pipe with two loggers; returns what each has logged, and what they said.
 fn feed_two(lines: &[String], pause: Option<Duration>) -> ([Vec<String>; 2], String) {
-    let mut world = World::new();
-    let loggers = ["./one", "./two"].map(|directory| world.start(&["t", "n1000", directory]));
-    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&world.workdir.join(name))));
+    let mut fixture = LoggerFixture::new();
+    let loggers = ["./one", "./two"].map(|directory| fixture.start(&["t", "n1000", directory]));
+    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&fixture.workdir.join(name))));
     match pause {
         Some(pause) => {
             for line in lines {
-                world.output.write_all(format!("{line}\n").as_bytes()).unwrap();
+                fixture.write(format!("{line}\n").as_bytes());
                 thread::sleep(pause);
             }
         }
         None => {
-            world
-                .output
-                .write_all(lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes())
-                .unwrap();
+            fixture.write(lines.iter().map(|line| format!("{line}\n")).collect::<String>());
         }
     }
-    let World { workdir, input, output } = world;
+    let LoggerFixture { workdir, input, output } = fixture;
     drop((input, output));
     let words = loggers.map(|logger| {
         let (status, words) = logger.end_and_words();
@@ -359,7 +316,7 @@ fn check_two(lines: &[String], pause: Option<Duration>) {
 }
 
 #[test]
-fn two_loggers_on_one_pipe_lose_no_line_in_a_trickle() {
+fn two_loggers_on_one_pipe_lose_no_line_at_low_speed() {
     check_two(&numbered(1000), Some(Duration::from_micros(300)));
 }
 
@@ -369,25 +326,25 @@ fn two_loggers_on_one_pipe_lose_no_line_at_full_speed() {
 }
 
 #[test]
-fn a_logger_whose_pipe_another_one_reads_takes_over_when_that_is_killed() {
-    let mut world = World::new();
-    let first = world.start(&["./first"]);
-    world.output.write_all(b"one\n").unwrap();
-    until("the first logs", || current_bytes(&world.workdir.join("first")) == Some(4));
-    let second = world.start(&["./main"]);
-    until("the second works", || is_in_use(&world.workdir.join("main")));
+fn a_waiting_logger_takes_over_when_the_reader_of_its_pipe_is_killed() {
+    let mut fixture = LoggerFixture::new();
+    let first = fixture.start(&["./first"]);
+    fixture.write(b"one\n");
+    until("the first logs", || current_bytes(&fixture.workdir.join("first")) == Some(4));
+    let second = fixture.start(&["./main"]);
+    fixture.until_ready();
     first.kill();
 
-    world.output.write_all(b"two\n").unwrap();
+    fixture.write(b"two\n");
 
-    assert_eq!(world.end(second), b"two\n");
+    assert_eq!(end(fixture, second), b"two\n");
 }
 
 #[test]
-fn term_ends_a_logger_whose_pipe_another_one_reads() {
-    let world = World::new();
-    let mut loggers = ["./one", "./two"].map(|directory| world.start(&[directory]));
-    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&world.workdir.join(name))));
+fn term_ends_a_logger_whose_pipe_another_logger_reads() {
+    let fixture = LoggerFixture::new();
+    let mut loggers = ["./one", "./two"].map(|directory| fixture.start(&[directory]));
+    until("both work", || ["one", "two"].iter().all(|name| is_in_use(&fixture.workdir.join(name))));
 
     for logger in &mut loggers {
         logger.signal(Signal::SIGTERM);
@@ -402,10 +359,10 @@ const LINE_BYTES: usize = 8;
 
 /// Somebody who reads a line now and then.
 fn steal_lines(count: usize, pause: Duration) {
-    let mut world = World::new();
-    let logger = world.start(&["n1000", "./main"]);
-    until("the logger works", || is_in_use(&world.workdir.join("main")));
-    let mut other = world.input.try_clone().unwrap();
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start(&["n1000", "./main"]);
+    fixture.until_ready();
+    let mut other = fixture.input.try_clone().unwrap();
     let thief = thread::spawn(move || {
         let (mut stolen, mut line) = (Vec::new(), [0; LINE_BYTES]);
         // It ends with the pipe.
@@ -415,12 +372,12 @@ fn steal_lines(count: usize, pause: Duration) {
         stolen
     });
     for number in 0..count {
-        world.output.write_all(format!("{number:07}\n").as_bytes()).unwrap();
+        fixture.write(format!("{number:07}\n").as_bytes());
         if !pause.is_zero() {
             thread::sleep(pause);
         }
     }
-    let logged = lines_of(&world.end(logger));
+    let logged = lines_of(&end(fixture, logger));
     let stolen: BTreeSet<String> = thief.join().unwrap().into_iter().collect();
 
     let once: BTreeSet<&String> = logged.iter().collect();
@@ -435,7 +392,7 @@ fn steal_lines(count: usize, pause: Duration) {
 }
 
 #[test]
-fn a_line_that_another_reader_makes_the_logger_consume_is_logged() {
+fn lines_are_logged_though_another_reader_takes_some() {
     steal_lines(2000, Duration::from_micros(100));
     steal_lines(100_000, Duration::ZERO);
 }
@@ -443,41 +400,33 @@ fn a_line_that_another_reader_makes_the_logger_consume_is_logged() {
 /// A logger that the disk makes wait between a look and the write, while another reader takes what it was shown.
 pub fn steal_while_the_disk_is_full(term: bool) {
     let Some(prlimit) = tool("prlimit") else { return };
-    let mut world = World::new();
-    let words = world.workdir.join("words");
-    let mut command = Multilog::Ours.command(world.workdir.path(), &["t", "./main"]);
-    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
-    let mut logger = Running::start(&mut command);
-    let limit = |bytes: &str| {
-        let pid = logger.pid().to_string();
-        let status = Command::new(&prlimit).args(["--pid", &pid, &format!("--fsize={bytes}:")]).status().unwrap();
-        assert!(status.success());
-    };
+    let mut fixture = LoggerFixture::new();
+    let mut logger = fixture.start_with_messages(&["t", "./main"]);
     // The limit is that of every file, and what the logger says is shorter than this.
     let one = "o".repeat(4000);
-    world.output.write_all(format!("{one}\n").as_bytes()).unwrap();
+    fixture.write(format!("{one}\n").as_bytes());
     let full_bytes = STAMP_BYTES + one.len() + 1;
-    world.wait_for_main(full_bytes);
-    limit(&full_bytes.to_string());
-    world.output.write_all(b"two\n").unwrap();
-    until("it waits for the disk", || std::fs::read_to_string(&words).is_ok_and(|words| words.contains("pausing")));
+    fixture.until_current(full_bytes);
+    limit_files(&prlimit, &logger, &full_bytes.to_string());
+    fixture.write(b"two\n");
+    until("it waits for the disk", || fixture.messages().contains("pausing"));
 
     let mut stolen = [0; 4];
-    world.input.read_exact(&mut stolen).unwrap();
-    world.output.write_all(b"three\nfour\nfi").unwrap();
-    limit("unlimited");
+    fixture.input.read_exact(&mut stolen).unwrap();
+    fixture.write(b"three\nfour\nfi");
+    limit_files(&prlimit, &logger, "unlimited");
     // What it consumed in the place of the second line is the beginning of the third.
-    world.wait_for_main(full_bytes + 3 * STAMP_BYTES + "two\nthree\nfour\n".len());
+    fixture.until_current(full_bytes + 3 * STAMP_BYTES + "two\nthree\nfour\n".len());
     let expected = [&one, "two", "three", "four", "five"];
     if term {
         logger.signal(Signal::SIGTERM);
         assert!(logger.end().success());
-        assert_eq!(lines_of(&world.main().joined()), expected[..4]);
-        logger = world.start(&["t", "./main"]);
+        assert_eq!(lines_of(&fixture.files().joined()), expected[..4]);
+        logger = fixture.start(&["t", "./main"]);
     }
-    world.output.write_all(b"ve\n").unwrap();
+    fixture.write(b"ve\n");
 
-    assert_eq!(lines_of(&world.end(logger)), expected);
+    assert_eq!(lines_of(&end(fixture, logger)), expected);
 }
 
 /// Lets a logger write no file longer than that from now on.
@@ -487,121 +436,110 @@ fn limit_files(prlimit: &Path, logger: &Running, bytes: &str) {
     assert!(status.success());
 }
 
-/// A logger that has consumed bytes in the place of others and leaves before it could write them.
+/// A logger that has consumed bytes in the place of others, and exits before it could write them.
 pub fn lose_what_was_consumed_in_the_place_of_other_bytes() {
     let Some(prlimit) = tool("prlimit") else { return };
-    let mut world = World::new();
-    let words = world.workdir.join("words");
-    let mut command = Multilog::Ours.command(world.workdir.path(), &["./main"]);
-    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
-    let mut logger = Running::start(&mut command);
-    let said = || std::fs::read_to_string(&words).unwrap();
+    let mut fixture = LoggerFixture::new();
+    let mut logger = fixture.start_with_messages(&["./main"]);
     // The limit is that of every file, and what the logger says is shorter than this.
     let one = format!("{}\n", "o".repeat(4000));
-    world.output.write_all(one.as_bytes()).unwrap();
-    world.wait_for_main(one.len());
+    fixture.write(one.as_bytes());
+    fixture.until_current(one.len());
     limit_files(&prlimit, &logger, &one.len().to_string());
-    world.output.write_all(b"two\n").unwrap();
-    until("it waits for the disk", || said().contains("pausing"));
+    fixture.write(b"two\n");
+    until("it waits for the disk", || fixture.messages().contains("pausing"));
 
     let mut stolen = [0; 4];
-    world.input.read_exact(&mut stolen).unwrap();
-    world.output.write_all(b"three\nfour\nfi").unwrap();
+    fixture.input.read_exact(&mut stolen).unwrap();
+    fixture.write(b"three\nfour\nfi");
     // There is room for the second line, and for no more.
     limit_files(&prlimit, &logger, &(one.len() + 4).to_string());
-    until("it waits for the disk again", || said().matches("pausing").count() == 2);
+    until("it waits for the disk again", || fixture.messages().matches("pausing").count() == 2);
     logger.signal(Signal::SIGTERM);
     let status = logger.end();
 
+    let said = fixture.messages();
     // It consumed the beginning of the third line in the place of the second.
-    assert_eq!((status.code(), world.main().joined()), (Some(111), format!("{one}two\n").into_bytes()), "{}", said());
-    assert!(said().contains("what could not be written is lost: 1 lines, 4 bytes\n"), "{}", said());
-    let next = world.start(&["./main"]);
-    assert_same(&world.end(next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
+    assert_eq!((status.code(), fixture.files().joined()), (Some(111), format!("{one}two\n").into_bytes()), "{said}");
+    assert!(said.contains("what could not be written is lost: 1 lines, 4 bytes\n"), "{said}");
+    let next = fixture.start(&["./main"]);
+    assert_same(end(fixture, next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
 }
 
 /// A logger that completes what a killed one began, and waits for the disk, while another logger starts on its pipe.
 pub fn settle_beside_a_logger_that_starts() {
     let Some(prlimit) = tool("prlimit") else { return };
-    let mut world = World::new();
-    let words = world.workdir.join("words");
-    let said = || std::fs::read_to_string(&words).unwrap_or_default();
-    let logger = |world: &World, limit: &str| {
+    let mut fixture = LoggerFixture::new();
+    let logger = |fixture: &LoggerFixture, limit: &str| {
         let mut command = Command::new(&prlimit);
-        command.arg(format!("--fsize={limit}:")).arg(Multilog::Ours.path()).arg("./main");
-        command.current_dir(world.workdir.path()).stdin(world.input.try_clone().unwrap());
-        Running::start(command.stderr(File::create(&words).unwrap()))
+        fixture.start_command(command.arg(format!("--fsize={limit}:")).arg(Multilog::Ours.path()).arg("./main"))
     };
     let one = format!("{}\n", "o".repeat(5000));
-    let first = logger(&world, "unlimited");
-    world.output.write_all(one.as_bytes()).unwrap();
-    world.wait_for_main(one.len());
+    let first = logger(&fixture, "unlimited");
+    fixture.write(one.as_bytes());
+    fixture.until_current(one.len());
     limit_files(&prlimit, &first, &one.len().to_string());
-    world.output.write_all(b"two\n").unwrap();
-    until("it waits for the disk", || said().contains("pausing"));
+    fixture.write(b"two\n");
+    until("it waits for the disk", || fixture.messages().contains("pausing"));
     first.kill();
-    let second = logger(&world, &one.len().to_string());
-    until("the next one waits as well", || said().contains("pausing"));
+    let second = logger(&fixture, &one.len().to_string());
+    until("the next one waits as well", || fixture.messages().matches("pausing").count() == 2);
 
-    let other_words = world.workdir.join("other-words");
-    let mut other = Multilog::Ours.command(world.workdir.path(), &["./other"]);
-    other.stdin(world.input.try_clone().unwrap()).stderr(File::create(&other_words).unwrap());
+    let other_words = fixture.workdir.join("other-words");
+    let mut other = Multilog::Ours.command(fixture.workdir.path(), &["./other"]);
+    other.stdin(fixture.stdin()).stderr(File::create(&other_words).unwrap());
     let mut other = Running::start(&mut other);
     until("the other one waits for its turn, or has logged something", || {
         std::fs::read_to_string(&other_words).is_ok_and(|words| !words.is_empty())
-            || current_bytes(&world.workdir.join("other")) > Some(0)
+            || current_bytes(&fixture.workdir.join("other")) > Some(0)
     });
     limit_files(&prlimit, &second, "unlimited");
-    world.wait_for_main(one.len() + 4);
-    world.output.write_all(b"three\n").unwrap();
-    world.wait_for_main(one.len() + 10);
+    fixture.until_current(one.len() + 4);
+    fixture.write(b"three\n");
+    fixture.until_current(one.len() + 10);
 
     other.signal(Signal::SIGTERM);
     assert!(other.end().success());
-    assert_eq!(LogDirFiles::read(&world.workdir.join("other")).joined(), b"");
-    assert_same(&world.end(second), format!("{one}two\nthree\n").as_bytes());
+    assert_eq!(LogDirFiles::read(&fixture.workdir.join("other")).joined(), b"");
+    assert_same(end(fixture, second), format!("{one}two\nthree\n").as_bytes());
 }
 
 /// A logger that has the pipe and is stopped, and another one.
 pub fn wait_for_a_logger_that_hangs() {
-    let mut world = World::new();
-    let first = world.start(&["./first"]);
-    world.output.write_all(b"one\n").unwrap();
-    until("the first logs", || current_bytes(&world.workdir.join("first")) == Some(4));
+    let mut fixture = LoggerFixture::new();
+    let first = fixture.start(&["./first"]);
+    fixture.write(b"one\n");
+    until("the first logs", || current_bytes(&fixture.workdir.join("first")) == Some(4));
     first.signal(Signal::SIGSTOP);
-    world.output.write_all(b"two\n").unwrap();
+    fixture.write(b"two\n");
     let start = Instant::now();
-    let mut command = Multilog::Ours.command(world.workdir.path(), &["./main"]);
-    let words = world.workdir.join("words");
-    command.stdin(world.input.try_clone().unwrap()).stderr(File::create(&words).unwrap());
-    let second = Running::start(&mut command);
+    let second = fixture.start_with_messages(&["./main"]);
 
-    world.wait_for_main(4);
+    fixture.until_current(4);
 
     let took = start.elapsed();
     assert!(took >= Duration::from_secs(10), "it waited for {took:?}");
     let pid = first.pid();
-    let said = std::fs::read_to_string(&words).unwrap();
     let expected = format!(
         "multilog: warning: standard input is read by another multilog, waiting until it exits (pid {pid})\n\
          multilog: warning: the other multilog does not read standard input, reading it (pid {pid})\n"
     );
-    assert_eq!(said, expected);
+    assert_eq!(fixture.messages(), expected);
     first.kill();
-    assert_same(&world.end(second), b"two\n");
+    assert_same(end(fixture, second), b"two\n");
 }
 
 #[test]
-fn a_beginning_of_a_line_that_another_reader_took_is_not_waited_for() {
-    let mut world = World::new();
-    let logger = world.start_within_line(&["./main"], b"taken away");
+fn a_logger_does_not_wait_for_a_line_whose_beginning_another_reader_took() {
+    let mut fixture = LoggerFixture::new();
+    let logger = start_within_line(&mut fixture, &["./main"], b"taken away");
 
     let mut taken = [0; 10];
-    world.input.read_exact(&mut taken).unwrap();
-    world.output.write_all(b"a line\nanother\n").unwrap();
-    world.wait_for_main(15);
+    fixture.input.read_exact(&mut taken).unwrap();
+    fixture.write(b"a line\nanother\n");
+    fixture.until_current(15);
 
-    let World { workdir, input, output } = world;
+    let LoggerFixture { workdir, input, output } = fixture;
     drop((input, output));
     let (status, words) = logger.end_and_words();
     assert!(status.success());
@@ -612,20 +550,20 @@ fn a_beginning_of_a_line_that_another_reader_took_is_not_waited_for() {
 
 #[test]
 fn a_page_that_its_writer_changes_is_logged_as_it_was_consumed() {
-    let mut world = World::new();
-    let path = world.workdir.join("pages");
+    let mut fixture = LoggerFixture::new();
+    let path = fixture.workdir.join("pages");
     std::fs::write(&path, [b'a'; 100]).unwrap();
     let file = File::options().read(true).write(true).open(&path).unwrap();
     // The pipe holds the file's page, not a copy.
-    assert_eq!(splice(&file, None, &world.output, None, 100, SpliceFFlags::empty()), Ok(100));
-    let logger = world.start(&["./main"]);
+    assert_eq!(splice(&file, None, &fixture.output, None, 100, SpliceFFlags::empty()), Ok(100));
+    let logger = fixture.start(&["./main"]);
     until("the logger waits within a line", || waits_within_line(&logger));
 
     file.write_all_at(&[b'b'; 100], 0).unwrap();
-    world.output.write_all(b"\n").unwrap();
-    world.wait_for_main(101);
+    fixture.write(b"\n");
+    fixture.until_current(101);
 
-    assert_same(&world.end(logger), &[&[b'b'; 100][..], b"\n"].concat());
+    assert_same(end(fixture, logger), [&[b'b'; 100][..], b"\n"].concat());
 }
 
 #[test]

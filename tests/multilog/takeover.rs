@@ -1,4 +1,4 @@
-//! Taking over: the disk states of `doc/logdir.md`, made by hand and by killing loggers, ours and 0.76's.
+//! Recovery: the disk states of `doc/logdir.md`, made by hand and by killing loggers, ours and 0.76's.
 
 use std::io::{Write, pipe};
 use std::path::Path;
@@ -22,7 +22,7 @@ struct DiskState {
 
 const DISK_STATES: &[DiskState] = &[
     DiskState {
-        name: "left in good order",
+        name: "a clean exit",
         files: &[("current", 0o744, "old\n"), ("state", 0o644, "kept")],
         linked: None,
         archives: &[],
@@ -30,7 +30,7 @@ const DISK_STATES: &[DiskState] = &[
         state: Some("kept"),
     },
     DiskState {
-        name: "left in good order, with what is nobody's business",
+        name: "a clean exit, with files that are not touched",
         files: &[
             ("current", 0o744, "old\n"),
             ("processed", 0o744, "x"),
@@ -145,7 +145,7 @@ const DISK_STATES: &[DiskState] = &[
 ];
 
 #[test]
-fn every_disk_state_is_taken_over_as_076_takes_it_over() {
+fn every_disk_state_is_recovered_as_by_0_76() {
     for multilog in Multilog::installed() {
         for state in DISK_STATES {
             let shown = format!("{multilog:?}: {}", state.name);
@@ -183,7 +183,7 @@ fn every_disk_state_is_taken_over_as_076_takes_it_over() {
 }
 
 #[test]
-fn an_empty_current_is_removed_and_leaves_no_archive() {
+fn an_empty_current_makes_no_archive() {
     let workdir = Workdir::new();
     std::fs::create_dir(workdir.join("main")).unwrap();
     put(&workdir.join("main/current"), 0o644, b"");
@@ -224,7 +224,7 @@ enum Moment {
 }
 
 #[test]
-fn what_a_killed_logger_had_written_is_found_by_the_next() {
+fn a_successor_keeps_what_a_killed_logger_had_written() {
     let installed = Multilog::installed();
     for killed in &installed {
         for next in &installed {
@@ -280,7 +280,7 @@ fn kill_and_take_over(killed: Multilog, next: Multilog, moment: Moment) {
     written.extend_from_slice(b"the next line\n");
     assert!(status.success(), "{shown}: {status}");
     assert_eq!(files.joined(), written, "{shown}");
-    // 0.76 does not know what our journal is, and leaves it.
+    // 0.76 does not know our journal, and does not remove it.
     let journal: &[&str] = if killed == Multilog::Ours && next != Multilog::Ours { &["journal"] } else { &[] };
     let expected = [&["current"][..], journal, &["lock", "state"]].concat();
     assert_eq!(files.fixed_names(), expected, "{shown}");

@@ -1,4 +1,4 @@
-//! A standard error that nobody reads holds up nothing, and what did not fit there is counted.
+//! A standard error that nobody reads delays nothing, and multilog counts the alerts that did not fit.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,7 +16,7 @@ fn lines(numbers: std::ops::Range<u32>) -> String {
 }
 
 #[test]
-fn alerts_that_do_not_fit_are_dropped_counted_and_the_lines_are_logged() {
+fn alerts_that_do_not_fit_are_dropped_and_counted() {
     for kind in Kind::ALL {
         let dir = Workdir::in_memory();
         let mut unread = Unread::new(kind, &dir);
@@ -44,7 +44,7 @@ fn alerts_that_do_not_fit_are_dropped_counted_and_the_lines_are_logged() {
 }
 
 #[test]
-fn a_reader_that_reads_sees_each_alert_or_its_number() {
+fn each_alert_is_read_or_counted() {
     let dir = Workdir::in_memory();
     let mut logger = Running::start(
         Multilog::Ours.command(dir.path(), &["e", "./main"]).stdin(Stdio::piped()).stderr(Stdio::piped()),
@@ -78,7 +78,7 @@ fn a_reader_that_reads_sees_each_alert_or_its_number() {
 }
 
 #[test]
-fn messages_that_do_not_fit_hold_up_neither_the_logging_nor_term() {
+fn messages_that_do_not_fit_delay_neither_logging_nor_term() {
     for kind in Kind::ALL {
         let dir = Workdir::in_memory();
         let mut unread = Unread::new(kind, &dir);
@@ -107,7 +107,7 @@ fn messages_that_do_not_fit_hold_up_neither_the_logging_nor_term() {
 }
 
 #[test]
-fn a_full_disk_under_standard_error_is_counted_too() {
+fn alerts_that_a_full_disk_refuses_are_counted() {
     let dir = Workdir::in_memory();
     let messages = dir.join("messages");
     fs::write(&messages, "x".repeat(1000)).unwrap();

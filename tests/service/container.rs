@@ -36,10 +36,10 @@ fn svscan_as_process_1_runs_two_services_and_stops_them_within_a_second() {
         let status = container.end();
         taken.push(start.elapsed());
 
-        assert!(status.success(), "svscan leaves in good order: {status}");
+        assert!(status.success(), "svscan exits cleanly: {status}");
         for log in logs {
             let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(root.at(log)).unwrap().permissions());
-            assert_eq!(mode & 0o777, 0o744, "{log} was left in good order");
+            assert_eq!(mode & 0o777, 0o744, "{log} is clean");
             assert!(!root.text(log).is_empty());
         }
         if taken[attempt - 1] < STOP {

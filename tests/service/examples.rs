@@ -24,7 +24,7 @@ fn scripts(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn every_service_has_scripts_that_can_be_run_and_a_logger() {
+fn every_example_service_has_executable_scripts_and_a_logger() {
     let mut found = Vec::new();
     scripts(&examples(), &mut found);
     assert!(found.len() >= 6, "{found:?}");

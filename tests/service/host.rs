@@ -1,4 +1,4 @@
-//! A host from its set-up to its clearing away: a bare root, a boot, a service that is linked in, a reboot, the removal.
+//! A whole system: setup in a bare root, a boot, a service that is linked into `/service`, a reboot, the removal.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -93,7 +93,7 @@ fn a_bare_host_boots_by_rc_local() {
 }
 
 #[test]
-fn a_debian_host_runs_a_service_and_is_cleared() {
+fn a_debian_host_runs_a_service_and_removes_everything() {
     let Some(debian) = std::env::var_os(DEBIAN_ROOT) else {
         skipped(format_args!("{DEBIAN_ROOT} names no Debian root, so setup was tried on bare roots only"));
         return;

@@ -22,7 +22,7 @@ fn programs() -> BTreeSet<String> {
 }
 
 #[test]
-fn setup_installs_every_program_and_every_page() {
+fn setup_installs_every_program_and_every_manual_page() {
     let installed: BTreeSet<String> = COMMANDS.iter().chain(&OPTIONAL).map(|&name| name.to_owned()).collect();
     let missing: Vec<_> = programs().difference(&installed).cloned().collect();
     assert!(missing.is_empty(), "setup does not know {missing:?}");
@@ -39,7 +39,7 @@ fn setup_installs_every_program_and_every_page() {
 }
 
 #[test]
-fn every_command_has_a_page() {
+fn every_command_has_a_manual_page() {
     let pages: BTreeSet<&str> = PAGES.iter().map(|(name, _)| *name).collect();
     for command in programs() {
         let has_page = [1, 8].iter().any(|section| pages.contains(format!("{command}.{section}").as_str()));
@@ -52,7 +52,7 @@ fn every_command_has_a_page() {
 }
 
 #[test]
-fn every_page_renders_without_a_warning() {
+fn every_manual_page_renders_without_a_warning() {
     let renderers: [&[&str]; 3] = [
         &["mandoc", "-T", "lint", "-W", "warning"],
         &["groff", "-ww", "-man", "-T", "utf8", "-z"],
@@ -76,7 +76,7 @@ fn every_page_renders_without_a_warning() {
 }
 
 #[test]
-fn every_page_begins_with_examples() {
+fn every_manual_page_begins_with_examples() {
     for (name, text) in PAGES {
         let sections: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
         let first = sections.iter().find(|section| !["NAME", "SYNOPSIS"].contains(section));

@@ -1,7 +1,7 @@
-//! Each message, option, action and exit code in the sources stands in the manual page of the command that has it.
+//! Each message, option, action and exit code in the sources is in the manual page of its command.
 //!
 //! The sources are read as text: every string with more than one word in it is taken for a message, or a part of one,
-//! unless it explains why something cannot fail. A message that is new has to be written into the page.
+//! unless it explains why something cannot fail. A new message has to be written into the page.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use logyard::setup::pages::PAGES;
 
 use testkit::report;
 
-/// Which sources speak for which command. A directory stands for all that is in it.
+/// The sources whose messages each command prints. A directory stands for all that is in it.
 const SOURCES: [(&str, &[&str]); 21] = [
     ("multilog.8", &["multilog"]),
     ("tai64n.8", &["filters/tai64n.rs"]),
@@ -43,7 +43,7 @@ const NO_MESSAGES: [&str; 1] = [
     "{script} ",
 ];
 
-/// Source files below src that speak to nobody, or for others: their own pages are checked by whoever writes them.
+/// Source files below src that print no message, or messages of several commands.
 const ELSEWHERE: [&str; 9] =
     ["bin", "cli", "filters", "lib.rs", "lines", "sys", "chain/mod.rs", "supervise/mod.rs", "tai64n"];
 
@@ -182,7 +182,7 @@ fn messages(code: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn every_message_stands_in_its_page() {
+fn every_message_is_in_the_manual_page() {
     let mut missing = Vec::new();
     let mut count = 0;
     for (name, paths) in SOURCES {
@@ -207,21 +207,21 @@ fn every_message_stands_in_its_page() {
 }
 
 #[test]
-fn every_source_that_speaks_is_some_commands() {
+fn every_source_file_with_messages_belongs_to_a_command() {
     for (path, code) in texts(&source("")) {
         let below = path.strip_prefix(source("")).unwrap();
         let is_mapped =
             SOURCES.iter().flat_map(|(_, paths)| paths.iter()).chain(&ELSEWHERE).any(|one| below.starts_with(one));
         assert!(
             is_mapped || messages(&code).is_empty(),
-            "{} speaks for no command: add it to SOURCES",
+            "{} has messages and belongs to no command: add it to SOURCES",
             below.display()
         );
     }
 }
 
 #[test]
-fn every_option_and_action_stands_in_its_page() {
+fn every_option_and_action_is_in_the_manual_page() {
     let mut wanted: Vec<(&str, String)> = Vec::new();
     let letters = |name: &'static str, letters: &str| -> Vec<(&str, String)> {
         letters.chars().filter(|&letter| letter != ':').map(|letter| (name, format!("-{letter}"))).collect()
@@ -249,8 +249,8 @@ fn every_option_and_action_stands_in_its_page() {
     assert!(wanted.contains(&("svwait.8", "-t".to_owned())), "options are found: {wanted:?}");
     assert!(wanted.contains(&("logyard-setup.8", "--dry-run".to_owned())), "long ones too: {wanted:?}");
     // multilog's actions, by the first character of each argument.
-    let script = texts(&source("multilog/script/mod.rs")).remove(0).1;
-    let (_, parsed) = script.split_once("pub fn parse(").unwrap();
+    let scripts = texts(&source("multilog/script"));
+    let (_, parsed) = scripts.iter().find_map(|(_, code)| code.split_once("pub fn parse(arguments")).unwrap();
     let parsed = parsed.split("\n    }\n").next().unwrap();
     let mut actions: Vec<char> = Vec::new();
     for piece in parsed.split("b'").skip(1) {
@@ -273,7 +273,7 @@ fn every_option_and_action_stands_in_its_page() {
 }
 
 #[test]
-fn every_exit_code_stands_in_its_page() {
+fn every_exit_code_is_in_the_manual_page() {
     for (name, paths) in SOURCES.into_iter().filter(|(name, _)| name.ends_with(".8")) {
         let lines = page(name);
         let from = lines.iter().position(|line| line == ".SH EXIT STATUS").unwrap();

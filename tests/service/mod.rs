@@ -1,11 +1,24 @@
-//! What makes an installation of the programs: setup, syslog, manual pages, examples.
+//! What surrounds the programs: setup, syslog, manual pages, examples, whole systems.
+//!
+//! | behaviour | file |
+//! |---|---|
+//! | logyard-setup: what it makes, leaves alone and removes | [`setup`] |
+//! | setup, boot, a service, a reboot and the removal on a whole system | [`host`] |
+//! | svscan as process 1 of a container | [`container`] |
+//! | the qmail server of a well-known article, logged by splogger, by multilog, and as a service | [`qmail_server`] |
+//! | splogger: messages, folding, a syslog daemon that is late, slow or restarted | [`splogger`] |
+//! | every command has a manual page that renders; every page is installed | [`manual`] |
+//! | every message, option and exit code is in a manual page | [`messages`] |
+//! | the examples: executable scripts, a valid systemd unit | [`examples`] |
+//!
+//! Fixtures: [`root`] makes root directories and boots systems in them; [`syslogd`] runs Debian's syslog daemon.
 
-mod article;
 mod container;
 mod examples;
 mod host;
 mod manual;
 mod messages;
+mod qmail_server;
 mod root;
 mod setup;
 mod splogger;

@@ -9,9 +9,8 @@ use std::sync::LazyLock;
 
 use logyard::setup::layout::COMMANDS;
 
-use crate::supervise::service_fixture::bin_dir;
 use testkit::logger::Running;
-use testkit::{Workdir, skipped};
+use testkit::{Workdir, executable, is_root, program, skipped};
 
 /// A root directory.
 pub(super) struct Root {
@@ -32,8 +31,7 @@ impl Root {
     /// One that a system can run in: busybox for a shell and an init, some accounts, and nothing else. `None`, with a
     /// notice, where that cannot be.
     pub(super) fn bare() -> Option<Root> {
-        if !nix::unistd::geteuid().is_root() {
-            skipped("only root can start a system in a directory of its own");
+        if !is_root("start a system in a directory of its own") {
             return None;
         }
         let busybox = ["/usr/bin/busybox", "/bin/busybox"].into_iter().find(|path| is_static(Path::new(path)));
@@ -52,7 +50,7 @@ impl Root {
         for directory in ["bin", "sbin", "etc", "dev", "proc", "root"] {
             fs::create_dir(root.at(directory)).unwrap();
         }
-        fs::copy(busybox, root.at("/bin/busybox")).unwrap();
+        executable::copy(Path::new(busybox), &root.at("/bin/busybox"));
         for applet in ["sh", "sleep", "mkdir", "chown", "date", "hostname"] {
             symlink("busybox", root.at("/bin").join(applet)).unwrap();
         }
@@ -75,8 +73,7 @@ impl Root {
 
     /// Makes an executable script.
     pub(super) fn script(&self, path: &str, body: &str) {
-        self.write(path, &format!("#!/bin/sh\n{body}\n"));
-        fs::set_permissions(self.at(path), fs::Permissions::from_mode(0o755)).unwrap();
+        executable::script(&self.at(path), body);
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -121,7 +118,7 @@ impl Root {
     pub(super) fn receive_programs(&self, directory: &str) {
         fs::create_dir_all(self.at(directory)).unwrap();
         for command in COMMANDS {
-            strip(&bin_dir().join(command), &self.at(directory).join(command));
+            strip(&program(command), &self.at(directory).join(command));
         }
     }
 
@@ -182,7 +179,7 @@ fn stand_ins() -> Workdir {
 fn strip(from: &Path, to: &Path) {
     let is_stripped = Command::new("strip").arg("-o").arg(to).arg(from).status().is_ok_and(|status| status.success());
     if !is_stripped {
-        fs::copy(from, to).unwrap();
+        executable::copy(from, to);
     }
 }
 

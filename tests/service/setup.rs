@@ -1,4 +1,4 @@
-//! logyard-setup on root directories made for it: what it makes, what it leaves alone, what it takes away.
+//! logyard-setup on root directories made for it: what it makes, what it does not change, what it removes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use super::root::Root;
 
 #[test]
-fn a_bare_root_gets_all_that_scripts_expect_and_loses_it_again() {
+fn setup_installs_into_a_bare_root_and_removes_everything() {
     let root = Root::new();
 
     let said = root.said(&[]);
@@ -42,7 +42,7 @@ fn a_second_run_has_nothing_to_do() {
 }
 
 #[test]
-fn a_dry_run_says_the_same_and_does_nothing() {
+fn a_dry_run_prints_the_same_and_changes_nothing() {
     let root = Root::new();
 
     let would = root.said(&["--dry-run"]);
@@ -71,7 +71,7 @@ fn the_line_in_inittab_is_that_of_0_76() {
 }
 
 #[test]
-fn a_table_that_starts_svscan_already_is_left_as_it_is() {
+fn an_inittab_that_starts_svscan_already_is_unchanged() {
     let table = "SV:123456:respawn:/command/svscanboot\n";
     let root = Root::new().with("/etc/inittab", table);
 
@@ -83,7 +83,7 @@ fn a_table_that_starts_svscan_already_is_left_as_it_is() {
 }
 
 #[test]
-fn each_way_of_booting_is_recognised_and_cleared_away() {
+fn each_boot_method_is_recognised_and_removed() {
     for (mark, method, made) in [
         ("/usr/lib/systemd/systemd", "systemd", "/etc/systemd/system/multi-user.target.wants/svscan.service"),
         ("/sbin/openrc-run", "openrc", "/etc/runlevels/default/svscan"),
@@ -104,7 +104,7 @@ fn each_way_of_booting_is_recognised_and_cleared_away() {
 }
 
 #[test]
-fn what_is_in_the_way_is_refused_before_anything_is_changed_or_moved_aside() {
+fn existing_files_are_refused_or_moved_aside() {
     let root = Root::new().with("/usr/local/bin/svc", "somebody's\n");
     symlink("/package/admin/daemontools/command/multilog", {
         fs::create_dir(root.at("/command")).unwrap();
@@ -129,7 +129,7 @@ fn what_is_in_the_way_is_refused_before_anything_is_changed_or_moved_aside() {
 }
 
 #[test]
-fn what_somebody_has_added_stays() {
+fn removal_keeps_files_that_others_have_added() {
     let root = Root::new();
     root.said(&[]);
     fs::create_dir(root.at("/service/mine")).unwrap();
@@ -145,7 +145,7 @@ fn what_somebody_has_added_stays() {
 }
 
 #[test]
-fn an_upgrade_replaces_what_is_ours_and_keeps_what_runs() {
+fn an_upgrade_replaces_our_files_and_keeps_running_programs() {
     let root = Root::new();
     root.said(&[]);
     let program = root.at("/usr/local/lib/logyard/svok");
@@ -166,7 +166,7 @@ fn an_upgrade_replaces_what_is_ours_and_keeps_what_runs() {
 }
 
 #[test]
-fn a_wrong_call_is_answered_with_the_usage() {
+fn setup_prints_its_usage_for_wrong_arguments() {
     let root = Root::new();
     for arguments in [&["--frobnicate"][..], &["--boot", "upstart"], &["--now"], &["image"]] {
         let refused = root.setup(arguments);
@@ -178,7 +178,7 @@ fn a_wrong_call_is_answered_with_the_usage() {
 }
 
 #[test]
-fn two_runs_at_once_do_what_one_does() {
+fn concurrent_runs_add_one_line() {
     let root = Root::new().with("/etc/inittab", "id:3:initdefault:\n");
     let runs: Vec<_> = (0..4).map(|_| root.command().stdout(std::process::Stdio::null()).spawn().unwrap()).collect();
 
@@ -192,7 +192,7 @@ fn two_runs_at_once_do_what_one_does() {
 }
 
 #[test]
-fn a_comment_that_names_svscanboot_starts_nothing() {
+fn a_comment_that_names_svscanboot_is_not_a_start_line() {
     for (path, text, line) in [
         ("/etc/rc.local", "#!/bin/sh\n# /command/svscanboot &\nexit 0\n", "\n/command/svscanboot &\nexit 0\n"),
         ("/etc/rc.local", "#!/bin/sh\n  #csh -cf '/command/svscanboot &'\n", "\n/command/svscanboot &\n"),
@@ -222,7 +222,7 @@ fn a_comment_that_names_svscanboot_starts_nothing() {
 }
 
 #[test]
-fn a_line_that_somebody_has_taken_out_is_not_said_to_be_removed() {
+fn a_line_that_an_administrator_disabled_is_not_reported_as_removed() {
     let root = Root::new().with("/etc/inittab", "id:3:initdefault:\n");
     root.said(&[]);
     let disabled = "id:3:initdefault:\n\n#SV:123456:respawn:/command/svscanboot\n";

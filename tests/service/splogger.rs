@@ -1,4 +1,4 @@
-//! splogger in front of a receiver of the test's own, and in front of Debian's rsyslogd.
+//! splogger with a syslog socket of the test, and with Debian's rsyslogd.
 
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -48,7 +48,7 @@ fn text(message: &str) -> &str {
 
 // splogger.8 > "hands each to the syslog daemon as tag, :, the moment …, and the line"
 #[test]
-fn a_message_has_priority_time_tag_and_moment() {
+fn a_message_has_priority_time_tag_and_timestamp() {
     let dir = Workdir::new();
     let receiver = receiver(&dir.join("log"));
 
@@ -114,7 +114,7 @@ fn a_long_line_is_folded_and_a_last_line_needs_no_newline() {
 }
 
 #[test]
-fn a_stream_socket_gets_messages_that_end_with_nul() {
+fn messages_on_a_stream_socket_end_with_nul() {
     let dir = Workdir::new();
     let listener = UnixListener::bind(dir.join("log")).unwrap();
 
@@ -130,7 +130,7 @@ fn a_stream_socket_gets_messages_that_end_with_nul() {
 
 // splogger.8 > "While there is no daemon, or the daemon does not read, splogger waits and reads no more"
 #[test]
-fn a_daemon_that_comes_late_gets_everything() {
+fn a_daemon_that_starts_late_gets_every_message() {
     let dir = Workdir::new();
     let mut child = splogger(&dir.join("log"), &[]).spawn().unwrap();
     let mut words = child.stderr.take().unwrap();
@@ -152,7 +152,7 @@ fn a_daemon_that_comes_late_gets_everything() {
 }
 
 #[test]
-fn on_term_without_a_daemon_the_loss_is_said() {
+fn term_without_a_daemon_reports_the_lost_messages() {
     let dir = Workdir::new();
     let mut child = splogger(&dir.join("log"), &[]).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -170,7 +170,7 @@ fn on_term_without_a_daemon_the_loss_is_said() {
 }
 
 #[test]
-fn a_daemon_that_does_not_read_is_waited_for_and_the_rest_stays_in_the_pipe() {
+fn splogger_waits_for_a_daemon_that_does_not_read() {
     let dir = Workdir::new();
     let receiver = receiver(&dir.join("log"));
     let lines: String = (0..20_000).map(|number| format!("{number}\n")).collect();
@@ -227,7 +227,7 @@ fn ten_thousand_lines_arrive_in_order_at_a_real_daemon() {
 
 // Shown by: "with the daemon stopped and started in between, the loss is what syslog itself cannot keep, and is said".
 #[test]
-fn a_real_daemon_may_go_away_and_come_back() {
+fn splogger_survives_restarts_of_a_real_daemon() {
     let Some(mut daemon) = Rsyslogd::installed() else { return };
     daemon.start();
     let mut child = splogger(&daemon.socket(), &["pop3d"]).spawn().unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::thread;
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, masked};
+use testkit::service_fixture::{Maker, ServiceFixture, masked};
 use testkit::until;
 
 /// The letters of 0.76.
@@ -54,7 +54,7 @@ fn check(steering: Maker, steered: Maker) {
     if !steering.is_here() || !steered.is_here() {
         return;
     }
-    let den = ServiceFixture::new();
+    let fixture = ServiceFixture::new();
     let cases: Vec<(usize, &str, char)> = STATES
         .iter()
         .flat_map(|(state, ..)| LETTERS.map(|letter| (*state, letter)))
@@ -62,11 +62,11 @@ fn check(steering: Maker, steered: Maker) {
         .map(|(number, (state, letter))| (number, state, letter))
         .collect();
     for (number, ..) in &cases {
-        den.script(&format!("sv/{number}/run"), "exec sleep 1000");
-        den.start("out", steered, "supervise", &[&format!("sv/{number}")]);
+        fixture.script(&format!("sv/{number}/run"), "exec sleep 1000");
+        fixture.start("out", steered, "supervise", &[&format!("sv/{number}")]);
     }
-    let stat = |dir: &str| masked(String::from_utf8_lossy(&den.run(steering, "svstat", &[dir]).stdout).trim_end());
-    let bytes = |dir: &str| fs::read(den.path(dir).join("supervise/status")).map(|status| [status[16], status[17]]);
+    let stat = |dir: &str| masked(String::from_utf8_lossy(&fixture.run(steering, "svstat", &[dir]).stdout).trim_end());
+    let bytes = |dir: &str| fs::read(fixture.path(dir).join("supervise/status")).map(|status| [status[16], status[17]]);
     let is = |dir: &str, line: Option<&str>, last: [u8; 2]| {
         let expected = line.map_or(format!("{dir}: supervise not running"), |line| format!("{dir}: {line}"));
         stat(dir) == expected && bytes(dir).is_ok_and(|found| found == last)
@@ -78,7 +78,7 @@ fn check(steering: Maker, steered: Maker) {
     for (number, state, _) in &cases {
         let (_, letters, ..) = STATES.iter().find(|(name, ..)| name == state).unwrap();
         for letter in *letters {
-            den.run(steering, "svc", &[letter, &format!("sv/{number}")]);
+            fixture.run(steering, "svc", &[letter, &format!("sv/{number}")]);
         }
     }
     let mut before = Vec::new();
@@ -86,10 +86,10 @@ fn check(steering: Maker, steered: Maker) {
         let (_, _, line, last) = STATES.iter().find(|(name, ..)| name == state).unwrap();
         let dir = format!("sv/{number}");
         until(&format!("{dir} is {state}: {} {:?}", stat(&dir), bytes(&dir)), || is(&dir, Some(line), *last));
-        before.push(den.pid(&dir));
+        before.push(fixture.pid(&dir));
     }
     for (number, _, letter) in &cases {
-        let output = den.run(steering, "svc", &[&format!("-{letter}"), &format!("sv/{number}")]);
+        let output = fixture.run(steering, "svc", &[&format!("-{letter}"), &format!("sv/{number}")]);
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     }
     for ((number, state, letter), before) in cases.iter().zip(before) {
@@ -97,15 +97,15 @@ fn check(steering: Maker, steered: Maker) {
         let (line, last, is_another) = outcome(state, *letter);
         let what = format!("{letter} while {state}, {steering:?} steering {steered:?}");
         until(&format!("{what}: {} {:?}", stat(&dir), bytes(&dir)), || {
-            is(&dir, line, last) && (den.pid(&dir) != before) == is_another
+            is(&dir, line, last) && (fixture.pid(&dir) != before) == is_another
         });
         let expected = if line.is_some() { 0 } else { 100 };
-        assert_eq!(den.run(steering, "svok", &[&dir]).status.code(), Some(expected), "{what}");
+        assert_eq!(fixture.run(steering, "svok", &[&dir]).status.code(), Some(expected), "{what}");
     }
 }
 
 #[test]
-fn every_letter_in_every_state_for_every_pair_of_makers() {
+fn every_letter_in_every_state_works_between_ours_and_0_76() {
     let makers = [Maker::Ours, Maker::Theirs];
     thread::scope(|scope| {
         for steering in makers {
@@ -118,47 +118,45 @@ fn every_letter_in_every_state_for_every_pair_of_makers() {
 
 #[test]
 fn the_new_letters_send_their_signals() {
-    let den = ServiceFixture::new();
-    den.script(
+    let fixture = ServiceFixture::new();
+    fixture.script(
         "sv/a/run",
         "for signal in USR1 USR2 QUIT WINCH; do trap \"echo $signal >>got\" $signal; done; echo ready >got
          while :; do sleep 0.05; done",
     );
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("the traps are set", || den.read("sv/a/got") == "ready\n");
+    fixture.supervise("sv/a");
+    until("the traps are set", || fixture.read("sv/a/got") == "ready\n");
 
     for (letter, signal) in [("-1", "USR1"), ("-2", "USR2"), ("-q", "QUIT"), ("-w", "WINCH")] {
-        den.run(Maker::Ours, "svc", &[letter, "sv/a"]);
-        until(signal, || den.read("sv/a/got").ends_with(&format!("{signal}\n")));
+        fixture.svc(&[letter, "sv/a"]);
+        until(signal, || fixture.read("sv/a/got").ends_with(&format!("{signal}\n")));
     }
 }
 
 #[test]
 fn letters_are_obeyed_in_the_order_given() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo x >>starts; exec sleep 1000");
-    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("it runs", || den.read("sv/a/starts") == "x\n");
+    let fixture = ServiceFixture::with_service("echo x >>starts; exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
+    until("it runs", || fixture.read("sv/a/starts") == "x\n");
 
-    den.run(Maker::Ours, "svc", &["-pcdx", "sv/a"]);
+    fixture.svc(&["-pcdx", "sv/a"]);
 
-    assert_eq!(den.wait(supervise), Some(0));
-    assert_eq!(den.read("sv/a/starts"), "x\n");
+    assert_eq!(fixture.wait(supervise), Some(0));
+    assert_eq!(fixture.read("sv/a/starts"), "x\n");
 }
 
 #[test]
-fn a_service_that_waits_for_its_next_start_obeys_at_once() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo x >>starts; exit 1");
-    den.write("sv/a/restart-delay-max", "1000\n");
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("it waits", || den.read("sv/a/starts") == "x\nx\nx\n");
+fn a_service_that_waits_for_its_restart_obeys_at_once() {
+    let fixture = ServiceFixture::with_service("echo x >>starts; exit 1");
+    fixture.write("sv/a/restart-delay-max", "1000\n");
+    fixture.supervise("sv/a");
+    until("it waits", || fixture.read("sv/a/starts") == "x\nx\nx\n");
 
     // The next start would be in four seconds; those that are asked for are not put off.
     for starts in 4..10 {
-        den.run(Maker::Ours, "svc", &["-u", "sv/a"]);
-        until("it was started again", || den.read("sv/a/starts").lines().count() >= starts);
+        fixture.svc(&["-u", "sv/a"]);
+        until("it was started again", || fixture.read("sv/a/starts").lines().count() >= starts);
     }
-    den.run(Maker::Ours, "svc", &["-d", "sv/a"]);
-    until("it is down for good", || masked(&den.stat("sv/a")) == "sv/a: down N seconds, normally up");
+    fixture.svc(&["-d", "sv/a"]);
+    until("it is down for good", || masked(&fixture.stat("sv/a")) == "sv/a: down N seconds, normally up");
 }

@@ -1,20 +1,19 @@
-//! Starting and stopping a service again and again costs nothing that stays.
+//! Starting and stopping a service again and again leaks neither memory nor descriptors.
 
 use std::fs;
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture};
+use testkit::service_fixture::ServiceFixture;
 use testkit::until;
 
 fn cycles(count: usize) {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
     let cycle = || {
-        den.run(Maker::Ours, "svc", &["-d", "sv/a"]);
-        until("it is down", || den.pid("sv/a") == 0);
-        den.run(Maker::Ours, "svc", &["-u", "sv/a"]);
-        until("it is up", || den.pid("sv/a") != 0);
+        fixture.svc(&["-d", "sv/a"]);
+        until("it is down", || fixture.pid("sv/a") == 0);
+        fixture.svc(&["-u", "sv/a"]);
+        until("it is up", || fixture.pid("sv/a") != 0);
     };
     let descriptors = || fs::read_dir(format!("/proc/{supervise}/fd")).unwrap().count();
     let memory = || {
@@ -26,7 +25,7 @@ fn cycles(count: usize) {
     (0..3).for_each(|_| cycle());
     // The gate is open until the service has been let go, and a moment longer on this side.
     until("the service is what it is to be", || {
-        fs::read_to_string(format!("/proc/{}/comm", den.pid("sv/a"))).is_ok_and(|name| name == "sleep\n")
+        fs::read_to_string(format!("/proc/{}/comm", fixture.pid("sv/a"))).is_ok_and(|name| name == "sleep\n")
     });
     let sample = |_| {
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -42,17 +41,17 @@ fn cycles(count: usize) {
     // A page may be shared or not by how the last fork went.
     let memory_after = memory();
     assert!(memory_after <= memory_before + 8, "{memory_before} kB grew to {memory_after} kB");
-    assert_eq!(den.processes().len(), 2);
-    assert_eq!(den.read("sv/a/supervise/starts"), format!("{}\n", count + 4));
+    assert_eq!(fixture.processes().len(), 2);
+    assert_eq!(fixture.read("sv/a/supervise/starts"), format!("{}\n", count + 4));
 }
 
 #[test]
-fn fifty_cycles_leave_everything_as_it_was() {
+fn fifty_cycles_leak_nothing() {
     cycles(50);
 }
 
 #[test]
 #[ignore = "the long version"]
-fn a_thousand_cycles_leave_everything_as_it_was() {
+fn a_thousand_cycles_leak_nothing() {
     cycles(1000);
 }

@@ -1,4 +1,4 @@
-//! supervise by itself: its files, its restarts, and what becomes of a service whose supervisor is killed.
+//! supervise by itself: its files, its restarts, and the service of a killed supervise.
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -6,176 +6,164 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use logyard::sys::process::pidfd;
 use nix::sys::signal::Signal;
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
-use testkit::until;
+use testkit::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
+use testkit::{strace, until};
 
 #[test]
-fn the_files_are_those_of_0_76_and_a_few_beside_them() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
+fn the_files_are_those_of_0_76_and_a_few_more() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
     let mode = |file: &str| {
-        let metadata = den.path("sv/a/supervise").join(file).symlink_metadata().expect("the file is there");
+        let metadata = fixture.path("sv/a/supervise").join(file).symlink_metadata().expect("the file is there");
         (metadata.file_type().is_fifo(), metadata.permissions().mode() & 0o7777, metadata.len())
     };
-    assert_eq!(den.path("sv/a/supervise").metadata().unwrap().permissions().mode() & 0o7777, 0o700);
+    assert_eq!(fixture.path("sv/a/supervise").metadata().unwrap().permissions().mode() & 0o7777, 0o700);
     assert_eq!(mode("lock"), (false, 0o600, 0));
     assert_eq!(mode("control"), (true, 0o600, 0));
     assert_eq!(mode("ok"), (true, 0o600, 0));
     assert_eq!(mode("status"), (false, 0o644, 18));
-    assert_eq!(den.read("sv/a/supervise/starts"), "1\n");
-    assert!(den.read("sv/a/supervise/process").starts_with(&format!("run {} ", den.pid("sv/a"))));
+    assert_eq!(fixture.read("sv/a/supervise/starts"), "1\n");
+    assert!(fixture.read("sv/a/supervise/process").starts_with(&format!("run {} ", fixture.pid("sv/a"))));
 }
 
 #[test]
-fn a_service_that_ends_is_started_again_and_its_end_is_kept() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo x >>starts; exit 3");
+fn a_service_that_ends_is_restarted_and_its_exit_code_recorded() {
+    let fixture = ServiceFixture::with_service("echo x >>starts; exit 3");
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("it was started three times", || den.read("sv/a/starts").len() >= 6);
+    fixture.supervise("sv/a");
+    until("it was started three times", || fixture.read("sv/a/starts").len() >= 6);
 
-    assert_eq!(den.read("sv/a/supervise/last-exit"), "exit 3\n");
+    assert_eq!(fixture.read("sv/a/supervise/last-exit"), "exit 3\n");
 }
 
 #[test]
-fn a_file_down_keeps_a_service_from_starting() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    den.write("sv/a/down", "");
+fn a_file_named_down_keeps_a_service_from_starting() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.write("sv/a/down", "");
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "down");
-    assert!(!den.stat("sv/a").contains("normally up"));
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "down");
+    assert!(!fixture.stat("sv/a").contains("normally up"));
 
-    den.run(Maker::Ours, "svc", &["-u", "sv/a"]);
-    den.until_stat("sv/a", "normally down");
+    fixture.svc(&["-u", "sv/a"]);
+    fixture.until_stat("sv/a", "normally down");
 }
 
 #[test]
-fn a_killed_supervisor_is_followed_by_one_that_knows_the_service() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo started >>starts; exec sleep 1000");
-    let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let service = den.pid("sv/a");
-    let line = den.stat("sv/a");
+fn the_successor_of_a_killed_supervise_adopts_the_service() {
+    let fixture = ServiceFixture::with_service("echo started >>starts; exec sleep 1000");
+    let first = fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let service = fixture.pid("sv/a");
+    let line = fixture.stat("sv/a");
 
     kill_by_id(first);
-    den.wait(first);
-    assert_eq!(den.stat("sv/a"), "sv/a: supervise not running");
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.wait(first);
+    assert_eq!(fixture.stat("sv/a"), "sv/a: supervise not running");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    assert_eq!(den.pid("sv/a"), service, "{line}");
-    assert_eq!(den.read("sv/a/starts"), "started\n");
+    assert_eq!(fixture.pid("sv/a"), service, "{line}");
+    assert_eq!(fixture.read("sv/a/starts"), "started\n");
     // It is steered as any other, and its end is noticed though it is not a child.
-    den.run(Maker::Ours, "svc", &["-t", "sv/a"]);
-    until("it was started again", || den.read("sv/a/starts") == "started\nstarted\n");
-    let last = den.read("sv/a/supervise/last-exit");
+    fixture.svc(&["-t", "sv/a"]);
+    until("it was started again", || fixture.read("sv/a/starts") == "started\nstarted\n");
+    let last = fixture.read("sv/a/supervise/last-exit");
     assert!(last == "signal 15\n" || last == "unknown\n", "{last:?}");
-    assert_eq!(den.read("out"), "");
+    assert_eq!(fixture.read("out"), "");
 }
 
 #[test]
-fn what_was_wanted_is_remembered_with_the_service() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
-    let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("it runs", || den.exists("sv/a/starts"));
-    den.run(Maker::Ours, "svc", &["-o", "sv/a"]);
-    until("the wish is written down", || std::fs::read(den.path("sv/a/supervise/status")).is_ok_and(|s| s[17] == 0));
+fn the_wanted_state_survives_a_killed_supervise() {
+    let fixture = ServiceFixture::with_service("trap '' TERM; echo started >>starts; while :; do sleep 0.1; done");
+    let first = fixture.supervise("sv/a");
+    until("it runs", || fixture.exists("sv/a/starts"));
+    fixture.svc(&["-o", "sv/a"]);
+    until("the wish is written down", || {
+        std::fs::read(fixture.path("sv/a/supervise/status")).is_ok_and(|s| s[17] == 0)
+    });
 
     kill_by_id(first);
-    den.wait(first);
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    kill_by_id(den.pid("sv/a"));
+    fixture.wait(first);
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    kill_by_id(fixture.pid("sv/a"));
 
-    den.until_stat("sv/a", "down");
-    assert_eq!(den.read("sv/a/starts"), "started\n");
+    fixture.until_stat("sv/a", "down");
+    assert_eq!(fixture.read("sv/a/starts"), "started\n");
 }
 
 #[test]
-fn another_process_of_the_recorded_number_is_not_taken_for_the_service() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let service = den.pid("sv/a");
+fn a_process_that_reuses_the_pid_is_not_taken_for_the_service() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let first = fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let service = fixture.pid("sv/a");
     kill_by_id(first);
-    den.wait(first);
+    fixture.wait(first);
     // One that was started in the same tick of the kernel's clock would bear the service's whole name.
     let mut bystander = 0;
     until("one runs that was started at another time", || {
-        bystander = den.start_command("out", den.command("/bin/sleep", &["1000"]));
+        bystander = fixture.start_command("out", fixture.command("/bin/sleep", &["1000"]));
         pidfd::start_time(bystander) != pidfd::start_time(service)
     });
-    let record = den.read("sv/a/supervise/process").replacen(&service.to_string(), &bystander.to_string(), 1);
-    den.write("sv/a/supervise/process", &record);
+    let record = fixture.read("sv/a/supervise/process").replacen(&service.to_string(), &bystander.to_string(), 1);
+    fixture.write("sv/a/supervise/process", &record);
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    assert_ne!(den.pid("sv/a"), bystander);
-    den.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
-    until("the supervisor has left", || den.stat("sv/a").ends_with("supervise not running"));
-    assert!(den.processes().iter().any(|seen| seen.pid == bystander));
+    assert_ne!(fixture.pid("sv/a"), bystander);
+    fixture.svc(&["-dx", "sv/a"]);
+    until("the supervisor has left", || fixture.stat("sv/a").ends_with("supervise not running"));
+    assert!(fixture.processes().iter().any(|seen| seen.pid == bystander));
 }
 
 #[test]
 fn a_second_supervisor_does_not_start_the_service_again() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let service = den.pid("sv/a");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let service = fixture.pid("sv/a");
 
-    let output = den.run(Maker::Ours, "supervise", &["sv/a"]);
+    let output = fixture.run(Maker::Ours, "supervise", &["sv/a"]);
 
     assert_eq!(output.status.code(), Some(111));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(said, "supervise: fatal: unable to acquire sv/a/supervise/lock: temporary failure\n");
-    assert_eq!(den.pid("sv/a"), service);
+    assert_eq!(fixture.pid("sv/a"), service);
 }
 
 #[test]
 fn term_ends_the_service_and_then_the_supervisor() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let supervise = fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
     send(supervise, Signal::SIGTERM);
 
-    assert_eq!(den.wait(supervise), Some(0));
-    assert_eq!(den.processes().len(), 0);
+    assert_eq!(fixture.wait(supervise), Some(0));
+    assert_eq!(fixture.processes().len(), 0);
 }
 
 #[test]
-fn supervise_may_be_a_link_to_a_directory_that_is_not_there_yet() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    std::os::unix::fs::symlink("../elsewhere", den.path("sv/a/supervise")).unwrap();
+fn the_supervise_directory_may_be_a_dangling_link() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    std::os::unix::fs::symlink("../elsewhere", fixture.path("sv/a/supervise")).unwrap();
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    assert!(den.exists("sv/elsewhere/status"));
+    assert!(fixture.exists("sv/elsewhere/status"));
 }
 
 #[test]
-fn a_failed_fork_is_tried_again() {
-    let strace = std::path::Path::new("/usr/bin/strace");
-    if !strace.exists() {
-        eprintln!("SKIPPED: no strace, so no fork was made to fail");
-        return;
-    }
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
+fn a_failed_fork_is_retried() {
+    let Some(strace) = strace("no fork was made to fail") else { return };
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
     let supervise = Maker::Ours.program("supervise");
     let arguments = [
         "-o",
@@ -188,53 +176,48 @@ fn a_failed_fork_is_tried_again() {
         "sv/a",
     ];
 
-    den.start_command("out", den.command(strace, &arguments));
-    until("it is up, or cannot be traced", || {
-        den.stat("sv/a").contains("up (pid") || den.read("out").contains("ptrace")
-    });
+    fixture.start_command("out", fixture.command(strace.get_program(), &arguments));
+    until("it is up", || fixture.stat("sv/a").contains("up (pid"));
 
-    if !den.read("out").contains("ptrace") {
-        assert_eq!(
-            den.read("out"),
-            "supervise: warning: unable to fork for sv/a, sleeping 1 second: temporary failure\n\
-             supervise: warning: unable to fork for sv/a, sleeping 2 seconds: temporary failure\n"
-        );
-    }
+    assert_eq!(
+        fixture.read("out"),
+        "supervise: warning: unable to fork for sv/a, sleeping 1 second: temporary failure\n\
+         supervise: warning: unable to fork for sv/a, sleeping 2 seconds: temporary failure\n"
+    );
 }
 
 #[test]
-fn a_child_gets_the_signals_and_descriptors_that_were_inherited() {
-    let den = ServiceFixture::new();
-    den.script(
+fn a_service_inherits_signals_and_descriptors() {
+    let fixture = ServiceFixture::new();
+    fixture.script(
         "sv/a/run",
         "grep -E '^Sig(Blk|Ign)' /proc/self/status >signals; ls /proc/self/fd >fds; exec sleep 1000",
     );
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("it has looked", || !den.read("sv/a/fds").is_empty());
+    fixture.supervise("sv/a");
+    until("it has looked", || !fixture.read("sv/a/fds").is_empty());
 
     // Those of the test itself, which has SIGPIPE ignored by Rust's start-up and undoes that for its children.
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let ignored = own.lines().find_map(|line| line.strip_prefix("SigIgn:\t")).unwrap();
     let ignored = u64::from_str_radix(ignored, 16).unwrap() & !(1 << (Signal::SIGPIPE as u64 - 1));
     let expected = format!("SigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\n");
-    assert_eq!(den.read("sv/a/signals"), expected);
+    assert_eq!(fixture.read("sv/a/signals"), expected);
     // Those of any child of the test.
-    let output = den.command("/bin/ls", &["/proc/self/fd"]).output().unwrap();
-    assert_eq!(den.read("sv/a/fds"), String::from_utf8(output.stdout).unwrap());
+    let output = fixture.command("/bin/ls", &["/proc/self/fd"]).output().unwrap();
+    assert_eq!(fixture.read("sv/a/fds"), String::from_utf8(output.stdout).unwrap());
 }
 
 #[test]
-fn the_end_of_a_service_is_noticed_where_sigchld_is_ignored() {
+fn the_end_of_a_service_is_noticed_if_sigchld_is_ignored() {
     let Some(env) = testkit::tool("env") else { return };
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo $$ >>started; exec sleep 0.01");
+    let fixture = ServiceFixture::with_service("echo $$ >>started; exec sleep 0.01");
     let supervise = Maker::Ours.program("supervise");
-    let command = den.command(env, &["--ignore-signal=CHLD", supervise.to_str().expect("it is UTF-8"), "sv/a"]);
-    let supervisor = den.start_command("out", command);
+    let command = fixture.command(env, &["--ignore-signal=CHLD", supervise.to_str().expect("it is UTF-8"), "sv/a"]);
+    let supervisor = fixture.start_command("out", command);
 
-    until("the service was started again", || den.read("sv/a/started").lines().count() >= 2);
+    until("the service was started again", || fixture.read("sv/a/started").lines().count() >= 2);
 
     send(supervisor, Signal::SIGTERM);
-    assert_eq!(den.wait(supervisor), Some(0));
+    assert_eq!(fixture.wait(supervisor), Some(0));
 }

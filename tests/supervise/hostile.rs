@@ -1,138 +1,136 @@
-//! Service directories that are broken, or that somebody has prepared: a clear message, nothing outside touched.
+//! Broken and hostile service directories: supervise and svscan print a clear message, and change nothing outside.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, transcript};
-use testkit::until;
+use testkit::service_fixture::{Maker, ServiceFixture, kill_by_id, send, transcript};
+use testkit::{is_root, until};
 
 /// A service with a supervise directory, and what `prepare` puts into it.
 fn prepared(prepare: impl Fn(&ServiceFixture, &std::path::Path)) -> ServiceFixture {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    fs::create_dir(den.path("sv/a/supervise")).unwrap();
-    den.write("outside", "precious");
-    prepare(&den, &den.path("sv/a/supervise"));
-    den
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fs::create_dir(fixture.path("sv/a/supervise")).unwrap();
+    fixture.write("outside", "precious");
+    prepare(&fixture, &fixture.path("sv/a/supervise"));
+    fixture
 }
 
 #[track_caller]
-fn refused(den: &ServiceFixture, message: &str) {
-    let (code, _, error) = transcript(&den.run(Maker::Ours, "supervise", &["sv/a"]));
+fn refused(fixture: &ServiceFixture, message: &str) {
+    let (code, _, error) = transcript(&fixture.run(Maker::Ours, "supervise", &["sv/a"]));
 
     assert_eq!((code, error.as_str()), (Some(111), format!("supervise: fatal: unable to {message}\n").as_str()));
-    assert_eq!(den.read("outside"), "precious");
+    assert_eq!(fixture.read("outside"), "precious");
 }
 
 #[test]
-fn something_else_where_a_fifo_should_be_is_refused() {
-    let den = prepared(|_, dir| fs::write(dir.join("control"), "d").unwrap());
-    refused(&den, "read sv/a/supervise/control: not a FIFO");
-    let (_, _, error) = transcript(&den.run(Maker::Ours, "svc", &["-u", "sv/a"]));
+fn a_file_in_the_place_of_a_fifo_is_refused() {
+    let fixture = prepared(|_, dir| fs::write(dir.join("control"), "d").unwrap());
+    refused(&fixture, "read sv/a/supervise/control: not a FIFO");
+    let (_, _, error) = transcript(&fixture.svc(&["-u", "sv/a"]));
     assert_eq!(error, "svc: warning: unable to control sv/a: not a FIFO\n");
-    assert_eq!(den.read("sv/a/supervise/control"), "d");
+    assert_eq!(fixture.read("sv/a/supervise/control"), "d");
 
-    let den = prepared(|_, dir| fs::create_dir(dir.join("control")).unwrap());
-    refused(&den, "read sv/a/supervise/control: is a directory");
+    let fixture = prepared(|_, dir| fs::create_dir(dir.join("control")).unwrap());
+    refused(&fixture, "read sv/a/supervise/control: is a directory");
 
-    let den = prepared(|_, dir| fs::write(dir.join("ok"), "").unwrap());
-    refused(&den, "read sv/a/supervise/ok: not a FIFO");
+    let fixture = prepared(|_, dir| fs::write(dir.join("ok"), "").unwrap());
+    refused(&fixture, "read sv/a/supervise/ok: not a FIFO");
 }
 
 #[test]
-fn links_where_files_of_ours_should_be_are_refused() {
+fn links_in_the_place_of_fifos_and_lock_are_refused() {
     for (name, verb) in [("control", "read"), ("ok", "read"), ("lock", "acquire")] {
-        let den = prepared(|_, dir| symlink("../../../outside", dir.join(name)).unwrap());
+        let fixture = prepared(|_, dir| symlink("../../../outside", dir.join(name)).unwrap());
 
-        refused(&den, &format!("{verb} sv/a/supervise/{name}: symbolic link loop"));
+        refused(&fixture, &format!("{verb} sv/a/supervise/{name}: symbolic link loop"));
     }
 }
 
 #[test]
-fn links_where_files_are_written_are_replaced_and_not_followed() {
+fn links_in_the_place_of_status_files_are_replaced_not_followed() {
     let names = ["status", "status.new", "process.new", "starts.new", "last-exit", "starts"];
-    let den = prepared(|den, dir| {
+    let fixture = prepared(|fixture, dir| {
         for name in names {
             symlink("../../../outside", dir.join(name)).unwrap();
         }
-        fs::hard_link(den.path("outside"), dir.join("last-exit.new")).unwrap();
+        fs::hard_link(fixture.path("outside"), dir.join("last-exit.new")).unwrap();
     });
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    den.run(Maker::Ours, "svc", &["-d", "sv/a"]);
-    den.until_stat("sv/a", "down");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    fixture.svc(&["-d", "sv/a"]);
+    fixture.until_stat("sv/a", "down");
 
-    assert_eq!(den.read("outside"), "precious");
-    assert!(den.path("sv/a/supervise/status").symlink_metadata().unwrap().is_file());
+    assert_eq!(fixture.read("outside"), "precious");
+    assert!(fixture.path("sv/a/supervise/status").symlink_metadata().unwrap().is_file());
 }
 
 #[test]
-fn a_fifo_that_others_could_write_to_is_put_right() {
-    let den = prepared(|_, dir| {
+fn a_fifo_that_others_could_write_to_is_repaired() {
+    let fixture = prepared(|_, dir| {
         nix::unistd::mkfifo(&dir.join("control"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         fs::set_permissions(dir.join("control"), fs::Permissions::from_mode(0o666)).unwrap();
     });
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    let mode = den.path("sv/a/supervise/control").metadata().unwrap().permissions().mode();
+    let mode = fixture.path("sv/a/supervise/control").metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     assert_eq!(
-        den.read("out"),
+        fixture.read("out"),
         "supervise: warning: sv/a/supervise/control could be written by others, which is put right\n"
     );
 }
 
 #[test]
 fn a_lock_of_another_user_is_refused() {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("SKIPPED: only root can give files away");
+    if !can_give_away() {
         return;
     }
-    let den = prepared(|_, dir| {
+    let fixture = prepared(|_, dir| {
         fs::write(dir.join("lock"), "").unwrap();
         give(dir.join("lock"), OPERATOR);
     });
 
-    refused(&den, "acquire sv/a/supervise/lock: owned by another user");
+    refused(&fixture, "acquire sv/a/supervise/lock: owned by another user");
 }
 
 #[test]
-fn a_log_pipe_that_is_none_is_left_alone_and_another_pipe_used() {
-    let den = prepared(|_, dir| symlink("../../../outside", dir.join("logpipe")).unwrap());
-    fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
-    den.script("sv/a/run", "echo line; exec sleep 1000");
-    den.script("sv/a/log/run", "exec cat >>main/current");
-    den.script("sv/b/run", "exec sleep 1000");
+fn a_log_pipe_that_is_not_a_fifo_is_replaced_by_a_pipe() {
+    let fixture = prepared(|_, dir| symlink("../../../outside", dir.join("logpipe")).unwrap());
+    fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
+    fixture.script("sv/a/run", "echo line; exec sleep 1000");
+    fixture.script("sv/a/log/run", "exec cat >>main/current");
+    fixture.script("sv/b/run", "exec sleep 1000");
 
-    den.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
 
-    until("the line is logged", || den.read("sv/a/log/main/current") == "line\n");
-    den.until_stat("sv/b", "up");
-    assert_eq!(den.read("outside"), "precious");
-    assert!(!den.path("outside").metadata().unwrap().file_type().is_fifo());
+    until("the line is logged", || fixture.read("sv/a/log/main/current") == "line\n");
+    fixture.until_stat("sv/b", "up");
+    assert_eq!(fixture.read("outside"), "precious");
+    assert!(!fixture.path("outside").metadata().unwrap().file_type().is_fifo());
     assert_eq!(
-        den.read("out"),
+        fixture.read("out"),
         "svscan: warning: unable to make a/supervise/logpipe, so a pipe of svscan's must do: symbolic link loop\n"
     );
 }
 
 #[test]
-fn names_cannot_reach_a_terminal_unescaped() {
-    let den = ServiceFixture::new();
+fn control_characters_in_service_names_are_escaped() {
+    let fixture = ServiceFixture::new();
     let name = std::ffi::OsStr::from_bytes(b"a\n\x1b[31m\xff");
-    fs::create_dir(den.path("sv").join(name)).unwrap();
+    fs::create_dir(fixture.path("sv").join(name)).unwrap();
 
-    den.start("out", Maker::Ours, "svscan", &["sv"]);
-    until("it is said", || den.read("out").lines().count() > 0);
-    let dir = den.path("sv").join(name);
-    let output = den.command(Maker::Ours.program("svstat"), &[]).arg("--json").arg(&dir).output().unwrap();
+    fixture.svscan("sv");
+    until("it is said", || fixture.read("out").lines().count() > 0);
+    let dir = fixture.path("sv").join(name);
+    let output = fixture.command(Maker::Ours.program("svstat"), &[]).arg("--json").arg(&dir).output().unwrap();
 
     let shown = r"a\x0a\x1b[31m\xff";
-    let said = den.read("out");
+    let said = fixture.read("out");
     assert!(
         said.starts_with(&format!("supervise: fatal: unable to start {shown}/run: file does not exist\n")),
         "{said}"
@@ -141,29 +139,25 @@ fn names_cannot_reach_a_terminal_unescaped() {
 }
 
 #[test]
-fn bytes_that_ask_for_nothing_are_ignored() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "exec sleep 1000");
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let pid = den.pid("sv/a");
+fn unknown_control_bytes_are_ignored() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let pid = fixture.pid("sv/a");
 
-    fs::write(den.path("sv/a/supervise/control"), [b'z'; 3000]).unwrap();
-    fs::write(den.path("sv/a/supervise/control"), b"\0\xff\nUp").unwrap();
+    fs::write(fixture.path("sv/a/supervise/control"), [b'z'; 3000]).unwrap();
+    fs::write(fixture.path("sv/a/supervise/control"), b"\0\xff\nUp").unwrap();
 
-    den.until_stat("sv/a", "paused");
-    assert_eq!((den.pid("sv/a"), den.read("sv/a/supervise/starts").as_str()), (pid, "1\n"));
+    fixture.until_stat("sv/a", "paused");
+    assert_eq!((fixture.pid("sv/a"), fixture.read("sv/a/supervise/starts").as_str()), (pid, "1\n"));
 }
 
-/// Whoever this is, it is not us.
+/// A user that the tests do not run as.
 const OPERATOR: u32 = 65534;
 
-/// Whether files can be given to another user; says so if not.
+/// Tells whether files can be given to another user; if not, says so.
 fn can_give_away() -> bool {
-    if !nix::unistd::geteuid().is_root() {
-        testkit::skipped("only root can give files away");
-    }
-    nix::unistd::geteuid().is_root()
+    is_root("give files to another user")
 }
 
 fn give(path: impl AsRef<std::path::Path>, user: u32) {
@@ -175,8 +169,8 @@ fn fifo(path: impl AsRef<std::path::Path>) {
 }
 
 /// Starts a process that has nothing to do with the service, and names it as the service's where supervise looks.
-fn plant_bystander(den: &ServiceFixture, dir: &std::path::Path) -> i32 {
-    let bystander = den.start_command("bystander", den.command("/bin/sleep", &["1000"]));
+fn plant_bystander(fixture: &ServiceFixture, dir: &std::path::Path) -> i32 {
+    let bystander = fixture.start_command("bystander", fixture.command("/bin/sleep", &["1000"]));
     let stat = fs::read_to_string(format!("/proc/{bystander}/stat")).unwrap();
     let start_time = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace().nth(19).unwrap().to_owned();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap().trim().replace('-', "");
@@ -192,29 +186,29 @@ fn plant_bystander(den: &ServiceFixture, dir: &std::path::Path) -> i32 {
 
 /// Runs the service through start and end, and makes sure that nothing was done to the bystander.
 #[track_caller]
-fn ends_without(den: &ServiceFixture, bystander: i32, warnings: &str) {
-    let supervise = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    until("the service is started", || !den.processes_of("sleep 4711").is_empty());
-    den.until_stat("sv/a", "up");
-    assert_ne!(den.pid("sv/a"), bystander);
-    assert_eq!(den.read("out"), warnings);
-    den.run(Maker::Ours, "svc", &["-dxk", "sv/a"]);
-    assert_eq!(den.wait(supervise), Some(0));
+fn ends_without(fixture: &ServiceFixture, bystander: i32, warnings: &str) {
+    let supervise = fixture.supervise("sv/a");
+    until("the service is started", || !fixture.processes_of("sleep 4711").is_empty());
+    fixture.until_stat("sv/a", "up");
+    assert_ne!(fixture.pid("sv/a"), bystander);
+    assert_eq!(fixture.read("out"), warnings);
+    fixture.svc(&["-dxk", "sv/a"]);
+    assert_eq!(fixture.wait(supervise), Some(0));
 
-    assert!(den.processes_of("sleep 4711").is_empty());
-    assert_eq!(den.processes_of("sleep 1000"), [bystander], "nobody has touched it");
+    assert!(fixture.processes_of("sleep 4711").is_empty());
+    assert_eq!(fixture.processes_of("sleep 1000"), [bystander], "nobody has touched it");
 }
 
 #[test]
-fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed() {
+fn a_process_recorded_in_a_directory_of_another_user_is_neither_adopted_nor_killed() {
     if !can_give_away() {
         return;
     }
     for gives_files in [false, true] {
-        let den = prepared(|_, _| {});
-        den.script("sv/a/run", "exec sleep 4711");
-        let dir = den.path("sv/a/supervise");
-        let bystander = plant_bystander(&den, &dir);
+        let fixture = prepared(|_, _| {});
+        fixture.script("sv/a/run", "exec sleep 4711");
+        let dir = fixture.path("sv/a/supervise");
+        let bystander = plant_bystander(&fixture, &dir);
         for name in ["control", "ok"] {
             fifo(dir.join(name));
         }
@@ -225,7 +219,7 @@ fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed(
         give(&dir, OPERATOR);
 
         ends_without(
-            &den,
+            &fixture,
             bystander,
             "supervise: warning: ignoring process, status and starts in sv/a/supervise: owned by another user\n",
         );
@@ -233,16 +227,16 @@ fn a_process_named_in_a_directory_of_another_user_is_neither_adopted_nor_killed(
 }
 
 #[test]
-fn a_process_named_where_others_can_write_is_neither_adopted_nor_killed() {
+fn a_process_recorded_where_others_can_write_is_neither_adopted_nor_killed() {
     for mode in [0o770, 0o757, 0o1777] {
-        let den = prepared(|_, _| {});
-        den.script("sv/a/run", "exec sleep 4711");
-        let dir = den.path("sv/a/supervise");
-        let bystander = plant_bystander(&den, &dir);
+        let fixture = prepared(|_, _| {});
+        fixture.script("sv/a/run", "exec sleep 4711");
+        let dir = fixture.path("sv/a/supervise");
+        let bystander = plant_bystander(&fixture, &dir);
         fs::set_permissions(&dir, fs::Permissions::from_mode(mode)).unwrap();
 
         ends_without(
-            &den,
+            &fixture,
             bystander,
             "supervise: warning: ignoring process, status and starts in sv/a/supervise: writable by others\n",
         );
@@ -250,61 +244,62 @@ fn a_process_named_where_others_can_write_is_neither_adopted_nor_killed() {
 }
 
 #[test]
-fn a_record_of_another_user_or_that_others_can_write_is_not_believed() {
-    let den = prepared(|_, _| {});
-    den.script("sv/a/run", "exec sleep 4711");
-    let dir = den.path("sv/a/supervise");
-    let bystander = plant_bystander(&den, &dir);
+fn a_record_that_another_user_could_write_is_not_trusted() {
+    let fixture = prepared(|_, _| {});
+    fixture.script("sv/a/run", "exec sleep 4711");
+    let dir = fixture.path("sv/a/supervise");
+    let bystander = plant_bystander(&fixture, &dir);
     fs::set_permissions(dir.join("process"), fs::Permissions::from_mode(0o664)).unwrap();
-    ends_without(&den, bystander, "supervise: warning: ignoring sv/a/supervise/process: writable by others\n");
+    ends_without(&fixture, bystander, "supervise: warning: ignoring sv/a/supervise/process: writable by others\n");
 
     if !can_give_away() {
         return;
     }
-    let den = prepared(|_, _| {});
-    den.script("sv/a/run", "exec sleep 4711");
-    let dir = den.path("sv/a/supervise");
-    let bystander = plant_bystander(&den, &dir);
+    let fixture = prepared(|_, _| {});
+    fixture.script("sv/a/run", "exec sleep 4711");
+    let dir = fixture.path("sv/a/supervise");
+    let bystander = plant_bystander(&fixture, &dir);
     for name in ["process", "status", "starts"] {
         give(dir.join(name), OPERATOR);
     }
     let ignored = |name| format!("supervise: warning: ignoring sv/a/supervise/{name}: owned by another user\n");
-    ends_without(&den, bystander, &["starts", "process"].map(ignored).concat());
-    assert_eq!(den.read("sv/a/supervise/starts"), "1\n", "counted anew");
+    ends_without(&fixture, bystander, &["starts", "process"].map(ignored).concat());
+    assert_eq!(fixture.read("sv/a/supervise/starts"), "1\n", "counted anew");
 }
 
 #[test]
-fn an_operator_who_owns_the_fifos_steers_the_service() {
+fn an_operator_who_owns_the_fifos_controls_the_service() {
     use std::os::unix::fs::MetadataExt;
     use std::os::unix::process::CommandExt;
 
     if !can_give_away() {
         return;
     }
-    let den = prepared(|_, dir| {
+    let fixture = prepared(|_, dir| {
         for name in ["control", "ok"] {
             fifo(dir.join(name));
             give(dir.join(name), OPERATOR);
         }
     });
-    fs::set_permissions(den.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(fixture.path("."), fs::Permissions::from_mode(0o755)).unwrap();
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    assert_eq!(den.path("sv/a/supervise/control").metadata().unwrap().uid(), OPERATOR);
-    let told = den.command("/bin/sh", &["-c", "printf d >sv/a/supervise/control"]).uid(OPERATOR).status().unwrap();
-    assert!(told.success());
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    assert_eq!(fixture.path("sv/a/supervise/control").metadata().unwrap().uid(), OPERATOR);
+    let printf =
+        fixture.command("/bin/sh", &["-c", "printf d >sv/a/supervise/control"]).uid(OPERATOR).status().unwrap();
+    assert!(printf.success());
 
-    den.until_stat("sv/a", "down");
-    assert_eq!(den.read("out"), "");
+    fixture.until_stat("sv/a", "down");
+    assert_eq!(fixture.read("out"), "");
 }
 
 #[test]
-fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
+fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
     if !can_give_away() {
         return;
     }
-    let den = prepared(|_, dir| {
+    let fixture = prepared(|_, dir| {
         for (name, mode) in [("control", 0o660), ("ok", 0o666)] {
             fifo(dir.join(name));
             std::os::unix::fs::chown(dir.join(name), None, Some(OPERATOR)).unwrap();
@@ -312,69 +307,70 @@ fn a_group_that_was_given_the_fifos_keeps_them_and_everybody_else_loses_them() {
         }
     });
 
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    let mode = |name| den.path(format!("sv/a/supervise/{name}")).metadata().unwrap().permissions().mode() & 0o7777;
+    let mode = |name| fixture.path(format!("sv/a/supervise/{name}")).metadata().unwrap().permissions().mode() & 0o7777;
     assert_eq!((mode("control"), mode("ok")), (0o660, 0o660));
     assert_eq!(
-        den.read("out"),
+        fixture.read("out"),
         "supervise: warning: sv/a/supervise/ok could be written by others, which is put right\n"
     );
 }
 
 #[test]
-fn a_supervise_directory_elsewhere_is_as_good_as_one_here() {
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo x >>started; exec sleep 1000");
-    fs::create_dir(den.path("elsewhere")).unwrap();
-    symlink(den.path("elsewhere/a"), den.path("sv/a/supervise")).unwrap();
-    let first = den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let process = den.pid("sv/a");
+fn a_supervise_directory_may_be_elsewhere() {
+    let fixture = ServiceFixture::with_service("echo x >>started; exec sleep 1000");
+    fs::create_dir(fixture.path("elsewhere")).unwrap();
+    symlink(fixture.path("elsewhere/a"), fixture.path("sv/a/supervise")).unwrap();
+    let first = fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let process = fixture.pid("sv/a");
 
-    super::service_fixture::kill_by_id(first);
-    den.wait(first);
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
+    kill_by_id(first);
+    fixture.wait(first);
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
 
-    assert_eq!((den.pid("sv/a"), den.read("sv/a/started").as_str(), den.read("out").as_str()), (process, "x\n", ""));
+    assert_eq!(
+        (fixture.pid("sv/a"), fixture.read("sv/a/started").as_str(), fixture.read("out").as_str()),
+        (process, "x\n", "")
+    );
 }
 
 #[test]
-fn svscan_starts_a_service_whose_ok_somebody_else_reads() {
+fn svscan_starts_a_service_whose_ok_another_process_reads() {
     if !can_give_away() {
         return;
     }
-    let den = prepared(|_, dir| {
+    let fixture = prepared(|_, dir| {
         fifo(dir.join("ok"));
         give(dir.join("ok"), OPERATOR);
     });
     let mut options = fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
-    let _reader = options.open(den.path("sv/a/supervise/ok")).unwrap();
+    let _reader = options.open(fixture.path("sv/a/supervise/ok")).unwrap();
 
-    den.start("out", Maker::Ours, "svscan", &["sv"]);
+    fixture.svscan("sv");
 
-    den.until_stat("sv/a", "up");
+    fixture.until_stat("sv/a", "up");
 }
 
 #[test]
-fn svscan_does_not_write_to_a_loggers_control_that_may_be_somebody_elses() {
+fn svscan_does_not_write_to_a_control_fifo_of_another_user() {
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;
 
     if !can_give_away() {
         return;
     }
-    let den = ServiceFixture::new();
-    den.script("sv/a/run", "echo begin; exec sleep 1000");
-    den.script("sv/a/log/run", "exec multilog ./main");
-    let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
-    until("it is logged", || den.read("sv/a/log/main/current") == "begin\n");
-    den.until_stat("sv/a", "up");
-    den.until_stat("sv/a/log", "up");
-    let dir = den.path("sv/a/log/supervise");
+    let fixture = ServiceFixture::with_service("echo begin; exec sleep 1000");
+    fixture.script("sv/a/log/run", "exec multilog ./main");
+    let svscan = fixture.svscan("sv");
+    until("it is logged", || fixture.read("sv/a/log/main/current") == "begin\n");
+    fixture.until_stat("sv/a", "up");
+    fixture.until_stat("sv/a/log", "up");
+    let dir = fixture.path("sv/a/log/supervise");
     fs::remove_file(dir.join("control")).unwrap();
     fifo(dir.join("control"));
     give(dir.join("control"), OPERATOR);
@@ -382,35 +378,35 @@ fn svscan_does_not_write_to_a_loggers_control_that_may_be_somebody_elses() {
     let mut options = fs::OpenOptions::new();
     let mut reader = options.read(true).custom_flags(nix::libc::O_NONBLOCK).open(dir.join("control")).unwrap();
 
-    super::service_fixture::send(svscan, nix::sys::signal::Signal::SIGTERM);
+    send(svscan, nix::sys::signal::Signal::SIGTERM);
 
-    assert_eq!(den.wait(svscan), Some(0));
+    assert_eq!(fixture.wait(svscan), Some(0));
     let mut written = Vec::new();
     reader.read_to_end(&mut written).unwrap();
     assert_eq!(written, b"");
-    assert!(den.processes().iter().all(|seen| seen.state == 'Z'), "{:#?}", den.processes());
+    assert!(fixture.processes().iter().all(|seen| seen.state == 'Z'), "{:#?}", fixture.processes());
 }
 
 #[test]
-fn a_log_pipe_of_another_user_is_not_joined() {
+fn a_log_pipe_of_another_user_is_not_used() {
     if !can_give_away() {
         return;
     }
-    let den = prepared(|_, dir| {
+    let fixture = prepared(|_, dir| {
         fifo(dir.join("logpipe"));
         give(dir.join("logpipe"), OPERATOR);
         give(dir, OPERATOR);
     });
     let mut options = fs::OpenOptions::new();
     std::os::unix::fs::OpenOptionsExt::custom_flags(options.read(true), nix::libc::O_NONBLOCK);
-    let _reader = options.open(den.path("sv/a/supervise/logpipe")).unwrap();
-    den.start("out", Maker::Ours, "supervise", &["sv/a"]);
-    den.until_stat("sv/a", "up");
-    let process = den.pid("sv/a");
+    let _reader = options.open(fixture.path("sv/a/supervise/logpipe")).unwrap();
+    fixture.supervise("sv/a");
+    fixture.until_stat("sv/a", "up");
+    let process = fixture.pid("sv/a");
 
-    fs::write(den.path("sv/a/supervise/control"), "lp").unwrap();
+    fs::write(fixture.path("sv/a/supervise/control"), "lp").unwrap();
 
-    den.until_stat("sv/a", "paused");
-    assert_eq!(den.pid("sv/a"), process);
-    assert!(den.read("out").contains("unable to open sv/a/supervise/logpipe: owned by another user\n"));
+    fixture.until_stat("sv/a", "paused");
+    assert_eq!(fixture.pid("sv/a"), process);
+    assert!(fixture.read("out").contains("unable to open sv/a/supervise/logpipe: owned by another user\n"));
 }

@@ -1,12 +1,12 @@
 //! Any two of svscan, the supervisors, the logger and the service are killed, one after the other: there are never two
-//! copies of the service, no line is lost or doubled, and everything goes on.
+//! copies of the service, no line is lost or duplicated, and the service is supervised and logged again.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, kill_by_id, send};
+use testkit::service_fixture::{ServiceFixture, kill_by_id, send};
 use testkit::until;
 
 /// Who is killed.
@@ -30,24 +30,23 @@ const NUMBERING: &str = "i=0; while :; do
 done";
 
 struct Tree {
-    den: ServiceFixture,
+    fixture: ServiceFixture,
     svscan: i32,
 }
 
 impl Tree {
     fn new() -> Tree {
-        let den = ServiceFixture::new();
-        den.script("sv/a/run", NUMBERING);
-        fs::create_dir_all(den.path("sv/a/log/main")).unwrap();
-        den.script("sv/a/log/run", "exec multilog n100000 ./main");
-        let svscan = den.start("out", Maker::Ours, "svscan", &["sv"]);
-        let tree = Tree { den, svscan };
+        let fixture = ServiceFixture::with_service(NUMBERING);
+        fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
+        fixture.script("sv/a/log/run", "exec multilog n100000 ./main");
+        let svscan = fixture.svscan("sv");
+        let tree = Tree { fixture, svscan };
         tree.until_moving();
         tree
     }
 
     fn kill(&mut self, victim: Victim) {
-        let all = |command: &str| self.den.processes_of(command);
+        let all = |command: &str| self.fixture.processes_of(command);
         let victims = match victim {
             Victim::Svscan => vec![self.svscan],
             Victim::Supervise => all("supervise a"),
@@ -58,8 +57,8 @@ impl Tree {
         victims.into_iter().for_each(kill_by_id);
         if victim == Victim::Svscan {
             // As init would.
-            self.den.wait(self.svscan);
-            self.svscan = self.den.start("out", Maker::Ours, "svscan", &["sv"]);
+            self.fixture.wait(self.svscan);
+            self.svscan = self.fixture.svscan("sv");
         }
     }
 
@@ -67,9 +66,9 @@ impl Tree {
     fn until_moving(&self) -> Duration {
         let start = Instant::now();
         let seen = self.logged().len();
-        let is_kept = |dir: &str| self.den.pid(dir) != 0 && self.den.is_supervised(dir);
-        until(&format!("the service is logged; {}", self.den.read("out")), || {
-            let service = self.den.pid("sv/a");
+        let is_kept = |dir: &str| self.fixture.pid(dir) != 0 && self.fixture.is_supervised(dir);
+        until(&format!("the service is logged; {}", self.fixture.read("out")), || {
+            let service = self.fixture.pid("sv/a");
             let is_alive = fs::exists(format!("/proc/{service}/exe")).unwrap_or(false);
             is_kept("sv/a") && is_kept("sv/a/log") && is_alive && {
                 let logged = self.logged();
@@ -81,7 +80,7 @@ impl Tree {
 
     /// The lines in the log directory, the archives first.
     fn logged(&self) -> Vec<(i32, u64)> {
-        let main = self.den.path("sv/a/log/main");
+        let main = self.fixture.path("sv/a/log/main");
         let mut names: Vec<String> = fs::read_dir(&main)
             .into_iter()
             .flatten()
@@ -91,19 +90,19 @@ impl Tree {
             .collect();
         names.sort();
         names.push("current".to_owned());
-        let text: String = names.iter().map(|name| self.den.read(&format!("sv/a/log/main/{name}"))).collect();
+        let text: String = names.iter().map(|name| self.fixture.read(&format!("sv/a/log/main/{name}"))).collect();
         text.lines()
             .filter_map(|line| line.split_once(' '))
             .filter_map(|(copy, number)| Some((copy.parse().ok()?, number.parse().ok()?)))
             .collect()
     }
 
-    /// Ends everything in order and looks at what was logged.
+    /// Ends svscan by TERM, and checks what was logged.
     fn check(self) {
         send(self.svscan, nix::sys::signal::Signal::SIGTERM);
-        assert_eq!(self.den.wait(self.svscan), Some(0));
+        assert_eq!(self.fixture.wait(self.svscan), Some(0));
         until("nothing is left", || {
-            self.den.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
+            self.fixture.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
         });
         let mut copies = BTreeSet::new();
         let mut last = (0, 0);
@@ -122,7 +121,7 @@ impl Tree {
 
     fn check_end(&self, (copy, number): (i32, u64)) {
         // Empty when the service was killed while it wrote it.
-        let written = self.den.read(&format!("sv/a/written.{copy}"));
+        let written = self.fixture.read(&format!("sv/a/written.{copy}"));
         if let Ok(written) = written.trim().parse::<u64>() {
             assert!(number == written || number == written + 1, "{copy} wrote {written} lines, and {number} are there");
         }
@@ -134,7 +133,7 @@ fn pairs() -> Vec<(Victim, Victim)> {
 }
 
 /// Kills each pair in turn, the second a moment after the first, and checks the log at the end.
-#[allow(clippy::print_stderr)] // How long each took, for whoever asks with --nocapture.
+#[allow(clippy::print_stderr)] // How long each took, shown by --nocapture.
 fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
     let mut tree = Tree::new();
     for round in 0..rounds {
@@ -150,7 +149,7 @@ fn kill_in_pairs(pairs: &[(Victim, Victim)], rounds: u64) {
 }
 
 #[test]
-fn any_two_may_be_killed() {
+fn any_two_processes_may_be_killed() {
     let pairs = pairs();
     thread::scope(|scope| {
         for part in pairs.chunks(4) {
@@ -161,7 +160,7 @@ fn any_two_may_be_killed() {
 
 #[test]
 #[ignore = "the long version"]
-fn any_two_may_be_killed_many_times() {
+fn any_two_processes_may_be_killed_many_times() {
     let pairs = pairs();
     thread::scope(|scope| {
         for part in pairs.chunks(4) {

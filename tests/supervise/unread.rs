@@ -1,84 +1,84 @@
-//! supervise and svscan whose standard error is full, and that nobody reads.
+//! supervise and svscan with a standard error that is full and that nobody reads.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use nix::sys::signal::Signal;
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture, send};
+use testkit::service_fixture::{Maker, ServiceFixture, send};
 use testkit::unread::{Kind, Unread};
 use testkit::{Workdir, until};
 
-fn make_sticky(den: &ServiceFixture, service: &str) {
-    fs::set_permissions(den.path(service), fs::Permissions::from_mode(0o1755)).unwrap();
+fn make_sticky(fixture: &ServiceFixture, service: &str) {
+    fs::set_permissions(fixture.path(service), fs::Permissions::from_mode(0o1755)).unwrap();
 }
 
 #[test]
-fn supervise_goes_on_and_answers_when_nobody_reads_its_messages() {
+fn supervise_works_if_nobody_reads_its_messages() {
     for kind in Kind::ALL {
-        let den = ServiceFixture::new();
+        let fixture = ServiceFixture::new();
         let dir = Workdir::new();
         let mut unread = Unread::new(kind, &dir);
         // Not to be executed: each attempt is a message.
-        fs::create_dir(den.path("sv/a")).unwrap();
-        fs::write(den.path("sv/a/run"), "nonsense").unwrap();
-        let command = den.command(Maker::Ours.program("supervise"), &["sv/a"]);
-        let supervisor = den.start_with_stderr(command, unread.stdio());
-        let starts = || den.read("sv/a/supervise/starts").trim().parse().unwrap_or(0);
+        fs::create_dir(fixture.path("sv/a")).unwrap();
+        fs::write(fixture.path("sv/a/run"), "nonsense").unwrap();
+        let command = fixture.command(Maker::Ours.program("supervise"), &["sv/a"]);
+        let supervisor = fixture.start_with_stderr(command, unread.stdio());
+        let starts = || fixture.read("sv/a/supervise/starts").trim().parse().unwrap_or(0);
         until("it has tried twice", || starts() >= 2);
 
         // Once run can be run, it is.
-        den.script("sv/a/run", "exec sleep 1000");
-        den.until_stat("sv/a", "up");
+        fixture.script("sv/a/run", "exec sleep 1000");
+        fixture.until_stat("sv/a", "up");
         assert!(unread.is_blocking());
-        den.run(Maker::Ours, "svc", &["-dx", "sv/a"]);
-        den.wait(supervisor);
+        fixture.svc(&["-dx", "sv/a"]);
+        fixture.wait(supervisor);
         unread.read();
     }
 }
 
 #[test]
-fn svscan_goes_on_and_answers_term_when_nobody_reads_its_messages() {
+fn svscan_works_and_obeys_term_if_nobody_reads_its_messages() {
     for kind in Kind::ALL {
-        let den = ServiceFixture::new();
+        let fixture = ServiceFixture::new();
         let dir = Workdir::new();
         let mut unread = Unread::new(kind, &dir);
         // A sticky service without a log is a message.
         for number in 0..20 {
-            den.script(&format!("sv/sticky{number}/run"), "exec sleep 1000");
-            make_sticky(&den, &format!("sv/sticky{number}"));
+            fixture.script(&format!("sv/sticky{number}/run"), "exec sleep 1000");
+            make_sticky(&fixture, &format!("sv/sticky{number}"));
         }
-        den.script("sv/a/run", "exec sleep 1000");
-        let command = den.command(Maker::Ours.program("svscan"), &["sv"]);
-        let scanner = den.start_with_stderr(command, unread.stdio());
-        den.until_stat("sv/a", "up");
+        fixture.script("sv/a/run", "exec sleep 1000");
+        let command = fixture.command(Maker::Ours.program("svscan"), &["sv"]);
+        let scanner = fixture.start_with_stderr(command, unread.stdio());
+        fixture.until_stat("sv/a", "up");
 
         send(scanner, Signal::SIGTERM);
 
-        den.wait(scanner);
+        fixture.wait(scanner);
         assert!(unread.is_blocking());
         unread.read();
     }
 }
 
 #[test]
-fn svscan_survives_the_reader_of_its_messages() {
-    let den = ServiceFixture::new();
-    den.script("sv/sticky/run", "exec sleep 1000");
-    make_sticky(&den, "sv/sticky");
-    den.script("sv/zoo/run", "exec sleep 1000");
+fn svscan_survives_the_end_of_the_reader_of_its_messages() {
+    let fixture = ServiceFixture::new();
+    fixture.script("sv/sticky/run", "exec sleep 1000");
+    make_sticky(&fixture, "sv/sticky");
+    fixture.script("sv/zoo/run", "exec sleep 1000");
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let command = den.command(Maker::Ours.program("svscan"), &["sv"]);
-    let scanner = den.start_with_stderr(command, writer.into());
-    den.until_stat("sv/zoo", "up");
+    let command = fixture.command(Maker::Ours.program("svscan"), &["sv"]);
+    let scanner = fixture.start_with_stderr(command, writer.into());
+    fixture.until_stat("sv/zoo", "up");
 
     // SIGPIPE would have come before, or comes with the next message.
-    den.script("sv/later/run", "exec sleep 1000");
-    make_sticky(&den, "sv/later");
-    den.script("sv/last/run", "exec sleep 1000");
-    den.until_stat("sv/last", "up");
+    fixture.script("sv/later/run", "exec sleep 1000");
+    make_sticky(&fixture, "sv/later");
+    fixture.script("sv/last/run", "exec sleep 1000");
+    fixture.until_stat("sv/last", "up");
 
     send(scanner, Signal::SIGTERM);
-    den.wait(scanner);
+    fixture.wait(scanner);
 }

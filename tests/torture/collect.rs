@@ -9,17 +9,17 @@ use std::process::Command;
 
 use crate::torture::verdict::{Counts, Verdict};
 
-/// Reads the archives of a directory as they come, and clears them away.
+/// Reads the archives of a directory as they come, and removes them.
 pub struct Collected {
     directory: PathBuf,
     /// What has been read; the newest of it is still there.
     last: Option<OsString>,
-    pub tally: Counts,
+    pub counts: Counts,
 }
 
 impl Collected {
-    pub fn new(directory: PathBuf, tally: Counts) -> Collected {
-        Collected { directory, last: None, tally }
+    pub fn new(directory: PathBuf, counts: Counts) -> Collected {
+        Collected { directory, last: None, counts }
     }
 
     /// Reads the archives that are new, while no logger runs. All but the newest are removed: the next name must be greater
@@ -30,7 +30,7 @@ impl Collected {
         }
         let names = archives(&self.directory);
         for name in names.iter().filter(|&name| Some(name) != self.last.as_ref()) {
-            self.tally.read(&content(&self.directory.join(name)));
+            self.counts.read(&content(&self.directory.join(name)));
         }
         if let Some((newest, others)) = names.iter().collect::<Vec<_>>().split_last() {
             for name in others {
@@ -40,11 +40,11 @@ impl Collected {
         }
     }
 
-    /// Reads what is left, when the last logger has left.
+    /// Reads the rest, after the last logger has exited.
     pub fn finish(mut self, written: u64) -> Verdict {
         self.gather();
-        self.tally.read(&fs::read(self.directory.join("current")).unwrap_or_default());
-        self.tally.end(written)
+        self.counts.read(&fs::read(self.directory.join("current")).unwrap_or_default());
+        self.counts.end(written)
     }
 }
 

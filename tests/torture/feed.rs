@@ -2,7 +2,7 @@
 //! is in it survive every logger.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::io::{PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
@@ -22,6 +22,24 @@ pub struct Feed {
     is_over: Arc<AtomicBool>,
     written: Arc<AtomicU64>,
     writer: Option<JoinHandle<u64>>,
+}
+
+/// A pipe with lines of about a kilobyte in it, and without a writer.
+pub struct FilledPipe(PipeReader);
+
+impl FilledPipe {
+    pub fn new(lines: u64) -> FilledPipe {
+        let (reading_end, mut writing_end) = std::io::pipe().unwrap();
+        let mut all = Vec::new();
+        (0..lines).for_each(|number| lines::push(number, Lengths::Kilobyte, &mut all));
+        writing_end.write_all(&all).unwrap();
+        FilledPipe(reading_end)
+    }
+
+    /// What a logger gets as its standard input.
+    pub fn stdin(&self) -> Stdio {
+        self.0.try_clone().unwrap().into()
+    }
 }
 
 /// How fast lines come.

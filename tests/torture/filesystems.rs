@@ -1,19 +1,19 @@
-//! One file system after the other: the journal is made, and loggers that are killed lose and repeat nothing.
+//! On each kind of file system, multilog makes its journal, and killed loggers lose and duplicate nothing.
 
 use std::fs;
 use std::io::Write;
-use std::process::Stdio;
 
 use super::kill::{Case, Run};
 use super::namespace::{Kind, Scene, in_own_namespace};
-use super::subject::{Logger, Subject, is_ok};
-use testkit::{DEADLINE, Workdir, until};
+use super::subject::Subject;
+use testkit::logger::messages;
+use testkit::{Workdir, until};
 
 /// How many kills there are in the ordinary run, and in the long one.
 const FEW: u64 = 5;
 const MANY: u64 = 100;
 
-/// Kills loggers on a file system, and looks whether there is a journal.
+/// Checks that a logger makes its journal on a file system, and kills loggers there.
 fn prove(kind: Kind, kills: u64, cases: &'static [Case]) {
     in_own_namespace(move || {
         let Some(scene) = Scene::mount(kind, "700m") else { return };
@@ -30,12 +30,12 @@ fn expect_journal(scene: &Scene) {
     use std::os::unix::fs::MetadataExt;
     let dir = Workdir::inside(scene.path());
     let (input, mut output) = std::io::pipe().unwrap();
-    let arguments = ["t", "./main"].map(str::to_owned);
-    let logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), Stdio::from(input));
+    let arguments = ["t", "./main"];
+    let logger = Subject::Ours.start(&arguments, dir.path(), input);
     output.write_all(b"a line\n").unwrap();
     until("the line is logged", || fs::metadata(dir.join("main/current")).is_ok_and(|about| about.len() > 0));
 
-    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    let said = messages(&dir);
     assert_eq!(said, "");
     let about = fs::metadata(dir.join("main/journal")).unwrap();
     assert!(about.blocks() * 512 >= 4096, "{} blocks", about.blocks());
@@ -46,52 +46,52 @@ fn expect_journal(scene: &Scene) {
 const STAMPED: &[Case] = &[Case::Stamped];
 
 #[test]
-fn killed_loggers_on_ext2_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext2_lose_and_duplicate_nothing() {
     prove(Kind::Ext2, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_ext3_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext3_lose_and_duplicate_nothing() {
     prove(Kind::Ext3, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_ext4_lose_and_repeat_nothing() {
+fn killed_loggers_on_ext4_lose_and_duplicate_nothing() {
     prove(Kind::Ext4, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_xfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_xfs_lose_and_duplicate_nothing() {
     prove(Kind::Xfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_btrfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_btrfs_lose_and_duplicate_nothing() {
     prove(Kind::Btrfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_vfat_lose_and_repeat_nothing() {
+fn killed_loggers_on_vfat_lose_and_duplicate_nothing() {
     prove(Kind::Vfat, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_tmpfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_tmpfs_lose_and_duplicate_nothing() {
     prove(Kind::Tmpfs, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_overlayfs_lose_and_repeat_nothing() {
+fn killed_loggers_on_overlayfs_lose_and_duplicate_nothing() {
     prove(Kind::Overlay, FEW, STAMPED);
 }
 
 #[test]
-fn killed_loggers_on_fuse_lose_and_repeat_nothing() {
+fn killed_loggers_on_fuse_lose_and_duplicate_nothing() {
     prove(Kind::Bindfs, FEW, STAMPED);
 }
 
 #[test]
-fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
+fn where_no_file_can_be_mapped_a_warning_says_so_and_every_line_is_logged() {
     in_own_namespace(|| {
         let Some(scene) = Scene::mount(Kind::BindfsDirect, "") else { return };
         let dir = Workdir::inside(scene.path());
@@ -99,13 +99,12 @@ fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
         output.write_all(b"a line\n").unwrap();
         drop(output);
 
-        let mut logger =
-            Logger::start(&Subject::Ours.program().unwrap(), &["./main".to_owned()], dir.path(), Stdio::from(input));
+        let mut logger = Subject::Ours.start(&["./main"], dir.path(), input);
 
-        assert!(is_ok(logger.wait(DEADLINE)));
+        assert!(logger.end().success());
         assert_eq!(fs::read(dir.join("main/current")).unwrap(), b"a line\n");
         // Newer kernels may allow it.
-        let said = fs::read_to_string(dir.join("messages")).unwrap();
+        let said = messages(&dir);
         let unable = "multilog: warning: unable to keep ./main/journal: device does not support operation\n";
         assert!(said.is_empty() || said == unable, "{said}");
     });
@@ -113,7 +112,7 @@ fn where_no_file_can_be_mapped_that_is_said_and_everything_is_logged() {
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn a_hundred_kills_of_each_kind_on_each_file_system_lose_and_repeat_nothing() {
+fn a_hundred_kills_of_each_kind_on_each_file_system_lose_and_duplicate_nothing() {
     const ALL: &[Case] = &[Case::Plain, Case::Stamped, Case::TwoDirectories, Case::Small, Case::Gzip];
     for kind in [
         Kind::Ext2,

@@ -1,39 +1,36 @@
-//! What was logged long ago: it must not suffer from loggers that are killed while nothing comes, or from a clock that
-//! was wrong.
+//! Old archives: kills of idle loggers change none, and a clock that was wrong does not disturb their order.
 //!
 //! The clock itself cannot be set for one process here: our programs are static, and time namespaces do not cover the
 //! time of day. A directory full of names from another year is what a logger meets after the clock was set; a clock that
-//! changes under a running logger is the simulated directory's business.
+//! changes while a logger runs is tested with the simulated directory.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, is_ok};
+use super::subject::Subject;
 use crate::torture::collect;
 use testkit::{Workdir, until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const YEAR_SECONDS: u64 = 365 * 24 * 3600;
 
 fn log_lines(dir: &Path, script: &[&str], numbers: std::ops::Range<u64>) {
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let script: Vec<String> = script.iter().map(|&word| word.to_owned()).collect();
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir, reading_end.into());
+    let mut logger = Subject::Ours.start(script, dir, reading_end);
     for number in numbers {
         let mut line = Vec::new();
         lines::push(number, Lengths::Ordinary, &mut line);
         writing_end.write_all(&line).unwrap();
     }
     drop(writing_end);
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
 }
 
 #[test]
-fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
+fn a_hundred_kills_of_idle_loggers_change_no_archive() {
     let dir = Workdir::new();
     log_lines(dir.path(), &["s4096", "n4", "./main"], 0..200);
     // Without a rotation: now there is something in current.
@@ -48,11 +45,11 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     assert_eq!(before.len(), 3);
     assert!(!current.is_empty());
     let (reading_end, _writing_end) = std::io::pipe().unwrap();
-    let script = ["s4096", "n4", "./main"].map(str::to_owned);
+    let script = ["s4096", "n4", "./main"];
 
     for _ in 0..100 {
-        let stdin = reading_end.try_clone().unwrap().into();
-        let logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), stdin);
+        let stdin = reading_end.try_clone().unwrap();
+        let logger = Subject::Ours.start(&script, dir.path(), stdin);
         let descriptors = format!("/proc/{}/fd", logger.pid());
         until("the logger has current open", || {
             let is_open = fs::read_dir(&descriptors)
@@ -70,7 +67,7 @@ fn a_hundred_idle_loggers_that_are_killed_leave_the_history_as_it_was() {
     assert_eq!(fs::read(dir.join("main/current")).unwrap(), current);
 }
 
-/// Puts a hundred archives where a clock that is wrong by so much would have put them, logs, and looks at what is left.
+/// Makes a hundred archives with names of this time, logs, and checks the names and the contents of what is kept.
 #[track_caller]
 fn log_among_names_from(seconds: u64) {
     let dir = Workdir::new();
@@ -105,11 +102,11 @@ fn now() -> u64 {
 }
 
 #[test]
-fn a_clock_set_a_year_back_makes_names_that_follow_the_newest() {
+fn archive_names_increase_after_the_clock_was_set_back_a_year() {
     log_among_names_from(now() + YEAR_SECONDS);
 }
 
 #[test]
-fn a_clock_set_two_years_forward_makes_names_that_follow_the_newest() {
+fn archive_names_increase_after_the_clock_was_set_forward_two_years() {
     log_among_names_from(now() - 2 * YEAR_SECONDS);
 }

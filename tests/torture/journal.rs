@@ -1,5 +1,5 @@
-//! The journal in other hands: emptied, removed, overwritten, from elsewhere. No logger dies of it and no line is lost; at
-//! most a batch is there twice when the logger is killed just then.
+//! A journal that somebody truncates, removes, overwrites or replaces: the logger goes on, and no line is lost. If the logger
+//! is killed just then, at most one batch is logged twice.
 
 use std::fs;
 use std::io::Write;
@@ -8,15 +8,14 @@ use std::time::Duration;
 
 use super::feed::{Feed, Pace};
 use super::lines::Lengths;
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::Counts;
+use testkit::logger::messages;
 use testkit::{Workdir, until};
 
-const PATIENCE: Duration = Duration::from_secs(60);
-
 #[track_caller]
-fn meddle(act: impl Fn(&Path)) {
+fn log_while(act: impl Fn(&Path)) {
     let dir = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Saturated);
     let task = Task {
@@ -26,64 +25,62 @@ fn meddle(act: impl Fn(&Path)) {
         targets: vec![Target { name: "main", without: None }],
     };
     let arguments = Subject::Ours.arguments(&task, dir.path());
-    let program = Subject::Ours.program().unwrap();
-    let mut harvest = Collected::new(dir.join("main"), Counts::new(Lengths::Ordinary, true, b"abc"));
+    let mut collected = Collected::new(dir.join("main"), Counts::new(Lengths::Ordinary, true, b"abc"));
     let journal = dir.join("main/journal");
     for _ in 0..5 {
-        let mut logger = Logger::start(&program, &arguments, dir.path(), feed.stdin());
+        let mut logger = Subject::Ours.start(&arguments, dir.path(), feed.stdin());
         until("there is a journal", || journal.exists());
         for _ in 0..10 {
             std::thread::sleep(Duration::from_millis(3));
             act(&journal);
         }
         let early = logger.ended();
-        assert!(early.is_none(), "{early:?}: {}", fs::read_to_string(dir.join("messages")).unwrap());
+        assert!(early.is_none(), "{early:?}: {}", messages(&dir));
         logger.kill();
-        harvest.gather();
+        collected.gather();
         act(&journal);
     }
     feed.stop();
-    let mut last = Logger::start(&program, &arguments, dir.path(), feed.stdin());
+    let mut last = Subject::Ours.start(&arguments, dir.path(), feed.stdin());
     let written = feed.end();
-    assert!(is_ok(last.wait(PATIENCE)));
-    let verdict = harvest.finish(written);
+    assert!(last.end().success());
+    let verdict = collected.finish(written);
     assert_eq!([verdict.lost, verdict.misplaced], [0, 0], "{verdict:?}");
-    // Each of five kills can leave the beginning of a line, which the next logger, who does not know of it, ends.
+    // After each of the five kills, the log may end within a line. Without a journal the next logger ends that line.
     assert!(verdict.torn <= 5, "{verdict:?}");
 }
 
 #[test]
-fn a_journal_that_is_emptied_is_no_harm() {
-    meddle(|journal| drop(fs::File::create(journal).unwrap()));
+fn an_emptied_journal_loses_nothing() {
+    log_while(|journal| drop(fs::File::create(journal).unwrap()));
 }
 
 #[test]
-fn a_journal_that_is_removed_is_no_harm() {
-    meddle(|journal| drop(fs::remove_file(journal)));
+fn a_removed_journal_loses_nothing() {
+    log_while(|journal| drop(fs::remove_file(journal)));
 }
 
 #[test]
-fn a_journal_of_garbage_is_no_harm() {
-    meddle(|journal| {
+fn a_journal_of_garbage_loses_nothing() {
+    log_while(|journal| {
         let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.write_all(&[0xa5; 4096]).unwrap();
     });
 }
 
 #[test]
-fn a_journal_that_is_longer_or_shorter_is_no_harm() {
-    meddle(|journal| {
+fn a_journal_of_another_length_loses_nothing() {
+    log_while(|journal| {
         let file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.set_len(if file.metadata().unwrap().len() == 4096 { 100_000 } else { 100 }).unwrap();
     });
 }
 
 #[test]
-fn a_journal_from_elsewhere_is_not_believed() {
+fn a_foreign_journal_is_not_trusted() {
     let other = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Saturated);
-    let logger =
-        Logger::start(&Subject::Ours.program().unwrap(), &["t".into(), "./main".into()], other.path(), feed.stdin());
+    let logger = Subject::Ours.start(&["t", "./main"], other.path(), feed.stdin());
     until("there is a journal", || other.join("main/journal").exists());
     until("it tells of a batch", || {
         fs::read(other.join("main/journal")).is_ok_and(|page| page.starts_with(b"LOGYARD"))
@@ -91,15 +88,14 @@ fn a_journal_from_elsewhere_is_not_believed() {
     logger.kill();
     let foreign = fs::read(other.join("main/journal")).unwrap();
 
-    meddle(|journal| {
+    log_while(|journal| {
         let mut file = fs::OpenOptions::new().create(true).truncate(false).write(true).open(journal).unwrap();
         file.write_all(&foreign).unwrap();
     });
 
     // Let its writer go.
     feed.stop();
-    let mut last =
-        Logger::start(&Subject::Ours.program().unwrap(), &["t".into(), "./main".into()], other.path(), feed.stdin());
+    let mut last = Subject::Ours.start(&["t", "./main"], other.path(), feed.stdin());
     feed.end();
-    assert!(is_ok(last.wait(PATIENCE)));
+    assert!(last.end().success());
 }

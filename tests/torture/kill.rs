@@ -1,7 +1,6 @@
-//! Loggers that are killed at random moments under load, and started again: nothing is lost, doubled, torn or misplaced.
+//! Loggers that are killed at random moments under load, and started again: nothing is lost, duplicated, torn or misplaced.
 
 use std::fmt::Write;
-use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,12 +9,13 @@ use nix::sys::signal::Signal;
 
 use super::feed::{Feed, Pace};
 use super::lines::{Lengths, scramble};
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::{Counts, Verdict};
+use testkit::logger::messages;
 use testkit::{Workdir, until};
 
-/// How long a logger may take to read to the end of its input, or to leave.
+/// How long a logger may take to read to the end of its input and exit.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is asked of the loggers.
@@ -88,7 +88,7 @@ fn changed(task: &Task, random: u64) -> Task {
 pub struct Report {
     lines: u64,
     verdict: Verdict,
-    /// Loggers that left by themselves, or with anything but success.
+    /// Loggers that exited by themselves, or without success.
     refusals: u64,
     longest_leave: Duration,
 }
@@ -115,7 +115,7 @@ impl Run {
 
     /// Does it; `None` if a peer is not installed.
     fn go(&self) -> Option<Report> {
-        let programs: Vec<PathBuf> = self.subjects.iter().map(|one| one.program()).collect::<Option<_>>()?;
+        self.subjects.iter().try_for_each(|subject| subject.program().map(drop))?;
         let dir = self.inside.as_deref().map_or_else(Workdir::new, Workdir::inside);
         let task = self.case.task();
         let feed = if self.is_fifo {
@@ -123,12 +123,12 @@ impl Run {
         } else {
             Feed::pipe(self.lengths, Pace::Saturated)
         };
-        let mut harvests: Vec<Collected> = task
+        let mut directories: Vec<Collected> = task
             .targets
             .iter()
             .map(|target| {
-                let tally = Counts::new(self.lengths, task.is_stamped, target.classes());
-                Collected::new(dir.join(target.name), tally)
+                let counts = Counts::new(self.lengths, task.is_stamped, target.classes());
+                Collected::new(dir.join(target.name), counts)
             })
             .collect();
         let mut random = scramble(self.seed);
@@ -147,10 +147,10 @@ impl Run {
                 let place = if random / 100 % 2 == 1 { front } else { arguments.len() };
                 arguments.insert(place, "./more".into());
             }
-            Logger::start(&programs[which], &arguments, dir.path(), feed.stdin())
+            self.subjects[which].start(&arguments, dir.path(), feed.stdin())
         };
         for _ in 0..self.ends {
-            let which = next(programs.len() as u64) as usize;
+            let which = next(self.subjects.len() as u64) as usize;
             let mut logger = start(which, next(10_000));
             std::thread::sleep(Duration::from_micros(5_000 + next(75_000)));
             if logger.ended().is_some() {
@@ -158,20 +158,20 @@ impl Run {
             } else if self.end == End::Killed {
                 logger.kill();
             } else {
-                let (status, took) = logger.terminate(PATIENCE);
+                let (status, took) = logger.terminate();
                 // One that had not come so far as to wait for it dies of it.
-                refusals += u64::from(!is_ok(status) && status.signal() != Some(Signal::SIGTERM as i32));
+                refusals += u64::from(!status.success() && status.signal() != Some(Signal::SIGTERM as i32));
                 if self.subjects[which] == Subject::Ours {
                     longest_leave = longest_leave.max(took);
                 }
             }
-            harvests.iter_mut().for_each(Collected::gather);
+            directories.iter_mut().for_each(Collected::gather);
         }
         feed.stop();
         loop {
             let mut last = start(0, 0);
             until("the pipe is empty or the last logger leaves", || feed.is_ended() || last.ended().is_some());
-            if is_ok(last.wait(PATIENCE)) && feed.is_ended() {
+            if last.end_within(PATIENCE).success() && feed.is_ended() {
                 break;
             }
             refusals += 1;
@@ -179,8 +179,8 @@ impl Run {
         }
         let lines = feed.end();
         let mut verdict = Verdict::default();
-        for harvest in harvests {
-            verdict.add(harvest.finish(lines));
+        for collected in directories {
+            verdict.add(collected.finish(lines));
         }
         if !verdict.is_spotless() || refusals > 0 {
             eprintln!("{}", messages(&dir));
@@ -200,10 +200,6 @@ impl Run {
         assert!(report.longest_leave < Duration::from_secs(1), "TERM took {:?}", report.longest_leave);
         Some(report)
     }
-}
-
-fn messages(dir: &Workdir) -> String {
-    fs::read_to_string(dir.join("messages")).unwrap_or_default()
 }
 
 /// How many ends a case has in the ordinary run.
@@ -254,7 +250,7 @@ fn terminated_loggers_lose_nothing() {
 }
 
 #[test]
-fn loggers_and_their_ancestor_hand_the_pipe_over_to_each_other() {
+fn our_logger_and_0_76_hand_the_pipe_over_to_each_other() {
     const BOTH: &[Subject] = &[Subject::Ours, Subject::Multilog];
     for case in Case::ALL {
         Run { end: End::Terminated, subjects: BOTH, ..Run::new(case, FEW / 2) }.prove();
@@ -271,7 +267,7 @@ fn three_hundred_kills_of_each_kind_lose_nothing() {
     for case in Case::ALL {
         lines += Run::new(case, MANY).prove().map_or(0, |report| report.lines);
     }
-    // What the fast cases leave over to ten million lines, they make up for.
+    // The fast cases go on until there are ten million lines.
     for round in 1.. {
         if lines >= 10_000_000 {
             break;
@@ -308,11 +304,11 @@ fn figures_of_all_loggers() {
                 else {
                     continue;
                 };
-                let Verdict { lost, doubled, torn, misplaced, .. } = verdict;
+                let Verdict { lost, duplicated, torn, misplaced, .. } = verdict;
                 let signal = if end == End::Killed { Signal::SIGKILL } else { Signal::SIGTERM };
                 writeln!(
                     table,
-                    "| {:?} | {case:?} | {signal} | {ends} | {lines} | {lost} | {doubled} | {torn} | {misplaced} | {refusals} |",
+                    "| {:?} | {case:?} | {signal} | {ends} | {lines} | {lost} | {duplicated} | {torn} | {misplaced} | {refusals} |",
                     subject[0]
                 )
                 .unwrap();

@@ -1,20 +1,20 @@
-//! Loggers that get less than they need: descriptors, memory, files; and loggers started in odd ways. Whatever becomes of
-//! them, the next logger has all lines.
+//! Loggers with too few descriptors, too little memory or small files, and loggers that are started in odd ways. Whether or not
+//! they can work, the next logger logs every line.
 
 use std::fs;
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, Target, Task, is_ok, nothing};
+use super::feed::FilledPipe;
+use super::lines::Lengths;
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::{Counts, Verdict};
+use testkit::logger::{Multilog, Running, messages};
 use testkit::{Workdir, until};
 
 const LINES: u64 = 16;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main_only() -> Task {
     Task { is_stamped: true, size_bytes: 4096, processor: None, targets: vec![Target { name: "main", without: None }] }
@@ -25,41 +25,29 @@ fn two() -> Task {
     Task { targets, ..main_only() }
 }
 
-fn preloaded() -> OwnedFd {
-    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let mut all = Vec::new();
-    (0..LINES).for_each(|number| lines::push(number, Lengths::Kilobyte, &mut all));
-    writing_end.write_all(&all).unwrap();
-    reading_end.into()
-}
-
-fn stdin(pipe: &OwnedFd) -> Stdio {
-    pipe.try_clone().unwrap().into()
-}
-
-/// Runs a logger behind `prefix` until it leaves, or stays too long and is killed; then another without it, to the end.
+/// Runs a logger behind `prefix` until it exits, or kills it after three seconds; then runs another, without `prefix`, to the
+/// end of the input.
 #[track_caller]
 fn survives(prefix: &[&str], task: &Task) {
     let dir = Workdir::new();
-    let pipe = preloaded();
+    let pipe = FilledPipe::new(LINES);
     let arguments = Subject::Ours.arguments(task, dir.path());
-    let program = Subject::Ours.program().unwrap();
     let mut command = Command::new(prefix[0]);
-    command.args(&prefix[1..]).arg(&program).args(&arguments);
-    let mut logger = Logger::spawn(&mut command, dir.path(), stdin(&pipe));
+    command.args(&prefix[1..]).arg(Multilog::Ours.path()).args(&arguments);
+    let mut logger = Running::start_in(&mut command, dir.path(), pipe.stdin());
     let start = Instant::now();
     while logger.ended().is_none() && start.elapsed() < Duration::from_secs(3) {
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(logger);
-    let mut next = Logger::start(&program, &arguments, dir.path(), stdin(&pipe));
-    let status = next.wait(PATIENCE);
-    let said = fs::read_to_string(dir.join("messages")).unwrap();
-    assert!(is_ok(status), "{prefix:?}: {status}; {said}");
+    let mut next = Subject::Ours.start(&arguments, dir.path(), pipe.stdin());
+    let status = next.end();
+    let said = messages(&dir);
+    assert!(status.success(), "{prefix:?}: {status}; {said}");
     let mut verdict = Verdict::default();
     for target in &task.targets {
-        let tally = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
-        verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
+        let counts = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+        verdict.add(Collected::new(dir.join(target.name), counts).finish(LINES));
     }
     assert!(verdict.is_spotless(), "{prefix:?}: {verdict:?}; {said}");
 }
@@ -107,26 +95,26 @@ fn a_logger_without_standard_output_or_error_loses_nothing() {
 }
 
 #[test]
-fn a_logger_without_standard_input_says_so_and_leaves() {
+fn a_logger_without_standard_input_says_so_and_exits() {
     let dir = Workdir::new();
     let mut shell = Command::new("/bin/sh");
-    shell.args(["-c", "exec \"$0\" ./main <&-", env!("CARGO_BIN_EXE_multilog")]);
+    shell.args(["-c", "exec \"$0\" ./main <&-"]).arg(Multilog::Ours.path());
 
-    let status = Logger::spawn(&mut shell, dir.path(), nothing()).wait(PATIENCE);
+    let status = Running::start_in(&mut shell, dir.path(), Stdio::null()).end();
 
     assert_eq!(status.code(), Some(111));
-    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    let said = messages(&dir);
     assert_eq!(said, "multilog: fatal: unable to read standard input: file descriptor not open\n");
 }
 
 #[test]
-fn an_empty_pipe_that_never_waits_is_no_end_of_input() {
+fn an_empty_non_blocking_pipe_is_not_the_end_of_input() {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     let dir = Workdir::new();
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
     fcntl(&reading_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-    let stdin = reading_end.try_clone().unwrap().into();
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &["./main".to_owned()], dir.path(), stdin);
+    let stdin = reading_end.try_clone().unwrap();
+    let mut logger = Subject::Ours.start(&["./main"], dir.path(), stdin);
     until("the logger is ready", || dir.join("main/current").exists());
     std::thread::sleep(Duration::from_millis(100));
     assert!(logger.ended().is_none());
@@ -134,44 +122,43 @@ fn an_empty_pipe_that_never_waits_is_no_end_of_input() {
     writing_end.write_all(b"late\n").unwrap();
     drop(writing_end);
 
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
     assert_eq!(fs::read(dir.join("main/current")).unwrap(), b"late\n");
     let flags = OFlag::from_bits_retain(fcntl(&reading_end, FcntlArg::F_GETFL).unwrap());
     assert!(flags.contains(OFlag::O_NONBLOCK), "the flag is not ours to clear");
 }
 
 #[test]
-fn alerts_that_nobody_reads_stop_nothing() {
+fn a_logger_whose_alerts_nobody_reads_loses_nothing() {
     let dir = Workdir::new();
     let (_, nobody) = std::io::pipe().unwrap();
-    let mut command = Command::new(Subject::Ours.program().unwrap());
-    command.args(["e", "./main"]).current_dir(dir.path()).stdin(stdin(&preloaded())).stderr(nobody);
+    let mut command = Command::new(Multilog::Ours.path());
+    command.args(["e", "./main"]).current_dir(dir.path()).stdin(FilledPipe::new(LINES).stdin()).stderr(nobody);
 
     let status = command.status().unwrap();
 
-    assert!(is_ok(status), "{status}");
+    assert!(status.success(), "{status}");
     let verdict = Collected::new(dir.join("main"), Counts::new(Lengths::Kilobyte, false, b"abc")).finish(LINES);
     assert!(verdict.is_spotless(), "{verdict:?}");
 }
 
 #[test]
-fn a_directory_has_one_logger_and_is_named_once() {
+fn a_directory_has_one_logger_and_stands_once_in_a_script() {
     let dir = Workdir::new();
     let (reading_end, writing_end) = std::io::pipe().unwrap();
-    let program = Subject::Ours.program().unwrap();
-    let first = Logger::start(&program, &["./main".to_owned()], dir.path(), reading_end.into());
+    let first = Subject::Ours.start(&["./main"], dir.path(), reading_end);
     until("the first is ready", || dir.join("main/current").exists());
 
-    let mut second = Logger::start(&program, &["./main".to_owned()], dir.path(), nothing());
-    assert_eq!(second.wait(PATIENCE).code(), Some(111));
+    let mut second = Subject::Ours.start(&["./main"], dir.path(), Stdio::null());
+    assert_eq!(second.end().code(), Some(111));
     drop(writing_end);
     drop(first);
 
     std::os::unix::fs::symlink("main", dir.join("again")).unwrap();
     for twice in [["./main", "./main"], ["./main", "./again"], ["./main", "././main"]] {
-        let mut logger = Logger::start(&program, &twice.map(str::to_owned), dir.path(), nothing());
-        assert_eq!(logger.wait(PATIENCE).code(), Some(111), "{twice:?}");
+        let mut logger = Subject::Ours.start(&twice, dir.path(), Stdio::null());
+        assert_eq!(logger.end().code(), Some(111), "{twice:?}");
     }
-    let said = fs::read_to_string(dir.join("messages")).unwrap();
+    let said = messages(&dir);
     assert_eq!(said.matches("multilog: fatal: unable to lock directory ./").count(), 4, "{said}");
 }

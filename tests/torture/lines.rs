@@ -1,4 +1,4 @@
-//! Numbered lines of mixed lengths. A line follows from its number alone, so that it can be recognised to the last byte.
+//! Numbered lines of mixed lengths. The number of a line determines every byte of it.
 
 use std::sync::OnceLock;
 
@@ -89,7 +89,7 @@ pub fn recognise(line: &[u8], lengths: Lengths) -> Option<u64> {
 }
 
 #[test]
-fn a_line_is_recognised_only_whole() {
+fn only_a_whole_line_is_recognised() {
     for lengths in [Lengths::Mixed, Lengths::Ordinary, Lengths::Kilobyte] {
         for number in (0..20_000).chain([9_999_999_999]) {
             let mut line = Vec::new();

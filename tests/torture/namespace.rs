@@ -35,7 +35,7 @@ pub struct Scene {
     _holder: Workdir,
 }
 
-/// Does something in a mount namespace of its own; says what is not tested where that cannot be had.
+/// Does something in a mount namespace of its own; where there can be none, says what was not tested.
 pub fn in_own_namespace(act: impl FnOnce() + Send + 'static) {
     let thread = thread::spawn(|| {
         let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;

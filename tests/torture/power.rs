@@ -1,5 +1,5 @@
-//! Power cuts: a file system in a file is copied while a logger writes to it. The copy is what a disk holds at the moment
-//! at which the power goes; its journal is replayed, and it is looked at.
+//! Power cuts: the test copies a file with a file system in it while a logger writes to the file system. The copy is what a
+//! disk holds when the power fails. The test replays the journal of the file system, and checks the log in the copy.
 //!
 //! The copy itself takes time, and what is written meanwhile may be half in it. An image that the checker finds broken
 //! beyond its journal is such a copy, and is taken again.
@@ -7,36 +7,90 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::feed::{Feed, Pace};
 use super::lines::{self, Lengths, scramble};
-use super::subject::{Logger, Subject, is_ok};
+use super::subject::Subject;
 use crate::torture::collect;
 use testkit::mounted::Mounted;
-use testkit::{Workdir, skipped, tool};
+use testkit::{Workdir, is_root, skipped, tool};
 
 /// How many images are looked at.
 const IMAGES: u32 = 100;
 /// Of these lines no more may be missing, with the bound at a second.
 const BOUND: Duration = Duration::from_millis(1100);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn runs(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-/// What was found on an image.
-struct Found {
-    last: Option<u64>,
+/// A file system in a file, which a logger writes to.
+struct Disk {
+    dir: Workdir,
+    image: PathBuf,
+    mounted: Mounted,
+    fsck: PathBuf,
+}
+
+/// A copy of the file, as a power cut would have left it, and the log directory in it.
+struct Cut {
+    /// What was on the disk as a complete archive when the copy began.
+    settled: BTreeSet<OsString>,
+    mounted: Mounted,
+}
+
+impl Disk {
+    /// Makes and mounts one; `None`, with a notice, where that cannot be done.
+    fn new() -> Option<Disk> {
+        if !is_root("mount the file systems of power cuts") {
+            return None;
+        }
+        let (mkfs, fsck) = (tool("mkfs.ext4")?, tool("e2fsck")?);
+        let dir = Workdir::in_memory();
+        let image = dir.join("image");
+        fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
+        assert!(runs(Command::new(mkfs).args(["-q", "-F"]).arg(&image)));
+        let mounted = Mounted::image(&image, dir.join("disk"), "loop");
+        if mounted.is_none() {
+            skipped("power cuts: this system mounts no file");
+        }
+        Some(Disk { mounted: mounted?, dir, image, fsck })
+    }
+
+    fn path(&self) -> &Path {
+        self.mounted.path()
+    }
+
+    fn main(&self) -> PathBuf {
+        self.path().join("main")
+    }
+
+    /// Copies the file, replays the journal of the copy, and mounts it; `None` if the copy is broken beyond its journal.
+    fn cut(&self, options: &str) -> Option<Cut> {
+        let copy = self.dir.join("copy");
+        let mut settled = if self.main().exists() { collect::archives(&self.main()) } else { BTreeSet::new() };
+        settled.retain(|name| name.as_encoded_bytes().ends_with(b".s"));
+        fs::copy(&self.image, &copy).unwrap();
+        let _ = Command::new(&self.fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
+        let is_whole = runs(Command::new(&self.fsck).args(["-f", "-n"]).arg(&copy));
+        let mounted = is_whole.then(|| Mounted::image(&copy, self.dir.join("looked-at"), options)).flatten()?;
+        Some(Cut { settled, mounted })
+    }
+}
+
+impl Cut {
+    fn main(&self) -> PathBuf {
+        self.mounted.path().join("main")
+    }
 }
 
 /// Looks at a log as the power cut left it: lines in order, each `.s` complete that was there before the copy began, and
-/// nothing wrong but at the end of a file.
+/// nothing wrong but at the end of a file. Returns how many lines there are.
 #[track_caller]
-fn look(main: &Path, settled: &BTreeSet<OsString>) -> Found {
+fn look(main: &Path, settled: &BTreeSet<OsString>) -> u64 {
     let mut next = 0;
     let mut read = |file: &Path, may_be_torn: bool| {
         let content = fs::read(file).unwrap();
@@ -68,26 +122,16 @@ fn look(main: &Path, settled: &BTreeSet<OsString>) -> Found {
             read(&file, true);
         }
     }
-    Found { last: next.checked_sub(1) }
+    next
 }
 
 #[test]
 #[ignore = "mounts file systems, and takes minutes: .ci/torture"]
-fn a_power_cut_takes_no_more_than_the_bound_allows() {
-    if !nix::unistd::geteuid().is_root() {
-        return skipped("power cuts: only root can mount a file system");
-    }
-    let (Some(mkfs), Some(fsck)) = (tool("mkfs.ext4"), tool("e2fsck")) else { return };
-    let dir = Workdir::in_memory();
-    let image = dir.join("image");
-    fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
-    assert!(runs(Command::new(&mkfs).args(["-q", "-F"]).arg(&image)));
-    let Some(disk) = Mounted::image(&image, dir.join("disk"), "loop") else {
-        return skipped("power cuts: this system mounts no file");
-    };
+fn a_power_cut_loses_at_most_the_last_second() {
+    let Some(disk) = Disk::new() else { return };
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(5, Duration::from_millis(5)));
-    let script = ["s65536", "n200", "y1", "./main"].map(str::to_owned);
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, disk.path(), feed.stdin());
+    let script = ["s65536", "n200", "y1", "./main"];
+    let mut logger = Subject::Ours.start(&script, disk.path(), feed.stdin());
     // When how many lines had been written.
     let mut history: Vec<(Instant, u64)> = Vec::new();
     let (mut looked_at, mut broken, mut random) = (0, 0, 1);
@@ -99,22 +143,13 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
             history.push((Instant::now(), feed.written()));
             std::thread::sleep(Duration::from_millis(2));
         }
-        let copy = dir.join("copy");
-        let live = disk.path().join("main");
-        let settled = if live.exists() { collect::archives(&live) } else { BTreeSet::new() };
-        let settled = settled.into_iter().filter(|name| name.as_encoded_bytes().ends_with(b".s")).collect();
         let moment = Instant::now();
-        fs::copy(&image, &copy).unwrap();
-        let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
-        let is_whole = runs(Command::new(&fsck).args(["-f", "-n"]).arg(&copy));
-        let Some(mounted) = is_whole.then(|| Mounted::image(&copy, dir.join("looked-at"), "loop,ro")).flatten() else {
+        let Some(cut) = disk.cut("loop,ro") else {
             broken += 1;
             assert!(broken < 3 * IMAGES, "too few images are whole");
             continue;
         };
-        let main = mounted.path().join("main");
-        let last = if main.exists() { look(&main, &settled).last } else { None };
-        let on_disk = last.map_or(0, |last| last + 1);
+        let on_disk = if cut.main().exists() { look(&cut.main(), &cut.settled) } else { 0 };
         // The lines that were written so long ago must be there.
         let since = history.iter().find(|&&(_, written)| written > on_disk).map(|&(when, _)| when);
         let missing = since.map_or(Duration::ZERO, |since| moment.saturating_duration_since(since));
@@ -124,36 +159,25 @@ fn a_power_cut_takes_no_more_than_the_bound_allows() {
     }
     eprintln!("{looked_at} power cuts, {broken} images taken again, at most {most_missing:?} of lines missing");
     feed.end();
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
 }
 
 /// The journal of the copy was made in this boot of the machine, on what is another disk now. Nothing that it says may be
 /// believed of what a power cut has left.
 #[test]
 #[ignore = "mounts file systems, and takes minutes: .ci/torture"]
-fn kills_and_power_cuts_leave_each_line_once() {
+fn kills_and_power_cuts_duplicate_nothing() {
     const RUNS: u64 = 100;
     const LINES: u64 = 20;
-    if !nix::unistd::geteuid().is_root() {
-        return skipped("power cuts: only root can mount a file system");
-    }
-    let (Some(mkfs), Some(fsck)) = (tool("mkfs.ext4"), tool("e2fsck")) else { return };
-    let dir = Workdir::in_memory();
-    let image = dir.join("image");
-    fs::File::create(&image).unwrap().set_len(48 << 20).unwrap();
-    assert!(runs(Command::new(&mkfs).args(["-q", "-F"]).arg(&image)));
-    let Some(disk) = Mounted::image(&image, dir.join("disk"), "loop") else {
-        return skipped("power cuts: this system mounts no file");
-    };
-    let script = ["s16384", "n200", "y1", "./main"].map(str::to_owned);
-    let program = Subject::Ours.program().unwrap();
+    let Some(disk) = Disk::new() else { return };
+    let script = ["s16384", "n200", "y1", "./main"];
     let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let start = |place: &Path, stdin: std::process::Stdio| Logger::start(&program, &script, place, stdin);
-    let live = disk.path().join("main");
+    let start = |place: &Path, stdin: std::io::PipeReader| Subject::Ours.start(&script, place, stdin);
+    let live = disk.main();
     let logged = |place: &Path| if place.exists() { collect::all(place) } else { Vec::new() };
     let (mut looked_at, mut written_bytes, mut random) = (0, 0, 1);
     for run in 0..RUNS {
-        let logger = start(disk.path(), reading_end.try_clone().unwrap().into());
+        let logger = start(disk.path(), reading_end.try_clone().unwrap());
         let mut lines = Vec::new();
         (run * LINES..run * LINES + LINES).for_each(|number| lines::push(number, Lengths::Ordinary, &mut lines));
         std::io::Write::write_all(&mut writing_end, &lines).unwrap();
@@ -170,26 +194,18 @@ fn kills_and_power_cuts_leave_each_line_once() {
         if run % 10 != 9 {
             continue;
         }
-        let copy = dir.join("copy");
-        let mut settled = collect::archives(&live);
-        settled.retain(|name| name.as_encoded_bytes().ends_with(b".s"));
-        fs::copy(&image, &copy).unwrap();
-        let _ = Command::new(&fsck).args(["-p", "-E", "journal_only"]).arg(&copy).output();
-        let is_whole = runs(Command::new(&fsck).args(["-f", "-n"]).arg(&copy));
-        let Some(mounted) = is_whole.then(|| Mounted::image(&copy, dir.join("looked-at"), "loop")).flatten() else {
-            continue;
-        };
-        let main = mounted.path().join("main");
+        let Some(cut) = disk.cut("loop") else { continue };
+        let main = cut.main();
         let before = if main.join("current").exists() { fs::read(main.join("current")).unwrap() } else { Vec::new() };
         // Only from a pipe is a journal believed.
         let (no_input, _) = std::io::pipe().unwrap();
-        assert!(is_ok(start(mounted.path(), no_input.into()).wait(PATIENCE)));
+        assert!(start(cut.mounted.path(), no_input).end().success());
         let archives = collect::archives(&main);
         let is_archived = |name: &OsString| {
             name.as_encoded_bytes().ends_with(b".u") && fs::read(main.join(name)).unwrap().starts_with(&before)
         };
         assert!(before.is_empty() || archives.iter().any(is_archived), "a file that lost its power is appended to");
-        for name in &settled {
+        for name in &cut.settled {
             let is_the_same = fs::read(main.join(name)).ok() == fs::read(live.join(name)).ok();
             assert!(is_the_same, "{} was on the disk", name.display());
         }
@@ -201,7 +217,7 @@ fn kills_and_power_cuts_leave_each_line_once() {
     }
     assert!(looked_at > RUNS / 20, "{looked_at} images were whole");
     drop(writing_end);
-    assert!(is_ok(start(disk.path(), reading_end.into()).wait(PATIENCE)));
+    assert!(start(disk.path(), reading_end).end().success());
     let log = logged(&live);
     let numbers: Vec<Option<u64>> = log
         .split_inclusive(|&byte| byte == b'\n')

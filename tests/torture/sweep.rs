@@ -1,24 +1,24 @@
-//! The sweep: the same few lines are logged again and again, and each time another system call is the one at which the
-//! logger is killed, or that fails. strace does it.
+//! The sweep: loggers log the same few lines again and again. Each time, strace kills the logger at another system call, or
+//! makes another system call fail.
 //!
 //! The lines wait in a pipe without a writer, so that every logger comes to the end by itself. Whatever the first one
-//! did, the next one must start, leave in good order, and then every line must be there once and in order.
+//! did, the next one must start and exit cleanly, and then every line must be there once and in order.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::feed::FilledPipe;
+use super::lines::Lengths;
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::{Counts, Verdict};
-use testkit::{Workdir, tool, until};
+use testkit::logger::{Multilog, Running, messages};
+use testkit::{Workdir, strace, until};
 
 /// Enough for four or five rotations at the smallest size.
 const LINES: u64 = 16;
@@ -28,6 +28,9 @@ const AT_ONCE: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(90);
 /// More calls of one kind than this are a loop without rest.
 const CALLS_MAX: usize = 3000;
+
+/// What is not tested without strace.
+const NOT_DONE: &str = "no system call failed, and none killed a logger";
 
 /// What the first logger meets.
 const ERRORS: [&str; 10] =
@@ -81,7 +84,7 @@ impl Work {
 
 /// What happens to the first logger: at its `when`th `call`.
 #[derive(Clone, Debug)]
-struct Blow {
+struct Fault {
     work: Work,
     call: String,
     when: usize,
@@ -89,7 +92,7 @@ struct Blow {
     error: Option<&'static str>,
 }
 
-/// How a blow was taken.
+/// What followed a fault.
 #[derive(Debug)]
 struct Outcome {
     verdict: Verdict,
@@ -102,36 +105,23 @@ impl Outcome {
     }
 }
 
-/// A pipe with the lines in it and no writer.
-fn preloaded() -> OwnedFd {
-    let (reading_end, mut writing_end) = std::io::pipe().unwrap();
-    let mut all = Vec::new();
-    (0..LINES).for_each(|number| lines::push(number, Lengths::Kilobyte, &mut all));
-    writing_end.write_all(&all).unwrap();
-    reading_end.into()
-}
-
-fn stdin(pipe: &OwnedFd) -> Stdio {
-    pipe.try_clone().unwrap().into()
-}
-
 /// strace, with the logger to be started under it.
 fn traced(work: Work, dir: &Workdir, options: &[String]) -> Command {
-    let mut strace = Command::new("strace");
+    let mut strace = strace(NOT_DONE).expect("it was there before");
     // The processor is nobody's business here: from its execve on it is left alone.
     strace.args(["-f", "-b", "execve", "-qq", "-o", "trace"]).args(options);
     if work == Work::Alone {
         strace.args(["-e", "inject=clone3:error=EAGAIN"]);
     }
-    strace.arg(Subject::Ours.program().unwrap()).args(Subject::Ours.arguments(&work.task(), dir.path()));
+    strace.arg(Multilog::Ours.path()).args(Subject::Ours.arguments(&work.task(), dir.path()));
     strace
 }
 
 /// How often each process or thread makes each call, at most.
 fn calls(work: Work) -> BTreeMap<String, usize> {
     let dir = Workdir::new();
-    let mut logger = Logger::spawn(&mut traced(work, &dir, &[]), dir.path(), stdin(&preloaded()));
-    assert!(is_ok(logger.wait(PATIENCE)));
+    let mut logger = Running::start_in(&mut traced(work, &dir, &[]), dir.path(), FilledPipe::new(LINES).stdin());
+    assert!(logger.end_within(PATIENCE).success());
     let mut counts = BTreeMap::<(String, String), usize>::new();
     for line in fs::read_to_string(dir.join("trace")).unwrap().lines() {
         let mut words = line.split_whitespace();
@@ -156,10 +146,10 @@ fn is_unlocked(directory: &Path) -> bool {
     File::open(directory.join("lock")).map_or(true, |lock| lock.try_lock().is_ok())
 }
 
-impl Blow {
-    fn strike(&self) -> Outcome {
+impl Fault {
+    fn inject(&self) -> Outcome {
         let dir = Workdir::new();
-        let pipe = preloaded();
+        let pipe = FilledPipe::new(LINES);
         let what = match self.error {
             None => "signal=SIGKILL".to_owned(),
             Some(error) => format!("error={error}"),
@@ -172,8 +162,8 @@ impl Blow {
         ];
         let mut troubles = Vec::new();
         let start = Instant::now();
-        let mut first = Logger::spawn(&mut traced(self.work, &dir, &options), dir.path(), stdin(&pipe));
-        let said = || fs::read_to_string(dir.join("messages")).unwrap_or_default();
+        let mut first = Running::start_in(&mut traced(self.work, &dir, &options), dir.path(), pipe.stdin());
+        let said = || messages(&dir);
         let ended = loop {
             match first.ended() {
                 Some(status) => break Some(status),
@@ -190,7 +180,7 @@ impl Blow {
         if let Some(status) = ended.filter(|status| self.error.is_some() && !matches!(status.code(), Some(0 | 111))) {
             troubles.push(format!("the first left with {status}"));
         }
-        first.kill_traced();
+        first.kill_with_children();
         // A child that has not become the processor yet holds the lock for a moment longer.
         let targets = self.work.task().targets;
         until("the directories are free", || targets.iter().all(|target| is_unlocked(&dir.join(target.name))));
@@ -201,15 +191,15 @@ impl Blow {
         }
         let task = self.work.task();
         let arguments = Subject::Ours.arguments(&task, dir.path());
-        let mut next = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), stdin(&pipe));
-        let status = next.wait(PATIENCE);
-        if !is_ok(status) {
+        let mut next = Subject::Ours.start(&arguments, dir.path(), pipe.stdin());
+        let status = next.end_within(PATIENCE);
+        if !status.success() {
             troubles.push(format!("the next left with {status}"));
         }
         let mut verdict = Verdict::default();
         for target in &task.targets {
-            let tally = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
-            verdict.add(Collected::new(dir.join(target.name), tally).finish(LINES));
+            let counts = Counts::new(Lengths::Kilobyte, task.is_stamped, target.classes());
+            verdict.add(Collected::new(dir.join(target.name), counts).finish(LINES));
             for left in ["previous", "processed"] {
                 if dir.join(target.name).join(left).exists() {
                     troubles.push(format!("{left} is left"));
@@ -223,20 +213,20 @@ impl Blow {
     }
 }
 
-/// Strikes all blows, several at once, and fails with those that were not taken well.
+/// Injects all faults, several at once, and fails with those that were not survived.
 #[track_caller]
-fn strike(blows: &[Blow]) {
+fn inject_all(faults: &[Fault]) {
     let start = Instant::now();
     let next = AtomicUsize::new(0);
     let bad = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE.min(blows.len()) {
+        for _ in 0..AT_ONCE.min(faults.len()) {
             scope.spawn(|| {
-                while let Some(blow) = blows.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let outcome = blow.strike();
+                while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let outcome = fault.inject();
                     if !outcome.is_good() {
-                        eprintln!("{blow:?}: {outcome:?}");
-                        bad.lock().unwrap().push(format!("{blow:?}: {outcome:?}"));
+                        eprintln!("{fault:?}: {outcome:?}");
+                        bad.lock().unwrap().push(format!("{fault:?}: {outcome:?}"));
                     }
                 }
             });
@@ -244,56 +234,64 @@ fn strike(blows: &[Blow]) {
     });
     let mut bad = bad.into_inner().unwrap();
     bad.sort();
-    eprintln!("{} blows, {} not taken well, {:.1?}", blows.len(), bad.len(), start.elapsed());
+    eprintln!("{} faults, {} not survived, {:.1?}", faults.len(), bad.len(), start.elapsed());
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-fn kills(work: Work) -> Vec<Blow> {
-    let blows = calls(work).into_iter().filter(|(call, _)| call != "execve");
-    blows
-        .flat_map(|(call, count)| (1..=count).map(move |when| Blow { work, call: call.clone(), when, error: None }))
+fn kills(work: Work) -> Vec<Fault> {
+    let faults = calls(work).into_iter().filter(|(call, _)| call != "execve");
+    faults
+        .flat_map(|(call, count)| (1..=count).map(move |when| Fault { work, call: call.clone(), when, error: None }))
         .collect()
 }
 
-fn errors(work: Work, errors: &[&'static str]) -> Vec<Blow> {
-    let mut blows = Vec::new();
+fn errors(work: Work, errors: &[&'static str]) -> Vec<Fault> {
+    let mut faults = Vec::new();
     for (call, count) in calls(work) {
         if NOT_OURS.contains(&&*call) || (work == Work::Alone && call == "clone3") {
             continue;
         }
         for &error in errors {
-            blows.extend((1..=count).map(|when| Blow { work, call: call.clone(), when, error: Some(error) }));
+            faults.extend((1..=count).map(|when| Fault { work, call: call.clone(), when, error: Some(error) }));
         }
     }
-    blows
+    faults
 }
 
 #[test]
-fn a_kill_at_some_system_calls_is_survived() {
-    let Some(_) = tool("strace") else { return };
-    let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(kills).step_by(17).collect();
-    strike(&blows);
+fn a_kill_at_some_system_calls_loses_nothing() {
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
+    let faults: Vec<Fault> = Work::ALL.into_iter().flat_map(kills).step_by(17).collect();
+    inject_all(&faults);
 }
 
 #[test]
-fn an_error_at_some_system_calls_is_survived() {
-    let Some(_) = tool("strace") else { return };
-    let blows: Vec<Blow> = Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).step_by(97).collect();
-    strike(&blows);
+fn an_error_at_some_system_calls_loses_nothing() {
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
+    let faults: Vec<Fault> = Work::ALL.into_iter().flat_map(|work| errors(work, &ERRORS)).step_by(97).collect();
+    inject_all(&faults);
 }
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn a_kill_at_every_system_call_is_survived() {
-    let Some(_) = tool("strace") else { return };
-    strike(&Work::ALL.into_iter().flat_map(kills).collect::<Vec<_>>());
+fn a_kill_at_every_system_call_loses_nothing() {
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
+    inject_all(&Work::ALL.into_iter().flat_map(kills).collect::<Vec<_>>());
 }
 
 #[test]
 #[ignore = "takes minutes: .ci/torture"]
-fn an_error_at_every_system_call_is_survived() {
-    let Some(_) = tool("strace") else { return };
+fn an_error_at_every_system_call_loses_nothing() {
+    if strace(NOT_DONE).is_none() {
+        return;
+    }
     // What an error is called makes a difference where it is met; the other work meets them in the same places.
     let some = |work| if work == Work::Plain { &ERRORS[..] } else { &ERRORS[..4] };
-    strike(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());
+    inject_all(&Work::ALL.into_iter().flat_map(|work| errors(work, some(work))).collect::<Vec<_>>());
 }

@@ -1,6 +1,6 @@
 //! TERM ends a logger within a second, whatever it is doing; what it had not written is the next logger's.
 //!
-//! All is in memory: how long a busy disk takes to bring a file down to its platters is not the logger's to decide.
+//! The logs are in memory, because fsync on a busy disk may take longer.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use super::feed::{Feed, Pace};
 use super::lines::Lengths;
-use super::subject::{Logger, Subject, Target, Task, is_ok};
+use super::subject::{Subject, Target, Task};
 use crate::torture::collect::{self, Collected};
 use crate::torture::verdict::Counts;
-use testkit::{Workdir, until};
+use testkit::logger::{Multilog, Running, messages};
+use testkit::{Workdir, program, until};
 
-/// How long a logger may take to leave.
+/// How long a logger may take to exit.
 pub const A_SECOND: Duration = Duration::from_secs(1);
-/// What a failing test waits for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A logger may use so much memory, whatever it cannot get rid of.
 const MEMORY_MAX_KIB: u64 = 8 * 1024;
@@ -36,45 +35,41 @@ pub fn successors() -> Vec<Subject> {
     [Subject::Ours, Subject::Multilog].into_iter().filter(|one| one.program().is_some()).collect()
 }
 
-pub fn said(dir: &Workdir) -> String {
-    fs::read_to_string(dir.join("messages")).unwrap_or_default()
-}
-
-/// Ends a logger by TERM, lets a successor read to the end, and looks whether anything is wrong.
+/// Ends a logger by TERM, lets a successor read to the end, and checks that every line is logged once.
 #[track_caller]
-pub fn hand_over(logger: Logger, feed: Feed, successor: Subject, task: &Task, dir: &Workdir, most: Duration) {
-    let (status, took) = logger.terminate(PATIENCE);
-    assert!(took < most, "TERM took {took:?}; {}", said(dir));
-    assert!(matches!(status.code(), Some(0 | 111)), "it left with {status}; {}", said(dir));
+pub fn hand_over(mut logger: Running, feed: Feed, successor: Subject, task: &Task, dir: &Workdir, most: Duration) {
+    let (status, took) = logger.terminate();
+    assert!(took < most, "TERM took {took:?}; {}", messages(dir));
+    assert!(matches!(status.code(), Some(0 | 111)), "it left with {status}; {}", messages(dir));
 
     let arguments = successor.arguments(task, dir.path());
     feed.stop();
-    let mut next = Logger::start(&successor.program().unwrap(), &arguments, dir.path(), feed.stdin());
+    let mut next = successor.start(&arguments, dir.path(), feed.stdin());
     let written = feed.end();
-    assert!(is_ok(next.wait(PATIENCE)), "{}", said(dir));
+    assert!(next.end().success(), "{}", messages(dir));
     let verdict =
         Collected::new(dir.join("main"), Counts::new(Lengths::Mixed, task.is_stamped, b"abc")).finish(written);
-    assert!(verdict.is_spotless(), "with {successor:?} as successor: {verdict:?}; {}", said(dir));
+    assert!(verdict.is_spotless(), "with {successor:?} as successor: {verdict:?}; {}", messages(dir));
 }
 
 /// Our softlimit, and what it is to start.
 fn limited(limit: &[&str], task: &Task, dir: &Workdir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_softlimit"));
-    command.args(limit).arg(env!("CARGO_BIN_EXE_multilog")).args(Subject::Ours.arguments(task, dir.path()));
+    let mut command = Command::new(program("softlimit"));
+    command.args(limit).arg(Multilog::Ours.path()).args(Subject::Ours.arguments(task, dir.path()));
     command
 }
 
 #[test]
-fn term_ends_a_logger_whose_disk_takes_no_more() {
+fn term_ends_a_logger_that_cannot_write() {
     for successor in successors() {
         let dir = Workdir::in_memory();
         let task = task(None);
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         // A limit on the size of files is as good as a full disk, and needs no mount.
-        let logger = Logger::spawn(&mut limited(&["-f", "50001"], &task, &dir), dir.path(), feed.stdin());
-        until("the logger cannot write", || said(&dir).contains("pausing: file too big"));
+        let logger = Running::start_in(&mut limited(&["-f", "50001"], &task, &dir), dir.path(), feed.stdin());
+        until("the logger cannot write", || messages(&dir).contains("pausing: file too big"));
         std::thread::sleep(Duration::from_millis(300));
-        let memory = memory_kib(logger.pid().as_raw());
+        let memory = memory_kib(logger.pid());
         assert!(memory < MEMORY_MAX_KIB, "{memory} KiB while the disk takes no more");
 
         hand_over(logger, feed, successor, &task, &dir, A_SECOND);
@@ -89,13 +84,13 @@ fn memory_kib(pid: i32) -> u64 {
 }
 
 #[test]
-fn term_ends_a_logger_whose_processor_hangs_and_the_processor_too() {
+fn term_ends_a_logger_and_its_hanging_processor() {
     for successor in successors() {
         let dir = Workdir::in_memory();
         let feed = Feed::pipe(Lengths::Mixed, Pace::Saturated);
         let hanging = task(Some("echo $$ > ../processor; trap '' TERM; while :; do sleep 0.1; done"));
         let arguments = Subject::Ours.arguments(&hanging, dir.path());
-        let logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), feed.stdin());
+        let logger = Subject::Ours.start(&arguments, dir.path(), feed.stdin());
         until("the processor runs", || fs::read_to_string(dir.join("processor")).is_ok_and(|pid| pid.ends_with('\n')));
         let processor: u32 = fs::read_to_string(dir.join("processor")).unwrap().trim().parse().unwrap();
 
@@ -112,39 +107,29 @@ fn during_a_trim(files: u32) {
         File::create(dir.join(format!("main/@{number:024x}.s"))).unwrap();
     }
     let feed = Feed::pipe(Lengths::Kilobyte, Pace::Bursts(1, Duration::from_millis(2)));
-    let logger = Logger::start(
-        &Subject::Ours.program().unwrap(),
-        &["t", "s4096", "n3", "./main"].map(str::to_owned),
-        dir.path(),
-        feed.stdin(),
-    );
+    let mut logger = Subject::Ours.start(&["t", "s4096", "n3", "./main"], dir.path(), feed.stdin());
     let count = || fs::read_dir(dir.join("main")).unwrap().count();
     let all = count();
     until("the trim has begun", || count() < all);
 
-    let (status, took) = logger.terminate(PATIENCE);
+    let (status, took) = logger.terminate();
 
-    assert!(is_ok(status), "{status}; {}", said(&dir));
+    assert!(status.success(), "{status}; {}", messages(&dir));
     assert!(took < A_SECOND, "TERM took {took:?}");
-    let mut next = Logger::start(
-        &Subject::Ours.program().unwrap(),
-        &["t", "s4096", "n3", "./main"].map(str::to_owned),
-        dir.path(),
-        feed.stdin(),
-    );
+    let mut next = Subject::Ours.start(&["t", "s4096", "n3", "./main"], dir.path(), feed.stdin());
     until("the rest is trimmed", || collect::archives(&dir.join("main")).len() == 2);
     feed.end();
-    assert!(is_ok(next.wait(PATIENCE)));
+    assert!(next.end().success());
 }
 
 #[test]
-fn term_ends_a_logger_that_trims() {
+fn term_ends_a_logger_that_removes_archives() {
     during_a_trim(5_000);
 }
 
 #[test]
 #[ignore = "makes 100,000 files: .ci/torture"]
-fn term_ends_a_logger_that_trims_a_hundred_thousand_files() {
+fn term_ends_a_logger_that_removes_a_hundred_thousand_archives() {
     during_a_trim(100_000);
 }
 
@@ -188,7 +173,7 @@ impl EndlessLine {
 }
 
 #[test]
-fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it() {
+fn term_ends_a_logger_within_an_endless_line_and_the_successor_continues_it() {
     for (script, is_stamped) in
         [(&["s16777215", "n1000", "./main"][..], false), (&["t", "s16777215", "n1000", "./main"][..], true)]
     {
@@ -202,19 +187,19 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
             let arguments: Vec<String> = script.iter().map(|&word| word.to_owned()).collect();
             for _ in 0..3 {
                 let before = fs::metadata(dir.join("main/current")).map_or(0, |current| current.len());
-                let logger = Logger::start(&Subject::Ours.program().unwrap(), &arguments, dir.path(), line.stdin());
+                let mut logger = Subject::Ours.start(&arguments, dir.path(), line.stdin());
                 until("something of the line is written", || {
                     fs::metadata(dir.join("main/current")).is_ok_and(|current| current.len() > before)
                 });
 
-                let (status, took) = logger.terminate(PATIENCE);
+                let (status, took) = logger.terminate();
 
-                assert!(is_ok(status), "{status}; {}", said(&dir));
+                assert!(status.success(), "{status}; {}", messages(&dir));
                 assert!(took < A_SECOND, "TERM took {took:?}");
             }
-            let mut next = Logger::start(&successor.program().unwrap(), &arguments, dir.path(), line.stdin());
+            let mut next = successor.start(&arguments, dir.path(), line.stdin());
             let written = line.end();
-            assert!(is_ok(next.wait(PATIENCE)));
+            assert!(next.end().success());
             let found = collect::all(&dir.join("main"));
             let mut lines = found
                 .split(|&byte| byte == b'\n')
@@ -228,21 +213,16 @@ fn term_ends_a_logger_within_a_line_that_never_ends_and_the_next_goes_on_with_it
 }
 
 #[test]
-fn term_ends_a_logger_within_a_line_that_never_ends_and_is_no_pipe() {
+fn term_ends_a_logger_within_an_endless_line_from_a_file() {
     let dir = Workdir::in_memory();
     let zeros = File::open("/dev/zero").unwrap();
-    let logger = Logger::start(
-        &Subject::Ours.program().unwrap(),
-        &["s1000000", "n2", "./main"].map(str::to_owned),
-        dir.path(),
-        zeros.into(),
-    );
+    let mut logger = Subject::Ours.start(&["s1000000", "n2", "./main"], dir.path(), zeros);
     until("something is rotated", || {
         fs::exists(dir.join("main")).unwrap() && !collect::archives(&dir.join("main")).is_empty()
     });
 
-    let (status, took) = logger.terminate(PATIENCE);
+    let (status, took) = logger.terminate();
 
-    assert!(is_ok(status), "{status}; {}", said(&dir));
+    assert!(status.success(), "{status}; {}", messages(&dir));
     assert!(took < A_SECOND, "TERM took {took:?}");
 }

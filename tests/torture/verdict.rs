@@ -1,4 +1,4 @@
-//! The tally: which of the numbered lines a log holds.
+//! Counts which of the numbered lines a log holds, and which are lost, duplicated, torn or misplaced.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,7 +7,7 @@ use crate::torture::lines::{self, Lengths};
 
 /// `@`, 24 digits and a blank.
 const STAMP_BYTES: usize = 26;
-/// Beyond so many lines that are missing, it no longer matters whether one turns up late.
+/// If more lines than this are missing at once, those beyond are not looked for later in the log.
 const MISSING_MAX: usize = 1_000_000;
 
 /// Reads a log from its beginning and counts.
@@ -23,7 +23,7 @@ pub struct Counts {
     pub verdict: Verdict,
 }
 
-/// What a tally found.
+/// What was counted.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// Lines that belong here and are here in their place.
@@ -31,7 +31,7 @@ pub struct Verdict {
     /// Lines that belong here and are not.
     pub lost: u64,
     /// Lines that are here once more.
-    pub doubled: u64,
+    pub duplicated: u64,
     /// What stands between two newlines and is none of our lines.
     pub torn: u64,
     /// Lines that come after a later one.
@@ -42,13 +42,13 @@ pub struct Verdict {
 
 impl Verdict {
     pub fn is_spotless(&self) -> bool {
-        [self.lost, self.doubled, self.torn, self.misplaced, self.stray] == [0; 5]
+        [self.lost, self.duplicated, self.torn, self.misplaced, self.stray] == [0; 5]
     }
 
     pub fn add(&mut self, other: Verdict) {
         self.kept += other.kept;
         self.lost += other.lost;
-        self.doubled += other.doubled;
+        self.duplicated += other.duplicated;
         self.torn += other.torn;
         self.misplaced += other.misplaced;
         self.stray += other.stray;
@@ -57,8 +57,11 @@ impl Verdict {
 
 impl fmt::Debug for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { kept, lost, doubled, torn, misplaced, stray } = self;
-        write!(out, "kept {kept}, lost {lost}, doubled {doubled}, torn {torn}, misplaced {misplaced}, stray {stray}")
+        let Verdict { kept, lost, duplicated, torn, misplaced, stray } = self;
+        write!(
+            out,
+            "kept {kept}, lost {lost}, duplicated {duplicated}, torn {torn}, misplaced {misplaced}, stray {stray}"
+        )
     }
 }
 
@@ -111,7 +114,7 @@ impl Counts {
             self.verdict.lost -= 1;
             self.verdict.misplaced += 1;
         } else {
-            self.verdict.doubled += 1;
+            self.verdict.duplicated += 1;
         }
     }
 
@@ -134,7 +137,7 @@ impl Counts {
         self.classes.contains(&lines::class(number))
     }
 
-    /// The log ends here, after so many lines were written.
+    /// Ends the log; `written` lines should be in it.
     pub fn end(mut self, written: u64) -> Verdict {
         if !self.begun.is_empty() {
             let line = std::mem::take(&mut self.begun);
@@ -146,20 +149,20 @@ impl Counts {
 }
 
 #[test]
-fn a_tally_counts_what_is_wrong() {
+fn lost_duplicated_torn_and_misplaced_lines_are_counted() {
     let line = |number| {
         let mut line = Vec::new();
         lines::push(number, Lengths::Ordinary, &mut line);
         line
     };
-    let mut tally = Counts::new(Lengths::Ordinary, false, b"abc");
-    tally.read(&line(0)[..5]);
-    tally.read(&line(0)[5..]);
+    let mut counts = Counts::new(Lengths::Ordinary, false, b"abc");
+    counts.read(&line(0)[..5]);
+    counts.read(&line(0)[5..]);
     for number in [1, 1, 4, 3] {
-        tally.read(&line(number));
+        counts.read(&line(number));
     }
-    tally.read(b"a00000");
+    counts.read(b"a00000");
 
-    let expected = Verdict { kept: 3, lost: 2, doubled: 1, torn: 1, misplaced: 1, stray: 0 };
-    assert_eq!(tally.end(6), expected);
+    let expected = Verdict { kept: 3, lost: 2, duplicated: 1, torn: 1, misplaced: 1, stray: 0 };
+    assert_eq!(counts.end(6), expected);
 }

@@ -1,29 +1,42 @@
-//! What the integration tests share: a directory of their own, the programs under test, the peers, and patience.
+//! What the integration tests of all crates share.
+//!
+//! - [`Workdir`]: a directory for one test. [`until`]: waits for a condition. [`skipped`]: says what was not tested, and why.
+//! - [`program`]: a program under test. [`peer`], [`tool`], [`strace`]: a program of the system, if it is installed.
+//! - [`executable`]: scripts and copies of programs that a test makes and runs.
+//! - [`logger`]: multilog and 0.76's, processes that end with their test, and [`logger::LoggerFixture`].
+//! - [`service_fixture`]: services, and the supervision programs of ours and 0.76.
+//! - [`logdir`]: the files of a log directory. [`corpus`]: logs to test with.
+//! - [`unread`]: a standard error that is full and that nobody reads. [`mounted`]: file systems for one test.
+//! - [`kernels`]: programs that run where the system refuses a call.
 
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used)] // Tests are its only readers.
 
 pub mod corpus;
+pub mod executable;
 pub mod kernels;
 pub mod logdir;
 pub mod logger;
 pub mod mounted;
 mod programs;
-
-pub use programs::program;
+pub mod service_fixture;
 pub mod unread;
 
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use programs::{program, program_directory};
+
 /// How long a test waits for a condition before it fails. Generous: it is reached only by a failing test.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A directory that belongs to one test and goes with it.
+/// A directory that belongs to one test. Dropped, it is removed.
+#[derive(Debug)]
 pub struct Workdir(TempDir);
 
 #[allow(clippy::new_without_default)] // Each test says when it makes one.
@@ -64,27 +77,28 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Fails if two long texts differ, and shows the first line that does.
+/// Fails if two long texts differ, and shows the place where they begin to differ.
 #[track_caller]
 pub fn assert_same(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
+    assert_same_in("the text", found, expected);
+}
+
+/// The same, with the name of what is compared.
+#[track_caller]
+pub fn assert_same_in(what: &str, found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {
     let (found, expected) = (found.as_ref(), expected.as_ref());
     if found == expected {
         return;
     }
-    let lines = |text| <[u8]>::split_inclusive(text, |&byte| byte == b'\n');
-    let agreeing = lines(found).zip(lines(expected)).take_while(|(one, other)| one == other).count();
-    let shown = |text| match lines(text).nth(agreeing) {
-        Some(line) => format!("{:?}", String::from_utf8_lossy(&line[..line.len().min(500)])),
-        None => "the end".to_owned(),
-    };
-    let count = |text| lines(text).count();
+    let same = found.iter().zip(expected).take_while(|(one, other)| one == other).count();
+    let line = 1 + found[..same].iter().filter(|&&byte| byte == b'\n').count();
+    let around = |text: &[u8]| text[same.saturating_sub(60)..text.len().min(same + 60)].escape_ascii().to_string();
     panic!(
-        "line {} differs (of {} found, {} expected)\n   found: {}\nexpected: {}",
-        agreeing + 1,
-        count(found),
-        count(expected),
-        shown(found),
-        shown(expected)
+        "{what} differs from byte {same} on, in line {line}\n   found, {} bytes: …{}…\nexpected, {} bytes: …{}…",
+        found.len(),
+        around(found),
+        expected.len(),
+        around(expected)
     );
 }
 
@@ -110,13 +124,34 @@ pub fn tool(program: &str) -> Option<PathBuf> {
     path
 }
 
+/// strace, if it is installed and may trace; `None`, with a notice that names what was not done, if not.
+pub fn strace(not_done: &str) -> Option<Command> {
+    let program = tool("strace")?;
+    let mut trial = Command::new(&program);
+    trial.args(["-qq", "-o", "/dev/null", "true"]).stdin(Stdio::null()).stderr(Stdio::null());
+    let may_trace = trial.status().is_ok_and(|status| status.success());
+    if !may_trace {
+        skipped(format_args!("strace may not trace here, so {not_done}"));
+    }
+    may_trace.then(|| Command::new(program))
+}
+
+/// Tells whether the tests run as root; if not, says what was not tested.
+pub fn is_root(what: impl std::fmt::Display) -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    if !is_root {
+        skipped(format_args!("{what}: only root can"));
+    }
+    is_root
+}
+
 /// Says what was not tested, and why.
 pub fn skipped(what: impl std::fmt::Display) {
     report(format_args!("SKIPPED: {what}"));
 }
 
-/// Says something about the tests as a whole, once, to whoever runs them: past the harness, which keeps to itself what
-/// a test that passes prints.
+/// Prints a line about the tests as a whole, once. It goes straight to standard error, because the harness shows nothing that
+/// a passing test prints.
 pub fn report(what: impl std::fmt::Display) {
     static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     let line = format!("{what}\n");

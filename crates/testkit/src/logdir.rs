@@ -1,4 +1,4 @@
-//! What is in a log directory, as anybody finds it.
+//! The files of a log directory, and what is in them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -20,12 +20,12 @@ pub struct Found {
 pub struct LogDirFiles(pub BTreeMap<String, Found>);
 
 impl LogDirFiles {
-    /// Reads a directory. Of what changes meanwhile, some may be seen twice or not at all.
+    /// Reads a directory. Files that are renamed meanwhile may be seen twice or not at all.
     #[track_caller]
     pub fn read(directory: &Path) -> LogDirFiles {
         let entries = std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
         let files = entries.map(|entry| entry.expect("the directory can be read")).filter_map(|entry| {
-            // What is gone by now is not there.
+            // A file may be removed meanwhile.
             let about = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
             let bytes = std::fs::read(entry.path()).ok()?;
             let name = entry.file_name().into_string().expect("names in log directories are ASCII");
@@ -98,7 +98,7 @@ pub fn without_stamps(log: &[u8]) -> Vec<u8> {
     log.split_inclusive(|&byte| byte == b'\n').flat_map(line_without).collect()
 }
 
-/// Makes a file with a mode, whatever the mask.
+/// Makes a file with this mode, whatever the umask.
 pub fn put(path: &Path, mode: u32, bytes: &[u8]) {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(mode);

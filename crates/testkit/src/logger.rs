@@ -1,14 +1,19 @@
-//! The loggers under test, ours and 0.76's, and processes that end with the test that started them.
+//! The loggers under test, ours and 0.76's; the pipe and the directory that they work with; and processes that end with the
+//! test that started them.
 
 use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
+use std::io::{PipeReader, PipeWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use logyard::sys::signal::{self, Signal};
 
-use crate::{peer, until};
+use crate::logdir::{LogDirFiles, current_bytes, is_in_use};
+use crate::{DEADLINE, Workdir, peer, until};
 
-/// A multilog: one of those that must not be told apart.
+/// A multilog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multilog {
     /// This repository's.
@@ -18,7 +23,7 @@ pub enum Multilog {
 }
 
 impl Multilog {
-    /// Those that are installed: ours always, 0.76's where its package is.
+    /// Ours, and 0.76's if it is installed.
     pub fn installed() -> Vec<Multilog> {
         match peer("multilog") {
             Some(_) => vec![Multilog::Ours, Multilog::Theirs],
@@ -34,7 +39,7 @@ impl Multilog {
         }
     }
 
-    /// A command line, to be started in `directory`, with nothing on any descriptor yet.
+    /// A command line that runs in `directory`, without input. Standard error is a pipe.
     pub fn command(self, directory: &Path, script: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(self.path());
         command.args(script).current_dir(directory);
@@ -43,7 +48,136 @@ impl Multilog {
     }
 }
 
-/// A process that was started here. It is killed when the test leaves without having waited for it.
+/// A directory and a pipe for loggers that log the pipe to `main` in the directory.
+///
+/// The test holds both ends of the pipe, as svscan does: what no logger has taken stays in it.
+#[derive(Debug)]
+pub struct LoggerFixture {
+    /// The directory in which the loggers run.
+    pub workdir: Workdir,
+    /// The end of the pipe that the loggers read.
+    pub input: PipeReader,
+    /// The end of the pipe that the test writes to.
+    pub output: PipeWriter,
+}
+
+#[allow(clippy::new_without_default)] // Each test says when it makes one.
+impl LoggerFixture {
+    pub fn new() -> LoggerFixture {
+        let (input, output) = std::io::pipe().expect("a pipe can be made");
+        LoggerFixture { workdir: Workdir::in_memory(), input, output }
+    }
+
+    /// The same with some bytes in the pipe already, as many as fit.
+    pub fn with_input(bytes: &[u8]) -> LoggerFixture {
+        let mut fixture = LoggerFixture::new();
+        fixture.write(bytes);
+        fixture
+    }
+
+    /// The log directory of most tests.
+    pub fn main(&self) -> PathBuf {
+        self.workdir.join("main")
+    }
+
+    /// The files of the log directory.
+    #[track_caller]
+    pub fn files(&self) -> LogDirFiles {
+        LogDirFiles::read(&self.main())
+    }
+
+    /// What loggers have said that were started with [`LoggerFixture::start_with_messages`] and the like.
+    pub fn messages(&self) -> String {
+        fs::read_to_string(self.workdir.join(MESSAGES)).unwrap_or_default()
+    }
+
+    /// The reading end of the pipe, for a logger.
+    pub fn stdin(&self) -> Stdio {
+        self.input.try_clone().expect("a descriptor can be duplicated").into()
+    }
+
+    /// Writes to the pipe.
+    #[track_caller]
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.output.write_all(bytes.as_ref()).expect("a pipe that the test holds can be written");
+    }
+
+    /// Starts our multilog; what it says goes to a pipe, which [`Running::end_and_words`] reads.
+    #[track_caller]
+    pub fn start(&self, script: &[impl AsRef<OsStr>]) -> Running {
+        self.start_one(Multilog::Ours, script)
+    }
+
+    /// Starts a multilog of either family.
+    #[track_caller]
+    pub fn start_one(&self, multilog: Multilog, script: &[impl AsRef<OsStr>]) -> Running {
+        Running::start(multilog.command(self.workdir.path(), script).stdin(self.stdin()))
+    }
+
+    /// Starts our multilog; what it says goes to a file, see [`LoggerFixture::messages`].
+    #[track_caller]
+    pub fn start_with_messages(&self, script: &[impl AsRef<OsStr>]) -> Running {
+        self.start_command(Command::new(Multilog::Ours.path()).args(script))
+    }
+
+    /// Starts a command that becomes a logger, or starts one; what it says goes to a file.
+    #[track_caller]
+    pub fn start_command(&self, command: &mut Command) -> Running {
+        Running::start_in(command, self.workdir.path(), self.stdin())
+    }
+
+    /// Starts our multilog under `strace`, which makes calls fail or kills the logger at them, as `inject` says.
+    #[track_caller]
+    pub fn start_traced(&self, mut strace: Command, inject: &str, script: &[impl AsRef<OsStr>]) -> Running {
+        let calls = inject.split(':').next().expect("there is a first part");
+        let options = [format!("trace={calls}"), format!("inject={inject}")];
+        strace.args(["-f", "-b", "execve", "-qq", "-o", "trace", "-e", &options[0], "-e", &options[1]]);
+        self.start_command(strace.arg(Multilog::Ours.path()).args(script))
+    }
+
+    /// Waits until a logger has made `main` its own and answers to signals.
+    #[track_caller]
+    pub fn until_ready(&self) {
+        until("the logger is ready", || is_in_use(&self.main()));
+    }
+
+    /// Waits until `current` in `main` has this length.
+    #[track_caller]
+    pub fn until_current(&self, bytes: usize) {
+        until("current has its length", || current_bytes(&self.main()) == Some(bytes as u64));
+    }
+
+    /// Closes the pipe, and waits until the logger has logged it to its end; returns the directory.
+    #[track_caller]
+    pub fn end(self, mut logger: Running) -> Workdir {
+        let LoggerFixture { workdir, input, output } = self;
+        drop((input, output));
+        let status = logger.end();
+        assert!(status.success(), "{status}");
+        workdir
+    }
+
+    /// Closes the pipe, and logs what is in it by another logger; returns the directory and what the logger said.
+    #[track_caller]
+    pub fn log_rest(self, script: &[impl AsRef<OsStr>]) -> (Workdir, String) {
+        let logger = self.start(script);
+        let LoggerFixture { workdir, input, output } = self;
+        drop((input, output));
+        let (status, words) = logger.end_and_words();
+        assert!(status.success(), "{status}: {words}");
+        (workdir, words)
+    }
+}
+
+/// The file in the working directory to which loggers write their messages.
+const MESSAGES: &str = "messages";
+
+/// What the loggers in a directory have said that were started by [`Running::start_in`].
+pub fn messages(directory: &Workdir) -> String {
+    fs::read_to_string(directory.join(MESSAGES)).unwrap_or_default()
+}
+
+/// A process that a test has started. Dropped, it is killed, and the processes that it has started too.
 #[derive(Debug)]
 pub struct Running(Child);
 
@@ -52,6 +186,14 @@ impl Running {
     #[track_caller]
     pub fn start(command: &mut Command) -> Running {
         Running(command.spawn().unwrap_or_else(|error| panic!("{command:?} can be started: {error}")))
+    }
+
+    /// Starts a command in `directory`; what it says goes to the file `messages` there.
+    #[track_caller]
+    pub fn start_in(command: &mut Command, directory: &Path, stdin: impl Into<Stdio>) -> Running {
+        let messages = OpenOptions::new().create(true).append(true).open(directory.join(MESSAGES));
+        command.current_dir(directory).stdin(stdin).stdout(Stdio::null());
+        Running::start(command.stderr(messages.expect("the test's own directory can be written")))
     }
 
     /// A process that is a child of the test already.
@@ -87,15 +229,53 @@ impl Running {
         until("the signal was taken", || !self.has_pending(signal) || !self.is_alive());
     }
 
-    /// Kills the process, and waits until it is gone.
+    /// Kills the process, and waits for its end.
     pub fn kill(mut self) {
         let _ = self.0.kill();
         self.end();
     }
 
+    /// Kills the process and those that it has started: strace, for one, would leave its logger behind.
+    pub fn kill_with_children(&mut self) {
+        if self.is_alive() {
+            for child in self.children() {
+                let _ = signal::send(child, Signal::SIGKILL);
+            }
+        }
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
+    fn children(&self) -> Vec<i32> {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+    }
+
+    /// The logger that strace has started, which gets no signal from strace.
+    #[track_caller]
+    pub fn traced_logger(&self) -> i32 {
+        // strace starts others for a moment, to see what it may do.
+        let is_logger =
+            |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "multilog\n");
+        let mut logger = None;
+        until("strace has started the logger", || {
+            logger = self.children().into_iter().find(is_logger);
+            logger.is_some()
+        });
+        logger.expect("it has just been found")
+    }
+
+    /// Sends the logger that strace has started a signal, and waits for its end.
+    #[track_caller]
+    pub fn end_traced_logger(mut self, signal: Signal) {
+        signal::send(self.traced_logger(), signal).expect("a process that runs can be signalled");
+        self.end();
+    }
+
     /// Tells whether a signal waits to be taken.
     fn has_pending(&self, signal: Signal) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
         status.lines().filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")).any(|line| {
             let mask = line.split_whitespace().nth(1).and_then(|mask| u64::from_str_radix(mask, 16).ok());
             mask.is_some_and(|mask| mask & (1 << (signal as u32 - 1)) != 0)
@@ -104,14 +284,49 @@ impl Running {
 
     /// Tells whether the process has not ended.
     pub fn is_alive(&mut self) -> bool {
-        self.0.try_wait().expect("a child can be asked for").is_none()
+        self.ended().is_none()
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().expect("a child can be asked for")
     }
 
     /// Waits for the end, for as long as any condition is waited for.
     #[track_caller]
     pub fn end(&mut self) -> ExitStatus {
-        until("the process ended", || !self.is_alive());
-        self.0.wait().expect("a child that ended can be waited for")
+        self.end_within(DEADLINE)
+    }
+
+    /// Waits for the end, at most for `limit`.
+    #[track_caller]
+    pub fn end_within(&mut self, limit: Duration) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(start.elapsed() < limit, "process {} has not ended after {limit:?}", self.pid());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Sends SIGTERM, and waits for the end; returns how long that took. If the machine is so busy that a wait of some
+    /// milliseconds takes longer, the process is not to blame: of each wait at most three times its length counts.
+    #[track_caller]
+    pub fn terminate(&mut self) -> (ExitStatus, Duration) {
+        const WAIT: Duration = Duration::from_millis(5);
+        self.signal(Signal::SIGTERM);
+        let (start, mut took) = (Instant::now(), Duration::ZERO);
+        loop {
+            if let Some(status) = self.ended() {
+                return (status, took);
+            }
+            assert!(start.elapsed() < DEADLINE, "process {} does not end", self.pid());
+            let before = Instant::now();
+            std::thread::sleep(WAIT);
+            took += before.elapsed().min(3 * WAIT);
+        }
     }
 
     /// Reads standard error to its end, and then waits for the end of the process.
@@ -138,13 +353,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A process that has ended and was waited for is not there any more: then both fail, as they should.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill_with_children();
     }
 }
 
-/// A process that something started by a test has started, named by its number. It is killed when the test leaves.
+/// A process that a process of a test has started, known by its number. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Stray(i32);
 
@@ -152,14 +365,14 @@ impl Stray {
     /// The process that has written its number into a file, once it has.
     #[track_caller]
     pub fn from_file(path: &Path) -> Stray {
-        let number = || std::fs::read_to_string(path).ok()?.strip_suffix('\n')?.parse().ok();
+        let number = || fs::read_to_string(path).ok()?.strip_suffix('\n')?.parse().ok();
         until("a process wrote its number", || number().is_some());
         Stray(number().expect("it has just been there"))
     }
 
     /// Tells whether a signal has stopped the process.
     pub fn is_stopped(&self) -> bool {
-        let status = std::fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
+        let status = fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
         status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
     }
 }

@@ -15,8 +15,18 @@ use std::time::SystemTime;
 /// If it cannot be built.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
+    program_directory().join(name)
+}
+
+/// The directory of the programs of the package `logyard`.
+///
+/// # Panics
+///
+/// If they cannot be built.
+#[must_use]
+pub fn program_directory() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
-    DIRECTORY.get_or_init(built).join(name)
+    DIRECTORY.get_or_init(built)
 }
 
 /// The directory of the programs, which are up to date.

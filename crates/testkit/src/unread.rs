@@ -1,8 +1,9 @@
-//! Standard errors that are full and that nobody reads, until somebody does.
+//! A standard error that is full and that nobody reads; and the kinds of pipes that a descriptor can lead to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::process::Stdio;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -10,7 +11,7 @@ use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 
 use crate::{DEADLINE, Workdir};
 
-/// What a standard error leads to.
+/// What a standard input or error leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Pipe,
@@ -21,9 +22,30 @@ pub enum Kind {
 
 impl Kind {
     pub const ALL: [Kind; 4] = [Kind::Pipe, Kind::Fifo, Kind::Socket, Kind::Terminal];
+
+    /// Makes one; returns the end of the reader and that of the writer. A FIFO gets the name `fifo`, and never ends.
+    pub fn open(self, fifo: &Path) -> (OwnedFd, OwnedFd) {
+        match self {
+            Kind::Pipe => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                (reader.into(), writer.into())
+            }
+            Kind::Fifo => {
+                nix::unistd::mkfifo(fifo, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
+                let both = OpenOptions::new().read(true).write(true).open(fifo).unwrap();
+                let writer = OpenOptions::new().write(true).open(fifo).unwrap();
+                (both.into(), writer.into())
+            }
+            Kind::Socket => {
+                let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
+                (reader.into(), writer.into())
+            }
+            Kind::Terminal => raw_terminal(),
+        }
+    }
 }
 
-/// A standard error that was filled to the brim, and its reader's end.
+/// A standard error that is full, and the end of its reader.
 pub struct Unread {
     reader: File,
     writer: OwnedFd,
@@ -34,24 +56,7 @@ const FILLING: u8 = b'#';
 
 impl Unread {
     pub fn new(kind: Kind, dir: &Workdir) -> Unread {
-        let (reader, writer): (OwnedFd, OwnedFd) = match kind {
-            Kind::Pipe => {
-                let (reader, writer) = std::io::pipe().unwrap();
-                (reader.into(), writer.into())
-            }
-            Kind::Fifo => {
-                let path = dir.join("standard-error");
-                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
-                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-                let writer = OpenOptions::new().write(true).open(&path).unwrap();
-                (both.into(), writer.into())
-            }
-            Kind::Socket => {
-                let (reader, writer) = std::os::unix::net::UnixStream::pair().unwrap();
-                (reader.into(), writer.into())
-            }
-            Kind::Terminal => raw_terminal(),
-        };
+        let (reader, writer) = kind.open(&dir.join("standard-error"));
         set_non_blocking(&writer, true);
         let mut is_full = false;
         while !is_full {
@@ -63,7 +68,7 @@ impl Unread {
                 }
             }
             if kind == Kind::Terminal {
-                // It passes on what it has to a second buffer, by and by.
+                // A terminal moves bytes to a second buffer after a while.
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }
         }
@@ -84,16 +89,7 @@ impl Unread {
 
     /// Reads what is there, without what it was filled with.
     pub fn read(&mut self) -> String {
-        let mut all = Vec::new();
-        let mut room = [0; 4096];
-        loop {
-            match self.reader.read(&mut room) {
-                Ok(count @ 1..) => all.extend_from_slice(&room[..count]),
-                Ok(0) => break,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
+        let mut all = read_available(&self.reader);
         all.retain(|&byte| byte != FILLING);
         String::from_utf8(all).unwrap()
     }
@@ -112,8 +108,19 @@ impl Unread {
     }
 }
 
-/// A terminal that passes bytes on as they are: the end of whoever shows it, and that of programs.
-pub fn raw_terminal() -> (OwnedFd, OwnedFd) {
+/// Reads all that a file or a non-blocking descriptor has now.
+pub fn read_available(mut reader: &File) -> Vec<u8> {
+    let mut all = Vec::new();
+    match reader.read_to_end(&mut all) {
+        Ok(_) => {}
+        // What came before is in the vector.
+        Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock, "{error}"),
+    }
+    all
+}
+
+/// A terminal that passes bytes on as they are: the end of its display, and that of programs.
+fn raw_terminal() -> (OwnedFd, OwnedFd) {
     let pty = nix::pty::openpty(None, None).unwrap();
     let mut settings = tcgetattr(&pty.slave).unwrap();
     cfmakeraw(&mut settings);

@@ -1,6 +1,6 @@
 //! Old kernels and sandboxes: every program of the family where the system refuses a call.
 //!
-//! Three outcomes are allowed, and [`Outcome`] names them. A hang, a second copy of a service, a lost or doubled line, a
+//! Three outcomes are allowed, and [`Outcome`] names them. A hang, a second copy of a service, a lost or duplicated line, a
 //! processor that is run twice for one file, and a child that nobody collects are not.
 #![allow(clippy::print_stdout)] // What became of each cell, for `--nocapture`.
 
@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub use refusal::{MODERN, Refusal, launch};
 
-/// What became of a program.
+/// What a program did under a refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing was different.
     Same,
     /// All was done, and one warning said what does not hold.
     Weaker(String),
-    /// The program said why it cannot run, and left with 111 before it did anything.
+    /// The program printed why it cannot run, and exited 111 before it did anything.
     Declined(String),
 }
 
@@ -48,10 +48,10 @@ pub fn judge(words: &str, refusal: &Refusal) -> Outcome {
 /// How many cells of the matrix are tried at a time: they wait more than they work.
 const AT_A_TIME: usize = 8;
 
-/// Plays a scene under each refusal; fails with all that went wrong. Says what became of each.
+/// Runs a scene under each refusal, prints the outcome of each, and fails with all that went wrong.
 #[track_caller]
 pub fn play(title: &str, refusals: &[Refusal], scene: impl Fn(&Refusal) -> Outcome + Sync) {
-    // For whoever looks for the reason of a failure.
+    // To find the reason of a failure.
     let only = std::env::var("LOGYARD_REFUSAL").ok();
     let refusals: Vec<&Refusal> =
         refusals.iter().filter(|refusal| only.as_ref().is_none_or(|only| refusal.to_string() == *only)).collect();

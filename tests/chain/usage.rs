@@ -3,7 +3,7 @@
 use super::transcript::{differs, same};
 
 #[test]
-fn wrong_calls_are_answered_with_the_usage() {
+fn wrong_arguments_print_the_usage() {
     same(
         "
 $ setuidgid
@@ -54,7 +54,7 @@ $ readproctitle 12345 <&-
 }
 
 #[test]
-fn options_are_read_as_the_family_reads_them() {
+fn options_are_parsed_as_in_0_76() {
     same(
         "
 $ setlock -Z lock true
@@ -102,7 +102,7 @@ $ fghack -Z
 }
 
 #[test]
-fn the_program_is_looked_for_along_the_path() {
+fn the_next_program_is_searched_in_path() {
     same(
         "
 $ mkdir first second odd; touch first/prog odd/not-a-directory; mkdir second/prog
@@ -147,7 +147,7 @@ $ env - \"$(command -v pgrphack)\" env
 }
 
 #[test]
-fn what_a_name_holds_does_not_reach_the_terminal() {
+fn control_characters_in_a_name_are_escaped_in_messages() {
     differs(
         "$ pgrphack \"$(printf 'a\\033b')\"\n! pgrphack: fatal: unable to run a\\x1bb: file does not exist\n[111]\n",
         "$ pgrphack \"$(printf 'a\\033b')\"\n! pgrphack: fatal: unable to run a\x1bb: file does not exist\n[111]\n",
@@ -155,7 +155,7 @@ fn what_a_name_holds_does_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_session_of_its_own() {
+fn pgrphack_starts_a_session_of_its_own() {
     let is_leader = r"read -r pid name state parent group session rest </proc/$$/stat; test $$ = $group && test $$ = $session && echo mine";
     same(&format!(
         "$ pgrphack sh -c '{is_leader}'\nmine\n$ pgrphack pgrphack sh -c '{is_leader}'\nmine\n$ pgrphack sh -c 'exit 7'\n[7]\n"

@@ -9,8 +9,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::supervise::service_fixture::{Maker, ServiceFixture};
-use testkit::{peer, skipped, until};
+use testkit::service_fixture::{Maker, ServiceFixture};
+use testkit::{executable, peer, skipped, until};
 
 use super::syslogd::Rsyslogd;
 
@@ -31,18 +31,18 @@ done";
 /// The server's command line, with what a test needs: a port that is free, which `-1` prints, and no questions to DNS.
 const TCPSERVER: &str = "tcpserver -1 -v -R -H -l 0 127.0.0.1 0 ./qmail-popup pop.example.jp 2>&1";
 
-/// A den with the stand-in in it; `None` where tcpserver is not installed.
-fn den() -> Option<ServiceFixture> {
+/// A fixture with the stand-in in it; `None` where tcpserver is not installed.
+fn fixture() -> Option<ServiceFixture> {
     peer("tcpserver")?;
-    let den = ServiceFixture::new();
-    den.script("qmail-popup", POPUP);
-    Some(den)
+    let fixture = ServiceFixture::new();
+    fixture.script("qmail-popup", POPUP);
+    Some(fixture)
 }
 
 /// Starts the rc script of the article with its log going through `logger`.
-fn start_by_rc_script(den: &ServiceFixture, logger: &str, socket: &Path) {
-    den.script("rc", &format!("case \"$1\" in\nstart)\n\t{TCPSERVER} \\\n\t\t| {logger} &\n\t;;\nesac"));
-    let mut rc = den.command(den.path("rc"), &["start"]);
+fn start_by_rc_script(fixture: &ServiceFixture, logger: &str, socket: &Path) {
+    fixture.script("rc", &format!("case \"$1\" in\nstart)\n\t{TCPSERVER} \\\n\t\t| {logger} &\n\t;;\nesac"));
+    let mut rc = fixture.command(fixture.path("rc"), &["start"]);
     rc.env("SPLOGGER_SOCKET", socket);
     assert!(rc.status().unwrap().success(), "the script comes back at once");
 }
@@ -102,11 +102,11 @@ fn logged(directory: &Path) -> Vec<String> {
 // The article, page 1: `2>&1 | /var/qmail/bin/splogger pop3d 3 &`
 #[test]
 fn the_server_of_the_article_logs_through_splogger() {
-    let Some(den) = den() else { return };
+    let Some(fixture) = fixture() else { return };
     let Some(mut syslog) = Rsyslogd::installed() else { return };
     syslog.start();
 
-    start_by_rc_script(&den, "splogger pop3d 3", &syslog.socket());
+    start_by_rc_script(&fixture, "splogger pop3d 3", &syslog.socket());
 
     all_is_logged(|| {
         let messages = syslog.messages();
@@ -120,34 +120,34 @@ fn the_server_of_the_article_logs_through_splogger() {
 }
 
 #[test]
-fn the_same_script_logs_through_multilog() {
-    let Some(den) = den() else { return };
+fn the_server_of_the_article_logs_through_multilog() {
+    let Some(fixture) = fixture() else { return };
 
-    start_by_rc_script(&den, "multilog t s1000000 n10 ./pop3d-log", Path::new(""));
+    start_by_rc_script(&fixture, "multilog t s1000000 n10 ./pop3d-log", Path::new(""));
 
-    all_is_logged(|| logged(&den.path("pop3d-log")));
+    all_is_logged(|| logged(&fixture.path("pop3d-log")));
 }
 
 #[test]
-fn the_same_server_is_a_supervised_service_whose_logger_is_another_user() {
-    let Some(den) = den() else { return };
-    fs::create_dir_all(den.path("service")).unwrap();
-    den.script("sv/pop3d/run", &format!("cd ../..\nexec {TCPSERVER}"));
-    fs::create_dir_all(den.path("sv/pop3d/log/main")).unwrap();
-    let main = den.path("sv/pop3d/log/main");
+fn the_server_of_the_article_runs_as_a_supervised_service() {
+    let Some(fixture) = fixture() else { return };
+    fs::create_dir_all(fixture.path("service")).unwrap();
+    fixture.script("sv/pop3d/run", &format!("cd ../..\nexec {TCPSERVER}"));
+    fs::create_dir_all(fixture.path("sv/pop3d/log/main")).unwrap();
+    let main = fixture.path("sv/pop3d/log/main");
     if nix::unistd::geteuid().is_root() {
         // The log user reaches its directory and its program, wherever both are.
-        fs::set_permissions(den.path("."), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_multilog"), den.path("multilog")).unwrap();
+        fs::set_permissions(fixture.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+        executable::copy(&Maker::Ours.program("multilog"), &fixture.path("multilog"));
         std::os::unix::fs::chown(&main, Some(65534), Some(65534)).unwrap();
-        den.script("sv/pop3d/log/run", "exec setuidgid nobody ../../../multilog t s1000000 n10 ./main");
+        fixture.script("sv/pop3d/log/run", "exec setuidgid nobody ../../../multilog t s1000000 n10 ./main");
     } else {
         skipped("only root can run the article's logger as another user");
-        den.script("sv/pop3d/log/run", "exec multilog t s1000000 n10 ./main");
+        fixture.script("sv/pop3d/log/run", "exec multilog t s1000000 n10 ./main");
     }
-    den.start("svscan.out", Maker::Ours, "svscan", &["service"]);
+    fixture.start("svscan.out", Maker::Ours, "svscan", &["service"]);
 
-    std::os::unix::fs::symlink("../sv/pop3d", den.path("service/pop3d")).unwrap();
+    std::os::unix::fs::symlink("../sv/pop3d", fixture.path("service/pop3d")).unwrap();
 
     all_is_logged(|| logged(&main));
     if nix::unistd::geteuid().is_root() {

@@ -1,4 +1,4 @@
-//! Files that somebody takes away under a logger, as other tools for logs do.
+//! Files that are removed, renamed or truncated while a logger runs, as other tools for logs do.
 
 use std::fs;
 use std::io::Write;
@@ -10,7 +10,7 @@ use logyard::sys::file::{File, Lock};
 
 use super::feed::{Feed, Pace};
 use super::lines::{self, Lengths};
-use super::subject::{Logger, Subject, is_ok};
+use super::subject::Subject;
 use crate::torture::collect;
 use testkit::logdir::current_bytes;
 use testkit::logger::{Multilog, Running};
@@ -18,7 +18,6 @@ use testkit::{Workdir, until};
 
 /// How soon lines that come afterwards are on the disk.
 const SOON: Duration = Duration::from_secs(6);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What is expected of the lines that came before.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,11 +36,11 @@ fn numbers(log: &[u8]) -> Vec<Option<u64>> {
 }
 
 #[track_caller]
-fn take_away(before: Before, act: impl Fn(&Path)) {
+fn remove_while_logging(before: Before, act: impl Fn(&Path)) {
     let dir = Workdir::new();
     let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(20, Duration::from_millis(5)));
-    let script = ["s16777215", "./main"].map(str::to_owned);
-    let mut logger = Logger::start(&Subject::Ours.program().unwrap(), &script, dir.path(), feed.stdin());
+    let script = ["s16777215", "./main"];
+    let mut logger = Subject::Ours.start(&script, dir.path(), feed.stdin());
     let main = dir.join("main");
     until("something is logged", || fs::metadata(main.join("current")).is_ok_and(|current| current.len() > 50_000));
 
@@ -60,7 +59,7 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
     let took = moment.elapsed();
     assert!(took < SOON, "it took {took:?}");
     let last = feed.end() - 1;
-    assert!(is_ok(logger.wait(PATIENCE)));
+    assert!(logger.end().success());
 
     let numbers = numbers(&log());
     let first = if before == Before::Kept { 0 } else { numbers[0].unwrap_or(wanted) };
@@ -70,31 +69,31 @@ fn take_away(before: Before, act: impl Fn(&Path)) {
 }
 
 #[test]
-fn a_current_that_is_removed_is_made_again_with_what_it_held() {
-    take_away(Before::Kept, |dir| fs::remove_file(dir.join("main/current")).unwrap());
+fn a_removed_current_is_made_again_with_its_content() {
+    remove_while_logging(Before::Kept, |dir| fs::remove_file(dir.join("main/current")).unwrap());
 }
 
 #[test]
-fn a_current_that_is_renamed_is_made_again() {
-    take_away(Before::Kept, |dir| {
+fn a_renamed_current_is_made_again() {
+    remove_while_logging(Before::Kept, |dir| {
         fs::create_dir(dir.join("old")).unwrap();
         fs::rename(dir.join("main/current"), dir.join("old/current")).unwrap();
     });
 }
 
 #[test]
-fn a_current_that_is_emptied_is_written_to_from_its_beginning() {
-    take_away(Before::Gone, |dir| drop(fs::File::create(dir.join("main/current")).unwrap()));
+fn a_truncated_current_is_written_from_its_beginning() {
+    remove_while_logging(Before::Gone, |dir| drop(fs::File::create(dir.join("main/current")).unwrap()));
 }
 
 #[test]
-fn a_directory_that_is_removed_is_made_again_with_what_current_held() {
-    take_away(Before::Kept, |dir| fs::remove_dir_all(dir.join("main")).unwrap());
+fn a_removed_directory_is_made_again_with_the_content_of_current() {
+    remove_while_logging(Before::Kept, |dir| fs::remove_dir_all(dir.join("main")).unwrap());
 }
 
 #[test]
-fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
-    take_away(Before::Kept, |dir| {
+fn a_replaced_directory_gets_the_lines_that_follow() {
+    remove_while_logging(Before::Kept, |dir| {
         fs::rename(dir.join("main"), dir.join("old")).unwrap();
         fs::create_dir(dir.join("main")).unwrap();
     });
@@ -102,7 +101,7 @@ fn a_directory_that_is_replaced_goes_on_under_its_new_name() {
 
 #[test]
 #[ignore = "takes some seconds: .ci/torture"]
-fn a_directory_that_another_writer_has_made_again_is_not_written_to_until_its_lock_is_free() {
+fn a_directory_that_another_logger_has_made_again_is_not_used_until_its_lock_is_free() {
     let dir = Workdir::new();
     let main = dir.join("main");
     let words = dir.join("words");

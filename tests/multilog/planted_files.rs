@@ -1,21 +1,18 @@
-//! What others put into a log directory, at the start and within a rotation: no line goes where it leads, and nothing
-//! waits for it. And signals that others send.
+//! Links, FIFOs and other things that somebody puts into a log directory, at the start and within a rotation: no line goes
+//! where they lead, and nothing waits for them.
 
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write, pipe};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, symlink};
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
 
-use logyard::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use testkit::logdir::{LogDirFiles, current_bytes, is_in_use};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, peer, skipped, until};
+use testkit::logdir::LogDirFiles;
+use testkit::logger::{LoggerFixture, Multilog, Running, messages};
+use testkit::{Workdir, strace, until};
 
 /// What can be where a file of the logger's should be.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +57,7 @@ fn eavesdrop(path: &Path) -> impl FnMut() -> Vec<u8> + use<> {
 }
 
 #[test]
-fn whatever_stands_in_a_directory_at_the_start_no_line_goes_elsewhere_and_nothing_waits() {
+fn nothing_planted_before_the_start_diverts_a_line_or_blocks_the_logger() {
     let names = ["current", "previous", "processed", "state", "newstate", "lock", "journal", "rewritten"];
     let plants = [Plant::Fifo, Plant::Link, Plant::DanglingLink, Plant::Directory, Plant::Socket, Plant::SecondName];
     for name in names {
@@ -75,8 +72,8 @@ fn whatever_stands_in_a_directory_at_the_start_no_line_goes_elsewhere_and_nothin
             fs::write(workdir.join("outside"), OUTSIDE).unwrap();
             plant.put(&workdir, name);
             let mut hear = matches!(plant, Plant::Fifo).then(|| eavesdrop(&main.join(name)));
-            let (input, mut output) = pipe().unwrap();
             let lines = "a line of the log\n".repeat(500);
+            let (input, mut output) = pipe().unwrap();
             output.write_all(lines.as_bytes()).unwrap();
             drop(output);
 
@@ -101,37 +98,33 @@ fn whatever_stands_in_a_directory_at_the_start_no_line_goes_elsewhere_and_nothin
     }
 }
 
+/// Logs some lines by a logger that waits a second between the two steps of its first rotation, and returns when it waits.
+fn begin_rotation(lines: &str) -> Option<(Workdir, Running)> {
+    let mut strace = strace("nothing was planted within a rotation")?;
+    let LoggerFixture { workdir, input, mut output } = LoggerFixture::new();
+    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:delay_exit=1000000:when=1"]);
+    strace.arg(Multilog::Ours.path()).args(["s4096", "n100", "./main"]);
+    let logger = Running::start_in(&mut strace, workdir.path(), input);
+    output.write_all(lines.as_bytes()).unwrap();
+    drop(output);
+    let main = workdir.join("main");
+    until("the rotation has begun", || main.join("previous").exists() && !main.join("current").exists());
+    Some((workdir, logger))
+}
+
 #[test]
 fn what_is_planted_as_current_within_a_rotation_becomes_an_archive() {
-    if peer("strace").is_none() {
-        return;
-    }
     for plant in [Plant::Fifo, Plant::Link, Plant::DanglingLink, Plant::Directory, Plant::Socket, Plant::SecondName] {
-        let workdir = Workdir::in_memory();
+        let lines = "a line of the log\n".repeat(400);
+        let Some((workdir, mut logger)) = begin_rotation(&lines) else { return };
         let main = workdir.join("main");
         fs::write(workdir.join("outside"), OUTSIDE).unwrap();
-        let (input, mut output) = pipe().unwrap();
-        let mut strace = Command::new("/usr/bin/strace");
-        // Between the two steps of the first rotation there is time for everybody.
-        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:delay_exit=1000000:when=1"]);
-        strace.arg(Multilog::Ours.path()).args(["s4096", "n100", "./main"]);
-        let words = fs::File::create(workdir.join("words")).unwrap();
-        let mut logger = Running::start(strace.current_dir(workdir.path()).stdin(input).stderr(words));
-        let lines = "a line of the log\n".repeat(400);
-        output.write_all(lines.as_bytes()).unwrap();
-        drop(output);
-        let has_begun = || main.join("previous").exists() && !main.join("current").exists();
-        until("the rotation has begun, or strace does not trace", || has_begun() || !logger.is_alive());
-        if !has_begun() {
-            skipped("strace may not trace here, so nothing was planted within a rotation");
-            return;
-        }
 
         plant.put(&workdir, "current");
         let mut hear = matches!(plant, Plant::Fifo).then(|| eavesdrop(&main.join("current")));
         let status = logger.end();
 
-        let words = fs::read_to_string(workdir.join("words")).unwrap();
+        let words = messages(&workdir);
         assert!(status.success(), "{plant:?}: {status}; {words}");
         assert!(hear.as_mut().is_none_or(|hear| hear().is_empty()), "{plant:?}: lines went into it");
         assert_eq!(fs::read_to_string(workdir.join("outside")).unwrap(), OUTSIDE, "{plant:?}");
@@ -147,24 +140,9 @@ fn what_is_planted_as_current_within_a_rotation_becomes_an_archive() {
 }
 
 #[test]
-fn a_plain_file_that_appears_as_current_within_a_rotation_is_taken_over() {
-    if peer("strace").is_none() {
-        return;
-    }
-    let workdir = Workdir::in_memory();
+fn a_plain_file_that_appears_as_current_within_a_rotation_is_appended_to() {
+    let Some((workdir, mut logger)) = begin_rotation(&"a line of the log\n".repeat(200)) else { return };
     let main = workdir.join("main");
-    let (input, mut output) = pipe().unwrap();
-    let mut strace = Command::new("/usr/bin/strace");
-    strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:delay_exit=1000000:when=1"]);
-    strace.arg(Multilog::Ours.path()).args(["s4096", "n100", "./main"]);
-    let mut logger = Running::start(strace.current_dir(workdir.path()).stdin(input));
-    output.write_all("a line of the log\n".repeat(200).as_bytes()).unwrap();
-    drop(output);
-    let has_begun = || main.join("previous").exists() && !main.join("current").exists();
-    until("the rotation has begun, or strace does not trace", || has_begun() || !logger.is_alive());
-    if !has_begun() {
-        return;
-    }
 
     fs::write(main.join("current"), OUTSIDE).unwrap();
     let status = logger.end();
@@ -172,21 +150,4 @@ fn a_plain_file_that_appears_as_current_within_a_rotation_is_taken_over() {
     assert!(status.success(), "{status}");
     let current = fs::read_to_string(main.join("current")).unwrap();
     assert!(current.starts_with(OUTSIDE), "{current}");
-}
-
-#[test]
-fn a_bus_error_that_somebody_sent_ends_the_logger() {
-    let workdir = Workdir::in_memory();
-    let (input, mut output) = pipe().unwrap();
-    let mut logger = Running::start(Multilog::Ours.command(workdir.path(), &["./main"]).stdin(input));
-    until("the logger works", || is_in_use(&workdir.join("main")));
-    output.write_all(b"a line\n").unwrap();
-    until("the line is logged", || current_bytes(&workdir.join("main")) == Some(7));
-
-    logger.signal(Signal::SIGBUS);
-    // One that is swallowed is seen by what comes afterwards.
-    drop(output);
-    let status = logger.end();
-
-    assert_eq!(status.signal(), Some(Signal::SIGBUS as i32), "{status}");
 }

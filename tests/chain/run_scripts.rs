@@ -5,14 +5,14 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{is_root, open_to_all, ours, path};
-use testkit::{Workdir, peer, until};
+use super::{open_to_all, ours, path};
+use testkit::logger::Multilog;
+use testkit::{Workdir, executable, is_root, until};
 
 /// Writes a run script.
 fn script(dir: &Path, name: &str, text: &str) -> PathBuf {
     let file = dir.join(name);
-    std::fs::write(&file, text).unwrap();
-    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+    executable::script(&file, text);
     file
 }
 
@@ -29,17 +29,15 @@ fn soft_limit(process: u32, name: &str) -> String {
 }
 
 #[test]
-fn servers_start_within_the_memory_of_old_run_scripts() {
-    let smtpd = "#!/bin/sh
-QMAILDUID=`id -u root`
+fn servers_start_within_the_memory_limit_of_old_run_scripts() {
+    let smtpd = "QMAILDUID=`id -u root`
 NOFILESGID=`id -g root`
 MAXSMTPD=`cat control/concurrencyincoming`
 exec softlimit -m 2000000 \\
     tcpserver -v -R -l 0 -x /etc/tcp.smtp.cdb -c \"$MAXSMTPD\" \\
         -u \"$QMAILDUID\" -g \"$NOFILESGID\" 0 smtp /var/qmail/bin/qmail-smtpd 2>&1
 ";
-    let pop3d = "#!/bin/sh
-exec softlimit -m 3000000 \\
+    let pop3d = "exec softlimit -m 3000000 \\
     tcpserver -v -R -H -l 0 0 110 /var/qmail/bin/qmail-popup HOST \\
         /bin/checkpassword /var/qmail/bin/qmail-pop3d Maildir 2>&1
 ";
@@ -74,7 +72,7 @@ exec softlimit -m 3000000 \\
 }
 
 #[test]
-fn every_tool_runs_within_the_memory_of_old_run_scripts() {
+fn every_tool_runs_within_the_memory_limit_of_old_run_scripts() {
     let dir = Workdir::new();
     std::fs::create_dir(dir.join("env")).unwrap();
     stand_in_server(dir.path());
@@ -89,22 +87,17 @@ fn every_tool_runs_within_the_memory_of_old_run_scripts() {
     }
 }
 
-/// The loggers that there are: ours once it is built, and 0.76's.
-fn loggers() -> Vec<PathBuf> {
-    option_env!("CARGO_BIN_EXE_multilog").map(PathBuf::from).into_iter().chain(peer("multilog")).collect()
-}
-
 #[test]
-fn a_logger_runs_as_its_own_user() {
+fn a_logger_runs_as_a_user_of_its_own() {
     if !is_root("start a logger for another user") {
         return;
     }
-    for logger in loggers() {
+    for multilog in Multilog::installed() {
         let dir = open_to_all(&["setuidgid"]);
-        std::fs::copy(logger, dir.join("bin/multilog")).unwrap();
+        executable::copy(&multilog.path(), &dir.join("bin/multilog"));
         std::fs::create_dir(dir.join("qmail")).unwrap();
         chown(dir.join("qmail"), Some(7790), Some(2107)).unwrap();
-        let run = script(dir.path(), "run", "#!/bin/sh\nexec setuidgid :7790:2107 multilog t ./qmail\n");
+        let run = script(dir.path(), "run", "exec setuidgid :7790:2107 multilog t ./qmail");
 
         let mut logger = Command::new(run)
             .current_dir(dir.path())
@@ -123,7 +116,7 @@ fn a_logger_runs_as_its_own_user() {
 }
 
 #[test]
-fn a_service_finds_its_environment_as_its_own_user() {
+fn a_service_gets_its_environment_as_a_user_of_its_own() {
     let as_user = if is_root("start a service for another user") { "setuidgid nobody" } else { "pgrphack" };
     let dir = open_to_all(&["setuidgid", "pgrphack", "envdir", "softlimit", "setlock"]);
     std::fs::create_dir(dir.join("env")).unwrap();
@@ -132,8 +125,8 @@ fn a_service_finds_its_environment_as_its_own_user() {
         std::fs::write(dir.join("env").join(name), value).unwrap();
     }
     let text = format!(
-        "#!/bin/sh\nexec 2>&1\nexec setlock -n lock {as_user} envdir ./env softlimit -d 250000000 -o 50 \\\n    \
-         sh -c 'echo serving $ROOT on $IP; echo ${{DEBUG-no debugging}} >&2; ulimit -n'\n"
+        "exec 2>&1\nexec setlock -n lock {as_user} envdir ./env softlimit -d 250000000 -o 50 \\\n    \
+         sh -c 'echo serving $ROOT on $IP; echo ${{DEBUG-no debugging}} >&2; ulimit -n'"
     );
 
     let output = Command::new(script(dir.path(), "run", &text))

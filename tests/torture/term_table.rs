@@ -2,21 +2,19 @@
 //! every line is accounted for: it is logged, or still in the input, or counted as lost.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use logyard::sys::signal::Signal;
 
 use super::term::A_SECOND;
-use testkit::unread::{Kind, Unread, raw_terminal, set_non_blocking};
-use testkit::{DEADLINE, Workdir, tool, until};
+use testkit::logger::{Multilog, Running};
+use testkit::unread::{Kind, Unread, read_available, set_non_blocking};
+use testkit::{Workdir, strace, until};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Input {
@@ -69,29 +67,21 @@ impl Input {
     }
 
     fn open(self, dir: &Path) -> Ends {
+        let path = dir.join("input");
         let (reader, writer): (OwnedFd, OwnedFd) = match self {
-            Input::Pipe => {
-                let (reader, writer) = std::io::pipe().unwrap();
-                (reader.into(), writer.into())
-            }
+            Input::Pipe => Kind::Pipe.open(&path),
             Input::Fifo => {
-                let path = dir.join("input");
-                nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR | nix::sys::stat::Mode::S_IWUSR).unwrap();
-                let both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
-                (File::open(&path).unwrap().into(), both.into())
+                let (both, _) = Kind::Fifo.open(&path);
+                (File::open(&path).unwrap().into(), both)
             }
-            Input::Socket => {
-                let (reader, writer) = UnixStream::pair().unwrap();
-                (reader.into(), writer.into())
-            }
+            Input::Socket => Kind::Socket.open(&path),
             Input::File => {
-                let path = dir.join("input");
                 let writer = OpenOptions::new().create(true).append(true).open(&path).unwrap();
                 (File::open(&path).unwrap().into(), writer.into())
             }
             Input::Terminal => {
-                let (master, slave) = raw_terminal();
-                (slave, master)
+                let (display, program) = Kind::Terminal.open(&path);
+                (program, display)
             }
         };
         Ends { writer: writer.into(), reader: reader.into() }
@@ -100,54 +90,12 @@ impl Input {
 
 impl Ends {
     /// What the logger did not take.
-    fn rest(&mut self) -> String {
+    fn rest(&self) -> String {
         let is_file = self.reader.metadata().unwrap().is_file();
         if !is_file {
             set_non_blocking(&self.reader, true);
         }
-        let mut rest = Vec::new();
-        let mut room = [0; 4096];
-        loop {
-            match self.reader.read(&mut room) {
-                Ok(0) => break,
-                Ok(count) => rest.extend_from_slice(&room[..count]),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => panic!("{error}"),
-            }
-        }
-        String::from_utf8(rest).unwrap()
-    }
-}
-
-/// A logger. Dropped, it is killed.
-struct Logger(Child);
-
-impl Logger {
-    fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.0.id().cast_signed()), signal).unwrap();
-    }
-
-    /// How long it takes to end. While the machine is so busy that a wait of some milliseconds lasts longer, of each wait
-    /// no more than three times its length counts.
-    fn terminate(&mut self, cell: Cell) -> Duration {
-        const WAIT: Duration = Duration::from_millis(5);
-        self.signal(Signal::SIGTERM);
-        let start = Instant::now();
-        let mut took = Duration::ZERO;
-        while self.0.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < DEADLINE, "{cell:?}: it does not end");
-            let before = Instant::now();
-            std::thread::sleep(WAIT);
-            took += before.elapsed().min(3 * WAIT);
-        }
-        took
-    }
-}
-
-impl Drop for Logger {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        String::from_utf8(read_available(&self.reader)).unwrap()
     }
 }
 
@@ -176,8 +124,7 @@ fn prefix(disk: Disk, standard_error: StandardError) -> Vec<String> {
             "inject=fsync,fdatasync:error=EIO",
         ]),
     }
-    words.push(env!("CARGO_BIN_EXE_multilog"));
-    words.into_iter().map(str::to_owned).collect()
+    words.into_iter().map(str::to_owned).chain([Multilog::Ours.path().display().to_string()]).collect()
 }
 
 /// All lines in a directory, in the order in which they were logged, and how many files were finished.
@@ -239,7 +186,7 @@ fn try_cell(cell: Cell) {
     } else {
         command.stderr(unread.stdio());
     }
-    let mut logger = Logger(command.spawn().unwrap());
+    let mut logger = Running::start(&mut command);
     drop(command);
     let words = reading.map(|mut reader| {
         std::thread::spawn(move || {
@@ -282,9 +229,9 @@ fn try_cell(cell: Cell) {
         _ => until("all lines are logged", || logged(&main).0.len() == all.len()),
     }
 
-    let took = logger.terminate(cell);
+    let (status, took) = logger.terminate();
 
-    let code = logger.0.wait().unwrap().code();
+    let code = status.code();
     assert!(took < A_SECOND, "{cell:?}: TERM took {took:?}");
     assert!(matches!(code, Some(0 | 111)), "{cell:?}: it left with {code:?}");
     if disk == Disk::Room {
@@ -326,7 +273,7 @@ fn all_cells() -> Vec<Cell> {
 }
 
 fn try_all(cells: Vec<Cell>) {
-    let has_strace = tool("strace").is_some();
+    let has_strace = strace("no fsync was made to fail").is_some();
     let cells: Vec<Cell> = cells.into_iter().filter(|cell| has_strace || cell.1 != Disk::FsyncFails).collect();
     let left = Mutex::new(cells.into_iter());
     std::thread::scope(|scope| {
@@ -346,7 +293,7 @@ fn try_all(cells: Vec<Cell>) {
 
 /// A third of the table: each two states of any two columns meet.
 #[test]
-fn term_ends_a_logger_in_a_third_of_the_states_of_a_table() {
+fn term_ends_a_logger_in_a_third_of_the_states() {
     let numbers = |(input, disk, processor, standard_error): &Cell| {
         *input as usize + *disk as usize + *processor as usize + *standard_error as usize
     };
@@ -355,6 +302,6 @@ fn term_ends_a_logger_in_a_third_of_the_states_of_a_table() {
 
 #[test]
 #[ignore = "starts 135 loggers: .ci/torture"]
-fn term_ends_a_logger_in_each_state_of_a_table() {
+fn term_ends_a_logger_in_every_state() {
     try_all(all_cells());
 }

@@ -1,11 +1,10 @@
-//! A den of services: a directory of its own, the programs under test in it, and the end of every process it has seen.
-
-#![allow(unreachable_pub)]
+//! Services under test: a directory of their own, the supervision programs of one family, and the end of every process that
+//! was started there.
 
 use std::cell::RefCell;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -13,15 +12,15 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use testkit::{DEADLINE, Workdir, until};
+use crate::{DEADLINE, Workdir, executable, until};
 
-/// Marks the processes of a den: its directory is the value.
-const MARK: &str = "LOGYARD_DEN";
+/// The variable that marks the processes of a fixture. Its value is the fixture's directory.
+const MARK: &str = "LOGYARD_FIXTURE";
 
 /// The programs of one maker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maker {
-    /// Ours.
+    /// This repository.
     Ours,
     /// Debian's daemontools 0.76.
     Theirs,
@@ -31,20 +30,15 @@ impl Maker {
     /// The path of one of its programs.
     pub fn program(self, name: &str) -> PathBuf {
         match self {
-            Maker::Ours => bin_dir().join(name),
+            Maker::Ours => crate::program(name),
             Maker::Theirs => Path::new("/usr/bin").join(name),
         }
     }
 
     /// Whether the programs are here; says so if they are not.
     pub fn is_here(self) -> bool {
-        self == Maker::Ours || testkit::peer("supervise").is_some()
+        self == Maker::Ours || crate::peer("supervise").is_some()
     }
-}
-
-/// Where our programs are.
-pub fn bin_dir() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_supervise")).parent().expect("a program is in a directory")
 }
 
 /// A process as `/proc` shows it.
@@ -57,16 +51,25 @@ pub struct Seen {
     pub command: String,
 }
 
+/// A directory with the service directories in `sv`. Dropped, it kills every process that was started in it.
 pub struct ServiceFixture {
     work: Workdir,
     children: RefCell<Vec<Child>>,
 }
 
+#[allow(clippy::new_without_default)] // Each test says when it makes one.
 impl ServiceFixture {
     pub fn new() -> ServiceFixture {
-        let den = ServiceFixture { work: Workdir::new(), children: RefCell::new(Vec::new()) };
-        fs::create_dir(den.path("sv")).expect("a directory can be made");
-        den
+        let fixture = ServiceFixture { work: Workdir::new(), children: RefCell::new(Vec::new()) };
+        fs::create_dir(fixture.path("sv")).expect("a directory can be made");
+        fixture
+    }
+
+    /// The same with the service `sv/a`, whose `run` is this script.
+    pub fn with_service(run: &str) -> ServiceFixture {
+        let fixture = ServiceFixture::new();
+        fixture.script("sv/a/run", run);
+        fixture
     }
 
     pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
@@ -75,13 +78,7 @@ impl ServiceFixture {
 
     /// Makes an executable shell script.
     pub fn script(&self, path: &str, body: &str) {
-        let path = self.path(path);
-        fs::create_dir_all(path.parent().expect("a script is in a directory")).expect("a directory can be made");
-        // Written under another name: a file that is being written cannot be executed.
-        let new = path.with_extension("new");
-        fs::write(&new, format!("#!/bin/sh\n{body}\n")).expect("a script can be written");
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).expect("and be made executable");
-        fs::rename(&new, &path).expect("and be given its name");
+        executable::script(&self.path(path), body);
     }
 
     pub fn write(&self, path: &str, text: &str) {
@@ -96,21 +93,36 @@ impl ServiceFixture {
         self.path(path).symlink_metadata().is_ok()
     }
 
-    /// A command that runs in the den, marked as its own, with our programs first in PATH.
+    /// A command that runs in the fixture's directory with its mark, and finds our programs first.
     pub fn command(&self, program: impl AsRef<Path>, arguments: &[&str]) -> Command {
         let mut command = Command::new(program.as_ref());
         command
             .args(arguments)
             .current_dir(self.work.path())
             .env(MARK, self.work.path())
-            .env("PATH", format!("{}:/usr/bin:/bin", bin_dir().display()))
+            .env("PATH", format!("{}:/usr/bin:/bin", crate::program_directory().display()))
             .stdin(Stdio::null());
         command
     }
 
-    /// Starts a daemon whose standard output and error go to the file `name` in the den; returns its process.
+    /// Starts a daemon whose standard output and error go to the file `name`; returns its process.
     pub fn start(&self, name: &str, maker: Maker, program: &str, arguments: &[&str]) -> i32 {
         self.start_command(name, self.command(maker.program(program), arguments))
+    }
+
+    /// Starts our supervise for a service; what it and the service print goes to `out`.
+    pub fn supervise(&self, service: &str) -> i32 {
+        self.start("out", Maker::Ours, "supervise", &[service])
+    }
+
+    /// Starts our svscan in a directory; what it and everything below it print goes to `out`.
+    pub fn svscan(&self, directory: &str) -> i32 {
+        self.start("out", Maker::Ours, "svscan", &[directory])
+    }
+
+    /// Runs our svc to its end.
+    pub fn svc(&self, arguments: &[&str]) -> Output {
+        self.run(Maker::Ours, "svc", arguments)
     }
 
     pub fn start_command(&self, name: &str, mut command: Command) -> i32 {
@@ -132,7 +144,8 @@ impl ServiceFixture {
         let start = Instant::now();
         loop {
             let mut children = self.children.borrow_mut();
-            let at = children.iter().position(|child| child.id().cast_signed() == process).expect("a child of the den");
+            let at =
+                children.iter().position(|child| child.id().cast_signed() == process).expect("a child of the fixture");
             if let Some(status) = children[at].try_wait().expect("it can be waited for") {
                 drop(children.remove(at));
                 return status.code();
@@ -148,7 +161,7 @@ impl ServiceFixture {
         self.command(maker.program(program), arguments).output().expect("the program can be started")
     }
 
-    /// What 0.76's words for the state of a service are, from our svstat.
+    /// The line of our svstat about a service.
     pub fn stat(&self, dir: &str) -> String {
         String::from_utf8_lossy(&self.run(Maker::Ours, "svstat", &[dir]).stdout).trim_end().to_owned()
     }
@@ -178,7 +191,7 @@ impl ServiceFixture {
         options.open(self.path(dir).join("supervise/ok")).is_ok()
     }
 
-    /// All processes of the den: those that carry its mark, and those that work in it.
+    /// All processes of the fixture: those with its mark, and those whose working directory is in it.
     pub fn processes(&self) -> Vec<Seen> {
         let mark = format!("{MARK}={}", self.work.path().display());
         let mut seen = Vec::new();

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::supervise::service_fixture::{ServiceFixture, bin_dir};
-use testkit::until;
+use testkit::service_fixture::ServiceFixture;
+use testkit::{program_directory, skipped, until};
 
 /// Our programs under `/command`, the rest of the system read-only, `/service` and all the rest private, and svscanboot as
 /// the first process: what is left behind ends with it.
@@ -68,17 +68,17 @@ echo qmail is gone
 "#;
 
 #[test]
-fn page_one_step_by_step() {
+fn the_first_steps_of_the_article_work() {
     let rooms = Command::new("unshare").args(["--mount", "--pid", "--fork", "--kill-child", "true"]).status();
     if !rooms.is_ok_and(|status| status.success()) || !Path::new("/bin/ps").exists() {
-        eprintln!("SKIPPED: no right to make a room of one's own, or no ps");
+        skipped("a system in a root directory of its own: unshare is not allowed here, or there is no ps");
         return;
     }
-    let den = ServiceFixture::new();
-    fs::create_dir(den.path("room")).unwrap();
-    let room = den.path("room");
-    den.write("steps", STEPS);
-    let steps = den.path("steps");
+    let fixture = ServiceFixture::new();
+    fs::create_dir(fixture.path("room")).unwrap();
+    let room = fixture.path("room");
+    fixture.write("steps", STEPS);
+    let steps = fixture.path("steps");
     let arguments = [
         "--mount",
         "--pid",
@@ -89,11 +89,11 @@ fn page_one_step_by_step() {
         ROOM,
         "room",
         room.to_str().unwrap(),
-        bin_dir().to_str().unwrap(),
+        program_directory().to_str().unwrap(),
         steps.to_str().unwrap(),
     ];
 
-    let output = den.command("unshare", &arguments).output().unwrap();
+    let output = fixture.command("unshare", &arguments).output().unwrap();
 
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
@@ -103,5 +103,5 @@ fn page_one_step_by_step() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    until("the room is empty", || den.processes().is_empty());
+    until("the room is empty", || fixture.processes().is_empty());
 }

@@ -1,4 +1,4 @@
-//! fghack and readproctitle: the two that stay.
+//! fghack and readproctitle, which keep running.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::{ours, shell, theirs};
 use testkit::{Workdir, until};
 
 #[test]
-fn fghack_leaves_with_its_childs_code() {
+fn fghack_exits_with_the_code_of_its_child() {
     same(
         "
 $ fghack true
@@ -32,7 +32,7 @@ out
 }
 
 #[test]
-fn fghack_stays_until_the_last_that_its_child_left_running() {
+fn fghack_waits_for_the_daemons_that_its_child_started() {
     for programs in [Some(ours()), theirs()].into_iter().flatten() {
         let dir = Workdir::new();
         let daemon = "(while test -e running; do sleep 0.01; done; touch stopped) </dev/null >/dev/null 2>&1 & exit 3";
@@ -58,7 +58,7 @@ fn is_zombie_child_of(parent: u32) -> bool {
     })
 }
 
-/// A readproctitle that shows something, and leaves when dropped.
+/// A readproctitle. Dropped, it gets the end of its input and exits.
 struct Shown(Child);
 
 impl Shown {
@@ -103,7 +103,7 @@ fn readproctitle_shows_the_end_of_what_it_reads() {
 }
 
 #[test]
-fn readproctitle_needs_room() {
+fn readproctitle_refuses_arguments_that_are_too_short() {
     same(
         "
 $ readproctitle '' 1234 '' </dev/null

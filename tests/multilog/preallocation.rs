@@ -1,28 +1,25 @@
-//! Room that is taken ahead of a log that grows fast: it is given back whatever happens.
+//! Space that is preallocated for a log that grows fast: multilog frees it when the log is quiet, at its exit, and after a kill.
 
 use std::fs;
-use std::io::{PipeWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use logyard::sys::pipe::waiting_bytes;
 use logyard_corpus::{Corpus, Shape};
 use nix::sys::signal::Signal;
 
 use testkit::logdir::{LogDirFiles, is_archive_name};
-use testkit::logger::{Multilog, Running};
-use testkit::{Workdir, until};
+use testkit::logger::{LoggerFixture, Multilog, Running};
+use testkit::until;
 
-/// More room than this behind the end of a file was taken ahead.
+/// More space than this behind the end of a file was preallocated.
 const SLACK_BYTES: u64 = 64 * 1024;
 const FILE_BYTES: usize = 400_000;
 
-/// A logger that is fed fast enough for it to take room ahead.
+/// A logger whose log grows so fast that it preallocates space.
 struct Fast {
-    workdir: Workdir,
+    fixture: LoggerFixture,
     logger: Running,
-    output: PipeWriter,
     corpus: Corpus,
 }
 
@@ -30,23 +27,21 @@ fn script() -> [String; 4] {
     ["t".into(), format!("s{FILE_BYTES}"), "n4".into(), "./main".into()]
 }
 
-/// How much room a file has behind its end; `None` if it is not there, as `current` within a rotation.
+/// How much space a file has behind its end; `None` if it is not there, as `current` within a rotation.
 fn slack_bytes(file: &Path) -> Option<u64> {
     fs::metadata(file).ok().map(|file| (file.blocks() * 512).saturating_sub(file.len()))
 }
 
 impl Fast {
-    /// Starts the logger, and feeds it until `current` has more room than it fills.
+    /// Starts the logger, and writes to it until `current` has more space than it fills.
     fn start() -> Fast {
-        let workdir = Workdir::in_memory();
-        let (input, output) = std::io::pipe().unwrap();
-        let mut command = Multilog::Ours.command(workdir.path(), &script());
-        let logger = Running::start(command.stdin(Stdio::from(input)));
-        let mut fast = Fast { workdir, logger, output, corpus: Corpus::new(Shape::Qmail, 1, u64::MAX) };
-        until("room is taken ahead", || {
+        let fixture = LoggerFixture::new();
+        let logger = fixture.start(&script());
+        let mut fast = Fast { fixture, logger, corpus: Corpus::new(Shape::Qmail, 1, u64::MAX) };
+        until("space is preallocated", || {
             fast.feed(FILE_BYTES / 8);
             // What was fed has been taken, so that nothing rotates afterwards.
-            until("the pipe is empty", || waiting_bytes(&fast.output) == Ok(0));
+            until("the pipe is empty", || waiting_bytes(&fast.fixture.output) == Ok(0));
             let current = fast.main().join("current");
             fast.has_spare()
                 && fs::metadata(&current).is_ok_and(|current| current.len() > 0)
@@ -56,7 +51,7 @@ impl Fast {
     }
 
     fn main(&self) -> PathBuf {
-        self.workdir.join("main")
+        self.fixture.main()
     }
 
     fn feed(&mut self, bytes: usize) {
@@ -64,7 +59,7 @@ impl Fast {
         while fed < bytes {
             let line = self.corpus.next_line().unwrap();
             fed += line.len();
-            self.output.write_all(line).unwrap();
+            self.fixture.write(line);
         }
     }
 
@@ -82,7 +77,7 @@ impl Fast {
     }
 }
 
-/// Nothing in the directory has another name than ever, or more room than it needs.
+/// The directory has only its usual files, and none has more space than it needs.
 #[track_caller]
 fn check_files(main: &Path) {
     for entry in fs::read_dir(main).unwrap() {
@@ -95,11 +90,11 @@ fn check_files(main: &Path) {
 }
 
 #[test]
-fn room_that_was_taken_ahead_is_given_back_when_the_log_is_quiet() {
+fn preallocated_space_is_freed_when_the_log_is_quiet() {
     let fast = Fast::start();
     let current = fast.main().join("current");
 
-    until("the room is given back", || {
+    until("the space is freed", || {
         !fast.has_spare() && slack_bytes(&current).is_some_and(|bytes| bytes <= SLACK_BYTES)
     });
 
@@ -107,7 +102,7 @@ fn room_that_was_taken_ahead_is_given_back_when_the_log_is_quiet() {
 }
 
 #[test]
-fn room_that_was_taken_ahead_is_given_back_at_the_end_and_by_a_rotation_before_its_time() {
+fn preallocated_space_is_freed_at_exit_and_by_an_early_rotation() {
     let mut fast = Fast::start();
     let before = fast.names_of_archives();
 
@@ -120,14 +115,14 @@ fn room_that_was_taken_ahead_is_given_back_at_the_end_and_by_a_rotation_before_i
 }
 
 #[test]
-fn room_that_a_killed_logger_had_taken_ahead_is_given_back_by_the_next() {
-    let Fast { workdir, logger, output, .. } = Fast::start();
-    let main = workdir.join("main");
-    // With its input open: at its end it would leave in good order.
+fn a_successor_frees_the_preallocated_space_of_a_killed_logger() {
+    let Fast { fixture, logger, .. } = Fast::start();
+    let main = fixture.main();
+    // While its input is open: at the end of its input the logger would exit cleanly.
     logger.kill();
-    drop(output);
 
-    let mut next = Running::start(Multilog::Ours.command(workdir.path(), &script()).stdin(Stdio::null()));
+    // Without the pipe, so that the successor archives current.
+    let mut next = Running::start(&mut Multilog::Ours.command(fixture.workdir.path(), &script()));
     assert!(next.end().success());
 
     check_files(&main);
