@@ -64,6 +64,20 @@ impl LogFile {
         }
     }
 
+    /// Opens the file. An archive may have another ending by now, because it was compressed, or renamed by svlogd.
+    pub(super) fn open_or_renamed(&self, directory: &Dir) -> Result<Arc<File>> {
+        let errno = match self.open(directory) {
+            Err(Errno::ENOENT) if self.label.is_some() => Errno::ENOENT,
+            answer => return answer,
+        };
+        let label = &self.name[..Label::TEXT_BYTES];
+        let mut names: Vec<Vec<u8>> = directory.names()?.into_iter().map(|(name, _)| name).collect();
+        names.retain(|name| name.starts_with(label));
+        names.sort_unstable();
+        let name = names.into_iter().next().ok_or(errno)?;
+        open_plain(directory, &name).map(Arc::new)
+    }
+
     /// Tells whether an outage may have cut the file short: `@label.u`.
     pub(super) fn is_unfinished(&self) -> bool {
         self.name.get(Label::TEXT_BYTES..).is_some_and(|code| code.starts_with(b".u"))
@@ -148,8 +162,8 @@ fn hold(directory: &Dir, name: &str) -> Result<Option<(File, Stat)>> {
 }
 
 /// Reads the sequence of a directory.
-pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
-    let directory = &place.directory;
+pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
+    let directory = &log_dir.dir;
     let mut attempt = 0;
     let (names, previous, processed, current) = loop {
         attempt += 1;
@@ -169,7 +183,7 @@ pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> 
         }
     };
     for (name, errno) in &names.strange {
-        warnings.unable_to_read(&place.path, name, *errno);
+        warnings.unable_to_read(&log_dir.path, name, *errno);
     }
     let newest: Vec<Stat> = names
         .archives
@@ -178,21 +192,21 @@ pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> 
         .take(LINKED_ARCHIVES_MAX)
         .filter_map(|name| directory.stat(name).ok().flatten())
         .collect();
-    let mut pieces: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
+    let mut files: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
     for (name, answer) in [(PREVIOUS, previous), (PROCESSED, processed), (CURRENT, current)] {
         match answer {
             Ok(Some((file, stat))) => {
                 let is_archived = stat.links > 1 && newest.iter().any(|archive| archive.identity == stat.identity);
                 let is_partial = name == PROCESSED && stat.mode & DONE_BIT == 0;
                 if !is_archived && !is_partial {
-                    pieces.push(LogFile::held(name, file));
+                    files.push(LogFile::held(name, file));
                 }
             }
             Ok(None) => {}
-            Err(errno) => warnings.unable_to_read(&place.path, name.as_bytes(), errno),
+            Err(errno) => warnings.unable_to_read(&log_dir.path, name.as_bytes(), errno),
         }
     }
-    Ok(pieces)
+    Ok(files)
 }
 
 /// Tells whether a name still stands for what was found under it.
@@ -239,8 +253,8 @@ mod tests {
         #[test]
         fn no_name_panics(name in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = archive_label(&name);
-            if let Some(piece) = LogFile::archive(name) {
-                let _ = piece.is_unfinished();
+            if let Some(log_file) = LogFile::archive(name) {
+                let _ = log_file.is_unfinished();
             }
         }
     }

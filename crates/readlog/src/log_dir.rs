@@ -14,7 +14,7 @@ pub(super) struct LogDir {
     /// The service, by the path.
     pub(super) service: Vec<u8>,
     /// The directory.
-    pub(super) directory: Dir,
+    pub(super) dir: Dir,
 }
 
 /// The name of the service whose log is in a directory.

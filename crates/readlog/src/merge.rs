@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::backward::{Backward, Found};
+use crate::backward::{Backward, OwnedGroup};
 use crate::filter::{Filter, Pattern};
 use crate::stream::Stream;
 use logyard::tai64n::Label;
@@ -108,7 +108,7 @@ impl Merge {
 pub(super) struct MergeBackward {
     directories: Vec<Backward>,
     filter: Filter,
-    heads: Vec<Option<Found>>,
+    heads: Vec<Option<OwnedGroup>>,
 }
 
 impl MergeBackward {
@@ -123,7 +123,7 @@ impl MergeBackward {
     }
 
     /// The next group towards the beginning, and the number of its directory.
-    pub(super) fn next(&mut self) -> Option<(usize, Found)> {
+    pub(super) fn next(&mut self) -> Option<(usize, OwnedGroup)> {
         let keys = self.heads.iter().enumerate().filter_map(|(i, head)| head.as_ref().map(|head| (head.key, i)));
         let (_, i) = keys.max()?;
         let found = self.heads[i].take()?;

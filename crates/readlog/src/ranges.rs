@@ -7,7 +7,7 @@
 //! later than its name says, or earlier than the file before it. Such files are read from end to end; so is a file in
 //! which the search meets a label that is out of order. But a step back may also lie within a file, where neither names nor
 //! first labels show it, and only reading does. So the files that would be left out, the nearest to the window first, and
-//! those at its ends are looked through as far as [`Common::survey_bytes_max`] goes: all of a usual directory, and of a
+//! those at its ends are looked through as far as [`Context::survey_bytes_max`] goes: all of a usual directory, and of a
 //! large one what surrounds the window.
 //!
 //! Lines without a label belong to the line with a label before, in whatever file that is. So where a file is read to its
@@ -18,10 +18,11 @@ use std::sync::Arc;
 
 use memchr::memchr;
 
+use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
 use crate::stamp::{STAMP_BYTES_MAX, recognise};
-use crate::stream::{Common, Span};
+use crate::stream::Span;
 use crate::survey::{COST_BYTES_MIN, Survey, first_label};
 use crate::time_scale::Window;
 use logyard::sys::file::File;
@@ -45,13 +46,19 @@ pub(super) const ASKED_MAX: usize = 16;
 type Part = (u64, Option<u64>);
 
 /// The parts of a directory's files that a window can be in. If the last file will be written on, it is read to its end.
-pub(super) fn plan(place: &LogDir, pieces: Vec<LogFile>, window: &Window, goes_on: bool, common: &Common) -> Vec<Span> {
-    let pieces: Vec<Rc<LogFile>> = pieces.into_iter().map(Rc::new).collect();
+pub(super) fn plan(
+    log_dir: &LogDir,
+    files: Vec<LogFile>,
+    window: &Window,
+    goes_on: bool,
+    context: &Context,
+) -> Vec<Span> {
+    let files: Vec<Rc<LogFile>> = files.into_iter().map(Rc::new).collect();
     if window.is_everything() {
-        return pieces.into_iter().map(Span::whole).collect();
+        return files.into_iter().map(Span::whole).collect();
     }
-    let firsts: Vec<First> = pieces.iter().map(|piece| First::of(place, piece, common)).collect();
-    let mut plan = Plan { place, window, common, parts: vec![None; pieces.len()], pieces, firsts };
+    let firsts: Vec<First> = files.iter().map(|log_file| First::of(log_dir, log_file, context)).collect();
+    let mut plan = Plan { log_dir, window, context, parts: vec![None; files.len()], files, firsts };
     let believed = plan.judge();
     plan.look_through(believed);
     if goes_on {
@@ -62,10 +69,10 @@ pub(super) fn plan(place: &LogDir, pieces: Vec<LogFile>, window: &Window, goes_o
 
 /// The files of a directory, and what is to be read of each.
 struct Plan<'p> {
-    place: &'p LogDir,
+    log_dir: &'p LogDir,
     window: &'p Window,
-    common: &'p Common,
-    pieces: Vec<Rc<LogFile>>,
+    context: &'p Context,
+    files: Vec<Rc<LogFile>>,
     firsts: Vec<First>,
     parts: Vec<Option<Part>>,
 }
@@ -74,14 +81,14 @@ impl Plan<'_> {
     /// Judges files by names, first labels and a search. Returns those of which a part or nothing is to be read, which
     /// holds only if their labels are in order.
     fn judge(&mut self) -> Vec<usize> {
-        let is_suspect = suspects(&self.pieces, &self.firsts);
+        let is_suspect = suspects(&self.files, &self.firsts);
         let mut believed = Vec::new();
-        for (i, piece) in self.pieces.iter().enumerate() {
-            let before = i.checked_sub(1).and_then(|before| self.pieces[before].label);
+        for (i, log_file) in self.files.iter().enumerate() {
+            let before = i.checked_sub(1).and_then(|before| self.files[before].label);
             self.parts[i] = if is_suspect[i] {
                 Some((0, None))
             } else {
-                part(self.place, piece, &self.firsts[i], before, self.window, self.common)
+                part(self.log_dir, log_file, &self.firsts[i], before, self.window, self.context)
             };
             if self.parts[i] != Some((0, None)) && self.firsts[i] != First::Without {
                 believed.push(i);
@@ -94,20 +101,23 @@ impl Plan<'_> {
     fn look_through(&mut self, believed: Vec<usize>) {
         let first = self.parts.iter().position(Option::is_some);
         let last = self.parts.iter().rposition(Option::is_some);
-        let is_late =
-            |piece: &Rc<LogFile>| piece.label.is_none_or(|name| self.window.since.is_some_and(|since| name >= since));
-        let between = || self.pieces.iter().position(is_late).unwrap_or(self.pieces.len());
+        let is_late = |log_file: &Rc<LogFile>| {
+            log_file.label.is_none_or(|name| self.window.since.is_some_and(|since| name >= since))
+        };
+        let between = || self.files.iter().position(is_late).unwrap_or(self.files.len());
         let (first, last) = first.zip(last).unwrap_or_else(|| (between(), between()));
         let mut nearest: Vec<(usize, usize)> =
             believed.into_iter().map(|i| (first.saturating_sub(i).max(i.saturating_sub(last)), i)).collect();
         nearest.sort_unstable();
-        let mut left = self.common.survey_bytes_max;
+        let mut left = self.context.survey_bytes_max;
         for (_, i) in nearest {
             if left < COST_BYTES_MIN {
                 return;
             }
             // What cannot be read is told when its turn comes, if it comes.
-            let Ok(survey) = Survey::of(self.place, &self.pieces[i], self.window, self.common, left) else { continue };
+            let Ok(survey) = Survey::of(self.log_dir, &self.files[i], self.window, self.context, left) else {
+                continue;
+            };
             let Some(survey) = survey else {
                 if self.firsts[i] == First::Unknown {
                     // As much was unpacked as there was left.
@@ -142,7 +152,7 @@ impl Plan<'_> {
         for i in 0..self.parts.len() {
             let part = if self.has_label_before(i) { self.part_behind(i, is_joined) } else { self.part_at_first(i) };
             if let Some((from, to)) = part {
-                spans.push(Span { from, to, ..Span::whole(Rc::clone(&self.pieces[i])) });
+                spans.push(Span { from, to, ..Span::whole(Rc::clone(&self.files[i])) });
             }
             is_joined = matches!(part, Some((_, None)));
         }
@@ -179,7 +189,7 @@ impl Plan<'_> {
     /// The first label of a file, for which a packed one is unpacked.
     fn find_first(&mut self, i: usize) -> First {
         if self.firsts[i] == First::Unknown
-            && let Ok(first) = first_label(self.place, &self.pieces[i], self.common, u64::MAX)
+            && let Ok(first) = first_label(self.log_dir, &self.files[i], self.context, u64::MAX)
         {
             self.firsts[i] = first.map_or(First::Without, |(label, at)| First::At(label, at));
         }
@@ -193,13 +203,13 @@ impl Plan<'_> {
                 .rev()
                 .filter(|&i| self.firsts[i] == First::Unknown)
                 .take(ASKED_MAX)
-                .any(|i| begins_with_label(self.place, &self.pieces[i], self.common))
+                .any(|i| begins_with_label(self.log_dir, &self.files[i], self.context))
     }
 }
 
 /// Tells whether a line at the beginning of a file, which may be packed, has a label.
-pub(super) fn begins_with_label(place: &LogDir, piece: &LogFile, common: &Common) -> bool {
-    first_label(place, piece, common, LONG_HEAD_BYTES as u64).is_ok_and(|first| first.is_some())
+pub(super) fn begins_with_label(log_dir: &LogDir, log_file: &LogFile, context: &Context) -> bool {
+    first_label(log_dir, log_file, context, LONG_HEAD_BYTES as u64).is_ok_and(|first| first.is_some())
 }
 
 /// What is known of a file's first label.
@@ -214,27 +224,27 @@ enum First {
 }
 
 impl First {
-    fn of(place: &LogDir, piece: &LogFile, common: &Common) -> First {
+    fn of(log_dir: &LogDir, log_file: &LogFile, context: &Context) -> First {
         // Not asked whether it is a plain file: the listing said so, and this is done for every file.
-        let opened = match &piece.held {
+        let opened = match &log_file.held {
             Some(file) => Ok(Arc::clone(file)),
-            None => place.directory.open_to_read(&piece.name).map(Arc::new),
+            None => log_dir.dir.open_to_read(&log_file.name).map(Arc::new),
         };
         let Ok(file) = opened else { return First::Unknown };
         let mut head = [0; HEAD_BYTES];
         match file.read_at(0, &mut head) {
             Ok(0) => return First::Without,
             Ok(length) => {
-                if let Some(stamp) = recognise(&head[..length], common.scale, &common.clock) {
+                if let Some(stamp) = recognise(&head[..length], context.scale, &context.clock) {
                     return First::At(stamp.label, 0);
                 }
             }
             Err(_) => return First::Unknown,
         }
-        if piece.label.is_some() && crate::content::is_packed(&file).unwrap_or(true) {
+        if log_file.label.is_some() && crate::content::is_packed(&file).unwrap_or(true) {
             return First::Unknown;
         }
-        match next_label(&file, 0, u64::MAX, LONG_HEAD_BYTES, common) {
+        match next_label(&file, 0, u64::MAX, LONG_HEAD_BYTES, context) {
             Ok(Some((at, label))) => First::At(label, at),
             _ => First::Without,
         }
@@ -246,12 +256,12 @@ impl First {
 }
 
 /// Which files cannot be judged by name and first label, because the clock stepped back.
-fn suspects(pieces: &[Rc<LogFile>], firsts: &[First]) -> Vec<bool> {
-    let mut is_suspect = vec![false; pieces.len()];
+fn suspects(files: &[Rc<LogFile>], firsts: &[First]) -> Vec<bool> {
+    let mut is_suspect = vec![false; files.len()];
     let mut before: Option<(usize, Label)> = None;
     for (i, first) in firsts.iter().enumerate() {
         let Some(first) = first.label() else { continue };
-        if pieces[i].label.is_some_and(|name| first > name) {
+        if files[i].label.is_some_and(|name| first > name) {
             is_suspect[i] = true;
         }
         if let Some((other, label)) = before
@@ -267,14 +277,14 @@ fn suspects(pieces: &[Rc<LogFile>], firsts: &[First]) -> Vec<bool> {
 
 /// The part of a file that a window can be in; `None` if none can.
 fn part(
-    place: &LogDir,
-    piece: &Rc<LogFile>,
+    log_dir: &LogDir,
+    log_file: &Rc<LogFile>,
     first: &First,
     before: Option<Label>,
     window: &Window,
-    common: &Common,
+    context: &Context,
 ) -> Option<Part> {
-    if let (Some(since), Some(name)) = (window.since, piece.label)
+    if let (Some(since), Some(name)) = (window.since, log_file.label)
         && name < since
     {
         return None;
@@ -282,7 +292,7 @@ fn part(
     let First::At(first, _) = *first else {
         // The file's lines are later than the file before, or a little earlier, if its processor took a while.
         let is_too_late = match (window.until, before) {
-            (Some(until), Some(before)) => before >= until && !packed_begins_before(place, piece, until, common),
+            (Some(until), Some(before)) => before >= until && !packed_begins_before(log_dir, log_file, until, context),
             _ => false,
         };
         return (!is_too_late).then_some((0, None));
@@ -290,13 +300,15 @@ fn part(
     if window.until.is_some_and(|until| first >= until) {
         return None;
     }
-    let Ok(file) = piece.open(&place.directory) else { return Some((0, None)) };
+    let Ok(file) = log_file.open(&log_dir.dir) else { return Some((0, None)) };
     let from = match window.since {
-        Some(since) if first < since => search(&file, since, first, piece.label, common),
+        Some(since) if first < since => search(&file, since, first, log_file.label, context),
         _ => Ok(Found { before: 0, after: None }),
     };
     let to = match window.until {
-        Some(until) if piece.label.is_none_or(|name| name >= until) => search(&file, until, first, piece.label, common),
+        Some(until) if log_file.label.is_none_or(|name| name >= until) => {
+            search(&file, until, first, log_file.label, context)
+        }
         _ => Ok(Found { before: 0, after: None }),
     };
     match (from, to) {
@@ -306,13 +318,12 @@ fn part(
     }
 }
 
-fn packed_begins_before(place: &LogDir, piece: &LogFile, until: Label, common: &Common) -> bool {
+fn packed_begins_before(log_dir: &LogDir, log_file: &LogFile, until: Label, context: &Context) -> bool {
     let mut head = vec![0; LONG_HEAD_BYTES];
-    let read = |head: &mut [u8]| -> Result<usize> {
-        crate::content::Content::of(piece.open(&place.directory)?, 0)?.read(head)
-    };
+    let read =
+        |head: &mut [u8]| -> Result<usize> { crate::content::Content::of(log_file.open(&log_dir.dir)?, 0)?.read(head) };
     match read(&mut head) {
-        Ok(length) => first_stamped_line(&head[..length], true, common).is_some_and(|(_, label)| label < until),
+        Ok(length) => first_stamped_line(&head[..length], true, context).is_some_and(|(_, label)| label < until),
         Err(_) => false,
     }
 }
@@ -327,13 +338,13 @@ struct Found {
 }
 
 /// Searches for a moment in a file of which the first label is known, and the moment at which it was finished.
-fn search(file: &Arc<File>, moment: Label, first: Label, name: Option<Label>, common: &Common) -> Result<Found> {
+fn search(file: &Arc<File>, moment: Label, first: Label, name: Option<Label>, context: &Context) -> Result<Found> {
     let mut found = Found { before: 0, after: None };
     let (mut low, mut high) = (first, name);
     let mut end = file.stat()?.size_bytes;
     while end.saturating_sub(found.before) > NEAR_BYTES {
         let middle = found.before + (end - found.before) / 2;
-        let Some((at, label)) = next_label(file, middle, end, STEP_BYTES, common)? else {
+        let Some((at, label)) = next_label(file, middle, end, STEP_BYTES, context)? else {
             end = middle;
             continue;
         };
@@ -351,14 +362,14 @@ fn search(file: &Arc<File>, moment: Label, first: Label, name: Option<Label>, co
 }
 
 /// The first line with a label that begins between two offsets.
-fn next_label(file: &File, from: u64, to: u64, step: usize, common: &Common) -> Result<Option<(u64, Label)>> {
+fn next_label(file: &File, from: u64, to: u64, step: usize, context: &Context) -> Result<Option<(u64, Label)>> {
     let mut block = vec![0; step + STAMP_BYTES_MAX + 1];
     let mut at = from;
     // Whether the block begins where a line may begin.
     let mut at_line_start = from == 0;
     while at < to {
         let length = file.read_at(at, &mut block)?;
-        if let Some((offset, label)) = first_stamped_line(&block[..length], at_line_start, common) {
+        if let Some((offset, label)) = first_stamped_line(&block[..length], at_line_start, context) {
             let found = at + offset as u64;
             return Ok((found < to).then_some((found, label)));
         }
@@ -373,10 +384,10 @@ fn next_label(file: &File, from: u64, to: u64, step: usize, common: &Common) -> 
 }
 
 /// The first line of a block that has a stamp.
-fn first_stamped_line(block: &[u8], at_line_start: bool, common: &Common) -> Option<(usize, Label)> {
+fn first_stamped_line(block: &[u8], at_line_start: bool, context: &Context) -> Option<(usize, Label)> {
     let mut start = if at_line_start { 0 } else { memchr(b'\n', block)? + 1 };
     loop {
-        if let Some(stamp) = recognise(&block[start..], common.scale, &common.clock) {
+        if let Some(stamp) = recognise(&block[start..], context.scale, &context.clock) {
             return Some((start, stamp.label));
         }
         start += memchr(b'\n', &block[start..])? + 1;
@@ -408,17 +419,18 @@ mod tests {
     /// What is found of a window, if so much of a directory is looked through.
     fn found(path: &Path, window: &Window, survey_bytes_max: u64) -> String {
         let directory = Dir::open(path).expect("a directory");
-        let place = Rc::new(LogDir { path: path.as_os_str().as_bytes().to_vec(), service: Vec::new(), directory });
-        let common = Rc::new(Common {
+        let log_dir =
+            Rc::new(LogDir { path: path.as_os_str().as_bytes().to_vec(), service: Vec::new(), dir: directory });
+        let context = Rc::new(Context {
             scale: TimeScale::Djb,
             clock: LocalClock::utc(),
             warnings: Warnings::default(),
             workers: Workers::new(None),
             survey_bytes_max,
         });
-        let pieces = files::list(&place, &common.warnings).expect("a list");
-        let spans = plan(&place, pieces, window, false, &common);
-        let mut stream = Stream::new(place, common, spans);
+        let files = files::list(&log_dir, &context.warnings).expect("a list");
+        let spans = plan(&log_dir, files, window, false, &context);
+        let mut stream = Stream::new(log_dir, context, spans);
         let mut text = Vec::new();
         while stream.advance() {
             let group = stream.group().expect("a group");

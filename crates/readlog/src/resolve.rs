@@ -22,7 +22,7 @@ pub(super) enum Resolved {
     /// This log directory; or one that is not there, or may not be read, as will be found.
     Log(Vec<u8>),
     /// No log directory. Here one may come.
-    Nothing { path: Vec<u8>, complaint: String },
+    Nothing { path: Vec<u8>, warning: String },
     /// More than one log directory, as this says.
     Several(String),
 }
@@ -49,9 +49,9 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
         let names: Vec<String> = logs.iter().map(|name| Shown(name).to_string()).collect();
         return Resolved::Several(format!("several logs in {shown}, name one of them: {}", names.join(", ")));
     }
-    let complaint = format!("no log in {shown}: it has neither current nor archives");
+    let warning = format!("no log in {shown}: it has neither current nor archives");
     let is_service = base != path || has(&base, RUN);
-    Resolved::Nothing { path: if is_service { main } else { base }, complaint }
+    Resolved::Nothing { path: if is_service { main } else { base }, warning }
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {

@@ -6,10 +6,10 @@
 use memchr::memchr;
 
 use crate::content::{Content, is_packed};
+use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
 use crate::stamp::{STAMP_BYTES_MAX, recognise};
-use crate::stream::Common;
 use crate::time_scale::Window;
 use logyard::sys::Result;
 use logyard::tai64n::Label;
@@ -37,17 +37,17 @@ pub(super) struct Survey {
 impl Survey {
     /// Looks through a file, if it holds no more than some bytes.
     pub(super) fn of(
-        place: &LogDir,
-        piece: &LogFile,
+        log_dir: &LogDir,
+        log_file: &LogFile,
         window: &Window,
-        common: &Common,
+        context: &Context,
         bytes_max: u64,
     ) -> Result<Option<Survey>> {
-        let file = piece.open(&place.directory)?;
+        let file = log_file.open(&log_dir.dir)?;
         if file.stat()?.size_bytes > bytes_max {
             return Ok(None);
         }
-        let content = match piece.label {
+        let content = match log_file.label {
             Some(_) if is_packed(&file)? => Content::of(file, 0)?,
             _ => Content::Plain { file, offset: 0 },
         };
@@ -63,7 +63,7 @@ impl Survey {
             }
             if has_edge_in(label.unix_seconds()) { Next::Line } else { Next::Second }
         };
-        let (bytes, is_whole) = each_label(content, common, bytes_max, note)?;
+        let (bytes, is_whole) = each_label(content, context, bytes_max, note)?;
         survey.bytes = bytes;
         Ok(is_whole.then_some(survey))
     }
@@ -71,14 +71,14 @@ impl Survey {
 
 /// The first label of a file that may be packed, and where its line begins, in what it unpacks to.
 pub(super) fn first_label(
-    place: &LogDir,
-    piece: &LogFile,
-    common: &Common,
+    log_dir: &LogDir,
+    log_file: &LogFile,
+    context: &Context,
     bytes_max: u64,
 ) -> Result<Option<(Label, u64)>> {
-    let content = Content::of(piece.open(&place.directory)?, 0)?;
+    let content = Content::of(log_file.open(&log_dir.dir)?, 0)?;
     let mut first = None;
-    each_label(content, common, bytes_max, |at, label| {
+    each_label(content, context, bytes_max, |at, label| {
         first = Some((label, at));
         Next::Nothing
     })?;
@@ -98,7 +98,7 @@ enum Next {
 /// was all of them.
 fn each_label(
     mut content: Content,
-    common: &Common,
+    context: &Context,
     bytes_max: u64,
     mut note: impl FnMut(u64, Label) -> Next,
 ) -> Result<(u64, bool)> {
@@ -120,7 +120,7 @@ fn each_label(
             // A line without a stamp belongs to the one before, so it makes no difference if this is one.
             if is_line_start
                 && !buffer[at..filled].starts_with(&done_second)
-                && let Some(stamp) = recognise(&buffer[at..filled], common.scale, &common.clock)
+                && let Some(stamp) = recognise(&buffer[at..filled], context.scale, &context.clock)
             {
                 done_second = [0; LABEL_SECOND_BYTES];
                 match note(base + at as u64, stamp.label) {

@@ -72,6 +72,13 @@ impl TimeScale {
     }
 }
 
+/// The latest moment that a label can name.
+pub(super) fn latest() -> Label {
+    let mut bytes = [0xff; 12];
+    bytes[8..].copy_from_slice(&999_999_999_u32.to_be_bytes());
+    Label::from_bytes(bytes).expect("less than a second")
+}
+
 /// From one moment up to, and not including, another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Window {

@@ -24,8 +24,8 @@ impl Warnings {
     }
 
     /// Says that a file could not be read.
-    pub(super) fn unable_to_read(&self, place: &[u8], name: &[u8], why: Errno) {
-        self.warn(format_args!("unable to read {}/{}: {}", Shown(place), Shown(name), reason(why)));
+    pub(super) fn unable_to_read(&self, directory: &[u8], name: &[u8], why: Errno) {
+        self.warn(format_args!("unable to read {}/{}: {}", Shown(directory), Shown(name), reason(why)));
     }
 
     /// The code to leave with when nothing worse has happened.

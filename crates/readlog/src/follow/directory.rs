@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::arguments::Request;
 use crate::backward::Backward;
+use crate::context::Context;
 use crate::files::{self, LogFile, open_plain};
+use crate::follow::tail::{SplitSpans, split_behind_last_line};
 use crate::follow::tracker::{Tracker, Whereabouts};
 use crate::log_dir::LogDir;
 use crate::ranges::plan;
 use crate::resume::Position;
-use crate::stream::{Common, Span, Stream, reopen_renamed};
+use crate::stream::{Span, Stream};
 use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::clock::UnixTime;
 use logyard::sys::dir::Dir;
@@ -47,7 +49,7 @@ pub(super) struct Opened {
 /// A directory that is open.
 #[derive(Debug)]
 struct Open {
-    place: Rc<LogDir>,
+    log_dir: Rc<LogDir>,
     /// None where it must be looked at.
     watch: Option<Watch>,
     /// What was seen when it was looked at last.
@@ -73,7 +75,7 @@ pub(super) struct Directory {
     path: Vec<u8>,
     service: Vec<u8>,
     open: Option<Open>,
-    complaint: Option<Errno>,
+    last_failure: Option<Errno>,
     /// Where an earlier run stopped.
     position: Option<Position>,
 }
@@ -81,7 +83,7 @@ pub(super) struct Directory {
 impl Directory {
     /// A directory that has not been looked at.
     pub(super) fn new(path: &[u8], service: Vec<u8>, position: Option<Position>) -> Directory {
-        Directory { path: path.to_vec(), service, open: None, complaint: None, position }
+        Directory { path: path.to_vec(), service, open: None, last_failure: None, position }
     }
 
     /// The path.
@@ -90,18 +92,18 @@ impl Directory {
     }
 
     /// The directory, if it is open.
-    pub(super) fn place(&self) -> Option<Rc<LogDir>> {
-        self.open.as_ref().map(|open| Rc::clone(&open.place))
+    pub(super) fn log_dir(&self) -> Option<Rc<LogDir>> {
+        self.open.as_ref().map(|open| Rc::clone(&open.log_dir))
     }
 
     /// What tells the directory from others.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
-        Some(self.open.as_ref()?.place.directory.stat_self().ok()?.identity)
+        Some(self.open.as_ref()?.log_dir.dir.stat_self().ok()?.identity)
     }
 
     /// Tells whether it is worth saying that the directory cannot be opened: once for each reason.
-    pub(super) fn complains_about(&mut self, errno: Errno) -> bool {
-        self.complaint.replace(errno) != Some(errno)
+    pub(super) fn is_new_failure(&mut self, errno: Errno) -> bool {
+        self.last_failure.replace(errno) != Some(errno)
     }
 
     /// Opens and watches the directory, unless it is one of those that are taken. Says why it must be looked at if it cannot
@@ -117,10 +119,10 @@ impl Directory {
         let watch =
             notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
-        let place = LogDir { path: self.path.clone(), service: self.service.clone(), directory };
-        self.complaint = None;
+        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir: directory };
+        self.last_failure = None;
         self.open = Some(Open {
-            place: Rc::new(place),
+            log_dir: Rc::new(log_dir),
             watch: watch.and_then(Result::ok),
             seen: None,
             tracker: Tracker::new([], false),
@@ -137,7 +139,7 @@ impl Directory {
     /// Looks whether names have changed in a directory that is not watched.
     pub(super) fn look(&mut self) {
         let Some(open) = self.open.as_mut().filter(|open| open.watch.is_none()) else { return };
-        let directory = &open.place.directory;
+        let directory = &open.log_dir.dir;
         let current = directory.stat(CURRENT.as_bytes()).ok().flatten();
         let seen = Some((directory.changed(), current.map(|stat| stat.identity)));
         if open.seen != seen {
@@ -179,7 +181,7 @@ impl Directory {
         let Some(open) = &mut self.open else { return };
         let identity = |directory: &Dir| directory.stat_self().ok().map(|stat| stat.identity);
         open.is_lost |= match Dir::open(&self.path[..]) {
-            Ok(now) => identity(&now) != identity(&open.place.directory),
+            Ok(now) => identity(&now) != identity(&open.log_dir.dir),
             // Anything else, such as too many open files, says nothing about the directory.
             Err(errno) => matches!(errno, Errno::ENOENT | Errno::ENOTDIR),
         };
@@ -194,23 +196,25 @@ impl Directory {
     }
 
     /// The files that are there.
-    pub(super) fn list(&self, common: &Common) -> Vec<LogFile> {
+    pub(super) fn list(&self, context: &Context) -> Vec<LogFile> {
         let Some(open) = &self.open else { return Vec::new() };
-        files::list(&open.place, &common.warnings).unwrap_or_else(|errno| {
-            common.warnings.unable_to_read(&open.place.path, b".", errno);
+        files::list(&open.log_dir, &context.warnings).unwrap_or_else(|errno| {
+            context.warnings.unable_to_read(&open.log_dir.path, b".", errno);
             Vec::new()
         })
     }
 
     /// Begins to keep track, from files that stood still while they were listed.
-    pub(super) fn track(&mut self, mut pieces: Vec<LogFile>) -> Vec<LogFile> {
-        let Some(open) = &mut self.open else { return pieces };
+    pub(super) fn track(&mut self, mut files: Vec<LogFile>) -> Vec<LogFile> {
+        let Some(open) = &mut self.open else { return files };
         // What may be removed before its turn comes is held, as far as that goes.
-        let archives = pieces.iter().filter(|piece| piece.held.is_none()).count();
+        let archives = files.iter().filter(|log_file| log_file.held.is_none()).count();
         let mut is_short = false;
-        for piece in pieces.iter_mut().filter(|piece| piece.held.is_none()).skip(archives.saturating_sub(HELD_MAX)) {
-            match piece.open(&open.place.directory) {
-                Ok(file) => piece.held = Some(file),
+        for log_file in
+            files.iter_mut().filter(|log_file| log_file.held.is_none()).skip(archives.saturating_sub(HELD_MAX))
+        {
+            match log_file.open(&open.log_dir.dir) {
+                Ok(file) => log_file.held = Some(file),
                 // Descriptors are needed for reading: whatever is not held is opened when its turn comes.
                 Err(Errno::EMFILE | Errno::ENFILE) => {
                     is_short = true;
@@ -220,84 +224,84 @@ impl Directory {
             }
         }
         if is_short {
-            pieces.iter_mut().filter(|piece| piece.label.is_some()).for_each(|piece| piece.held = None);
+            files.iter_mut().filter(|log_file| log_file.label.is_some()).for_each(|log_file| log_file.held = None);
         }
-        let is_current = |piece: &LogFile| piece.name == CURRENT.as_bytes();
-        let is_one_waiting = pieces.iter().any(|piece| piece.label.is_none() && !is_current(piece));
-        open.tracker = Tracker::new(pieces.iter().map(|piece| piece.name.clone()), is_one_waiting);
+        let is_current = |log_file: &LogFile| log_file.name == CURRENT.as_bytes();
+        let is_one_waiting = files.iter().any(|log_file| log_file.label.is_none() && !is_current(log_file));
+        open.tracker = Tracker::new(files.iter().map(|log_file| log_file.name.clone()), is_one_waiting);
         open.has_lost_track = false;
-        let current = pieces.iter().find(|piece| is_current(piece));
-        open.last = current.and_then(|piece| piece.held.clone());
+        let current = files.iter().find(|log_file| is_current(log_file));
+        open.last = current.and_then(|log_file| log_file.held.clone());
         open.next = if current.is_some() { open.tracker.generation() + 1 } else { open.tracker.generation() };
-        pieces
+        files
     }
 
     /// The stream of what is there when following begins.
     pub(super) fn first_stream(
         &mut self,
-        place: Rc<LogDir>,
-        pieces: Vec<LogFile>,
+        log_dir: Rc<LogDir>,
+        files: Vec<LogFile>,
         request: &Request,
-        common: &Rc<Common>,
+        context: &Rc<Context>,
     ) -> Stream {
-        let has_current = pieces.last().is_some_and(|piece| piece.name == CURRENT.as_bytes());
+        let has_current = files.last().is_some_and(|log_file| log_file.name == CURRENT.as_bytes());
         let mut stream = match self.position.take() {
-            Some(position) => position.resume(&place, pieces, common),
+            Some(position) => position.resume(&log_dir, files, context),
             None => {
-                let spans = plan(&place, pieces, &request.filter.window, true, common);
-                Stream::new(place, Rc::clone(common), spans)
+                let spans = plan(&log_dir, files, &request.filter.window, true, context);
+                Stream::new(log_dir, Rc::clone(context), spans)
             }
         };
         if has_current {
-            stream.keep_last_live();
+            stream.files.keep_last_live();
         }
-        stream.set_endless(true);
+        stream.files.set_endless(true);
         stream
     }
 
     /// Adds files to a stream that has none.
-    pub(super) fn add(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) {
-        let has_current = pieces.last().is_some_and(|piece| piece.name == CURRENT.as_bytes());
+    pub(super) fn add(&mut self, files: Vec<LogFile>, stream: &mut Stream) {
+        let has_current = files.last().is_some_and(|log_file| log_file.name == CURRENT.as_bytes());
         match self.position.take() {
             Some(position) => {
-                stream.go_on_with(position.resume(&Rc::clone(&stream.place), pieces, &Rc::clone(stream.common())));
+                stream.append(position.resume(&Rc::clone(&stream.files.log_dir), files, &Rc::clone(stream.context())));
             }
             None => {
-                for piece in pieces {
-                    stream.push(Span::whole(Rc::new(piece)));
+                for log_file in files {
+                    stream.files.push(Span::whole(Rc::new(log_file)));
                 }
             }
         }
         if has_current {
-            stream.keep_last_live();
+            stream.files.keep_last_live();
         }
-        stream.set_endless(true);
+        stream.files.set_endless(true);
     }
 
     /// Goes on after events were lost, from files that stood still while they were listed; `false` if what is held must be
     /// read first.
-    pub(super) fn find_again(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) -> bool {
+    pub(super) fn find_again(&mut self, files: Vec<LogFile>, stream: &mut Stream) -> bool {
         let last = self.open.as_ref().and_then(|open| open.last.as_ref()).and_then(|last| last.stat().ok());
-        let current = pieces.last().filter(|piece| piece.name == CURRENT.as_bytes());
-        let current = current.and_then(|piece| piece.held.as_ref()?.stat().ok());
+        let current = files.last().filter(|log_file| log_file.name == CURRENT.as_bytes());
+        let current = current.and_then(|log_file| log_file.held.as_ref()?.stat().ok());
         if current.is_some() && current.map(|stat| stat.identity) == last.map(|stat| stat.identity) {
-            self.track(pieces);
+            self.track(files);
             return true;
         }
-        if stream.spans_left() > 0 {
-            stream.seal();
+        if stream.files.spans_left() > 0 {
+            stream.files.seal();
             return false;
         }
-        let pieces = self.track(pieces);
+        let files = self.track(files);
         match Position::of(stream) {
             Some(position) => {
-                let found = position.resume(&Rc::clone(&stream.place), pieces, &Rc::clone(stream.common()));
-                stream.go_on_with(found);
+                let found = position.resume(&Rc::clone(&stream.files.log_dir), files, &Rc::clone(stream.context()));
+                stream.append(found);
                 if current.is_some() {
-                    stream.keep_last_live();
+                    stream.files.keep_last_live();
                 }
             }
-            None => self.add(pieces, stream),
+            None => self.add(files, stream),
         }
         true
     }
@@ -309,17 +313,17 @@ impl Directory {
             return Step::FindAgain;
         }
         if open.is_lost {
-            stream.seal();
-            stream.set_endless(false);
-            return if stream.spans_left() == 0 { Step::Leave } else { Step::Wait };
+            stream.files.seal();
+            stream.files.set_endless(false);
+            return if stream.files.spans_left() == 0 { Step::Leave } else { Step::Wait };
         }
         if open.next > open.tracker.generation() {
             return Step::Wait;
         }
         // Everything opened so far has ended.
-        stream.seal();
+        stream.files.seal();
         open.last = None;
-        if stream.spans_left() >= HELD_MAX {
+        if stream.files.spans_left() >= HELD_MAX {
             return Step::Wait;
         }
         open.tracker.forget_before(open.next);
@@ -337,7 +341,7 @@ impl Directory {
                 return Step::Skip;
             }
         };
-        match open_plain(&open.place.directory, name.as_bytes()) {
+        match open_plain(&open.log_dir.dir, name.as_bytes()) {
             Ok(file) => Step::Check(Opened { generation: open.next, as_what, file }),
             // Not made yet, or in the hands of a processor; or it has just moved on, and that will be told.
             Err(_) => Step::Wait,
@@ -351,9 +355,9 @@ impl Directory {
             return;
         }
         let is_current = opened.as_what == Whereabouts::Current;
-        let piece = LogFile::held(if is_current { CURRENT } else { PREVIOUS }, opened.file);
-        open.last = piece.held.clone().filter(|_| is_current);
-        open.push(Span { is_live: is_current, ..Span::whole(Rc::new(piece)) }, stream);
+        let log_file = LogFile::held(if is_current { CURRENT } else { PREVIOUS }, opened.file);
+        open.last = log_file.held.clone().filter(|_| is_current);
+        open.push(Span { is_live: is_current, ..Span::whole(Rc::new(log_file)) }, stream);
     }
 
     /// Tells whether there is more to do than to wait.
@@ -361,41 +365,43 @@ impl Directory {
         let Some(open) = &self.open else { return false };
         open.has_lost_track
             || open.is_lost
-            || (stream.spans_left() > 1)
+            || (stream.files.spans_left() > 1)
             || (open.next <= open.tracker.generation()
                 && matches!(open.tracker.find(open.next), Whereabouts::Archive(_) | Whereabouts::Gone))
     }
 
     /// Leaves out all but what will be written, and hands over what is left out, to be read from its end.
-    pub(super) fn skip_to_end(&mut self, stream: &mut Stream, common: &Rc<Common>) -> Backward {
-        let (place, spans) = stream.skip_to_end();
-        Backward::new(place, Rc::clone(common), spans)
+    pub(super) fn skip_to_end(&mut self, stream: &mut Stream, context: &Rc<Context>) -> Backward {
+        let log_dir = Rc::clone(&stream.files.log_dir);
+        let SplitSpans { before, behind } = split_behind_last_line(&log_dir, stream.files.take_spans(), context);
+        behind.into_iter().for_each(|span| stream.files.push(span));
+        Backward::new(log_dir, Rc::clone(context), before)
     }
 }
 
 impl Open {
     fn push(&mut self, span: Span, stream: &mut Stream) {
-        stream.push(Span { is_after_gap: std::mem::take(&mut self.is_after_gap), ..span });
+        stream.files.push(Span { is_after_gap: std::mem::take(&mut self.is_after_gap), ..span });
         self.next += 1;
     }
 
     /// Adds an archive, which is held from now on, or takes note that it is gone.
     fn add_archive(&mut self, name: Vec<u8>, stream: &mut Stream) {
-        let Some(mut piece) = LogFile::archive(name) else {
+        let Some(mut log_file) = LogFile::archive(name) else {
             self.next += 1;
             return;
         };
-        match piece.open(&self.place.directory).or_else(|errno| reopen_renamed(&self.place, &piece, errno)) {
+        match log_file.open_or_renamed(&self.log_dir.dir) {
             Ok(file) => {
-                piece.held = Some(file);
-                self.push(Span::whole(Rc::new(piece)), stream);
+                log_file.held = Some(file);
+                self.push(Span::whole(Rc::new(log_file)), stream);
             }
             Err(Errno::ENOENT) => {
                 self.is_after_gap = true;
                 self.next += 1;
             }
             // Any other trouble is told when its turn comes.
-            Err(_) => self.push(Span::whole(Rc::new(piece)), stream),
+            Err(_) => self.push(Span::whole(Rc::new(log_file)), stream),
         }
     }
 }

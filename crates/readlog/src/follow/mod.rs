@@ -16,6 +16,7 @@
 //!   changed in one is found as after an overflow.
 
 mod directory;
+mod tail;
 mod tracker;
 
 use std::ffi::OsStr;
@@ -26,12 +27,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arguments::Request;
+use crate::context::Context;
+use crate::error::Error;
 use crate::follow::directory::Directory;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
-use crate::stop::Stop;
-use crate::stream::{Common, Stream};
+use crate::stream::Stream;
 use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Notification, Notifier, Watch};
@@ -48,7 +50,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
-    common: Rc<Common>,
+    context: Rc<Context>,
     /// None where the system has none for this process.
     notifier: Option<Notifier>,
     directories: Vec<Directory>,
@@ -61,8 +63,8 @@ struct Follow<'r> {
 }
 
 /// Prints what is there and what comes, until nobody reads it any more.
-pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer) -> std::result::Result<(), Stop> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Stop::Follow)?;
+pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
+    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
@@ -70,7 +72,7 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer
     let directories = request.directories.iter().zip(services).map(directory).collect();
     let mut follow = Follow {
         request,
-        common: Rc::clone(common),
+        context: Rc::clone(context),
         notifier: None,
         directories,
         ancestors: Vec::new(),
@@ -85,24 +87,24 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer
 }
 
 impl Follow<'_> {
-    fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Stop> {
+    fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Error> {
         // What a directory that is not there will be read as.
         let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
         for i in 0..self.directories.len() {
-            let stream = self.begin(i).map_err(Stop::Follow)?;
+            let stream = self.begin(i).map_err(Error::Follow)?;
             merge.streams.push(stream);
         }
         self.print_last_lines(writer, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
         loop {
-            self.catch_up(&mut merge).map_err(Stop::Follow)?;
+            self.catch_up(&mut merge).map_err(Error::Follow)?;
             writer.print_merge(&mut merge)?;
             // What has come while printing is dealt with before waiting; the queue is awake as long as it is not empty.
             if self.has_more(&merge) {
                 continue;
             }
-            if self.wait(is_pipe).map_err(Stop::Follow)? {
-                return Err(Stop::Output(Errno::EPIPE));
+            if self.wait(is_pipe).map_err(Error::Follow)? {
+                return Err(Error::Output(Errno::EPIPE));
             }
         }
     }
@@ -142,12 +144,12 @@ impl Follow<'_> {
     /// Opens a directory, or makes an empty stream in its place.
     fn begin(&mut self, i: usize) -> Result<Stream> {
         match self.open(i)? {
-            Some(pieces) => {
-                let place = self.directories[i].place().expect("it has just been opened");
-                let (request, common) = (self.request, Rc::clone(&self.common));
-                Ok(self.directories[i].first_stream(place, pieces, request, &common))
+            Some(files) => {
+                let log_dir = self.directories[i].log_dir().expect("it has just been opened");
+                let (request, context) = (self.request, Rc::clone(&self.context));
+                Ok(self.directories[i].first_stream(log_dir, files, request, &context))
             }
-            None => Stream::nowhere(self.directories[i].path(), Rc::clone(&self.common)),
+            None => Stream::nowhere(self.directories[i].path(), Rc::clone(&self.context)),
         }
     }
 
@@ -164,7 +166,7 @@ impl Follow<'_> {
                     break;
                 }
                 Err(errno) => {
-                    if self.directories[i].complains_about(errno) {
+                    if self.directories[i].is_new_failure(errno) {
                         let path = Shown(&self.request.directories[i]);
                         PROGRAM.warn(format_args!("unable to open directory {path}: {}, waiting for it", cause(errno)));
                     }
@@ -178,13 +180,13 @@ impl Follow<'_> {
         // Names are read until nothing happens to them meanwhile.
         for _ in 0..1000 {
             self.drain()?;
-            let pieces = self.directories[i].list(&self.common);
+            let files = self.directories[i].list(&self.context);
             if !self.drain_for(i)? {
-                return Ok(Some(self.directories[i].track(pieces)));
+                return Ok(Some(self.directories[i].track(files)));
             }
         }
-        let pieces = self.directories[i].list(&self.common);
-        Ok(Some(self.directories[i].track(pieces)))
+        let files = self.directories[i].list(&self.context);
+        Ok(Some(self.directories[i].track(files)))
     }
 
     /// Watches the nearest directory above one that is there, or is not; `false` if that was watched already. A directory
@@ -252,7 +254,7 @@ impl Follow<'_> {
         }
         if std::mem::take(&mut self.may_have_come) {
             for i in 0..self.directories.len() {
-                if self.directories[i].place().is_none() && merge.streams[i].spans_left() == 0 {
+                if self.directories[i].log_dir().is_none() && merge.streams[i].files.spans_left() == 0 {
                     self.reopen(i, merge)?;
                 }
             }
@@ -261,11 +263,11 @@ impl Follow<'_> {
     }
 
     fn reopen(&mut self, i: usize, merge: &mut Merge) -> Result<()> {
-        let Some(pieces) = self.open(i)? else { return Ok(()) };
-        let place = self.directories[i].place().expect("it has just been opened");
+        let Some(files) = self.open(i)? else { return Ok(()) };
+        let log_dir = self.directories[i].log_dir().expect("it has just been opened");
         let stream = &mut merge.streams[i];
-        stream.move_to(place);
-        self.directories[i].add(pieces, stream);
+        stream.move_to(log_dir);
+        self.directories[i].add(files, stream);
         Ok(())
     }
 
@@ -296,9 +298,9 @@ impl Follow<'_> {
     fn find_again(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
         for _ in 0..1000 {
             self.drain()?;
-            let pieces = self.directories[i].list(&self.common);
+            let files = self.directories[i].list(&self.context);
             if !self.drain_for(i)? {
-                return Ok(self.directories[i].find_again(pieces, stream));
+                return Ok(self.directories[i].find_again(files, stream));
             }
         }
         Ok(false)
@@ -306,15 +308,15 @@ impl Follow<'_> {
 
     fn has_more(&self, merge: &Merge) -> bool {
         self.directories.iter().zip(&merge.streams).any(|(directory, stream)| directory.has_more(stream))
-            || (self.may_have_come && self.directories.iter().any(|directory| directory.place().is_none()))
+            || (self.may_have_come && self.directories.iter().any(|directory| directory.log_dir().is_none()))
     }
 
     /// With `-n`: the last lines of what is there.
-    fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Stop> {
+    fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Error> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {
-            sources.push(directory.skip_to_end(stream, &self.common));
+            sources.push(directory.skip_to_end(stream, &self.context));
         }
         crate::last_lines::print_last(self.request, writer, sources, lines)
     }

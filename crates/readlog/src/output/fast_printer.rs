@@ -8,8 +8,8 @@ use std::rc::Rc;
 use memchr::memchr;
 
 use crate::clock::{SECOND_BYTES, put_nanoseconds};
+use crate::context::Context;
 use crate::stamp::{parse_nanoseconds, recognise};
-use crate::stream::Common;
 use logyard::tai64n::Label;
 
 /// The part of a label that tells the second: `@` and 16 digits.
@@ -18,7 +18,7 @@ const LABEL_SECOND_BYTES: usize = 17;
 /// Shows blocks of lines.
 #[derive(Debug)]
 pub(crate) struct Bulk {
-    common: Rc<Common>,
+    context: Rc<Context>,
     /// The second shown last, as labels have it; no label begins with a NUL.
     second: [u8; LABEL_SECOND_BYTES],
     /// How it is shown, with room for the nanoseconds.
@@ -27,8 +27,8 @@ pub(crate) struct Bulk {
 
 impl Bulk {
     /// Shows nothing yet.
-    pub(crate) fn new(common: Rc<Common>) -> Bulk {
-        Bulk { common, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+    pub(crate) fn new(context: Rc<Context>) -> Bulk {
+        Bulk { context, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
     }
 
     /// Appends a block of whole lines to `out`.
@@ -60,7 +60,7 @@ impl Bulk {
     }
 
     fn print_other(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
-        let Common { scale, clock, .. } = &*self.common;
+        let Context { scale, clock, .. } = &*self.context;
         let Some(stamp) = recognise(line, *scale, clock) else { return 0 };
         match clock.show(scale.unix_seconds(stamp.label)) {
             Some(second) => {

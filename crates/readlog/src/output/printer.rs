@@ -5,10 +5,10 @@ use std::rc::Rc;
 use memchr::memchr;
 
 use crate::clock::{SECOND_BYTES, put_digits, put_nanoseconds};
+use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::{json, visible};
 use crate::stamp::Stamp;
-use crate::stream::Common;
 use logyard::tai64n::Label;
 
 /// The length of a time with its nanoseconds, as `short` shows it.
@@ -60,7 +60,7 @@ pub(crate) struct Printer {
     /// How.
     pub(crate) style: Style,
     /// The clock and the scale of labels.
-    pub(crate) common: Rc<Common>,
+    pub(crate) context: Rc<Context>,
     /// The services' names, by directory.
     pub(crate) services: Vec<Vec<u8>>,
     /// The width of their column.
@@ -161,7 +161,7 @@ impl Printer {
                 Some(time) => out.extend_from_slice(&time),
                 None => out.extend_from_slice(&label.to_text()),
             },
-            _ => match self.common.clock.show(self.common.scale.unix_seconds(label)) {
+            _ => match self.context.clock.show(self.context.scale.unix_seconds(label)) {
                 Some(second) => {
                     let mut time = [b'.'; TIME_BYTES];
                     let (place, fraction) = time.split_at_mut(SECOND_BYTES + 1);
@@ -177,14 +177,14 @@ impl Printer {
 
     /// RFC 3339 with nanoseconds.
     fn iso(&self, label: Label) -> Option<Vec<u8>> {
-        let seconds = self.common.scale.unix_seconds(label);
-        let mut second = self.common.clock.show(seconds)?;
+        let seconds = self.context.scale.unix_seconds(label);
+        let mut second = self.context.clock.show(seconds)?;
         second[10] = b'T';
         let mut time = Vec::with_capacity(TIME_BYTES + 6);
         time.extend_from_slice(&second);
         time.extend_from_slice(b".000000000");
         put_digits(&mut time[SECOND_BYTES + 1..], label.nanoseconds().into());
-        let offset = self.common.clock.offset(seconds)?;
+        let offset = self.context.clock.offset(seconds)?;
         time.push(if offset < 0 { b'-' } else { b'+' });
         let minutes = offset.abs() / 60;
         time.extend_from_slice(b"00:00");
