@@ -12,7 +12,7 @@ use crate::content::is_packed;
 use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
-use crate::ranges::{ASKED_MAX, begins_with_label};
+use crate::ranges::{ASKED_MAX, Probe};
 use crate::stamp::Stamp;
 use crate::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Span};
 use crate::time_scale;
@@ -220,8 +220,8 @@ impl Backward {
         }
         let rest = self.rest.iter().map(|(_, log_file)| log_file);
         let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.log_file)).take(ASKED_MAX);
-        self.has_no_label_left =
-            self.has_no_label_left || !before.any(|log_file| begins_with_label(&self.log_dir, log_file, &self.context));
+        self.has_no_label_left = self.has_no_label_left
+            || !before.any(|log_file| Probe::new(&self.log_dir, &self.context).begins_with_label(log_file));
         !self.has_no_label_left
     }
 

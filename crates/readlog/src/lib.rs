@@ -52,7 +52,6 @@ mod resolve;
 mod resume;
 mod stamp;
 mod stream;
-mod survey;
 mod svg;
 mod time_arg;
 mod time_scale;

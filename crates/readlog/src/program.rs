@@ -18,7 +18,7 @@ use crate::log_dir::{LogDir, tell_apart};
 use crate::merge::Merge;
 use crate::output::{Printer, Sink, Style, Writer};
 use crate::prefetch::{Search, Workers};
-use crate::ranges::plan;
+use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Resolved, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
@@ -127,8 +127,9 @@ fn is_same(one: &Dir, other: &Dir) -> bool {
 /// The parts of a directory's files that are asked for.
 fn spans(log_dir: &LogDir, request: &Request, context: &Context) -> Vec<Span> {
     // A run with a cursor is followed by another.
-    let goes_on = request.cursor.is_some() && request.filter.window.until.is_none();
-    plan(log_dir, list(log_dir, context), &request.filter.window, goes_on, context)
+    let is_continued = request.cursor.is_some() && request.filter.window.until.is_none();
+    let last_file = if is_continued { LastFile::ToEnd } else { LastFile::InWindow };
+    plan(Probe::new(log_dir, context), list(log_dir, context), &request.filter.window, last_file)
 }
 
 /// A directory's files.

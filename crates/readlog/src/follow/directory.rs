@@ -10,7 +10,7 @@ use crate::files::{self, LogFile, open_plain};
 use crate::follow::tail::{SplitSpans, split_behind_last_line};
 use crate::follow::tracker::{Tracker, Whereabouts};
 use crate::log_dir::LogDir;
-use crate::ranges::plan;
+use crate::ranges::{LastFile, Probe, plan};
 use crate::resume::Position;
 use crate::stream::{Span, Stream};
 use logyard::logdir::names::{CURRENT, PREVIOUS};
@@ -248,7 +248,7 @@ impl Directory {
         let mut stream = match self.position.take() {
             Some(position) => position.resume(&log_dir, files, context),
             None => {
-                let spans = plan(&log_dir, files, &request.filter.window, true, context);
+                let spans = plan(Probe::new(&log_dir, context), files, &request.filter.window, LastFile::ToEnd);
                 Stream::new(log_dir, Rc::clone(context), spans)
             }
         };

@@ -1,7 +1,7 @@
 //! One JSON object a line.
 //!
-//! Text that is UTF-8 is a string. What is not would be lost in one: it is an array of byte values instead, as journald
-//! does it, so that whoever reads it tells the two apart by their types and gets every byte back.
+//! Text that is UTF-8 is a string. Other bytes are an array of numbers, as in the JSON of journald: a program that reads the
+//! object gets every byte back, and tells the two apart by their types.
 
 use std::io::Write;
 
@@ -32,41 +32,24 @@ pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, service: &[u8], time: Op
     out.push(b'}');
 }
 
+/// Appends text as a string, and anything else as an array of its bytes' values.
 fn print_value(out: &mut Vec<u8>, bytes: &[u8]) {
+    const WRITTEN: &str = "memory can be written to";
     let Ok(text) = std::str::from_utf8(bytes) else {
-        out.push(b'[');
-        for (i, byte) in bytes.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            // Writing to memory does not fail.
-            let _ = write!(out, "{comma}{byte}");
-        }
-        return out.push(b']');
+        return serde_json::to_writer(out, bytes).expect(WRITTEN);
     };
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~')) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain.as_bytes());
-        let character = special.chars().next().expect("a byte was found");
-        print_special(out, character);
-        rest = &special[character.len_utf8()..];
+    let start = out.len();
+    serde_json::to_writer(&mut *out, text).expect(WRITTEN);
+    if out[start..].iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
     }
-    out.extend_from_slice(rest.as_bytes());
-    out.push(b'"');
-}
-
-/// Appends a character that is not printable ASCII, or that JSON gives a meaning.
-fn print_special(out: &mut Vec<u8>, character: char) {
-    match character {
-        '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
-        '\t' => out.extend_from_slice(b"\\t"),
-        // A terminal would obey these, and no reader of JSON minds.
-        _ if character.is_control() || turns_direction(character) => {
+    // A terminal would obey these characters; a reader of JSON gets the same text from their escapes.
+    let json = String::from_utf8(out.split_off(start)).expect("JSON is text");
+    for character in json.chars() {
+        if character.is_control() || turns_direction(character) {
             let _ = write!(out, "\\u{:04x}", u32::from(character));
-        }
-        _ => {
-            let mut utf8 = [0; 4];
-            out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+        } else {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
 }
@@ -86,5 +69,6 @@ mod tests {
         assert_eq!(shown("ü \"x\" \\ \t\x1b".as_bytes()), "\"ü \\\"x\\\" \\\\ \\t\\u001b\"");
         assert_eq!(shown(b"a\xff"), "[97,255]");
         assert_eq!(shown(b""), "\"\"");
+        assert_eq!(shown("\r\u{7f}\u{9b}\u{202e}".as_bytes()), "\"\\r\\u007f\\u009b\\u202e\"");
     }
 }
