@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use memchr::memchr;
 
-use crate::stop::Stop;
+use crate::error::Error;
 use crate::watch::Progress;
 use logyard::sys::{Errno, fd};
 
@@ -36,7 +36,7 @@ impl Pace {
 
     /// Writes all of the input, and says when each line was written if there is a rate. A logger that has closed the pipe
     /// gets no more, and that is no trouble here.
-    pub(crate) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8], progress: &Progress) -> Result<Vec<Written>, Stop> {
+    pub(crate) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8], progress: &Progress) -> Result<Vec<Written>, Error> {
         let mut written = Vec::new();
         let fed = match self.rate {
             None => {
@@ -48,7 +48,7 @@ impl Pace {
         progress.note_end();
         match fed {
             Ok(()) | Err(Errno::EPIPE) => Ok(written),
-            Err(errno) => Err(Stop::unable("write to the logger's pipe", errno)),
+            Err(errno) => Err(Error::unable("write to the logger's pipe", errno)),
         }
     }
 

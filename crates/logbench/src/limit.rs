@@ -1,13 +1,13 @@
 //! The limit: a stand-in that moves the volume of a logger and looks at nothing of it.
 //!
 //! It reads what arrives, and writes as many bytes as a logger would, to files of the same size of which it keeps the
-//! same number. There are no stamps, no search for newlines and no promises: whoever keeps those is slower.
+//! same number. There are no stamps, no search for newlines and no promises: the distance of a logger from the limit is their price.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::stop::PROGRAM;
+use crate::error::PROGRAM;
 use crate::task::{Expected, LogTask, STAMP_BYTES};
 use logyard::cli::{Exit, cause};
 use logyard::lines::page_buffer::PageBuffer;
@@ -91,7 +91,7 @@ impl Limit {
             let due = u128::from(read) * u128::from(self.output_bytes) / u128::from(self.input_bytes);
             let mut due = usize::try_from(due as u64 - written).unwrap_or(0);
             written += due as u64;
-            // The input's own bytes first, so that whoever reads along finds its lines.
+            // The input's own bytes first, so that the latency reader finds its lines.
             let mut source = &room[..count];
             while due > 0 {
                 let piece = &source[..source.len().min(due)];

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::process::{Command, Stdio};
 
-use crate::stop::Stop;
+use crate::error::Error;
 use logyard::multilog::script::matcher::Matcher;
 use logyard::multilog::script::{Action, SEEN_BYTES, Script};
 use logyard::tai64n::{Label, Stamp};
@@ -40,20 +40,20 @@ pub(crate) struct LogTask {
 
 impl LogTask {
     /// Reads a script as a shell and multilog would.
-    pub(crate) fn parse(text: &str) -> Result<LogTask, Stop> {
+    pub(crate) fn parse(text: &str) -> Result<LogTask, Error> {
         let words = words(text)?;
         let script = Script::parse(&words);
         if let Some(ignored) = script.ignored.first() {
-            return Err(Stop::Usage(format!("the script makes no sense: {ignored}")));
+            return Err(Error::Usage(format!("the script makes no sense: {ignored}")));
         }
         let [destination] = &script.directories[..] else {
-            return Err(Stop::Usage("the script must name one log directory".to_owned()));
+            return Err(Error::Usage("the script must name one log directory".to_owned()));
         };
         if destination.processor.as_ref().is_some_and(|processor| !processor.is_empty()) {
-            return Err(Stop::Usage("what a processor leaves cannot be compared with the input".to_owned()));
+            return Err(Error::Usage("what a processor leaves cannot be compared with the input".to_owned()));
         }
         let directory = destination.path.to_str().ok().filter(|path| path.starts_with("./")).map(str::to_owned);
-        let directory = directory.ok_or_else(|| Stop::Usage("the log directory must begin with ./".to_owned()))?;
+        let directory = directory.ok_or_else(|| Error::Usage("the log directory must begin with ./".to_owned()))?;
         Ok(LogTask {
             text: text.to_owned(),
             directory,
@@ -166,8 +166,8 @@ impl Task {
 }
 
 /// The words that a shell makes of a text. They live as long as the process, as a program's arguments do.
-fn words(text: &str) -> Result<Vec<&'static CStr>, Stop> {
-    let bad = || Stop::Usage(format!("the script makes no sense to a shell: {text}"));
+fn words(text: &str) -> Result<Vec<&'static CStr>, Error> {
+    let bad = || Error::Usage(format!("the script makes no sense to a shell: {text}"));
     let answer = Command::new("/bin/sh")
         .args(["-c", &format!("printf '%s\\0' {text}")])
         .stdin(Stdio::null())
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_refused() {
         for script in ["t", "t ./a ./b", "t '!gzip' ./main", "t what ./main", "t /abroad", "t './main"] {
-            assert!(matches!(LogTask::parse(script), Err(Stop::Usage(_))), "{script}");
+            assert!(matches!(LogTask::parse(script), Err(Error::Usage(_))), "{script}");
         }
     }
 

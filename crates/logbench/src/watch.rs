@@ -1,4 +1,4 @@
-//! Watching a run from beside: the user may interrupt it, and a logger may hang.
+//! Ends a run that the user interrupts, or whose logger hangs.
 
 use std::ffi::CString;
 use std::os::fd::BorrowedFd;
@@ -11,9 +11,9 @@ use logyard::sys::file::File;
 use logyard::sys::process::child::Child;
 use logyard::sys::{Errno, Result, poll};
 
-/// How often the progress of a run is looked at.
+/// How often the progress of a run is checked.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How long a run may stand still once its file system is full: loggers try again every few seconds.
+/// How long a run may make no progress on a full file system: loggers retry every few seconds.
 const FULL_DISK_PATIENCE: Duration = Duration::from_secs(10);
 /// A file system with less room than this is full.
 const ROOM_MIN_BYTES: u64 = 64 * 1024;
@@ -23,7 +23,7 @@ const ROOM_MIN_BYTES: u64 = 64 * 1024;
 pub(crate) struct Progress {
     writes: AtomicU64,
     is_writing: AtomicBool,
-    /// All of the input is written, and the end of the logger is waited for.
+    /// All of the input has been written, and logbench waits for the logger to exit.
     has_ended: AtomicBool,
 }
 
@@ -42,8 +42,8 @@ impl Progress {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// A number that changes while the run goes on, and what a run whose number stays does not do; `None` if nothing is
-    /// waited for.
+    /// A number that changes with each write, and what the logger fails to do if it does not change; `None` if logbench waits
+    /// for nothing.
     fn look(&self) -> (u64, Option<&'static str>) {
         let blocked = if self.has_ended.load(Ordering::Relaxed) {
             Some("did not end")
@@ -56,12 +56,12 @@ impl Progress {
 
 /// Why a logger was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// The user has had enough.
+pub(crate) enum KillReason {
+    /// The user interrupted the run.
     Interrupted,
-    /// It stood still on a full file system.
+    /// It made no progress on a full file system.
     DiskFull,
-    /// It stood still, and this is what it did not do.
+    /// It made no progress. The text says what it did not do.
     Hung(String),
 }
 
@@ -71,15 +71,15 @@ pub(crate) fn watch(
     child: &Child,
     descriptors: [BorrowedFd<'_>; 2],
     progress: &Progress,
-    place: &Path,
+    directory: &Path,
     patience: Duration,
-) -> Option<Cut> {
+) -> Option<KillReason> {
     let mut last = progress.look();
     let mut since = Instant::now();
-    let cut = loop {
+    let reason = loop {
         match poll::readable(descriptors, Some(INTERVAL)) {
             Ok([_, true]) | Err(_) => return None,
-            Ok([true, false]) => break Cut::Interrupted,
+            Ok([true, false]) => break KillReason::Interrupted,
             Ok([false, false]) => {}
         }
         let now = progress.look();
@@ -89,15 +89,15 @@ pub(crate) fn watch(
             since = Instant::now();
             continue;
         };
-        if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(place) {
-            break Cut::DiskFull;
+        if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(directory) {
+            break KillReason::DiskFull;
         }
         if since.elapsed() >= patience {
-            break Cut::Hung(format!("{what} for {} s", patience.as_secs()));
+            break KillReason::Hung(format!("{what} for {} s", patience.as_secs()));
         }
     };
     let _ = child.kill_group();
-    Some(cut)
+    Some(reason)
 }
 
 fn is_full(directory: &Path) -> bool {

@@ -1,7 +1,7 @@
-//! A directory's groups from the last to the first, for `-n` and `-r`.
+//! The groups of a directory from the last to the first, for `-n` and `-r`.
 //!
-//! Files are read from their ends, a block at a time. What stands before the first stamp of
-//! what has been read may belong to a group that begins further ahead, and is carried over to the next block.
+//! Files are read from their ends, a block at a time. The lines before the first stamp of a block may belong to a group that
+//! begins in the block before, so they are carried over to that block.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use logyard::tai64n::Label;
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
 
-/// A group that has been read.
+/// A group with its own copy of the bytes.
 #[derive(Debug)]
 pub(super) struct OwnedGroup {
     /// The lines, newline and all.
@@ -53,12 +53,12 @@ pub(super) struct Backward {
     context: Rc<Context>,
     spans: Vec<Span>,
     rest: Option<(Rest, Rc<LogFile>)>,
-    /// What has been read and belongs to no group yet.
+    /// Bytes that have been read and belong to no group yet.
     carry: Vec<u8>,
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<LogFile>)>,
     groups: Vec<OwnedGroup>,
-    /// Nothing that is left to read seems to have a label.
+    /// Whether nothing that is left to read seems to have a label.
     has_no_label_left: bool,
 }
 

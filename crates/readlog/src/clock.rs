@@ -1,4 +1,4 @@
-//! Unix seconds as a person reads them, at the rate of one a line.
+//! Local times, fast enough for one a line.
 //!
 //! The time zone is asked once for each stretch of time without a change of its offset; within it a date is arithmetic,
 //! and within one second it is a copy.

@@ -1,4 +1,4 @@
-//! Why printing ends before everything has been printed.
+//! Why readlog exits before it has printed everything.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -7,14 +7,14 @@ use crate::warnings::PROGRAM;
 use logyard::cli::{Exit, Shown, cause};
 use logyard::sys::Errno;
 
-/// What the program cannot go on after.
+/// Why readlog exits before it has printed everything.
 #[derive(Debug)]
 pub(super) enum Error {
-    /// Standard output, or the pager, takes no more.
+    /// Standard output, or the pager, cannot be written to.
     Output(Errno),
-    /// The system does not tell what happens in directories.
+    /// The system does not report events in directories.
     Follow(Errno),
-    /// The file that is named as a cursor is something else: it is left as it is.
+    /// The file that is given as a cursor is another kind of file. It is not changed.
     ForeignCursor(PathBuf),
     /// The cursor file cannot be read or written.
     Cursor(PathBuf, Errno),
@@ -23,7 +23,8 @@ pub(super) enum Error {
 }
 
 impl Error {
-    /// Says why, and returns the code to leave with: that of what was printed, where nobody wanted more.
+    /// Prints the message, and returns the exit code. If the reader of the output has gone, that is no error: the code is
+    /// `of_printed`.
     pub(super) fn exit(&self, of_printed: Exit) -> Exit {
         match self {
             Error::Output(Errno::EPIPE) => of_printed,

@@ -1,9 +1,9 @@
 //! The files of a log directory as one sequence, oldest first: archives, `previous` (or `processed`), `current`.
 //!
-//! A writer may rotate while the names are read, so names are read again until they stand still, with `current` and
-//! `previous` held open from before: what has been opened stays readable under whatever name, or none.
+//! A logger may rotate while the names are read. So readlog opens `current` and `previous`, and reads the names again until
+//! they do not change: an open file stays readable, whatever its name is by then.
 //!
-//! A rotation leaves some files twice for a moment, and each is to be read once:
+//! During a rotation some files exist twice for a moment. Each is read once:
 //!
 //! - `previous` with the same content as an archive: linked, and about to be unlinked. The archive stays.
 //! - `processed` beside `previous`: what the processor has written so far. `previous` stays.
@@ -24,10 +24,11 @@ use logyard::sys::stat::Stat;
 use logyard::sys::{Errno, Result, clock};
 use logyard::tai64n::Label;
 
-/// How often names are read that do not stand still.
+/// How often names are read that keep changing.
 const ATTEMPTS_MAX: u32 = 1000;
 
-/// File systems note times some milliseconds late; a change that is this long ago is told from one that is now.
+/// File systems record times some milliseconds late. A change that is older than this is distinguished from one that happens
+/// now.
 const TIME_IS_SHARP_SECONDS: i64 = 2;
 
 /// How many of the newest archives `previous` and `current` may be further names of.
@@ -96,7 +97,7 @@ pub(super) fn open_plain(directory: &Dir, name: &[u8]) -> Result<File> {
     if file.stat()?.is_plain { Ok(file) } else { Err(Errno::ENXIO) }
 }
 
-/// The names of a directory, sorted out.
+/// The names of a directory, by their meaning.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Names {
     /// In the order of labels.
@@ -104,7 +105,7 @@ struct Names {
     has_previous: bool,
     has_processed: bool,
     has_current: bool,
-    /// What is named like an archive and is none, with the reason.
+    /// Names of archives that are not log files, with the reason.
     strange: Vec<(Vec<u8>, Errno)>,
 }
 
@@ -124,15 +125,15 @@ impl Names {
         }
         names.archives.sort_unstable();
         names.strange.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        names.archives = without_doubles(std::mem::take(&mut names.archives));
+        names.archives = without_duplicates(std::mem::take(&mut names.archives));
         Ok(names)
     }
 }
 
 /// Of several names with one label, leaves out those whose content is to be read from another.
-fn without_doubles(archives: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let has_doubles = archives.windows(2).any(|pair| pair[0][..Label::TEXT_BYTES] == pair[1][..Label::TEXT_BYTES]);
-    if !has_doubles {
+fn without_duplicates(archives: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let has_duplicates = archives.windows(2).any(|pair| pair[0][..Label::TEXT_BYTES] == pair[1][..Label::TEXT_BYTES]);
+    if !has_duplicates {
         return archives;
     }
     let mut groups: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
@@ -175,10 +176,10 @@ pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>
         let processed = open(names.has_processed && !names.has_previous, PROCESSED);
         // A directory that has not changed for a while would show by its time that it did; else names are read again.
         let shows_change = changed.seconds < now.seconds - TIME_IS_SHARP_SECONDS;
-        let stands_still = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
-            && is_still(directory, CURRENT, &current)
-            && is_still(directory, PREVIOUS, &previous);
-        if stands_still || attempt == ATTEMPTS_MAX {
+        let is_unchanged = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
+            && still_names(directory, CURRENT, &current)
+            && still_names(directory, PREVIOUS, &previous);
+        if is_unchanged || attempt == ATTEMPTS_MAX {
             break (names, previous, processed, current);
         }
     };
@@ -210,7 +211,7 @@ pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>
 }
 
 /// Tells whether a name still stands for what was found under it.
-fn is_still(directory: &Dir, name: &str, found: &Result<Option<(File, Stat)>>) -> bool {
+fn still_names(directory: &Dir, name: &str, found: &Result<Option<(File, Stat)>>) -> bool {
     match (found, directory.stat(name.as_bytes())) {
         (Ok(Some((_, before))), Ok(Some(now))) => before.identity == now.identity,
         (Ok(None), Ok(None)) | (Err(_), Ok(Some(_)) | Err(_)) => true,
@@ -235,9 +236,9 @@ mod tests {
     fn what_is_there_twice_is_read_once() {
         let found = names(&[(A, ".s"), (A, ".s.gz"), (A, ".u"), (B, ".t"), (B, ".u")]);
 
-        assert_eq!(without_doubles(found), names(&[(A, ".s"), (A, ".u"), (B, ".u")]));
-        assert_eq!(without_doubles(names(&[(A, ".t")])), names(&[(A, ".t")]), "the only one");
-        assert_eq!(without_doubles(names(&[(A, ".s.gz")])), names(&[(A, ".s.gz")]), "the only one");
+        assert_eq!(without_duplicates(found), names(&[(A, ".s"), (A, ".u"), (B, ".u")]));
+        assert_eq!(without_duplicates(names(&[(A, ".t")])), names(&[(A, ".t")]), "the only one");
+        assert_eq!(without_duplicates(names(&[(A, ".s.gz")])), names(&[(A, ".s.gz")]), "the only one");
     }
 
     #[test]

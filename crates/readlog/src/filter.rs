@@ -5,8 +5,7 @@ use std::sync::Arc;
 use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::finder::Finder;
-use crate::finder::PATTERN_BYTES_MAX;
+use crate::finder::{Finder, PATTERN_BYTES_MAX};
 use crate::time_scale::Window;
 use logyard::tai64n::Label;
 

@@ -1,14 +1,12 @@
-//! The last lines of some directories.
+//! `-n` and `-r`: the last lines of some directories.
 
 use crate::arguments::Request;
-use crate::backward::Backward;
-use crate::backward::OwnedGroup;
+use crate::backward::{Backward, OwnedGroup};
 use crate::error::Error;
 use crate::merge::MergeBackward;
-use crate::output::View;
-use crate::output::Writer;
+use crate::output::{View, Writer};
 
-/// Prints the last lines of some directories, so many at most.
+/// Prints the last lines of some directories, at most `lines_max`.
 pub(crate) fn print_last(
     request: &Request,
     writer: &mut Writer,

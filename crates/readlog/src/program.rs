@@ -53,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 fn read(mut request: Request) -> Exit {
-    // Where there are no more, what cannot be opened is told.
+    // If the limit cannot be raised, files that cannot be opened are reported.
     let _ = limit::raise_descriptors();
     let clock = match Zone::local() {
         _ if request.is_utc => LocalClock::utc(),

@@ -1,7 +1,7 @@
-//! Which log directory is meant by a directory that is none itself.
+//! The log directory that a path means.
 //!
 //! A service stands for its log: `/service/NAME` and `/service/NAME/log` for `/service/NAME/log/main`, or for the only log
-//! directory beside it. Anything else is told: it would look like a log without lines.
+//! directory in `/service/NAME/log`. Any other directory is an error: it would look like a log without lines.
 
 use crate::files::archive_label;
 use logyard::cli::Shown;

@@ -1,9 +1,10 @@
-//! Finding again the place up to which a directory was printed.
+//! Finds the place up to which an earlier run printed a directory.
 //!
-//! A file is known by its identity, and the bytes before the offset prove that it is the one (an inode's number is given
-//! to another file once it is free). A processor makes another file of it: then the same bytes may stand at the same
-//! offset. If not even that, labels tell: what is before the last label printed was printed, and so many of the lines that
-//! have that very label.
+//! 1. By the identity of the file. The bytes before the offset prove that it is the same file, because the system gives a free
+//!    inode number to another file.
+//! 2. By these bytes in another file, at the same offset: a processor may have copied the file.
+//! 3. By labels: the earlier run printed all lines before the last label that it printed, and counted the lines with that
+//!    label.
 
 use std::rc::Rc;
 

@@ -1,9 +1,8 @@
-//! A packed file's bytes from the last to the first.
+//! The bytes of a packed file from the last to the first.
 //!
-//! A file can be unpacked from its beginning only. The first time, the last part is kept in memory; where that is all that
-//! is asked for, nothing else happens. What stands before it is unpacked a second time, into a file without a name in
-//! `TMPDIR`, and read from there. Where no such file can be had, each part is unpacked anew from the beginning: slow, but
-//! in the same memory.
+//! A file can only be unpacked from its beginning. The first pass keeps the last part in memory, and often that is enough. The
+//! second pass unpacks everything before that part into a file without a name in `TMPDIR`, and reads it from there. If no such
+//! file can be made, each part is unpacked again from the beginning: slow, but in the same memory.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;

@@ -1,11 +1,11 @@
-//! The cursor: where printing stopped, so that the next run goes on there, also after `kill -9`.
+//! The cursor: where a run stopped, so that the next run continues there, even after `kill -9`.
 //!
 //! A file cannot be kept in step with a pipe by writing first to the one and then to the other: a reader that is killed in
 //! between would print lines twice, or never. So the file holds the lines themselves too:
 //!
 //! 1. A batch of output, and the position behind it, are written to a new file, which replaces the cursor file.
 //! 2. The batch is sent from that file by `sendfile`, and the kernel notes in the file's first page how far it got, within
-//!    the same call: see [`handover`](logyard::sys::sendfile).
+//!    the same call: see [`sendfile`](logyard::sys::sendfile).
 //!
 //! The next run finds the file, sends what has not been sent, and goes on at the position. Where standard output is a file
 //! that is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived. If the

@@ -1,21 +1,24 @@
-//! Following: what is in some directories, and then what is written to them, for as long as anybody reads.
+//! `-f`: readlog prints the lines of some directories, and then the lines that loggers write to them, until nobody reads its
+//! output any more.
 //!
-//! Nothing is asked for twice: inotify tells what happens to each name, in order, and the [`Tracker`] makes of it where
-//! each file has gone that was once `current`. A file is opened while it is `current` where that is possible, and held,
-//! and so it is read to its end under whatever name, or none.
+//! inotify reports each change of a name, in order, and the [`tracker`] concludes where each file is that was once `current`.
+//! readlog opens a file while it is `current`, if it can, and keeps it open. So it reads the file to its end, whatever its
+//! name is by then, and even if it has been removed.
 //!
-//! - A file is known to be finished when its generation has ended *before* its end was read: no writer appends to a file
-//!   that is `current` no more.
-//! - A file that was opened by a name that moves on (`current`, `previous`) counts as opened only if no event says
-//!   afterwards that the name had moved on. A rename is told before whoever renamed can make its next call, so the file
+//! - [`directory`]: a directory that is followed. [`open_dir`]: which of its files have been opened, and which comes next.
+//! - [`tail`]: where following begins with `-n`.
+//! - A file is finished if its generation ended *before* its end was read: no writer appends to a file that is not `current`
+//!   any more.
+//! - A file that was opened under a name that moves on (`current`, `previous`) is accepted only if no event says afterwards
+//!   that the name had moved on. The kernel queues the event of a rename before the call returns to the writer, so the file
 //!   that was opened is the one that the tracker means.
-//! - An archive that was removed before it could be opened is a gap, and is told.
-//! - When the queue of events overflows, everything that is held is read, and the place is found again as it is for a
-//!   cursor: see [`locate`](crate::resume).
-//! - Where the system allows no more watches, directories are looked at from time to time instead, and whatever has
-//!   changed in one is found as after an overflow.
+//! - An archive that was removed before it could be opened is a gap, and a warning says so.
+//! - If the queue of events overflows, readlog reads all open files to their ends and finds its position again as it does for
+//!   a cursor: see [`resume`](crate::resume).
+//! - If the system allows no more watches, readlog polls the directories, and treats a change as an overflow.
 
 mod directory;
+mod open_dir;
 mod tail;
 mod tracker;
 
@@ -30,6 +33,7 @@ use crate::arguments::Request;
 use crate::context::Context;
 use crate::error::Error;
 use crate::follow::directory::Directory;
+use crate::follow::open_dir::Action;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
@@ -44,7 +48,7 @@ use logyard::sys::{Errno, Result, fd, poll};
 const INTERRUPTED: i32 = 130;
 
 /// How often directories are looked at that cannot be watched.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is followed.
 #[derive(Debug)]
@@ -59,7 +63,7 @@ struct Follow<'r> {
     /// Whether something may have appeared.
     may_have_come: bool,
     /// Whether not everything can be watched, so that it must be looked at.
-    looks: bool,
+    polls: bool,
 }
 
 /// Prints what is there and what comes, until nobody reads it any more.
@@ -77,11 +81,11 @@ pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writ
         directories,
         ancestors: Vec::new(),
         may_have_come: true,
-        looks: false,
+        polls: false,
     };
     match notifier {
         Ok(notifier) => follow.notifier = Some(notifier),
-        Err(errno) => follow.look_instead(errno),
+        Err(errno) => follow.poll_instead(errno),
     }
     follow.run(writer)
 }
@@ -111,7 +115,7 @@ impl Follow<'_> {
 
     /// Waits until something happens, or until it is time to look; `true` if nobody reads the output any more.
     fn wait(&mut self, is_pipe: bool) -> Result<bool> {
-        let timeout = self.looks.then_some(LOOK_INTERVAL);
+        let timeout = self.polls.then_some(POLL_INTERVAL);
         // A pipe is "readable" at its writing end when its reader has gone.
         let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout)];
         let is_gone = match (sources, timeout) {
@@ -121,16 +125,16 @@ impl Follow<'_> {
             }
             _ => poll::readable_among(sources, timeout)?[1],
         };
-        if self.looks {
+        if self.polls {
             self.may_have_come = true;
-            self.directories.iter_mut().for_each(Directory::look);
+            self.directories.iter_mut().for_each(Directory::poll);
         }
         Ok(is_gone)
     }
 
     /// Takes note that something cannot be watched, and says so once.
-    fn look_instead(&mut self, errno: Errno) {
-        if std::mem::replace(&mut self.looks, true) {
+    fn poll_instead(&mut self, errno: Errno) {
+        if std::mem::replace(&mut self.polls, true) {
             return;
         }
         let why = match errno {
@@ -160,7 +164,7 @@ impl Follow<'_> {
             match self.directories[i].open(self.notifier.as_ref(), &taken) {
                 Ok(watched) => {
                     if let Err(errno) = watched {
-                        self.look_instead(errno);
+                        self.poll_instead(errno);
                     }
                     self.watch_ancestor(i);
                     break;
@@ -202,7 +206,7 @@ impl Follow<'_> {
         let watch = match watch {
             Some(Ok(watch)) => watch,
             Some(Err(errno)) => {
-                self.look_instead(errno);
+                self.poll_instead(errno);
                 return false;
             }
             None => return false,
@@ -250,7 +254,7 @@ impl Follow<'_> {
             self.directories.iter_mut().for_each(Directory::check_path);
         }
         for i in 0..self.directories.len() {
-            while self.take_step(i, &mut merge.streams[i])? {}
+            while self.act(i, &mut merge.streams[i])? {}
         }
         if std::mem::take(&mut self.may_have_come) {
             for i in 0..self.directories.len() {
@@ -271,22 +275,21 @@ impl Follow<'_> {
         Ok(())
     }
 
-    /// Takes a step towards what is `current` now; `false` if there is none to take (now).
-    fn take_step(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
-        let step = self.directories[i].next_step(stream);
-        match step {
-            directory::Step::Wait => Ok(false),
-            directory::Step::Skip => Ok(true),
-            directory::Step::Leave => {
-                if let (Some(watch), Some(notifier)) = (self.directories[i].leave(), &self.notifier) {
+    /// Does one thing on the way to the file that is `current` now; `false` if there is nothing to do (now).
+    fn act(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
+        match self.directories[i].next_action(stream) {
+            Action::Wait => Ok(false),
+            Action::AskAgain => Ok(true),
+            Action::Close => {
+                if let (Some(watch), Some(notifier)) = (self.directories[i].close(), &self.notifier) {
                     notifier.forget(watch);
                 }
                 self.may_have_come = true;
                 Ok(true)
             }
-            directory::Step::FindAgain => self.find_again(i, stream),
-            directory::Step::Check(opened) => {
-                // Does the name still stand for what it stood for?
+            Action::Relocate => self.relocate(i, stream),
+            Action::Check(opened) => {
+                // Events that are waiting say whether the name has moved on.
                 self.drain()?;
                 self.directories[i].confirm(opened, stream);
                 Ok(true)
@@ -294,13 +297,13 @@ impl Follow<'_> {
         }
     }
 
-    /// Finds the place again after events were lost; `false` if what is held must be read first.
-    fn find_again(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
+    /// Continues after events were lost; `false` if the open files must be read first.
+    fn relocate(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
         for _ in 0..1000 {
             self.drain()?;
             let files = self.directories[i].list(&self.context);
             if !self.drain_for(i)? {
-                return Ok(self.directories[i].find_again(files, stream));
+                return Ok(self.directories[i].relocate(files, stream));
             }
         }
         Ok(false)

@@ -1,4 +1,4 @@
-//! Whole blocks of lines at once, for what is read most: one directory, from its beginning to its end, as local time.
+//! Prints whole blocks of lines at once, in the most common case: one directory, from its beginning to its end, in local time.
 //!
 //! No line is looked at beyond its stamp, and a stamp of the same second as the one before is a comparison, a copy and
 //! the nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
@@ -17,7 +17,7 @@ const LABEL_SECOND_BYTES: usize = 17;
 
 /// Shows blocks of lines.
 #[derive(Debug)]
-pub(crate) struct Bulk {
+pub(crate) struct FastPrinter {
     context: Rc<Context>,
     /// The second shown last, as labels have it; no label begins with a NUL.
     second: [u8; LABEL_SECOND_BYTES],
@@ -25,10 +25,10 @@ pub(crate) struct Bulk {
     time: [u8; SECOND_BYTES + 10],
 }
 
-impl Bulk {
+impl FastPrinter {
     /// Shows nothing yet.
-    pub(crate) fn new(context: Rc<Context>) -> Bulk {
-        Bulk { context, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+    pub(crate) fn new(context: Rc<Context>) -> FastPrinter {
+        FastPrinter { context, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
     }
 
     /// Appends a block of whole lines to `out`.

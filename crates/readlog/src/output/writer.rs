@@ -1,11 +1,11 @@
-//! The one way out: collects what is printed, and sends it off in batches.
+//! Collects what is printed, and writes it in batches.
 
 use std::rc::Rc;
 
 use crate::cursor::CursorFile;
 use crate::error::Error;
 use crate::merge::Merge;
-use crate::output::fast_printer::Bulk;
+use crate::output::fast_printer::FastPrinter;
 use crate::output::{Printer, Sink, View};
 use crate::resume::Position;
 
@@ -48,9 +48,9 @@ impl Writer {
         if !self.printer.is_plain() || self.cursor.is_some() {
             return Ok(false);
         }
-        let mut bulk = Bulk::new(Rc::clone(&self.printer.context));
+        let mut printer = FastPrinter::new(Rc::clone(&self.printer.context));
         while let Some(lines) = stream.take_lines() {
-            bulk.print(&mut self.batch, lines);
+            printer.print(&mut self.batch, lines);
             if self.batch.len() >= BATCH_BYTES {
                 self.flush()?;
             }
