@@ -15,7 +15,7 @@ use crate::scratch_dir::{RunDir, ScratchDir};
 use crate::stamps::StampRule;
 use crate::subject::Subject;
 use crate::task::{Expected, Task};
-use crate::watch::{KillReason, Progress, watch};
+use crate::watch::{KillReason, Progress, Watcher};
 use logyard::sys::process::child::{Child, Usage};
 use logyard::sys::process::ended::Ended;
 use logyard::sys::signal::SignalQueue;
@@ -129,8 +129,9 @@ impl Runner<'_> {
         std::thread::scope(|scope| {
             let follower = log.as_ref().map(|log| scope.spawn(|| follow(log, &is_over)));
             let (interruptions, gone) = (self.interruptions.as_fd(), gone.as_fd());
-            let (child, progress, patience) = (&child, &progress, self.patience);
-            let watcher = scope.spawn(move || watch(child, [interruptions, gone], progress, run_dir, patience));
+            let (child, progress) = (&child, &progress);
+            let watcher = Watcher { child, progress, directory: run_dir, patience: self.patience };
+            let watcher = scope.spawn(move || watcher.watch(interruptions, gone));
             if let Some(log) = &log {
                 wait_for(&log.join("current"));
             }

@@ -65,39 +65,51 @@ pub(crate) enum KillReason {
     Hung(String),
 }
 
-/// Kills the logger and its process group if the first descriptor becomes readable, or if it makes no progress for
-/// `patience`. Returns when that is done, or when the second descriptor says that the run is over.
-pub(crate) fn watch(
-    child: &Child,
-    descriptors: [BorrowedFd<'_>; 2],
-    progress: &Progress,
-    directory: &Path,
-    patience: Duration,
-) -> Option<KillReason> {
-    let mut last = progress.look();
-    let mut since = Instant::now();
-    let reason = loop {
-        match poll::readable(descriptors, Some(INTERVAL)) {
-            Ok([_, true]) | Err(_) => return None,
-            Ok([true, false]) => break KillReason::Interrupted,
-            Ok([false, false]) => {}
+/// Watches a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watcher<'w> {
+    pub(crate) child: &'w Child,
+    pub(crate) progress: &'w Progress,
+    /// The directory of the run.
+    pub(crate) directory: &'w Path,
+    /// A logger that makes no progress for this long is killed.
+    pub(crate) patience: Duration,
+}
+
+impl Watcher<'_> {
+    /// Returns when `over` becomes readable, because the run is over. If `interruptions` becomes readable before, or the logger
+    /// makes no progress, it first kills the logger and its process group.
+    pub(crate) fn watch(self, interruptions: BorrowedFd<'_>, over: BorrowedFd<'_>) -> Option<KillReason> {
+        let reason = self.wait(interruptions, over)?;
+        let _ = self.child.kill_group();
+        Some(reason)
+    }
+
+    fn wait(self, interruptions: BorrowedFd<'_>, over: BorrowedFd<'_>) -> Option<KillReason> {
+        let Watcher { progress, directory, patience, .. } = self;
+        let mut last = progress.look();
+        let mut since = Instant::now();
+        loop {
+            match poll::readable([interruptions, over], Some(INTERVAL)) {
+                Ok([_, true]) | Err(_) => return None,
+                Ok([true, false]) => return Some(KillReason::Interrupted),
+                Ok([false, false]) => {}
+            }
+            let now = progress.look();
+            let stands_still = now.1.filter(|_| now == last);
+            last = now;
+            let Some(what) = stands_still else {
+                since = Instant::now();
+                continue;
+            };
+            if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(directory) {
+                return Some(KillReason::DiskFull);
+            }
+            if since.elapsed() >= patience {
+                return Some(KillReason::Hung(format!("{what} for {} s", patience.as_secs())));
+            }
         }
-        let now = progress.look();
-        let stands_still = now.1.filter(|_| now == last);
-        last = now;
-        let Some(what) = stands_still else {
-            since = Instant::now();
-            continue;
-        };
-        if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(directory) {
-            break KillReason::DiskFull;
-        }
-        if since.elapsed() >= patience {
-            break KillReason::Hung(format!("{what} for {} s", patience.as_secs()));
-        }
-    };
-    let _ = child.kill_group();
-    Some(reason)
+    }
 }
 
 fn is_full(directory: &Path) -> bool {

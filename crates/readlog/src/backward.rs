@@ -46,6 +46,15 @@ enum Rest {
     Packed(Unpacked),
 }
 
+/// A block of a file.
+#[derive(Debug)]
+struct Block {
+    bytes: Vec<u8>,
+    log_file: Rc<LogFile>,
+    /// Whether it begins where the file, or the part of it that is read, does.
+    is_start: bool,
+}
+
 /// The groups of a directory, last first.
 #[derive(Debug)]
 pub(super) struct Backward {
@@ -100,8 +109,8 @@ impl Backward {
 
     /// Reads the block before what has been read, and finds the groups in it; `false` if there is none.
     fn read_block(&mut self) -> bool {
-        let Some((block, log_file, is_start)) = self.take_block() else { return false };
-        self.put_before(block, &log_file);
+        let Some(Block { bytes, log_file, is_start }) = self.take_block() else { return false };
+        self.put_before(bytes, &log_file);
         let start =
             if is_start { self.first_stamp(0) } else { self.first_line().and_then(|line| self.first_stamp(line)) };
         match start {
@@ -136,8 +145,8 @@ impl Backward {
         }
     }
 
-    /// The last block that has not been read, its file, and whether it begins where that file does.
-    fn take_block(&mut self) -> Option<(Vec<u8>, Rc<LogFile>, bool)> {
+    /// The last block that has not been read.
+    fn take_block(&mut self) -> Option<Block> {
         loop {
             if self.rest.is_none() {
                 let span = self.spans.pop()?;
@@ -168,7 +177,7 @@ impl Backward {
                 self.rest = None;
             }
             if !block.is_empty() {
-                return Some((block, log_file, is_start));
+                return Some(Block { bytes: block, log_file, is_start });
             }
         }
     }

@@ -8,8 +8,19 @@ use std::io::Write;
 use crate::output::View;
 use crate::output::visible::turns_direction;
 
+/// A line, in the parts that its object shows.
+#[derive(Debug)]
+pub(super) struct Line<'l> {
+    /// RFC 3339; `None` if the line has no label, or its year has more than four digits.
+    pub(super) time: Option<&'l [u8]>,
+    pub(super) service: &'l [u8],
+    /// The line without its stamp.
+    pub(super) message: &'l [u8],
+}
+
 /// Appends the object of a line, without a newline.
-pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, service: &[u8], time: Option<&[u8]>, message: &[u8]) {
+pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, line: &Line<'_>) {
+    let Line { time, service, message } = *line;
     out.extend_from_slice(b"{\"time\":");
     match time {
         Some(time) => print_value(out, time),

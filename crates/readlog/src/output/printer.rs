@@ -102,7 +102,8 @@ impl Printer {
             }
             Style::Json => {
                 let time = view.label.and_then(|label| self.iso(label));
-                json::print(out, view, &self.services[view.source], time.as_deref(), message);
+                let line = json::Line { time: time.as_deref(), service: &self.services[view.source], message };
+                json::print(out, view, &line);
             }
             Style::Short | Style::Iso | Style::Tai64n => {
                 let (Some(stamp), Some(label)) = (stamp, view.label) else {
