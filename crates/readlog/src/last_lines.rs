@@ -36,7 +36,7 @@ fn view<'a>(found: &'a OwnedGroup, source: usize, directory: &'a [u8]) -> View<'
     View { bytes: &found.bytes, stamp: found.stamp, label: found.label, source, directory, file: &found.log_file.name }
 }
 
-/// The last of a group's lines, so many as are left, of which they are taken.
+/// The last lines of a group, at most `left`, which is reduced by their number.
 fn last_lines(mut found: OwnedGroup, left: &mut usize) -> OwnedGroup {
     let lines = memchr::memchr_iter(b'\n', &found.bytes).count().max(1);
     if lines > *left {

@@ -29,7 +29,7 @@ use logyard::sys::program::Arguments;
 use logyard::sys::{Errno, fd, limit, terminal};
 use logyard::tai64n::zone::Zone;
 
-/// How much of a directory is looked through to find a window of time; of all together; and of each at least.
+/// How much is read line by line to find a window of time: of a directory, of all directories together, and of each at least.
 const SURVEY_BYTES: u64 = 32 << 20;
 const SURVEY_BYTES_ALL: u64 = 256 << 20;
 const SURVEY_BYTES_MIN: u64 = 2 << 20;
@@ -90,7 +90,7 @@ fn read(mut request: Request) -> Exit {
     }
 }
 
-/// The log directories that are meant. Where there is none, one may come while it is followed.
+/// The log directories that the arguments mean. With `-f`, a directory need not exist yet.
 fn log_directories(request: &Request, context: &Context) -> Vec<Vec<u8>> {
     let log_directory = |path: &Vec<u8>| match resolve(path) {
         Resolved::Log(path) => Some(path),
@@ -108,7 +108,7 @@ fn open_log_dirs(request: &Request, context: &Context) -> Vec<Rc<LogDir>> {
     let mut log_dirs: Vec<Rc<LogDir>> = Vec::new();
     for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
         match Dir::open(&path[..]) {
-            // Named twice, it is read once.
+            // A directory that is named twice is read once.
             Ok(directory) if log_dirs.iter().any(|log_dir| is_same(&log_dir.dir, &directory)) => {}
             Ok(directory) => log_dirs.push(Rc::new(LogDir { path: path.clone(), service, dir: directory })),
             Err(errno) => {
@@ -147,7 +147,7 @@ fn services(log_dirs: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
     log_dirs.iter().map(|log_dir| log_dir.service.clone()).collect()
 }
 
-/// How lines are shown, and where they go.
+/// How lines are printed, and where.
 fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> (Printer, Sink) {
     let is_terminal = terminal::is_terminal(fd::stdout());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("NO_COLOR").is_some();
@@ -174,7 +174,7 @@ fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> 
     (printer, sink)
 }
 
-/// Prints everything that is asked for, oldest first; and then what comes.
+/// Prints all selected lines, oldest first; with `-f`, also the lines that are written from then on.
 fn print_all(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
     let cursor = request.cursor.as_deref().map(CursorFile::open).transpose()?;
     if request.follows {

@@ -12,10 +12,9 @@ use crate::content::is_packed;
 use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
-use crate::stream::{FilePosition, Printed, Span, Stream};
+use crate::stream::{FilePosition, LabelCount, Printed, Span, Stream};
 use logyard::cli::Shown;
 use logyard::sys::file::File;
-use logyard::tai64n::Label;
 
 /// How many bytes before the offset are compared.
 const TAIL_BYTES: u64 = 256;
@@ -29,8 +28,8 @@ pub(super) struct Position {
     pub(super) offset: u64,
     /// The bytes before, some of them; none of a packed file.
     pub(super) tail: Vec<u8>,
-    /// The last label printed, and how many lines with it were.
-    pub(super) label: Option<(Label, u64)>,
+    /// The last label printed, and how many lines with it were printed.
+    pub(super) last: Option<LabelCount>,
 }
 
 impl Position {
@@ -42,7 +41,7 @@ impl Position {
         } else {
             tail(file, offset).unwrap_or_default()
         };
-        Some(Position { identity: file.stat().ok()?.identity, offset, tail, label: stream.last_consumed() })
+        Some(Position { identity: file.stat().ok()?.identity, offset, tail, last: stream.last_consumed() })
     }
 
     /// Finds the place in a directory, and makes the stream of what comes after it.
@@ -52,7 +51,7 @@ impl Position {
             .rposition(|log_file| self.is_in(log_dir, log_file, true))
             // Without a label nothing tells a line from its repetition a file later.
             .or_else(|| {
-                self.label.and_then(|_| files.iter().rposition(|log_file| self.is_in(log_dir, log_file, false)))
+                self.last.and_then(|_| files.iter().rposition(|log_file| self.is_in(log_dir, log_file, false)))
             });
         let new = |files: Vec<LogFile>| {
             let spans = files.into_iter().map(|log_file| Span::whole(Rc::new(log_file))).collect::<Vec<Span>>();
@@ -64,10 +63,10 @@ impl Position {
                 span.from = self.offset;
             }
             let mut stream = Stream::new(log_dir, context, spans);
-            stream.resume_after(self.label);
+            stream.resume_after(self.last);
             return stream;
         }
-        let Some((label, count)) = self.label else {
+        let Some(last) = self.last else {
             context.warnings.warn(format_args!(
                 "unable to find the last line printed in {}: beginning with its first",
                 Shown(&log_dir.path)
@@ -75,13 +74,13 @@ impl Position {
             let (log_dir, context, spans) = new(files);
             return Stream::new(log_dir, context, spans);
         };
-        let is_before = |log_file: &LogFile| log_file.label.is_some_and(|name| name < label);
+        let is_before = |log_file: &LogFile| log_file.label.is_some_and(|name| name < last.label);
         let first = files.iter().position(|log_file| !is_before(log_file)).unwrap_or(files.len());
         let before = first.checked_sub(1).and_then(|before| files[before].label);
         let (log_dir, context, spans) = new(files.into_iter().skip(first).collect());
         let mut stream = Stream::new(log_dir, context, spans);
         // The oldest is removed first: where an older file is left, nothing after it is missing.
-        stream.skip_printed(Printed { label, count, shows_gap: first == 0 }, before);
+        stream.skip_printed(Printed { last, shows_gap: first == 0 }, before);
         stream
     }
 

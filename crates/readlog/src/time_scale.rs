@@ -1,8 +1,8 @@
 //! The two time scales of labels, and the moments between which a reader looks.
 //!
 //! daemontools, its successor and runit write 2^62 + 10 + Unix seconds at every date: the scale of [`Label`]. s6 and nosh
-//! add the leap seconds inserted so far, which makes real TAI. One label does not tell which of them it is, so the user
-//! says it for a directory tree: `--tai=real`.
+//! add the leap seconds inserted so far, which makes real TAI. A label does not show its scale, so the user gives it:
+//! `--tai=real`.
 
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;

@@ -69,15 +69,15 @@ impl CursorFile {
 
     /// The place in a directory, by its path.
     pub(crate) fn position(&self, path: &[u8]) -> Option<&Position> {
-        self.records.iter().find(|(other, _)| other == path).map(|(_, position)| position)
+        self.records.iter().find(|record| record.path == path).map(|record| &record.position)
     }
 
     /// Sends a batch, behind which the directories are at these positions.
-    pub(crate) fn send(&mut self, batch: &[u8], positions: Vec<(Vec<u8>, Position)>) -> std::result::Result<(), Error> {
-        for (path, position) in positions {
-            match self.records.iter_mut().find(|(other, _)| *other == path) {
-                Some((_, old)) => *old = position,
-                None => self.records.push((path, position)),
+    pub(crate) fn send(&mut self, batch: &[u8], positions: Vec<Record>) -> std::result::Result<(), Error> {
+        for new in positions {
+            match self.records.iter_mut().find(|old| old.path == new.path) {
+                Some(old) => old.position = new.position,
+                None => self.records.push(new),
             }
         }
         self.send_anew(batch)

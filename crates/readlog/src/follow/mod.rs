@@ -47,7 +47,7 @@ use logyard::sys::{Errno, Result, fd, poll};
 /// The exit code of a reader that was interrupted, as a shell has it.
 const INTERRUPTED: i32 = 130;
 
-/// How often directories are looked at that cannot be watched.
+/// How often directories that cannot be watched are polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is followed.
@@ -55,18 +55,18 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 struct Follow<'r> {
     request: &'r Request,
     context: Rc<Context>,
-    /// None where the system has none for this process.
+    /// `None` if the system allows no inotify instance.
     notifier: Option<Notifier>,
     directories: Vec<Directory>,
-    /// Directories in which one may appear that is not there, and disappear that is.
+    /// The watches of the directories above: there a directory that is followed appears and disappears.
     ancestors: Vec<Watch>,
-    /// Whether something may have appeared.
+    /// Whether a directory may have appeared.
     may_have_come: bool,
-    /// Whether not everything can be watched, so that it must be looked at.
+    /// Whether something cannot be watched, so that directories are polled.
     polls: bool,
 }
 
-/// Prints what is there and what comes, until nobody reads it any more.
+/// Prints all lines, and those that are written from then on, until nobody reads the output any more.
 pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
     signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
@@ -92,7 +92,6 @@ pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writ
 
 impl Follow<'_> {
     fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Error> {
-        // What a directory that is not there will be read as.
         let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
         for i in 0..self.directories.len() {
             let stream = self.begin(i).map_err(Error::Follow)?;
@@ -103,7 +102,7 @@ impl Follow<'_> {
         loop {
             self.catch_up(&mut merge).map_err(Error::Follow)?;
             writer.print_merge(&mut merge)?;
-            // What has come while printing is dealt with before waiting; the queue is awake as long as it is not empty.
+            // First the events that came while printing. poll does not wait as long as there are any in the queue.
             if self.has_more(&merge) {
                 continue;
             }
@@ -113,7 +112,7 @@ impl Follow<'_> {
         }
     }
 
-    /// Waits until something happens, or until it is time to look; `true` if nobody reads the output any more.
+    /// Waits until something happens, or until it is time to poll; `true` if nobody reads the output any more.
     fn wait(&mut self, is_pipe: bool) -> Result<bool> {
         let timeout = self.polls.then_some(POLL_INTERVAL);
         // A pipe is "readable" at its writing end when its reader has gone.
@@ -132,7 +131,7 @@ impl Follow<'_> {
         Ok(is_gone)
     }
 
-    /// Takes note that something cannot be watched, and says so once.
+    /// Polls from now on, because something cannot be watched. Warns once.
     fn poll_instead(&mut self, errno: Errno) {
         if std::mem::replace(&mut self.polls, true) {
             return;
@@ -145,7 +144,7 @@ impl Follow<'_> {
         PROGRAM.warn(format_args!("unable to watch directories, looking at them twice a second: {why}"));
     }
 
-    /// Opens a directory, or makes an empty stream in its place.
+    /// The stream of a directory; an empty one if the directory cannot be opened.
     fn begin(&mut self, i: usize) -> Result<Stream> {
         match self.open(i)? {
             Some(files) => {
@@ -157,7 +156,7 @@ impl Follow<'_> {
         }
     }
 
-    /// Opens a directory that has come, or watches for it.
+    /// Opens a directory. If that fails, watches for it to appear.
     fn open(&mut self, i: usize) -> Result<Option<Vec<crate::files::LogFile>>> {
         loop {
             let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
@@ -174,14 +173,14 @@ impl Follow<'_> {
                         let path = Shown(&self.request.directories[i]);
                         PROGRAM.warn(format_args!("unable to open directory {path}: {}, waiting for it", cause(errno)));
                     }
-                    // What has come between is seen at the second look.
+                    // The second attempt finds a directory that appeared before the watch began.
                     if !self.watch_ancestor(i) {
                         return Ok(None);
                     }
                 }
             }
         }
-        // Names are read until nothing happens to them meanwhile.
+        // The names are read until no event comes meanwhile.
         for _ in 0..1000 {
             self.drain()?;
             let files = self.directories[i].list(&self.context);
@@ -193,8 +192,8 @@ impl Follow<'_> {
         Ok(Some(self.directories[i].track(files)))
     }
 
-    /// Watches the nearest directory above one that is there, or is not; `false` if that was watched already. A directory
-    /// that is held open does not tell that it was removed, but the one above it does.
+    /// Watches the nearest existing directory above; `false` if it was watched already. The system does not report that a
+    /// directory was removed as long as it is open, but it reports that its name has gone from the one above.
     fn watch_ancestor(&mut self, i: usize) -> bool {
         let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -218,7 +217,7 @@ impl Follow<'_> {
         is_new
     }
 
-    /// Takes what has happened, and hands it to the directories it happened in.
+    /// Takes all events, and passes each to the directory that it concerns.
     fn drain(&mut self) -> Result<()> {
         let Some(notifier) = &self.notifier else { return Ok(()) };
         for notifications in notifier.take()? {
@@ -240,14 +239,14 @@ impl Follow<'_> {
         Ok(())
     }
 
-    /// Takes what has happened, and tells whether it concerns names in a directory.
+    /// Takes all events, and tells whether any of them concerns names in a directory.
     fn drain_for(&mut self, i: usize) -> Result<bool> {
         let before = self.directories[i].events();
         self.drain()?;
         Ok(self.directories[i].events() != before)
     }
 
-    /// Opens what can be opened of what comes next in each directory.
+    /// Opens the next files of each directory, as far as they can be opened.
     fn catch_up(&mut self, merge: &mut Merge) -> Result<()> {
         self.drain()?;
         if self.may_have_come {
@@ -314,7 +313,7 @@ impl Follow<'_> {
             || (self.may_have_come && self.directories.iter().any(|directory| directory.log_dir().is_none()))
     }
 
-    /// With `-n`: the last lines of what is there.
+    /// With `-n`: prints the last lines of the files.
     fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Error> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
         let mut sources = Vec::new();

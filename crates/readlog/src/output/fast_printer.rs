@@ -1,7 +1,7 @@
 //! Prints whole blocks of lines at once, in the most common case: one directory, from its beginning to its end, in local time.
 //!
-//! No line is looked at beyond its stamp, and a stamp of the same second as the one before is a comparison, a copy and
-//! the nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
+//! It reads only the stamp of a line. If the second is that of the stamp before, printing it is a comparison, a copy and the
+//! nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
 
 use std::rc::Rc;
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cursor::CursorFile;
+use crate::cursor::{CursorFile, Record};
 use crate::error::Error;
 use crate::merge::Merge;
 use crate::output::fast_printer::FastPrinter;
@@ -104,7 +104,10 @@ impl Writer {
         let positions = merge
             .streams
             .iter()
-            .filter_map(|stream| Some((absolute(&stream.files.log_dir.path), Position::of(stream)?)))
+            .filter_map(|stream| {
+                let path = absolute(&stream.files.log_dir.path);
+                Some(Record { path, position: Position::of(stream)? })
+            })
             .collect();
         let answer = cursor.send(&self.batch, positions);
         self.batch.clear();

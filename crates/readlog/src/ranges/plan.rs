@@ -249,7 +249,7 @@ mod tests {
         Label::from(UnixTime { seconds, nanoseconds: 0 })
     }
 
-    /// What is found of a window, if so much of a directory is looked through.
+    /// The lines that are found in a window if `survey_bytes_max` bytes are read line by line.
     fn found(path: &Path, window: &Window, survey_bytes_max: u64) -> String {
         let directory = Dir::open(path).expect("a directory");
         let log_dir =
@@ -277,7 +277,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
-        /// What a large directory is judged by is enough as long as the clock is not set back.
+        /// Names, first labels and a binary search are enough as long as the clock is not set back.
         #[test]
         fn labels_in_order_need_no_looking_through(
             files in proptest::collection::vec((0_u64..600, 0_u64..3, 0_u8..5), 1..8),

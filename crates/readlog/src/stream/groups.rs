@@ -32,20 +32,18 @@ pub(crate) struct Group {
 }
 
 /// A label, and how many stamped lines in a row have had it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Repeated {
-    pub(super) label: Label,
-    pub(super) count: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LabelCount {
+    pub(crate) label: Label,
+    pub(crate) count: u64,
 }
 
 /// What an earlier run printed of a directory, if it is known by labels only: everything before a label, and some of the
 /// lines that have it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printed {
-    /// The label.
-    pub(crate) label: Label,
-    /// How many lines that have it were printed.
-    pub(crate) count: u64,
+    /// The label, and how many lines that have it were printed.
+    pub(crate) last: LabelCount,
     /// Whether a first label that is later means that files were removed.
     pub(crate) shows_gap: bool,
 }
@@ -57,9 +55,9 @@ pub(crate) struct Stream {
     pub(crate) files: JoinedFiles,
     context: Rc<Context>,
     /// The last label read.
-    pub(super) last: Option<Repeated>,
+    pub(super) last: Option<LabelCount>,
     /// The last label of the groups that have been consumed.
-    pub(super) consumed: Option<Repeated>,
+    pub(super) consumed: Option<LabelCount>,
     group: Option<Group>,
     /// The stamp of the line behind the group, if it has been recognised already.
     pub(super) next_stamp: Option<Stamp>,
@@ -108,22 +106,22 @@ impl Stream {
     }
 
     /// The last label of the groups that have been consumed, and how many lines had it.
-    pub(crate) fn last_consumed(&self) -> Option<(Label, u64)> {
-        self.consumed.map(|Repeated { label, count }| (label, count))
+    pub(crate) fn last_consumed(&self) -> Option<LabelCount> {
+        self.consumed
     }
 
     /// Continues as if this many lines with this label had been read.
-    pub(crate) fn resume_after(&mut self, label: Option<(Label, u64)>) {
-        self.last = label.map(|(label, count)| Repeated { label, count });
-        self.consumed = self.last;
+    pub(crate) fn resume_after(&mut self, last: Option<LabelCount>) {
+        self.last = last;
+        self.consumed = last;
     }
 
     /// Skips what an earlier run printed. Lines without a label at the beginning belong to the line with the label `before`,
     /// which is in a file before those that are read.
     pub(crate) fn skip_printed(&mut self, printed: Printed, before: Option<Label>) {
         self.printed = Some(printed);
-        self.last = before.map(|label| Repeated { label, count: 0 });
-        self.consumed = before.map(|_| Repeated { label: printed.label, count: printed.count });
+        self.last = before.map(|label| LabelCount { label, count: 0 });
+        self.consumed = before.map(|_| printed.last);
     }
 
     /// Continues in another directory. Nothing may be left to read in the old one.
@@ -141,7 +139,7 @@ impl Stream {
         self.printed = other.printed;
     }
 
-    /// Declares the current group as dealt with.
+    /// Moves behind the current group.
     pub(crate) fn consume(&mut self) {
         if let Some(group) = self.group.take() {
             self.files.take(group.length);
@@ -153,16 +151,16 @@ impl Stream {
     pub(crate) fn advance(&mut self) -> bool {
         while self.take_group() {
             let (Some(printed), Some(last)) = (self.printed, self.last) else { return true };
-            if last.label > printed.label {
+            if last.label > printed.last.label {
                 self.printed = None;
                 if printed.shows_gap {
-                    self.warn_of_gap(Some(printed.label), Some(last.label));
+                    self.warn_of_gap(Some(printed.last.label), Some(last.label));
                 }
                 return true;
             }
             // A line with this very label was found, so nothing was removed in between.
             self.printed = Some(Printed { shows_gap: false, ..printed });
-            if last.label == printed.label && last.count > printed.count {
+            if last.label == printed.last.label && last.count > printed.last.count {
                 return true;
             }
         }
@@ -191,7 +189,7 @@ impl Stream {
         }
         let last_line = self.line_start(length - 1);
         if let Some(stamp) = self.recognise_at(last_line) {
-            self.last = Some(Repeated { label: stamp.label, count: 0 });
+            self.last = Some(LabelCount { label: stamp.label, count: 0 });
         }
         Some(self.files.take(length))
     }
@@ -206,7 +204,7 @@ impl Stream {
         }
         if let Some(Stamp { label, .. }) = stamp {
             let before = self.last.filter(|last| last.label == label).map_or(0, |last| last.count);
-            self.last = Some(Repeated { label, count: before + 1 });
+            self.last = Some(LabelCount { label, count: before + 1 });
         }
         // Before the first label, lines have nothing that they could belong to.
         if self.last.is_some() {

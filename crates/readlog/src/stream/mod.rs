@@ -14,7 +14,7 @@ mod marks;
 mod pass_over;
 mod span;
 
-pub(super) use groups::{GROUP_BYTES_MAX, Printed, Stream};
+pub(super) use groups::{GROUP_BYTES_MAX, LabelCount, Printed, Stream};
 pub(super) use joined_files::LINE_BYTES_MAX;
 pub(super) use marks::FilePosition;
 pub(super) use span::Span;

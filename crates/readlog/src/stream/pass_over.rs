@@ -4,7 +4,7 @@
 use memchr::memrchr;
 
 use crate::finder::Finder;
-use crate::stream::groups::{Repeated, Stream};
+use crate::stream::groups::{LabelCount, Stream};
 
 impl Stream {
     /// Skips the groups in the buffer in which `finder` finds nothing.
@@ -52,13 +52,13 @@ impl Stream {
 
     /// Notes the last label of the first `length` bytes, which are skipped.
     fn count_labels(&mut self, length: usize) {
-        let mut last: Option<Repeated> = None;
+        let mut last: Option<LabelCount> = None;
         let mut line = length;
         while line > 0 {
             line = self.line_start(line - 1);
             let Some(stamp) = self.recognise_at(line) else { continue };
             match &mut last {
-                None => last = Some(Repeated { label: stamp.label, count: 1 }),
+                None => last = Some(LabelCount { label: stamp.label, count: 1 }),
                 Some(last) if last.label == stamp.label => last.count += 1,
                 Some(_) => {
                     self.last = last;
@@ -68,7 +68,7 @@ impl Stream {
         }
         if let Some(last) = last {
             let before = self.last.filter(|before| before.label == last.label).map_or(0, |before| before.count);
-            self.last = Some(Repeated { count: before + last.count, ..last });
+            self.last = Some(LabelCount { count: before + last.count, ..last });
         }
     }
 }
