@@ -1,11 +1,11 @@
-//! The report as a page: one file with everything in it, in light and dark.
+//! The report as a page: a single HTML file, with a light and a dark style.
 
 use std::fmt::Write;
 
 use crate::chart;
 use crate::results::Report;
 
-/// How the page looks. The pictures are drawn in ink on paper; in the dark their ink is light.
+/// The style sheet. The pictures are drawn in dark ink; in the dark style their ink is light.
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --grid: #ddd; --soft: #666; --fault: #b34; }
 @media (prefers-color-scheme: dark) {

@@ -1,4 +1,4 @@
-//! The report as JSON: every run, and what the table is made of.
+//! The report as JSON: every run, and the figures of the table.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What the loggers are to do: the script, what of the input it keeps, and how much of that must be left at least.
+//! The task of the loggers: the script, the lines that it selects from the input, and how many of these the log must hold.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
@@ -33,7 +33,7 @@ pub(crate) struct LogTask {
     pub(crate) stamps: bool,
     pub(crate) size_max_bytes: u64,
     pub(crate) files_max: u64,
-    /// Whether it is only `t`, `s`, `n` and the directory, which every logger can be told.
+    /// Whether it is only `t`, `s`, `n` and the directory, which every logger understands.
     pub(crate) is_plain: bool,
     script: Script,
 }
@@ -65,14 +65,14 @@ impl LogTask {
         })
     }
 
-    /// Stamps behind which the script's selectors stand in different places: samples of each digit and of several, so that a
-    /// pattern that asks for certain digits in a row may be taken for one that never sees them.
+    /// Samples of stamps: of each digit, and of several digits. A script whose selectors match certain digits in a row may be
+    /// taken for one that does not depend on the stamp.
     fn sample_stamps(&self) -> Vec<Vec<u8>> {
         if !self.stamps {
             return vec![Vec::new()];
         }
         let now = Stamp::from(Label::now()).as_bytes().to_vec();
-        // What a run sees change is behind the first digits.
+        // During a run the first digits do not change.
         let with_digits = |digits: &[u8]| {
             let mut stamp = now.clone();
             stamp[12..Label::TEXT_BYTES].copy_from_slice(digits);
@@ -114,21 +114,21 @@ impl LogTask {
     }
 }
 
-/// What must come of an input.
+/// The log that is expected for an input.
 #[derive(Debug)]
 pub(crate) struct Expected<'i> {
     /// The lines, in order, with their newlines.
     pub(crate) lines: Vec<&'i [u8]>,
-    /// The numbers of those that may be missing, as it depends on their stamps whether they are logged.
+    /// The numbers of the lines that may be missing, because it depends on their stamps whether they are selected.
     pub(crate) optional: BTreeSet<usize>,
-    /// The first of the others that must not be missing.
+    /// The number of the first line that must not be missing.
     pub(crate) first_kept: usize,
-    /// What a logger writes, stamps included.
+    /// The volume that a logger writes, stamps included.
     pub(crate) volume_bytes: u64,
 }
 
 impl Task {
-    /// What must come of `input`, whose lines all end in a newline.
+    /// The log that is expected for `input`, whose lines all end in a newline.
     pub(crate) fn expected<'i>(&self, input: &'i [u8]) -> Expected<'i> {
         let all: Vec<&[u8]> = input.split_inclusive(|&byte| byte == b'\n').collect();
         let mut optional = BTreeSet::new();

@@ -66,8 +66,9 @@ fn draw_to(svg: &mut String, histogram: &mut Histogram, services: &str) -> Resul
         .draw()?;
     // A bar is at least a pixel wide and high: a single line can be seen.
     let (width, height) = chart.plotting_area().dim_in_pixel();
-    let bar_width = (count / f64::from(width)).max(BAR_WIDTH);
-    let bar_height_min = most / f64::from(height);
+    let pixels = |size: u32| f64::from(size.saturating_sub(1).max(1));
+    let bar_width = (count / pixels(width)).max(BAR_WIDTH);
+    let bar_height_min = most / pixels(height);
     let bar = |(i, (_, lines)): (usize, &(i64, u64))| {
         let (left, top) = (i as f64, (*lines as f64).max(bar_height_min));
         Rectangle::new([(left, 0.0), (left + bar_width, top)], BAR.filled())

@@ -1,4 +1,4 @@
-//! The cursor file: positions, and the lines that are on their way out.
+//! The cursor file: positions, and the lines that are being sent.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ const MAGIC: &[u8] = b"readlog cursor 1\n";
 const SENT_AT: usize = 24;
 const PATH_AT: usize = 80;
 const HEAD_BYTES: usize = 4096;
-/// A cursor file is not longer than what we write.
+/// readlog writes no longer cursor files.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A cursor file in use.
@@ -47,7 +47,7 @@ struct Appended {
 }
 
 impl CursorFile {
-    /// Opens a cursor file, or begins one, and sends what a run before could not send any more.
+    /// Opens a cursor file, or begins one, and sends the rest of the batch of an earlier run.
     pub(crate) fn open(path: &Path) -> std::result::Result<CursorFile, Error> {
         let unable = |errno| Error::Cursor(path.to_path_buf(), errno);
         let mut new_name = OsString::from(".");
@@ -131,7 +131,7 @@ impl CursorFile {
         Ok(())
     }
 
-    /// Sends what a run before could not send any more.
+    /// Sends the rest of the batch of an earlier run.
     fn send_rest(&mut self, found: Contents) -> std::result::Result<(), Error> {
         let Contents { file, records, batch, appended } = found;
         self.records = records;
@@ -154,7 +154,7 @@ impl CursorFile {
             Ok(rest)
         };
         if is_same_file != self.is_appended || is_same_file != appended.is_some() {
-            // How much of the rest arrives at another output must be noted in another way.
+            // Progress on this output is recorded in another way, so the rest becomes a batch of its own.
             let rest = read_rest(sent).map_err(|errno| Error::Cursor(self.path.clone(), errno))?;
             return self.send_anew(&rest);
         }

@@ -1,4 +1,4 @@
-//! A group in bytes.
+//! Prints a group in one of the styles.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ use logyard::tai64n::Label;
 /// The length of a time with its nanoseconds, as `short` shows it.
 const TIME_BYTES: usize = SECOND_BYTES + 10;
 
-/// What is put before and behind what is coloured.
+/// The escape sequences before and behind coloured text.
 const DIM: &str = "\x1b[2m";
 const MARK: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
@@ -37,10 +37,10 @@ pub(crate) enum Style {
     Json,
 }
 
-/// A group, and where it comes from.
+/// A group, and the directory and file that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    /// The lines, newline and all.
+    /// The lines, with their newlines.
     pub(crate) bytes: &'a [u8],
     /// The stamp of the first.
     pub(crate) stamp: Option<Stamp>,
@@ -54,7 +54,7 @@ pub(crate) struct View<'a> {
     pub(crate) file: &'a [u8],
 }
 
-/// Shows groups.
+/// Prints groups.
 #[derive(Debug)]
 pub(crate) struct Printer {
     /// How.
@@ -76,7 +76,7 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Tells whether lines are shown with nothing but their time, as they are.
+    /// Tells whether lines are printed unchanged but for their time.
     pub(super) fn is_plain(&self) -> bool {
         self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
     }
@@ -107,7 +107,7 @@ impl Printer {
             }
             Style::Short | Style::Iso | Style::Tai64n => {
                 let (Some(stamp), Some(label)) = (stamp, view.label) else {
-                    // What belongs to the line before, as it is; in a column of its own only beside others.
+                    // A line that belongs to the one before is printed unchanged; indented if services have a column.
                     if self.shows_service {
                         out.resize(out.len() + TIME_BYTES, b' ');
                         self.print_service(out, view, false);
@@ -127,7 +127,7 @@ impl Printer {
                     out.push(b' ');
                     self.print_text(out, message);
                 } else {
-                    // What stands between the label and the message is kept.
+                    // The bytes between the label and the message are kept.
                     self.print_text(out, &line[stamp.text_bytes..]);
                 }
             }
@@ -195,7 +195,7 @@ impl Printer {
         Some(time)
     }
 
-    /// A message, with what was looked for marked.
+    /// Prints a message, with the matches of the pattern marked.
     fn print_text(&self, out: &mut Vec<u8>, text: &[u8]) {
         let regex = self.pattern.as_ref().and_then(Pattern::marks).filter(|_| self.is_coloured);
         let mut start = 0;

@@ -1,4 +1,4 @@
-//! The first label of a file.
+//! Finds the first label of a file.
 
 use std::ops::Range;
 use std::sync::Arc;

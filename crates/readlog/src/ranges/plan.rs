@@ -1,4 +1,4 @@
-//! The choice of what is read of each file.
+//! Chooses the parts of the files that are read for a window of time.
 
 use std::rc::Rc;
 

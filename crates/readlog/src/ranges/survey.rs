@@ -1,4 +1,4 @@
-//! Reading a whole file for a window of time, line by line.
+//! Reads a whole file for a window of time, line by line.
 //!
 //! This is exact in whatever order the labels are, and costs no more than reading: a few milliseconds for the longest file
 //! that multilog writes.

@@ -1,4 +1,4 @@
-//! Skipping groups that cannot match a pattern. A finder searches the whole buffer at once, so most lines are not split into
+//! Skips groups that cannot match a pattern. A finder searches the whole buffer at once, so most lines are not split into
 //! groups at all.
 
 use memchr::memrchr;
