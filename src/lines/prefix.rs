@@ -9,13 +9,11 @@
 //! what the other is tested against.
 
 use memchr::memchr;
-use wide::u8x64;
 
 use crate::lines::window::Stamps;
+use crate::sys::newlines::{BLOCK_BYTES, newlines_in};
 use crate::tai64n::Stamp;
 
-/// How many bytes are looked at together.
-const BLOCK_BYTES: usize = 64;
 /// The room there is for the beginning of a line.
 pub const HEAD_BYTES_MAX: usize = 64;
 /// What one block becomes at most, and what is stored behind it.
@@ -173,11 +171,6 @@ fn put<const BYTES: usize>(place: &mut [u8], at: usize, bytes: &[u8; BYTES]) {
     *place[at..].first_chunk_mut().expect("there is slack behind the last block") = *bytes;
 }
 
-/// Where in a block newlines are: a bit for each byte, the lowest for the first.
-fn newlines_in(block: &[u8; BLOCK_BYTES]) -> u64 {
-    u8x64::new(*block).simd_eq(u8x64::splat(b'\n')).to_bitmask()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -189,18 +182,6 @@ mod tests {
     fn stamps() -> Stamps {
         let [first, rest] = [1, 2].map(|seconds| Stamp::from(Label::from(UnixTime { seconds, nanoseconds: 7 })));
         Stamps { first, rest }
-    }
-
-    #[test]
-    fn newlines_are_found_in_every_place_and_nowhere_else() {
-        for place in 0..BLOCK_BYTES {
-            for around in 0..=u8::MAX {
-                let mut block = [around; BLOCK_BYTES];
-                block[place] = b'\n';
-                let expected = if around == b'\n' { u64::MAX } else { 1 << place };
-                assert_eq!(newlines_in(&block), expected, "{around} around {place}");
-            }
-        }
     }
 
     /// Takes away what is no newline, by as many bytes as the first says, and puts the number instead.

@@ -16,6 +16,7 @@
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
+//! - [`newlines`]: vector instructions that find newlines.
 #![allow(unsafe_code)]
 
 pub mod accounts;
@@ -32,6 +33,7 @@ pub mod inotify;
 pub mod limit;
 pub mod lockfile;
 pub mod memory;
+pub mod newlines;
 pub mod page;
 pub mod pipe;
 pub mod poll;

@@ -120,7 +120,8 @@ fn a_script_that_cannot_run_touches_no_file() {
         put(&workdir.join("unclean/processed"), 0o644, b"half\n");
         let (input, output) = pipe().unwrap();
         let mut holder = Running::start(Multilog::Ours.command(workdir.path(), &["./held"]).stdin(input));
-        until("the holder works", || is_in_use(&workdir.join("held")));
+        // The journal is the last file that it makes.
+        until("the holder works", || workdir.join("held/journal").exists());
         let all = || [".", "main", "unclean", "held"].map(|directory| identities(&workdir.join(directory)));
         let before = all();
 

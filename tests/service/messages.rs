@@ -249,7 +249,7 @@ fn every_option_and_action_stands_in_its_page() {
     assert!(wanted.contains(&("svwait.8", "-t".to_owned())), "options are found: {wanted:?}");
     assert!(wanted.contains(&("logyard-setup.8", "--dry-run".to_owned())), "long ones too: {wanted:?}");
     // multilog's actions, by the first character of each argument.
-    let script = texts(&source("multilog/script.rs")).remove(0).1;
+    let script = texts(&source("multilog/script/mod.rs")).remove(0).1;
     let (_, parsed) = script.split_once("pub fn parse(").unwrap();
     let parsed = parsed.split("\n    }\n").next().unwrap();
     let mut actions: Vec<char> = Vec::new();

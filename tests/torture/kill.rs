@@ -296,7 +296,7 @@ fn three_hundred_terminations_of_each_kind_lose_nothing() {
 #[ignore = "takes minutes: .ci/torture"]
 fn figures_of_all_loggers() {
     let mut table = String::from(
-        "| logger | script | end | ends | lines | lost | doubled | torn | misplaced | left by itself |\n\
+        "| logger | script | signal | times | lines | lost | duplicated | torn | misplaced | exited early |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
     );
     for end in [End::Killed, End::Terminated] {

@@ -52,7 +52,7 @@ impl Shape {
 /// A log of a given shape and length.
 ///
 /// ```
-/// use logyard::logbench::{Corpus, Shape};
+/// use logyard_corpus::{Corpus, Shape};
 /// let mut log = Vec::new();
 /// let counts = Corpus::new(Shape::Short, 1, 130).write_to(&mut log)?;
 /// assert_eq!((counts.lines, log.len()), (10, 130));

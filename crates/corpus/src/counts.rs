@@ -5,7 +5,7 @@ use memchr::memchr_iter;
 /// The counts of a log.
 ///
 /// ```
-/// use logyard::logbench::Counts;
+/// use logyard_corpus::Counts;
 /// let counts = Counts::of(b"one\ntwo\0\nthree");
 /// assert_eq!((counts.lines, counts.bytes, counts.longest_bytes, counts.nuls), (3, 14, 5, 1));
 /// assert!(!counts.ends_in_newline);

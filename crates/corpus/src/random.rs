@@ -8,7 +8,7 @@ const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 /// The method is splitmix64: a counter with large steps, its bits well mixed.
 ///
 /// ```
-/// use logyard::logbench::Random;
+/// use logyard_corpus::Random;
 /// let (mut one, mut other) = (Random::new(7), Random::new(7));
 /// assert_eq!(one.below(1000), other.below(1000));
 /// ```
