@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::error::Error;
 use crate::feed::Pace;
 use crate::limit::Limit;
-use crate::stop::Stop;
-use crate::workplace::SWEEP;
+use crate::scratch_dir::SWEEP;
 use logyard_corpus::Shape;
 
 /// Where the lines come from.
@@ -62,7 +62,7 @@ pub(crate) enum Parsed {
     /// Print a text and leave: help, the version.
     Text(String),
     /// Something is wrong with it.
-    Wrong(Stop),
+    Wrong(Error),
 }
 
 const EXAMPLES: &str = "\
@@ -96,7 +96,7 @@ fn command() -> Command {
         .arg(labelled());
     Command::new("logbench")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Compare loggers: what they take, and whether what they leave is right")
+        .about("Benchmark loggers and verify their output")
         .override_usage("logbench [run] [options]\n       logbench corpus shape size [options]")
         .after_help(
             "`logbench run --help` lists the options of a comparison, which may be asked for without the word run.",
@@ -122,9 +122,9 @@ fn run() -> Command {
                 .value_parser(value_parser!(u16).range(1..))
                 .default_value("7"),
         )
-        .arg(option("rate", "LINES", "Lines a second; unless told, as fast as they are taken").value_parser(rate))
+        .arg(option("rate", "LINES", "Lines a second (default: as fast as the logger reads)").value_parser(rate))
         .arg(
-            option("write-bytes", "SIZE", "How much is written at once; 128 KiB, or with --rate a line, unless told")
+            option("write-bytes", "SIZE", "How much is written at once (default: 128 KiB, or a line with --rate)")
                 .value_parser(size),
         )
         .arg(
@@ -152,7 +152,7 @@ fn run() -> Command {
                 .value_parser(value_parser!(u64).range(1..))
                 .default_value("60"),
         )
-        .arg(option("baseline", "NAME", "Whom the others are compared with; the first unless told"))
+        .arg(option("baseline", "NAME", "The logger that the others are compared with (default: the first)"))
         .arg(path("dir", "Where the runs' directories are made; /dev/shm where there is one").value_name("DIR"))
         .arg(path("json", "Write every run as JSON"))
         .arg(path("svg", "Draw the charts as a picture"))
@@ -209,7 +209,7 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
         let numbers = arguments[2..].iter().map(|number| number.to_str()?.parse().ok()).collect::<Option<Vec<u64>>>();
         return match numbers.and_then(|numbers| Limit::parse(&numbers)) {
             Some(limit) => Parsed::Limit(limit),
-            None => Parsed::Wrong(Stop::Usage("limit is for logbench's own use".to_owned())),
+            None => Parsed::Wrong(Error::Usage("limit is for logbench's own use".to_owned())),
         };
     }
     let commands = ["run", "corpus", "help", "--help", "-h", "--version", "-V"];
@@ -223,13 +223,13 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
                 Parsed::Corpus { source: made(matches, bytes), is_labelled: matches.get_flag("labelled") }
             }
             Some((_, matches)) => Parsed::Run(Box::new(request(matches))),
-            None => Parsed::Wrong(Stop::Usage("no command is named".to_owned())),
+            None => Parsed::Wrong(Error::Usage("no command is named".to_owned())),
         },
         Err(error) if !error.use_stderr() => Parsed::Text(error.to_string()),
         Err(error) => {
             let text = error.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
-            Parsed::Wrong(Stop::Usage(text.split("\n\n").next().unwrap_or(text).replace('\n', " ")))
+            Parsed::Wrong(Error::Usage(text.split("\n\n").next().unwrap_or(text).replace('\n', " ")))
         }
     }
 }
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn run_is_what_is_done_unless_told() {
+    fn run_is_the_default_command() {
         for arguments in [&[][..], &["run"], &["--runs", "7"], &["run", "--bytes", "200M"]] {
             let Parsed::Run(request) = parsed(arguments) else { panic!("a comparison of {arguments:?}") };
 
@@ -305,7 +305,7 @@ mod tests {
             &["limit", "1"],
             &["what"],
         ] {
-            assert!(matches!(parsed(arguments), Parsed::Wrong(Stop::Usage(_))), "{arguments:?}");
+            assert!(matches!(parsed(arguments), Parsed::Wrong(Error::Usage(_))), "{arguments:?}");
         }
     }
 

@@ -1,12 +1,12 @@
-//! System calls, counted by strace in a run of its own: whoever is counted is slow.
+//! System calls, counted by strace in a separate run, because strace slows the logger down.
 
 use std::ffi::CString;
 use std::process::{Command, Stdio};
 
 use memchr::memrchr;
 
-use crate::measure::Track;
-use crate::stop::Stop;
+use crate::error::Error;
+use crate::measure::Runner;
 use crate::subject::Subject;
 
 /// How much of the input the counted run gets at most.
@@ -22,16 +22,16 @@ pub(crate) fn can_be_counted() -> bool {
 }
 
 /// System calls per megabyte of input, those of the start included.
-pub(crate) fn count(subject: &Subject, track: &mut Track<'_>) -> Result<Option<f64>, Stop> {
-    let place = track.place_for(subject)?;
+pub(crate) fn count(subject: &Subject, runner: &mut Runner<'_>) -> Result<Option<f64>, Error> {
+    let run_dir = runner.run_dir_for(subject)?;
     let quoted = subject.command.replace('\'', "'\\''");
     let command = format!("exec strace -f -qq -c -o {TABLE} /bin/sh -c '{quoted}'");
     let Ok(command) = CString::new(command) else { return Ok(None) };
-    let most = track.input.len().min(BYTES_MAX);
-    let end = memrchr(b'\n', &track.input[..most]).map_or(most, |newline| newline + 1);
-    let input = &track.input[..end];
-    track.run(&command, &place.0, input)?;
-    let table = std::fs::read_to_string(place.0.join(TABLE)).unwrap_or_default();
+    let most = runner.input.len().min(BYTES_MAX);
+    let end = memrchr(b'\n', &runner.input[..most]).map_or(most, |newline| newline + 1);
+    let input = &runner.input[..end];
+    runner.run(&command, &run_dir.0, input)?;
+    let table = std::fs::read_to_string(run_dir.0.join(TABLE)).unwrap_or_default();
     Ok(total(&table).map(|calls| calls as f64 / (input.len() as f64 / 1e6)))
 }
 

@@ -9,7 +9,7 @@ use plotters::prelude::{
 use plotters::style::ShapeStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::results::{Entry, Report, duration};
+use crate::results::{Report, SubjectResults, duration};
 use crate::statistics::Spread;
 
 /// The colours by which a style sheet finds what it colours anew.
@@ -73,57 +73,57 @@ fn charts(report: &Report) -> Vec<Chart> {
     let mut charts = Vec::new();
     let mut bars = |title, show: fn(f64) -> String, figures: &dyn Fn(usize) -> Vec<f64>| {
         let row = |number: usize| {
-            let entry = &report.entries[number];
+            let results = &report.results[number];
             let points = figures(number);
             let spread = Spread::of(points.iter().copied());
-            let words = match (entry.fault(), spread) {
+            let words = match (results.fault(), spread) {
                 (Some(fault), _) => fault,
                 (None, Some(spread)) => show(spread.median),
                 (None, None) => "-".to_owned(),
             };
             Row {
-                name: entry.subject.name.clone(),
+                name: results.subject.name.clone(),
                 bar: spread.map(|spread| spread.median),
                 points,
                 words,
-                is_limit: entry.subject.limit.is_some(),
-                is_fault: entry.fault().is_some(),
+                is_limit: results.subject.limit.is_some(),
+                is_fault: results.fault().is_some(),
             }
         };
-        let rows: Vec<Row> = (0..report.entries.len()).map(row).collect();
+        let rows: Vec<Row> = (0..report.results.len()).map(row).collect();
         charts.push(Chart { title, is_logarithmic: false, show, rows });
     };
     if report.pace.rate.is_none() {
         bars("Throughput: more is better", |rate| format!("{rate:.0} MB/s"), &|number| {
-            report.entries[number].rates(&report.counts)
+            report.results[number].rates(&report.counts)
         });
     }
     bars("Processor time of the logger: less is better", duration, &|number| {
-        report.entries[number].processor_seconds()
+        report.results[number].processor_seconds()
     });
     bars("Peak memory: less is better", |megabytes| format!("{megabytes:.1} MB"), &|number| {
-        report.entries[number].peak_megabytes()
+        report.results[number].peak_megabytes()
     });
     if report.has_latencies() {
-        let row = |entry: &Entry| {
-            let latencies = entry.latencies();
-            let words = entry
+        let row = |results: &SubjectResults| {
+            let latencies = results.latencies();
+            let words = results
                 .fault()
                 .unwrap_or_else(|| latencies.map_or_else(|| "-".to_owned(), |all| all.map(duration).join(" · ")));
             Row {
-                name: entry.subject.name.clone(),
+                name: results.subject.name.clone(),
                 bar: None,
                 points: latencies.map_or_else(Vec::new, |all| all.to_vec()),
                 words,
-                is_limit: entry.subject.limit.is_some(),
-                is_fault: entry.fault().is_some(),
+                is_limit: results.subject.limit.is_some(),
+                is_fault: results.fault().is_some(),
             }
         };
         charts.push(Chart {
             title: "From write to visible, p50 · p99 · max: less is better",
             is_logarithmic: true,
             show: duration,
-            rows: report.entries.iter().map(row).collect(),
+            rows: report.results.iter().map(row).collect(),
         });
     }
     charts

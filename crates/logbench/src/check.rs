@@ -1,4 +1,4 @@
-//! Whether what a logger left is right: the end of what was expected, line for line behind the stamps.
+//! Verifies a log: it must be the end of the expected lines, line for line behind the stamps.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -6,24 +6,25 @@ use std::path::{Path, PathBuf};
 
 use memchr::memchr;
 
+use crate::error::Error;
 use crate::stamps::StampRule;
-use crate::stop::Stop;
 use crate::task::{Expected, STAMP_BYTES};
 use logyard::tai64n::Label;
 
 /// How many lines must agree before a search is over.
 const AGREEING_LINES: usize = 4;
-/// How many lines are looked at in searches before there are no more of them: what is that wrong need not be counted well.
+/// How many lines are compared in searches before no more searches are made: a log that is so wrong need not be counted
+/// exactly.
 const LOOKS_MAX: usize = 50_000_000;
 /// What filters may put before a line or in the place of its label: nothing, another label, or a local time.
 const HEADS_BYTES: [usize; 3] = [0, 26, 30];
 
-/// What came of a comparison with the input.
+/// The difference between a log and the input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Difference {
-    /// Lines that must be there and are not.
+    /// Required lines that are missing.
     pub(crate) lost: u64,
-    /// Lines that are there and should not be: doubled, torn, or nobody's.
+    /// Lines that should not be there: duplicated, torn, or not from the input.
     pub(crate) surplus: u64,
     /// Lines whose stamp is missing or cannot be true.
     pub(crate) badly_stamped: u64,
@@ -41,7 +42,7 @@ pub(crate) fn check_log(
     directory: &Path,
     expected: &Expected<'_>,
     stamps: Option<&StampRule>,
-) -> Result<Difference, Stop> {
+) -> Result<Difference, Error> {
     let log = read_log(directory)?;
     let lines = lines(&log);
     // Where the script asks for no stamps, a label is the logger's own only if the input has none.
@@ -56,8 +57,8 @@ pub(crate) fn check_log(
 }
 
 /// Compares what a filter wrote with its input: each line must end as the input's does, whole or behind its label.
-pub(crate) fn check_filtered(output: &Path, expected: &Expected<'_>) -> Result<Difference, Stop> {
-    let output = std::fs::read(output).map_err(|error| Stop::file("read", output, &error))?;
+pub(crate) fn check_filtered(output: &Path, expected: &Expected<'_>) -> Result<Difference, Error> {
+    let output = std::fs::read(output).map_err(|error| Error::file("read", output, &error))?;
     let lines = lines(&output);
     let whole = &expected.lines;
     let bare: Vec<&[u8]> = whole.iter().map(|line| unstamped(line)).collect();
@@ -75,17 +76,17 @@ pub(crate) fn check_filtered(output: &Path, expected: &Expected<'_>) -> Result<D
 }
 
 /// The bytes of all files of a log directory, oldest first.
-fn read_log(directory: &Path) -> Result<Vec<u8>, Stop> {
+fn read_log(directory: &Path) -> Result<Vec<u8>, Error> {
     let mut log = Vec::new();
     for path in log_files(directory)? {
-        log.extend(std::fs::read(&path).map_err(|error| Stop::file("read", &path, &error))?);
+        log.extend(std::fs::read(&path).map_err(|error| Error::file("read", &path, &error))?);
     }
     Ok(log)
 }
 
 /// The archives, by their names, and current.
-pub(crate) fn log_files(directory: &Path) -> Result<Vec<PathBuf>, Stop> {
-    let entries = std::fs::read_dir(directory).map_err(|error| Stop::file("read directory", directory, &error))?;
+pub(crate) fn log_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = std::fs::read_dir(directory).map_err(|error| Error::file("read directory", directory, &error))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"@")))

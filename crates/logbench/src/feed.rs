@@ -1,11 +1,11 @@
-//! Writing the input to a logger's pipe: at full speed, or at a rate.
+//! Writes the input to a logger's pipe, at full speed or at a rate.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use memchr::memchr;
 
-use crate::stop::Stop;
+use crate::error::Error;
 use crate::watch::Progress;
 use logyard::sys::{Errno, fd};
 
@@ -15,9 +15,9 @@ const PIECE_BYTES: usize = 128 * 1024;
 /// How fast, and how much at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Pace {
-    /// Lines a second; none: as fast as they are taken.
+    /// Lines a second; `None` means as fast as the logger reads.
     pub(crate) rate: Option<f64>,
-    /// How much is written at once, with a rate whole lines of at least so much.
+    /// How much is written at once. With a rate, whole lines of at least this size.
     pub(crate) write_bytes: Option<usize>,
 }
 
@@ -35,8 +35,8 @@ impl Pace {
     }
 
     /// Writes all of the input, and says when each line was written if there is a rate. A logger that has closed the pipe
-    /// gets no more, and that is no trouble here.
-    pub(crate) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8], progress: &Progress) -> Result<Vec<Written>, Stop> {
+    /// gets no more input, and that is no error here.
+    pub(crate) fn feed(&self, pipe: BorrowedFd<'_>, input: &[u8], progress: &Progress) -> Result<Vec<Written>, Error> {
         let mut written = Vec::new();
         let fed = match self.rate {
             None => {
@@ -48,7 +48,7 @@ impl Pace {
         progress.note_end();
         match fed {
             Ok(()) | Err(Errno::EPIPE) => Ok(written),
-            Err(errno) => Err(Stop::unable("write to the logger's pipe", errno)),
+            Err(errno) => Err(Error::unable("write to the logger's pipe", errno)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Pace {
     }
 }
 
-/// The first lines, of at least so many bytes; what is behind them; and how many they are.
+/// The first lines, of at least the given size; the bytes behind them; and the number of lines.
 fn whole_lines(bytes: &[u8], least_bytes: usize) -> (&[u8], &[u8], u64) {
     let (mut end, mut lines) = (0, 0);
     while end < least_bytes.clamp(1, bytes.len()) {

@@ -18,7 +18,7 @@ use crate::statistics::percentile;
 use logyard::sys::inotify::Notifier;
 use logyard::sys::poll;
 
-/// How long no event is waited for before `current` is read all the same.
+/// How long to wait for an event before `current` is read without one.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Lines that could be read, counted from the first, and the moment.

@@ -1,11 +1,11 @@
-//! The report as a page: one file with everything in it, in light and dark.
+//! The report as a page: a single HTML file, with a light and a dark style.
 
 use std::fmt::Write;
 
 use crate::chart;
 use crate::results::Report;
 
-/// How the page looks. The pictures are drawn in ink on paper; in the dark their ink is light.
+/// The style sheet. The pictures are drawn in dark ink; in the dark style their ink is light.
 const STYLE: &str = "\
 :root { color-scheme: light dark; --ink: #222; --paper: #fff; --grid: #ddd; --soft: #666; --fault: #b34; }
 @media (prefers-color-scheme: dark) {
@@ -38,13 +38,13 @@ pub(crate) fn write(report: &Report) -> String {
     );
     page.push_str("<div class=\"scroll\">\n<table>\n");
     row(&mut page, "th", "", &report.titles());
-    for entry in &report.entries {
-        let class = match (entry.fault().is_some(), entry.subject.limit.is_some()) {
+    for results in &report.results {
+        let class = match (results.fault().is_some(), results.subject.limit.is_some()) {
             (true, _) => "fault",
             (false, true) => "limit",
             (false, false) => "",
         };
-        row(&mut page, "td", class, &report.cells(entry));
+        row(&mut page, "td", class, &report.cells(results));
     }
     page.push_str("</table>\n</div>\n");
     page.push_str(
@@ -59,8 +59,8 @@ pub(crate) fn write(report: &Report) -> String {
     page.push_str("<h2>Who took part</h2>\n<table class=\"words\">\n");
     let words = |words: [&str; 3]| words.map(str::to_owned);
     row(&mut page, "th", "", &words(["", "version", "command"]));
-    for entry in &report.entries {
-        let subject = &entry.subject;
+    for results in &report.results {
+        let subject = &results.subject;
         let version = subject.version.as_deref().unwrap_or("-");
         row(&mut page, "td", "", &words([&subject.name, version, &subject.command]));
     }

@@ -1,16 +1,16 @@
-//! The report as JSON: every run, and what the table is made of.
+//! The report as JSON: every run, and the figures of the table.
 
 use serde_json::{Value, json};
 
 use crate::check::Difference;
 use crate::measure::{Run, Verdict};
-use crate::results::{Entry, Report};
+use crate::results::{Report, SubjectResults};
 use crate::statistics::Spread;
 
 /// The report as one object.
 pub(crate) fn write(report: &Report) -> String {
     let machine = &report.machine;
-    let entries: Vec<Value> = report.entries.iter().map(|entry| entry_value(report, entry)).collect();
+    let results: Vec<Value> = report.results.iter().map(|results| subject_value(report, results)).collect();
     let value = json!({
         "logbench": env!("CARGO_PKG_VERSION"),
         "moment": report.moment,
@@ -31,27 +31,27 @@ pub(crate) fn write(report: &Report) -> String {
         "lines_per_second": report.pace.rate,
         "write_bytes": report.pace.piece_bytes(),
         "directory": report.directory,
-        "baseline": report.entries[report.baseline].subject.name,
-        "subjects": entries,
+        "baseline": report.results[report.baseline].subject.name,
+        "subjects": results,
     });
     format!("{value:#}\n")
 }
 
-fn entry_value(report: &Report, entry: &Entry) -> Value {
-    let latencies = entry.latencies().map(|[p50, p99, max]| json!({ "p50": p50, "p99": p99, "max": max }));
+fn subject_value(report: &Report, results: &SubjectResults) -> Value {
+    let latencies = results.latencies().map(|[p50, p99, max]| json!({ "p50": p50, "p99": p99, "max": max }));
     json!({
-        "name": entry.subject.name,
-        "command": entry.subject.command,
-        "version": entry.subject.version,
-        "is_limit": entry.subject.limit.is_some(),
-        "fault": entry.fault(),
-        "megabytes_per_second": spread(entry.rates(&report.counts)),
-        "processor_seconds": spread(entry.processor_seconds()),
-        "peak_megabytes": spread(entry.peak_megabytes()),
-        "calls_per_megabyte": entry.calls_per_megabyte,
+        "name": results.subject.name,
+        "command": results.subject.command,
+        "version": results.subject.version,
+        "is_limit": results.subject.limit.is_some(),
+        "fault": results.fault(),
+        "megabytes_per_second": spread(results.rates(&report.counts)),
+        "processor_seconds": spread(results.processor_seconds()),
+        "peak_megabytes": spread(results.peak_megabytes()),
+        "calls_per_megabyte": results.calls_per_megabyte,
         "latency_seconds": latencies,
-        "ratio": report.ratio(entry),
-        "runs": entry.runs.iter().map(run_value).collect::<Vec<Value>>(),
+        "ratio": report.ratio(results),
+        "runs": results.runs.iter().map(run_value).collect::<Vec<Value>>(),
     })
 }
 

@@ -1,31 +1,31 @@
-//! The limit: a stand-in that moves the volume of a logger and looks at nothing of it.
+//! The limit: a stand-in for a logger that moves the same volume and interprets nothing.
 //!
-//! It reads what arrives, and writes as many bytes as a logger would, to files of the same size of which it keeps the
-//! same number. There are no stamps, no search for newlines and no promises: whoever keeps those is slower.
+//! It reads its input and writes as many bytes as a logger would, to files of the same size and number. It writes no stamps,
+//! searches no newlines and keeps no promises. The difference between a logger and the limit is the price of these.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::stop::PROGRAM;
+use crate::error::PROGRAM;
 use crate::task::{Expected, LogTask, STAMP_BYTES};
 use logyard::cli::{Exit, cause};
 use logyard::lines::page_buffer::PageBuffer;
 use logyard::sys::{Errno, fd};
 
-/// What is read at once, and how large the pipe is to be.
+/// How much is read at once, and the size of the pipe.
 const PIECE_BYTES: usize = 128 * 1024;
 const PIPE_BYTES: usize = 1024 * 1024;
 
-/// What the stand-in is told, as the arguments of a hidden command.
+/// The arguments of the hidden command that runs the stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
     /// No file grows beyond this; 0: everything goes to standard output.
     size_max_bytes: u64,
     files_max: u64,
-    /// For so many bytes of input …
+    /// For this many bytes of input …
     input_bytes: u64,
-    /// … so many are written.
+    /// … this many are written.
     output_bytes: u64,
 }
 
@@ -60,13 +60,13 @@ impl Limit {
         Some(Limit { size_max_bytes, files_max, input_bytes: input_bytes.max(1), output_bytes })
     }
 
-    /// Whether the stand-in left as much as it was to.
+    /// Whether the stand-in wrote the expected volume.
     pub(crate) fn is_kept_in(&self, left_bytes: u64) -> bool {
         let most = self.size_max_bytes.saturating_mul(self.files_max.saturating_sub(1));
         self.size_max_bytes == 0 || left_bytes >= self.output_bytes.min(most)
     }
 
-    /// Is the stand-in.
+    /// Runs the stand-in.
     pub(crate) fn run(&self) -> Exit {
         match self.copy() {
             Ok(()) => Exit::OK,
@@ -75,7 +75,7 @@ impl Limit {
     }
 
     fn copy(&self) -> Result<(), Errno> {
-        // Where it is refused the pipe stays as it is.
+        // If the system refuses it, the pipe keeps its size.
         let _ = fd::set_pipe_size(fd::stdin(), PIPE_BYTES);
         let mut files = Files { size_max_bytes: self.size_max_bytes, files_max: self.files_max, ..Files::default() };
         files.open()?;
@@ -91,7 +91,7 @@ impl Limit {
             let due = u128::from(read) * u128::from(self.output_bytes) / u128::from(self.input_bytes);
             let mut due = usize::try_from(due as u64 - written).unwrap_or(0);
             written += due as u64;
-            // The input's own bytes first, so that whoever reads along finds its lines.
+            // The input's own bytes first, so that the latency reader finds its lines.
             let mut source = &room[..count];
             while due > 0 {
                 let piece = &source[..source.len().min(due)];

@@ -1,9 +1,9 @@
-//! The machine on which the figures were taken, and the versions of what took part.
+//! The machine on which logbench runs, and the versions of the programs that it compares.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a reader of figures wants to know of the machine.
+/// The facts about the machine that a reader of the figures needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
@@ -39,7 +39,7 @@ impl Machine {
     }
 }
 
-/// The package that a program came with, and its version, where Debian's tools know.
+/// The package that a program came with, and its version, if Debian's tools know them.
 pub(crate) fn package_version(program: &Path) -> Option<String> {
     let ask = |arguments: &[&str]| -> Option<String> {
         let mut query = Command::new("dpkg-query");

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::{self, Parsed, Request, Source};
+use crate::error::{Error, PROGRAM};
 use crate::machine::Machine;
-use crate::measure::Track;
+use crate::measure::Runner;
 use crate::report_file::ReportFile;
-use crate::results::{Entry, Report};
-use crate::stop::{PROGRAM, Stop};
+use crate::results::{Report, SubjectResults};
+use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
-use crate::workplace::{self, Workplace};
 use crate::{calls, chart, html, json, table, watch};
 use logyard::cli::{Exit, Shown};
 use logyard::sys::program::Arguments;
@@ -23,7 +23,7 @@ use logyard::sys::signal::{self, Signal, SignalQueue};
 use logyard::sys::{fd, memory};
 use logyard_corpus::{Corpus, Counts};
 
-/// The code to leave with when some log was not right.
+/// The exit code if a log was not right.
 const WRONG: Exit = Exit(1);
 /// Memory that looks like a directory.
 const IN_MEMORY: &str = "/dev/shm";
@@ -38,17 +38,17 @@ pub fn run(arguments: &Arguments) -> Exit {
     let words: Vec<OsString> = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string()).collect();
     let answer = match arguments::parse(words.clone()) {
         Parsed::Limit(limit) => return limit.run(),
-        Parsed::Sweep(directory) => return workplace::sweep(&directory),
+        Parsed::Sweep(directory) => return scratch_dir::sweep(&directory),
         Parsed::Wrong(stop) => Err(stop),
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
         Parsed::Run(request) => compare(&request, &words),
     };
-    answer.unwrap_or_else(Stop::exit)
+    answer.unwrap_or_else(Error::exit)
 }
 
-fn print(text: &[u8]) -> Result<(), Stop> {
-    fd::write_all(fd::stdout(), text).map_err(|errno| Stop::unable("write to standard output", errno))
+fn print(text: &[u8]) -> Result<(), Error> {
+    fd::write_all(fd::stdout(), text).map_err(|errno| Error::unable("write to standard output", errno))
 }
 
 /// Standard output, as a corpus is written to it.
@@ -64,21 +64,21 @@ impl Write for Out {
     }
 }
 
-fn corpus(source: &Source, is_labelled: bool) -> Result<(), Stop> {
+fn corpus(source: &Source, is_labelled: bool) -> Result<(), Error> {
     match source {
         &Source::Made { shape, seed, bytes } if !is_labelled => {
             let written = Corpus::new(shape, seed, bytes).write_to(&mut Out);
-            written.map(drop).map_err(|error| Stop::file("write to", Path::new("standard output"), &error))
+            written.map(drop).map_err(|error| Error::file("write to", Path::new("standard output"), &error))
         }
         _ => print(&lines(source, is_labelled)?),
     }
 }
 
 /// The input of the runs: whole lines.
-fn lines(source: &Source, is_labelled: bool) -> Result<Vec<u8>, Stop> {
+fn lines(source: &Source, is_labelled: bool) -> Result<Vec<u8>, Error> {
     let mut input = match source {
         &Source::Made { shape, seed, bytes } => Corpus::new(shape, seed, bytes).into_bytes(),
-        Source::File(path) => std::fs::read(path).map_err(|error| Stop::file("read", path, &error))?,
+        Source::File(path) => std::fs::read(path).map_err(|error| Error::file("read", path, &error))?,
     };
     if input.last().is_some_and(|&last| last != b'\n') {
         input.push(b'\n');
@@ -97,16 +97,16 @@ fn lines(source: &Source, is_labelled: bool) -> Result<Vec<u8>, Stop> {
     Ok(labelled)
 }
 
-fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
+fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Error> {
     let machine = Machine::this();
     let moment = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
     let task = if request.filters.is_empty() { Task::Log(LogTask::parse(&request.script)?) } else { Task::Filter };
     let mut subjects = subjects(request, &task)?;
     let files = report_files(request)?;
     let interruptions = SignalQueue::new(&[Signal::SIGINT, Signal::SIGTERM]);
-    let interruptions = interruptions.map_err(|errno| Stop::unable("receive signals", errno))?;
+    let interruptions = interruptions.map_err(|errno| Error::unable("receive signals", errno))?;
     // A logger that ends early is reported, not followed.
-    signal::ignore(Signal::SIGPIPE).map_err(|errno| Stop::unable("ignore SIGPIPE", errno))?;
+    signal::ignore(Signal::SIGPIPE).map_err(|errno| Error::unable("ignore SIGPIPE", errno))?;
     let input = lines(&request.source, request.is_labelled)?;
     memory::keep_from_children(&input);
     let expected = task.expected(&input);
@@ -117,18 +117,18 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
     let baseline = baseline(request, &subjects)?;
     let directory = request.directory.clone().unwrap_or_else(in_memory);
     check_room(&directory, &task, &expected)?;
-    let workplace = Workplace::new(&directory)?;
-    let mut track = Track {
+    let scratch_dir = ScratchDir::new(&directory)?;
+    let mut runner = Runner {
         task: &task,
         input: &input,
         expected: &expected,
         pace: request.pace,
-        workplace: &workplace,
+        scratch_dir: &scratch_dir,
         wants_latency: request.pace.rate.is_some(),
         patience: request.patience,
         interruptions,
     };
-    let entries = measure(request, subjects, &mut track)?;
+    let results = measure(request, subjects, &mut runner)?;
     let source = match &request.source {
         Source::Made { shape, .. } => shape.name().to_owned(),
         Source::File(path) => Shown(path.as_os_str().as_bytes()).to_string(),
@@ -142,21 +142,21 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Stop> {
         script: matches!(task, Task::Log(_)).then(|| request.script.clone()),
         pace: request.pace,
         directory: directory.to_string_lossy().into_owned(),
-        entries,
+        results,
         baseline,
     };
     print(table::draw(&report).as_bytes())?;
     for (file, format) in files {
         file.write(&format(&report))?;
     }
-    Ok(if report.entries.iter().all(|entry| entry.fault().is_none()) { Exit::OK } else { WRONG })
+    Ok(if report.results.iter().all(|results| results.fault().is_none()) { Exit::OK } else { WRONG })
 }
 
 /// Writes a report in one of its formats.
 type Format = fn(&Report) -> String;
 
 /// Opens the files that reports go to.
-fn report_files(request: &Request) -> Result<Vec<(ReportFile, Format)>, Stop> {
+fn report_files(request: &Request) -> Result<Vec<(ReportFile, Format)>, Error> {
     let formats: [(_, Format); 3] =
         [(&request.json, json::write), (&request.svg, chart::draw_all), (&request.html, html::write)];
     let wanted = formats.into_iter().filter_map(|(path, format)| Some((path.as_ref()?, format)));
@@ -164,20 +164,20 @@ fn report_files(request: &Request) -> Result<Vec<(ReportFile, Format)>, Stop> {
 }
 
 /// Refuses a directory whose file system has too little room for what one run leaves.
-fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<(), Stop> {
+fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<(), Error> {
     let kept_bytes = match task {
         Task::Log(task) => expected.volume_bytes.min(task.size_max_bytes.saturating_mul(task.files_max)),
         Task::Filter => expected.volume_bytes,
     };
     // A file system that does not answer is found out by the runs.
     match watch::free_bytes(directory) {
-        Ok(free_bytes) if free_bytes < kept_bytes => Err(Stop::full(directory)),
+        Ok(free_bytes) if free_bytes < kept_bytes => Err(Error::full(directory)),
         _ => Ok(()),
     }
 }
 
 /// Who takes part, the limit left out.
-fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Stop> {
+fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Error> {
     let mut subjects = Vec::new();
     let mut given = Vec::new();
     match task {
@@ -195,17 +195,17 @@ fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Stop> {
         } else if ["tai64n", "tai64nlocal"].contains(&&text[..]) {
             subjects.extend(subject::filters(text));
         } else {
-            return Err(Stop::Usage(format!("{text} is neither tai64n nor tai64nlocal nor name=command")));
+            return Err(Error::Usage(format!("{text} is neither tai64n nor tai64nlocal nor name=command")));
         }
     }
     subjects.extend(given);
     if subjects.is_empty() && !request.has_limit {
-        return Err(Stop::Usage("nobody takes part".to_owned()));
+        return Err(Error::Usage("nobody takes part".to_owned()));
     }
     Ok(subjects)
 }
 
-fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Stop> {
+fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Error> {
     let mut names: Vec<&str> = subjects.iter().map(|subject| &subject.name[..]).collect();
     let number = match &request.baseline {
         None => Some(0),
@@ -215,9 +215,9 @@ fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Stop> {
     names.sort_unstable();
     names.dedup();
     if names.len() < count {
-        return Err(Stop::Usage("two have the same name".to_owned()));
+        return Err(Error::Usage("two have the same name".to_owned()));
     }
-    number.ok_or_else(|| Stop::Usage(format!("nobody has the baseline's name; there are {}", names.join(", "))))
+    number.ok_or_else(|| Error::Usage(format!("nobody has the baseline's name; there are {}", names.join(", "))))
 }
 
 /// Memory where the system has such a place, or where temporary files are.
@@ -227,33 +227,33 @@ fn in_memory() -> PathBuf {
 }
 
 /// Runs everybody in turns, and shows how far it is.
-fn measure(request: &Request, subjects: Vec<Subject>, track: &mut Track<'_>) -> Result<Vec<Entry>, Stop> {
+fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -> Result<Vec<SubjectResults>, Error> {
     let counts_calls = request.counts_calls && calls::can_be_counted();
-    let mut entries: Vec<Entry> = subjects
+    let mut results: Vec<SubjectResults> = subjects
         .into_iter()
-        .map(|subject| Entry { subject, runs: Vec::with_capacity(request.runs), calls_per_megabyte: None })
+        .map(|subject| SubjectResults { subject, runs: Vec::with_capacity(request.runs), calls_per_megabyte: None })
         .collect();
-    let steps = entries.len() * (request.runs + usize::from(counts_calls));
+    let steps = results.len() * (request.runs + usize::from(counts_calls));
     let bar = ProgressBar::new(steps as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is well formed"));
     for turn in 0..request.runs {
-        for place in 0..entries.len() {
-            let number = (turn + place) % entries.len();
-            bar.set_message(entries[number].subject.name.clone());
+        for turn_of in 0..results.len() {
+            let number = (turn + turn_of) % results.len();
+            bar.set_message(results[number].subject.name.clone());
             bar.tick();
-            let run = track.measure(&entries[number].subject)?;
-            entries[number].runs.push(run);
+            let run = runner.measure(&results[number].subject)?;
+            results[number].runs.push(run);
             bar.inc(1);
         }
     }
-    for entry in entries.iter_mut().filter(|_| counts_calls) {
-        bar.set_message(format!("{}: system calls", entry.subject.name));
+    for results in results.iter_mut().filter(|_| counts_calls) {
+        bar.set_message(format!("{}: system calls", results.subject.name));
         bar.tick();
-        entry.calls_per_megabyte = calls::count(&entry.subject, track)?;
+        results.calls_per_megabyte = calls::count(&results.subject, runner)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    Ok(entries)
+    Ok(results)
 }
 
 /// A word as a shell would have to be given it.

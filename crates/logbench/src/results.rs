@@ -1,4 +1,4 @@
-//! What the runs came to: medians, spreads and ratios, and the cells in which they are shown.
+//! The results of all runs: medians, spreads and ratios, and the cells of the table.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::statistics::Spread;
 use crate::subject::Subject;
 use logyard_corpus::Counts;
 
-/// Everything that a report shows.
+/// The contents of a report.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
@@ -27,20 +27,20 @@ pub(crate) struct Report {
     pub(crate) pace: Pace,
     /// Where the runs' directories were.
     pub(crate) directory: String,
-    pub(crate) entries: Vec<Entry>,
-    /// The entry that the others are compared with.
+    pub(crate) results: Vec<SubjectResults>,
+    /// The results that the others are compared with.
     pub(crate) baseline: usize,
 }
 
-/// A subject and its runs, which are not none.
+/// A subject and its runs, of which there is at least one.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct SubjectResults {
     pub(crate) subject: Subject,
     pub(crate) runs: Vec<Run>,
     pub(crate) calls_per_megabyte: Option<f64>,
 }
 
-impl Entry {
+impl SubjectResults {
     /// What is wrong, if the figures do not count: the first of its runs that was not right.
     pub(crate) fn fault(&self) -> Option<String> {
         self.runs.iter().find_map(|run| match &run.verdict {
@@ -88,7 +88,7 @@ impl Report {
             Some(rate) => format!("at {rate} lines a second, at least {pieces} bytes at once"),
         };
         let script = self.script.as_ref().map_or_else(String::new, |script| format!("; {script}"));
-        let runs = self.entries.iter().map(|entry| entry.runs.len()).max().unwrap_or(0);
+        let runs = self.results.iter().map(|results| results.runs.len()).max().unwrap_or(0);
         let turns = if runs == 1 { "turn" } else { "turns" };
         format!(
             "{lines} {} lines, {bytes} bytes, through a pipe {pace}, to {}{script}; {runs} {turns}",
@@ -96,19 +96,20 @@ impl Report {
         )
     }
 
-    /// How many times the baseline's rate an entry has; with a rate for all, how many times its processor time.
-    pub(crate) fn ratio(&self, entry: &Entry) -> Option<f64> {
-        let figure = |entry: &Entry| {
-            let figures = if self.pace.rate.is_none() { entry.rates(&self.counts) } else { entry.processor_seconds() };
+    /// How many times the baseline's rate an results has; with a rate for all, how many times its processor time.
+    pub(crate) fn ratio(&self, results: &SubjectResults) -> Option<f64> {
+        let figure = |results: &SubjectResults| {
+            let figures =
+                if self.pace.rate.is_none() { results.rates(&self.counts) } else { results.processor_seconds() };
             Spread::of(figures).map(|spread| spread.median)
         };
-        let (own, baseline) = (figure(entry)?, figure(&self.entries[self.baseline])?);
+        let (own, baseline) = (figure(results)?, figure(&self.results[self.baseline])?);
         Some(own / baseline).filter(|ratio| ratio.is_finite())
     }
 
     /// The titles of the columns.
     pub(crate) fn titles(&self) -> Vec<String> {
-        let baseline = &self.entries[self.baseline].subject.name;
+        let baseline = &self.results[self.baseline].subject.name;
         let mut titles = vec![String::new()];
         let mut add = |names: &[&str]| titles.extend(names.iter().map(|&name| name.to_owned()));
         if self.pace.rate.is_none() {
@@ -123,35 +124,35 @@ impl Report {
         titles
     }
 
-    /// An entry's cells, one for each title.
-    pub(crate) fn cells(&self, entry: &Entry) -> Vec<String> {
+    /// An results's cells, one for each title.
+    pub(crate) fn cells(&self, results: &SubjectResults) -> Vec<String> {
         let median = |figures: Vec<f64>, decimals: usize| {
             Spread::of(figures).map_or_else(absent, |spread| format!("{:.decimals$}", spread.median))
         };
-        let mut cells = vec![entry.subject.name.clone()];
+        let mut cells = vec![results.subject.name.clone()];
         if self.pace.rate.is_none() {
-            let rates = Spread::of(entry.rates(&self.counts));
+            let rates = Spread::of(results.rates(&self.counts));
             let lines_per_byte = self.counts.lines as f64 / self.counts.bytes.max(1) as f64;
             cells.push(rates.map_or_else(absent, |rate| format!("{:.0}", rate.median)));
             cells.push(rates.map_or_else(absent, |rate| format!("{:.0}..{:.0}", rate.least, rate.greatest)));
             cells.push(rates.map_or_else(absent, |rate| format!("{:.0}", rate.median * 1e6 * lines_per_byte)));
         }
-        cells.push(median(entry.processor_seconds(), 3));
-        cells.push(median(entry.peak_megabytes(), 1));
-        let calls = entry.calls_per_megabyte.filter(|_| entry.fault().is_none());
+        cells.push(median(results.processor_seconds(), 3));
+        cells.push(median(results.peak_megabytes(), 1));
+        let calls = results.calls_per_megabyte.filter(|_| results.fault().is_none());
         cells.push(calls.map_or_else(absent, |calls| format!("{calls:.1}")));
         if self.has_latencies() {
-            let latencies = entry.latencies();
+            let latencies = results.latencies();
             cells.extend((0..3).map(|which| latencies.map_or_else(absent, |all| duration(all[which]))));
         }
-        cells.push(self.ratio(entry).map_or_else(absent, |ratio| format!("{ratio:.2}")));
-        let right = if entry.subject.limit.is_some() { "not looked at" } else { "complete" };
-        cells.push(entry.fault().unwrap_or_else(|| right.to_owned()));
+        cells.push(self.ratio(results).map_or_else(absent, |ratio| format!("{ratio:.2}")));
+        let right = if results.subject.limit.is_some() { "not looked at" } else { "complete" };
+        cells.push(results.fault().unwrap_or_else(|| right.to_owned()));
         cells
     }
 
     pub(crate) fn has_latencies(&self) -> bool {
-        self.entries.iter().any(|entry| entry.latencies().is_some())
+        self.results.iter().any(|results| results.latencies().is_some())
     }
 }
 

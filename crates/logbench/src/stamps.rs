@@ -1,4 +1,4 @@
-//! Whether a log's stamps can be true: each line has one, none lies outside the run, and they advance.
+//! Checks the stamps of a log: each line has one, none lies outside the run, and they advance.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::task::STAMP_BYTES;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 
-/// What s6-log's labels are ahead of those of daemontools: the leap seconds since 1972.
+/// How far s6-log's labels are ahead of those of daemontools: the leap seconds since 1972.
 const LEAP_SECONDS: i64 = 27;
 /// How far a stamp may lie outside the run: 0.76 cuts off what is below a microsecond, and a coarse clock ticks rarely.
 const SLACK: Duration = Duration::from_millis(20);
@@ -15,7 +15,7 @@ const READ_MAX_BYTES: usize = 2 * 1024 * 1024;
 /// In a run that is fed at a rate for this long some stamps are different.
 const LASTING: Duration = Duration::from_secs(1);
 
-/// What the stamps of one run must be like.
+/// The conditions that the stamps of a run must meet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StampRule {
     from: Label,

@@ -1,13 +1,13 @@
-//! Who takes part: our own program, peers that are found, command lines that are given, and the limit.
+//! The programs that are compared: our own, the peers that are installed, the commands that the user gives, and the limit.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use crate::error::Error;
 use crate::limit::Limit;
 use crate::machine::package_version;
-use crate::stop::Stop;
 use crate::task::{Expected, LogTask, Task};
 use logyard::sys::program::own_path;
 
@@ -45,11 +45,11 @@ impl Subject {
     }
 
     /// A command line, `name=command`.
-    pub(crate) fn given(text: &str) -> Result<Subject, Stop> {
+    pub(crate) fn given(text: &str) -> Result<Subject, Error> {
         let (name, command) = text
             .split_once('=')
             .filter(|(name, command)| !name.is_empty() && !command.is_empty())
-            .ok_or_else(|| Stop::Usage(format!("{text} is not name=command")))?;
+            .ok_or_else(|| Error::Usage(format!("{text} is not name=command")))?;
         let program = command.split_ascii_whitespace().next().unwrap_or_default();
         let program = if program.contains('/') { Some(PathBuf::from(program)) } else { on_path(program).next() };
         let version = program.and_then(|program| if is_ours(&program) { ours() } else { package_version(&program) });
@@ -69,7 +69,7 @@ impl Subject {
     }
 }
 
-/// Our multilog and its peers, each told the script in its own words. What is not there is left out.
+/// Our multilog and its peers, each with the script in its own language. A program that is not installed is left out.
 pub(crate) fn loggers(task: &LogTask) -> Vec<Subject> {
     let mut subjects = Vec::new();
     subjects.extend(our("multilog").map(|program| Subject::found(OURS, &program, &task.text)));
@@ -148,7 +148,7 @@ mod tests {
 
         assert_eq!((&subject.name[..], &subject.command[..]), ("mine", "multilog t ./main =status"));
         for text in ["multilog", "=multilog", "mine="] {
-            assert!(matches!(Subject::given(text), Err(Stop::Usage(_))), "{text}");
+            assert!(matches!(Subject::given(text), Err(Error::Usage(_))), "{text}");
         }
     }
 

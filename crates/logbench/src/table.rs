@@ -7,7 +7,7 @@ use crate::results::Report;
 /// Draws the table, the subject line above it.
 pub(crate) fn draw(report: &Report) -> String {
     let mut rows = vec![report.titles()];
-    rows.extend(report.entries.iter().map(|entry| report.cells(entry)));
+    rows.extend(report.results.iter().map(|results| report.cells(results)));
     let columns = rows[0].len();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

@@ -1,10 +1,10 @@
-//! What the loggers are to do: the script, what of the input it keeps, and how much of that must be left at least.
+//! The task of the loggers: the script, the lines that it selects from the input, and how many of these the log must hold.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
 use std::process::{Command, Stdio};
 
-use crate::stop::Stop;
+use crate::error::Error;
 use logyard::multilog::script::matcher::Matcher;
 use logyard::multilog::script::{Action, SEEN_BYTES, Script};
 use logyard::tai64n::{Label, Stamp};
@@ -33,27 +33,27 @@ pub(crate) struct LogTask {
     pub(crate) stamps: bool,
     pub(crate) size_max_bytes: u64,
     pub(crate) files_max: u64,
-    /// Whether it is only `t`, `s`, `n` and the directory, which every logger can be told.
+    /// Whether it is only `t`, `s`, `n` and the directory, which every logger understands.
     pub(crate) is_plain: bool,
     script: Script,
 }
 
 impl LogTask {
     /// Reads a script as a shell and multilog would.
-    pub(crate) fn parse(text: &str) -> Result<LogTask, Stop> {
+    pub(crate) fn parse(text: &str) -> Result<LogTask, Error> {
         let words = words(text)?;
         let script = Script::parse(&words);
         if let Some(ignored) = script.ignored.first() {
-            return Err(Stop::Usage(format!("the script makes no sense: {ignored}")));
+            return Err(Error::Usage(format!("the script makes no sense: {ignored}")));
         }
         let [destination] = &script.directories[..] else {
-            return Err(Stop::Usage("the script must name one log directory".to_owned()));
+            return Err(Error::Usage("the script must name one log directory".to_owned()));
         };
         if destination.processor.as_ref().is_some_and(|processor| !processor.is_empty()) {
-            return Err(Stop::Usage("what a processor leaves cannot be compared with the input".to_owned()));
+            return Err(Error::Usage("what a processor leaves cannot be compared with the input".to_owned()));
         }
         let directory = destination.path.to_str().ok().filter(|path| path.starts_with("./")).map(str::to_owned);
-        let directory = directory.ok_or_else(|| Stop::Usage("the log directory must begin with ./".to_owned()))?;
+        let directory = directory.ok_or_else(|| Error::Usage("the log directory must begin with ./".to_owned()))?;
         Ok(LogTask {
             text: text.to_owned(),
             directory,
@@ -65,14 +65,14 @@ impl LogTask {
         })
     }
 
-    /// Stamps behind which the script's selectors stand in different places: samples of each digit and of several, so that a
-    /// pattern that asks for certain digits in a row may be taken for one that never sees them.
+    /// Samples of stamps: of each digit, and of several digits. A script whose selectors match certain digits in a row may be
+    /// taken for one that does not depend on the stamp.
     fn sample_stamps(&self) -> Vec<Vec<u8>> {
         if !self.stamps {
             return vec![Vec::new()];
         }
         let now = Stamp::from(Label::now()).as_bytes().to_vec();
-        // What a run sees change is behind the first digits.
+        // During a run the first digits do not change.
         let with_digits = |digits: &[u8]| {
             let mut stamp = now.clone();
             stamp[12..Label::TEXT_BYTES].copy_from_slice(digits);
@@ -114,21 +114,21 @@ impl LogTask {
     }
 }
 
-/// What must come of an input.
+/// The log that is expected for an input.
 #[derive(Debug)]
 pub(crate) struct Expected<'i> {
     /// The lines, in order, with their newlines.
     pub(crate) lines: Vec<&'i [u8]>,
-    /// The numbers of those that may be missing, as it depends on their stamps whether they are logged.
+    /// The numbers of the lines that may be missing, because it depends on their stamps whether they are selected.
     pub(crate) optional: BTreeSet<usize>,
-    /// The first of the others that must not be missing.
+    /// The number of the first line that must not be missing.
     pub(crate) first_kept: usize,
-    /// What a logger writes, stamps included.
+    /// The volume that a logger writes, stamps included.
     pub(crate) volume_bytes: u64,
 }
 
 impl Task {
-    /// What must come of `input`, whose lines all end in a newline.
+    /// The log that is expected for `input`, whose lines all end in a newline.
     pub(crate) fn expected<'i>(&self, input: &'i [u8]) -> Expected<'i> {
         let all: Vec<&[u8]> = input.split_inclusive(|&byte| byte == b'\n').collect();
         let mut optional = BTreeSet::new();
@@ -166,8 +166,8 @@ impl Task {
 }
 
 /// The words that a shell makes of a text. They live as long as the process, as a program's arguments do.
-fn words(text: &str) -> Result<Vec<&'static CStr>, Stop> {
-    let bad = || Stop::Usage(format!("the script makes no sense to a shell: {text}"));
+fn words(text: &str) -> Result<Vec<&'static CStr>, Error> {
+    let bad = || Error::Usage(format!("the script makes no sense to a shell: {text}"));
     let answer = Command::new("/bin/sh")
         .args(["-c", &format!("printf '%s\\0' {text}")])
         .stdin(Stdio::null())
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_cannot_be_compared_is_refused() {
         for script in ["t", "t ./a ./b", "t '!gzip' ./main", "t what ./main", "t /abroad", "t './main"] {
-            assert!(matches!(LogTask::parse(script), Err(Stop::Usage(_))), "{script}");
+            assert!(matches!(LogTask::parse(script), Err(Error::Usage(_))), "{script}");
         }
     }
 

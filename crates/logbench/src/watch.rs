@@ -1,4 +1,4 @@
-//! Watching a run from beside: the user may interrupt it, and a logger may hang.
+//! Ends a run that the user interrupts, or whose logger hangs.
 
 use std::ffi::CString;
 use std::os::fd::BorrowedFd;
@@ -11,9 +11,9 @@ use logyard::sys::file::File;
 use logyard::sys::process::child::Child;
 use logyard::sys::{Errno, Result, poll};
 
-/// How often the progress of a run is looked at.
+/// How often the progress of a run is checked.
 const INTERVAL: Duration = Duration::from_millis(500);
-/// How long a run may stand still once its file system is full: loggers try again every few seconds.
+/// How long a run may make no progress on a full file system: loggers retry every few seconds.
 const FULL_DISK_PATIENCE: Duration = Duration::from_secs(10);
 /// A file system with less room than this is full.
 const ROOM_MIN_BYTES: u64 = 64 * 1024;
@@ -23,7 +23,7 @@ const ROOM_MIN_BYTES: u64 = 64 * 1024;
 pub(crate) struct Progress {
     writes: AtomicU64,
     is_writing: AtomicBool,
-    /// All of the input is written, and the end of the logger is waited for.
+    /// All of the input has been written, and logbench waits for the logger to exit.
     has_ended: AtomicBool,
 }
 
@@ -42,8 +42,8 @@ impl Progress {
         self.has_ended.store(true, Ordering::Relaxed);
     }
 
-    /// A number that changes while the run goes on, and what a run whose number stays does not do; `None` if nothing is
-    /// waited for.
+    /// A number that changes with each write, and what the logger fails to do if it does not change; `None` if logbench waits
+    /// for nothing.
     fn look(&self) -> (u64, Option<&'static str>) {
         let blocked = if self.has_ended.load(Ordering::Relaxed) {
             Some("did not end")
@@ -56,48 +56,60 @@ impl Progress {
 
 /// Why a logger was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Cut {
-    /// The user has had enough.
+pub(crate) enum KillReason {
+    /// The user interrupted the run.
     Interrupted,
-    /// It stood still on a full file system.
+    /// It made no progress on a full file system.
     DiskFull,
-    /// It stood still, and this is what it did not do.
+    /// It made no progress. The text says what it did not do.
     Hung(String),
 }
 
-/// Kills the logger and its process group if the first descriptor becomes readable, or if it makes no progress for
-/// `patience`. Returns when that is done, or when the second descriptor says that the run is over.
-pub(crate) fn watch(
-    child: &Child,
-    descriptors: [BorrowedFd<'_>; 2],
-    progress: &Progress,
-    place: &Path,
-    patience: Duration,
-) -> Option<Cut> {
-    let mut last = progress.look();
-    let mut since = Instant::now();
-    let cut = loop {
-        match poll::readable(descriptors, Some(INTERVAL)) {
-            Ok([_, true]) | Err(_) => return None,
-            Ok([true, false]) => break Cut::Interrupted,
-            Ok([false, false]) => {}
+/// Watches a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watcher<'w> {
+    pub(crate) child: &'w Child,
+    pub(crate) progress: &'w Progress,
+    /// The directory of the run.
+    pub(crate) directory: &'w Path,
+    /// A logger that makes no progress for this long is killed.
+    pub(crate) patience: Duration,
+}
+
+impl Watcher<'_> {
+    /// Returns when `over` becomes readable, because the run is over. If `interruptions` becomes readable before, or the logger
+    /// makes no progress, it first kills the logger and its process group.
+    pub(crate) fn watch(self, interruptions: BorrowedFd<'_>, over: BorrowedFd<'_>) -> Option<KillReason> {
+        let reason = self.wait(interruptions, over)?;
+        let _ = self.child.kill_group();
+        Some(reason)
+    }
+
+    fn wait(self, interruptions: BorrowedFd<'_>, over: BorrowedFd<'_>) -> Option<KillReason> {
+        let Watcher { progress, directory, patience, .. } = self;
+        let mut last = progress.look();
+        let mut since = Instant::now();
+        loop {
+            match poll::readable([interruptions, over], Some(INTERVAL)) {
+                Ok([_, true]) | Err(_) => return None,
+                Ok([true, false]) => return Some(KillReason::Interrupted),
+                Ok([false, false]) => {}
+            }
+            let now = progress.look();
+            let stands_still = now.1.filter(|_| now == last);
+            last = now;
+            let Some(what) = stands_still else {
+                since = Instant::now();
+                continue;
+            };
+            if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(directory) {
+                return Some(KillReason::DiskFull);
+            }
+            if since.elapsed() >= patience {
+                return Some(KillReason::Hung(format!("{what} for {} s", patience.as_secs())));
+            }
         }
-        let now = progress.look();
-        let stands_still = now.1.filter(|_| now == last);
-        last = now;
-        let Some(what) = stands_still else {
-            since = Instant::now();
-            continue;
-        };
-        if since.elapsed() >= patience.min(FULL_DISK_PATIENCE) && is_full(place) {
-            break Cut::DiskFull;
-        }
-        if since.elapsed() >= patience {
-            break Cut::Hung(format!("{what} for {} s", patience.as_secs()));
-        }
-    };
-    let _ = child.kill_group();
-    Some(cut)
+    }
 }
 
 fn is_full(directory: &Path) -> bool {

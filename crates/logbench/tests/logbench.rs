@@ -1,4 +1,15 @@
-//! `logbench`, as its users meet it.
+//! Tests of `logbench`, run as a program.
+//!
+//! | behaviour | test |
+//! |---|---|
+//! | the corpus | `a_corpus_is_*` |
+//! | figures and reports; where reports are written | `a_right_log_*`, `a_report_*`, and `report_file.rs` |
+//! | what is wrong with a log: lost lines, wrong stamps, failures | `a_logger_*`, `labels_of_the_input_*`, and `check.rs`, `stamps.rs` |
+//! | scripts that select lines | `selected_lines_*`, and `task.rs` |
+//! | hangs, full disks, kills | `a_logger_that_hangs_*`, `a_full_disk_*`, `a_killed_logbench_*` |
+//! | `--rate` and latencies | `with_a_rate_*`, and `follow.rs` |
+//! | `--filter` | `filters_*` |
+//! | wrong usage | `what_makes_no_sense_*` |
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 

@@ -1,7 +1,7 @@
-//! A directory's groups from the last to the first, for `-n` and `-r`.
+//! The groups of a directory from the last to the first, for `-n` and `-r`.
 //!
-//! Files are read from their ends, a block at a time. What stands before the first stamp of
-//! what has been read may belong to a group that begins further ahead, and is carried over to the next block.
+//! Files are read from their ends, a block at a time. The lines before the first stamp of a block may belong to a group that
+//! begins in the block before, so they are carried over to that block.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -9,11 +9,13 @@ use std::sync::Arc;
 use memchr::memchr;
 
 use crate::content::is_packed;
+use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
-use crate::ranges::{ASKED_MAX, begins_with_label};
-use crate::stamp::{Stamp, recognise};
-use crate::stream::{Common, GROUP_BYTES_MAX, LINE_BYTES_MAX, Span, last};
+use crate::ranges::{ASKED_MAX, Probe};
+use crate::stamp::Stamp;
+use crate::stream::{GROUP_BYTES_MAX, LINE_BYTES_MAX, Span};
+use crate::time_scale;
 use crate::unpacked::Unpacked;
 use logyard::sys::file::File;
 use logyard::sys::{Errno, Result};
@@ -22,9 +24,9 @@ use logyard::tai64n::Label;
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
 
-/// A group that has been read.
+/// A group with its own copy of the bytes.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct OwnedGroup {
     /// The lines, newline and all.
     pub(super) bytes: Vec<u8>,
     /// The stamp of the first.
@@ -34,7 +36,7 @@ pub(super) struct Found {
     /// Where the group stands among those of other directories.
     pub(super) key: Label,
     /// The file in which it begins.
-    pub(super) piece: Rc<LogFile>,
+    pub(super) log_file: Rc<LogFile>,
 }
 
 /// The bytes of a span that have not been read.
@@ -44,28 +46,37 @@ enum Rest {
     Packed(Unpacked),
 }
 
+/// A block of a file.
+#[derive(Debug)]
+struct Block {
+    bytes: Vec<u8>,
+    log_file: Rc<LogFile>,
+    /// Whether it begins where the file, or the part of it that is read, does.
+    is_start: bool,
+}
+
 /// The groups of a directory, last first.
 #[derive(Debug)]
 pub(super) struct Backward {
-    place: Rc<LogDir>,
-    common: Rc<Common>,
+    log_dir: Rc<LogDir>,
+    context: Rc<Context>,
     spans: Vec<Span>,
     rest: Option<(Rest, Rc<LogFile>)>,
-    /// What has been read and belongs to no group yet.
+    /// Bytes that have been read and belong to no group yet.
     carry: Vec<u8>,
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<LogFile>)>,
-    groups: Vec<Found>,
-    /// Nothing that is left to read seems to have a label.
+    groups: Vec<OwnedGroup>,
+    /// Whether nothing that is left to read seems to have a label.
     has_no_label_left: bool,
 }
 
 impl Backward {
     /// The groups of some parts of files.
-    pub(super) fn new(place: Rc<LogDir>, common: Rc<Common>, spans: Vec<Span>) -> Backward {
+    pub(super) fn new(log_dir: Rc<LogDir>, context: Rc<Context>, spans: Vec<Span>) -> Backward {
         Backward {
-            place,
-            common,
+            log_dir,
+            context,
             spans,
             rest: None,
             carry: Vec::new(),
@@ -77,11 +88,11 @@ impl Backward {
 
     /// The directory's path.
     pub(super) fn path(&self) -> &[u8] {
-        &self.place.path
+        &self.log_dir.path
     }
 
     /// The next group towards the beginning.
-    pub(super) fn next(&mut self) -> Option<Found> {
+    pub(super) fn next(&mut self) -> Option<OwnedGroup> {
         loop {
             if let Some(group) = self.groups.pop() {
                 return Some(group);
@@ -98,8 +109,8 @@ impl Backward {
 
     /// Reads the block before what has been read, and finds the groups in it; `false` if there is none.
     fn read_block(&mut self) -> bool {
-        let Some((block, piece, is_start)) = self.take_block() else { return false };
-        self.put_before(block, &piece);
+        let Some(Block { bytes, log_file, is_start }) = self.take_block() else { return false };
+        self.put_before(bytes, &log_file);
         let start =
             if is_start { self.first_stamp(0) } else { self.first_line().and_then(|line| self.first_stamp(line)) };
         match start {
@@ -127,32 +138,28 @@ impl Backward {
             if start >= self.carry.len() {
                 return None;
             }
-            if self.recognise(&self.carry[start..]).is_some() {
+            if self.context.recognise(&self.carry[start..]).is_some() {
                 return Some(start);
             }
             start += memchr(b'\n', &self.carry[start..])? + 1;
         }
     }
 
-    fn recognise(&self, line: &[u8]) -> Option<Stamp> {
-        recognise(line, self.common.scale, &self.common.clock)
-    }
-
-    /// The last block that has not been read, its file, and whether it begins where that file does.
-    fn take_block(&mut self) -> Option<(Vec<u8>, Rc<LogFile>, bool)> {
+    /// The last block that has not been read.
+    fn take_block(&mut self) -> Option<Block> {
         loop {
             if self.rest.is_none() {
                 let span = self.spans.pop()?;
                 match self.open(&span) {
-                    Ok(rest) => self.rest = Some((rest, span.piece)),
+                    Ok(rest) => self.rest = Some((rest, span.log_file)),
                     Err(errno) => {
-                        self.common.warnings.unable_to_read(&self.place.path, &span.piece.name, errno);
+                        self.context.warnings.unable_to_read(&self.log_dir.path, &span.log_file.name, errno);
                         continue;
                     }
                 }
             }
-            let (rest, piece) = self.rest.as_mut()?;
-            let piece = Rc::clone(piece);
+            let (rest, log_file) = self.rest.as_mut()?;
+            let log_file = Rc::clone(log_file);
             let answer = match rest {
                 Rest::Packed(unpacked) => unpacked.take(BLOCK_BYTES as usize),
                 Rest::Plain { file, from, to } => {
@@ -163,25 +170,25 @@ impl Backward {
                 }
             };
             let (block, is_start) = answer.unwrap_or_else(|errno| {
-                self.common.warnings.unable_to_read(&self.place.path, &piece.name, errno);
+                self.context.warnings.unable_to_read(&self.log_dir.path, &log_file.name, errno);
                 (Vec::new(), true)
             });
             if is_start {
                 self.rest = None;
             }
             if !block.is_empty() {
-                return Some((block, piece, is_start));
+                return Some(Block { bytes: block, log_file, is_start });
             }
         }
     }
 
     fn open(&self, span: &Span) -> Result<Rest> {
-        let file = span.piece.open(&self.place.directory)?;
-        if span.piece.label.is_some() && is_packed(&file)? {
+        let file = span.log_file.open(&self.log_dir.dir)?;
+        if span.log_file.label.is_some() && is_packed(&file)? {
             let (unpacked, damage) = Unpacked::open(file, span.from)?;
             // What could be unpacked is shown.
             if let Some(errno) = damage {
-                self.common.warnings.unable_to_read(&self.place.path, &span.piece.name, errno);
+                self.context.warnings.unable_to_read(&self.log_dir.path, &span.log_file.name, errno);
             }
             return Ok(Rest::Packed(unpacked));
         }
@@ -190,13 +197,13 @@ impl Backward {
     }
 
     /// Puts a block before what is carried over, with a newline between if a line ends there that has none.
-    fn put_before(&mut self, mut block: Vec<u8>, piece: &Rc<LogFile>) {
-        let is_same_file = self.begins.last().is_some_and(|(_, last)| Rc::ptr_eq(last, piece));
+    fn put_before(&mut self, mut block: Vec<u8>, log_file: &Rc<LogFile>) {
+        let is_same_file = self.begins.last().is_some_and(|(_, last)| Rc::ptr_eq(last, log_file));
         let is_torn = !is_same_file && block.last() != Some(&b'\n');
         // What carries no stamp continues the line, unless an outage may have cut it short.
         let goes_on = !self.carry.is_empty()
-            && self.recognise(&self.carry).is_none()
-            && (!piece.is_unfinished() || self.has_label_before(&block));
+            && self.context.recognise(&self.carry).is_none()
+            && (!log_file.is_unfinished() || self.has_label_before(&block));
         if is_torn && !goes_on {
             block.push(b'\n');
         }
@@ -206,7 +213,7 @@ impl Backward {
         for (at, _) in &mut self.begins {
             *at += block.len();
         }
-        self.begins.push((0, Rc::clone(piece)));
+        self.begins.push((0, Rc::clone(log_file)));
         block.extend_from_slice(&self.carry);
         self.carry = block;
     }
@@ -215,15 +222,15 @@ impl Backward {
     fn has_label_before(&mut self, block: &[u8]) -> bool {
         let mut start = 0;
         while start < block.len() {
-            if self.recognise(&block[start..]).is_some() {
+            if self.context.recognise(&block[start..]).is_some() {
                 return true;
             }
             start = memchr(b'\n', &block[start..]).map_or(block.len(), |newline| start + newline + 1);
         }
-        let rest = self.rest.iter().map(|(_, piece)| piece);
-        let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.piece)).take(ASKED_MAX);
-        self.has_no_label_left =
-            self.has_no_label_left || !before.any(|piece| begins_with_label(&self.place, piece, &self.common));
+        let rest = self.rest.iter().map(|(_, log_file)| log_file);
+        let mut before = rest.chain(self.spans.iter().rev().map(|span| &span.log_file)).take(ASKED_MAX);
+        self.has_no_label_left = self.has_no_label_left
+            || !before.any(|log_file| Probe::new(&self.log_dir, &self.context).begins_with_label(log_file));
         !self.has_no_label_left
     }
 
@@ -231,27 +238,27 @@ impl Backward {
     fn split(&mut self, start: usize) {
         let bytes = self.carry.split_off(start);
         let begins = |at: usize| {
-            let piece = self.begins.iter().find(|(begin, _)| *begin <= start + at).or(self.begins.last());
-            piece.map(|(_, piece)| Rc::clone(piece))
+            let log_file = self.begins.iter().find(|(begin, _)| *begin <= start + at).or(self.begins.last());
+            log_file.map(|(_, log_file)| Rc::clone(log_file))
         };
         // Groups in which nothing can be found are left out.
-        let finder = self.common.workers.finder();
+        let finder = self.context.workers.finder();
         let find = |from: usize| match finder {
             Some(finder) => finder.find(&bytes[from..]).map(|found| from + found),
             None => Some(from),
         };
         let mut found = find(0);
-        let mut groups: Vec<Found> = Vec::new();
+        let mut groups: Vec<OwnedGroup> = Vec::new();
         let (mut line, mut label) = (0, None);
         while line < bytes.len() {
             let first = line;
-            let stamp = self.recognise(&bytes[line..]);
+            let stamp = self.context.recognise(&bytes[line..]);
             label = stamp.map(|stamp| stamp.label).or(label);
             line = line_end(&bytes, line);
             while label.is_some()
                 && line < bytes.len()
                 && line - first < GROUP_BYTES_MAX
-                && self.recognise(&bytes[line..]).is_none()
+                && self.context.recognise(&bytes[line..]).is_none()
             {
                 line = line_end(&bytes, line);
             }
@@ -260,9 +267,9 @@ impl Backward {
             if !may_match {
                 continue;
             }
-            let Some(piece) = begins(first) else { break };
-            let key = label.or(piece.label).unwrap_or_else(last);
-            groups.push(Found { bytes: bytes[first..line].to_vec(), stamp, label, key, piece });
+            let Some(log_file) = begins(first) else { break };
+            let key = label.or(log_file.label).unwrap_or_else(time_scale::latest);
+            groups.push(OwnedGroup { bytes: bytes[first..line].to_vec(), stamp, label, key, log_file });
             found = find(line);
         }
         self.begins.retain(|(begin, _)| *begin < start);

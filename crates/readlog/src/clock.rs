@@ -1,7 +1,7 @@
-//! Unix seconds as a person reads them, at the rate of one a line.
+//! Local times, fast enough for one a line.
 //!
-//! The time zone is asked once for each stretch of time without a change of its offset; within it a date is arithmetic,
-//! and within one second it is a copy.
+//! The time zone is queried once for each stretch of time without a change of its offset. Within the stretch, a date is
+//! arithmetic; within one second, it is a copy.
 
 use std::cell::Cell;
 
@@ -25,7 +25,7 @@ struct Stretch {
     offset: i64,
 }
 
-/// A clock on the wall somewhere.
+/// The local time of a time zone.
 #[derive(Debug)]
 pub(super) struct LocalClock {
     zone: TimeZone,

@@ -1,4 +1,4 @@
-//! A file's bytes, unpacked where the file is packed: gzip, zstd and xz, known by how they begin and not by their names.
+//! The bytes of a file, unpacked if the file is packed with gzip, zstd or xz. The first bytes tell, not the name.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -82,7 +82,7 @@ pub(super) fn read(source: &mut impl Read, room: &mut [u8]) -> Result<usize> {
     }
 }
 
-/// What a broken file is told as.
+/// The cause that a warning gives for a damaged file.
 fn errno(error: &io::Error) -> Errno {
     if let Some(errno) = error.raw_os_error() {
         return Errno::from_raw(errno);
@@ -127,7 +127,7 @@ pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
     Ok(None)
 }
 
-/// A file read from its beginning, whoever else reads it.
+/// A file that is read from its beginning, with an offset of its own.
 struct FromStart {
     file: Arc<File>,
     offset: u64,

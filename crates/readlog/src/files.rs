@@ -1,9 +1,9 @@
 //! The files of a log directory as one sequence, oldest first: archives, `previous` (or `processed`), `current`.
 //!
-//! A writer may rotate while the names are read, so names are read again until they stand still, with `current` and
-//! `previous` held open from before: what has been opened stays readable under whatever name, or none.
+//! A logger may rotate while the names are read. So readlog opens `current` and `previous`, and reads the names again until
+//! they do not change: an open file stays readable, whatever its name is by then.
 //!
-//! A rotation leaves some files twice for a moment, and each is to be read once:
+//! During a rotation some files exist twice for a moment. Each is read once:
 //!
 //! - `previous` with the same content as an archive: linked, and about to be unlinked. The archive stays.
 //! - `processed` beside `previous`: what the processor has written so far. `previous` stays.
@@ -24,10 +24,11 @@ use logyard::sys::stat::Stat;
 use logyard::sys::{Errno, Result, clock};
 use logyard::tai64n::Label;
 
-/// How often names are read that do not stand still.
+/// How often names are read that keep changing.
 const ATTEMPTS_MAX: u32 = 1000;
 
-/// File systems note times some milliseconds late; a change that is this long ago is told from one that is now.
+/// File systems record times some milliseconds late. A change that is older than this is distinguished from one that happens
+/// now.
 const TIME_IS_SHARP_SECONDS: i64 = 2;
 
 /// How many of the newest archives `previous` and `current` may be further names of.
@@ -64,6 +65,20 @@ impl LogFile {
         }
     }
 
+    /// Opens the file. An archive may have another ending by now, because it was compressed, or renamed by svlogd.
+    pub(super) fn open_or_renamed(&self, directory: &Dir) -> Result<Arc<File>> {
+        let errno = match self.open(directory) {
+            Err(Errno::ENOENT) if self.label.is_some() => Errno::ENOENT,
+            answer => return answer,
+        };
+        let label = &self.name[..Label::TEXT_BYTES];
+        let mut names: Vec<Vec<u8>> = directory.names()?.into_iter().map(|(name, _)| name).collect();
+        names.retain(|name| name.starts_with(label));
+        names.sort_unstable();
+        let name = names.into_iter().next().ok_or(errno)?;
+        open_plain(directory, &name).map(Arc::new)
+    }
+
     /// Tells whether an outage may have cut the file short: `@label.u`.
     pub(super) fn is_unfinished(&self) -> bool {
         self.name.get(Label::TEXT_BYTES..).is_some_and(|code| code.starts_with(b".u"))
@@ -82,7 +97,7 @@ pub(super) fn open_plain(directory: &Dir, name: &[u8]) -> Result<File> {
     if file.stat()?.is_plain { Ok(file) } else { Err(Errno::ENXIO) }
 }
 
-/// The names of a directory, sorted out.
+/// The names of a directory, by their meaning.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Names {
     /// In the order of labels.
@@ -90,7 +105,7 @@ struct Names {
     has_previous: bool,
     has_processed: bool,
     has_current: bool,
-    /// What is named like an archive and is none, with the reason.
+    /// Names of archives that are not log files, with the reason.
     strange: Vec<(Vec<u8>, Errno)>,
 }
 
@@ -110,15 +125,15 @@ impl Names {
         }
         names.archives.sort_unstable();
         names.strange.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        names.archives = without_doubles(std::mem::take(&mut names.archives));
+        names.archives = without_duplicates(std::mem::take(&mut names.archives));
         Ok(names)
     }
 }
 
 /// Of several names with one label, leaves out those whose content is to be read from another.
-fn without_doubles(archives: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let has_doubles = archives.windows(2).any(|pair| pair[0][..Label::TEXT_BYTES] == pair[1][..Label::TEXT_BYTES]);
-    if !has_doubles {
+fn without_duplicates(archives: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let has_duplicates = archives.windows(2).any(|pair| pair[0][..Label::TEXT_BYTES] == pair[1][..Label::TEXT_BYTES]);
+    if !has_duplicates {
         return archives;
     }
     let mut groups: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
@@ -148,8 +163,8 @@ fn hold(directory: &Dir, name: &str) -> Result<Option<(File, Stat)>> {
 }
 
 /// Reads the sequence of a directory.
-pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
-    let directory = &place.directory;
+pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
+    let directory = &log_dir.dir;
     let mut attempt = 0;
     let (names, previous, processed, current) = loop {
         attempt += 1;
@@ -161,15 +176,15 @@ pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> 
         let processed = open(names.has_processed && !names.has_previous, PROCESSED);
         // A directory that has not changed for a while would show by its time that it did; else names are read again.
         let shows_change = changed.seconds < now.seconds - TIME_IS_SHARP_SECONDS;
-        let stands_still = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
-            && is_still(directory, CURRENT, &current)
-            && is_still(directory, PREVIOUS, &previous);
-        if stands_still || attempt == ATTEMPTS_MAX {
+        let is_unchanged = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
+            && still_names(directory, CURRENT, &current)
+            && still_names(directory, PREVIOUS, &previous);
+        if is_unchanged || attempt == ATTEMPTS_MAX {
             break (names, previous, processed, current);
         }
     };
     for (name, errno) in &names.strange {
-        warnings.unable_to_read(&place.path, name, *errno);
+        warnings.unable_to_read(&log_dir.path, name, *errno);
     }
     let newest: Vec<Stat> = names
         .archives
@@ -178,25 +193,25 @@ pub(super) fn list(place: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> 
         .take(LINKED_ARCHIVES_MAX)
         .filter_map(|name| directory.stat(name).ok().flatten())
         .collect();
-    let mut pieces: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
+    let mut files: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
     for (name, answer) in [(PREVIOUS, previous), (PROCESSED, processed), (CURRENT, current)] {
         match answer {
             Ok(Some((file, stat))) => {
                 let is_archived = stat.links > 1 && newest.iter().any(|archive| archive.identity == stat.identity);
                 let is_partial = name == PROCESSED && stat.mode & DONE_BIT == 0;
                 if !is_archived && !is_partial {
-                    pieces.push(LogFile::held(name, file));
+                    files.push(LogFile::held(name, file));
                 }
             }
             Ok(None) => {}
-            Err(errno) => warnings.unable_to_read(&place.path, name.as_bytes(), errno),
+            Err(errno) => warnings.unable_to_read(&log_dir.path, name.as_bytes(), errno),
         }
     }
-    Ok(pieces)
+    Ok(files)
 }
 
 /// Tells whether a name still stands for what was found under it.
-fn is_still(directory: &Dir, name: &str, found: &Result<Option<(File, Stat)>>) -> bool {
+fn still_names(directory: &Dir, name: &str, found: &Result<Option<(File, Stat)>>) -> bool {
     match (found, directory.stat(name.as_bytes())) {
         (Ok(Some((_, before))), Ok(Some(now))) => before.identity == now.identity,
         (Ok(None), Ok(None)) | (Err(_), Ok(Some(_)) | Err(_)) => true,
@@ -221,9 +236,9 @@ mod tests {
     fn what_is_there_twice_is_read_once() {
         let found = names(&[(A, ".s"), (A, ".s.gz"), (A, ".u"), (B, ".t"), (B, ".u")]);
 
-        assert_eq!(without_doubles(found), names(&[(A, ".s"), (A, ".u"), (B, ".u")]));
-        assert_eq!(without_doubles(names(&[(A, ".t")])), names(&[(A, ".t")]), "the only one");
-        assert_eq!(without_doubles(names(&[(A, ".s.gz")])), names(&[(A, ".s.gz")]), "the only one");
+        assert_eq!(without_duplicates(found), names(&[(A, ".s"), (A, ".u"), (B, ".u")]));
+        assert_eq!(without_duplicates(names(&[(A, ".t")])), names(&[(A, ".t")]), "the only one");
+        assert_eq!(without_duplicates(names(&[(A, ".s.gz")])), names(&[(A, ".s.gz")]), "the only one");
     }
 
     #[test]
@@ -239,8 +254,8 @@ mod tests {
         #[test]
         fn no_name_panics(name in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = archive_label(&name);
-            if let Some(piece) = LogFile::archive(name) {
-                let _ = piece.is_unfinished();
+            if let Some(log_file) = LogFile::archive(name) {
+                let _ = log_file.is_unfinished();
             }
         }
     }

@@ -1,12 +1,11 @@
-//! Which groups are wanted: those of a window of time, and those that match a pattern.
+//! Selects groups by a window of time and by a pattern.
 
 use std::sync::Arc;
 
 use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
 
-use crate::finder::Finder;
-use crate::finder::PATTERN_BYTES_MAX;
+use crate::finder::{Finder, PATTERN_BYTES_MAX};
 use crate::time_scale::Window;
 use logyard::tai64n::Label;
 
@@ -30,12 +29,12 @@ impl Pattern {
         Ok(Pattern { regex, finder, is_inverted })
     }
 
-    /// What finds the lines that may match, where that is quicker than to look at each.
+    /// The finder of lines that may match, if it is faster than matching each line.
     pub(super) fn finder(&self) -> Option<&Finder> {
         self.finder.as_deref().filter(|finder| finder.is_useful())
     }
 
-    /// The same, where lines in which nothing is found are not wanted.
+    /// The same, if lines in which it finds nothing are not selected.
     pub(super) fn finder_of_wanted(&self) -> Option<&Finder> {
         self.finder().filter(|_| !self.is_inverted)
     }
@@ -61,7 +60,7 @@ impl Pattern {
         }) || self.regex.is_match(&message[start..])
     }
 
-    /// What is to be marked in a line that is shown.
+    /// The pattern that is marked in printed lines.
     pub(super) fn marks(&self) -> Option<&Regex> {
         (!self.is_inverted).then_some(&self.regex)
     }

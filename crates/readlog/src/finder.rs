@@ -1,14 +1,14 @@
 //! Finds the lines that may match a pattern in a whole buffer, labels and all.
 //!
-//! A pattern is matched against each line's message by itself. To look for each line's end, its stamp and the pattern costs
-//! more than the search does, and most lines do not match. So a buffer is searched first for something wider, which every
-//! line that matches has in it; only those lines are then looked at.
+//! A pattern is matched against each line's message by itself. Finding the end of each line, its stamp and the pattern costs
+//! more than a search of the buffer, and most lines do not match. So the buffer is first searched for a wider pattern, which
+//! every matching line contains. Only the lines that it finds are matched against the pattern itself.
 //!
-//! - The wide pattern is the user's without whatever depends on what stands around the message: it knows no beginning of a
-//!   line, and no boundary of a word. A newline is taken out of everything that could match it, so that no match goes
-//!   beyond its line.
-//! - If every match has one of a few words in it, those words are searched for, as long as lines in which they are do match.
-//! - If most lines may match, nothing is gained: see [`Finder::is_useful`].
+//! - The wide pattern is the user's pattern without everything that depends on the bytes around the message: it has no
+//!   beginning of a line, and no boundary of a word. No part of it matches a newline, so no match is longer than a line.
+//! - If every match contains one of a few words, the buffer is searched for those words, as long as the lines that contain
+//!   them do match.
+//! - If most lines may match, the search gains nothing: see [`Finder::is_useful`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,26 +19,25 @@ use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassU
 
 /// The memory that a compiled pattern may take.
 pub(super) const PATTERN_BYTES_MAX: usize = 64 << 20;
-/// A word that is shorter is in too many lines.
+/// Too many lines contain a shorter word.
 const WORD_BYTES_MIN: usize = 3;
-/// More words than these are not searched for at once.
+/// How many words are searched for at once.
 const WORDS_MAX: usize = 16;
 
-/// Looking at a line that does not match costs about as much as searching so many bytes for words, and for the wide
-/// pattern.
+/// The cost of matching a line in vain, in bytes that could be searched for words, or for the wide pattern, in the same time.
 const WORD_MISS_BYTES: u64 = 512;
 const WIDE_MISS_BYTES: u64 = 128;
-/// So many bytes of misses say nothing yet.
+/// Fewer bytes of misses prove nothing.
 const GRACE_BYTES: u64 = 1 << 16;
 
-/// Finds the lines that may match. Threads share it, and what it has learned.
+/// Finds the lines that may match. Threads share it, with its counts of hits and misses.
 #[derive(Debug)]
 pub(super) struct Finder {
     words: Option<Searcher>,
     wide: Searcher,
 }
 
-/// A pattern that is wider than the user's, and how well it does.
+/// A pattern that is wider than the user's, and how often its lines match.
 #[derive(Debug)]
 struct Searcher {
     regex: Regex,
@@ -64,7 +63,7 @@ impl Searcher {
 }
 
 impl Finder {
-    /// The finder of a pattern that the engine accepts; `None` where it cannot be made wider.
+    /// The finder of a pattern that the engine accepts; `None` if it cannot be made wider.
     pub(super) fn new(pattern: &str, ignores_case: bool) -> Option<Finder> {
         let config = syntax::Config::new().utf8(false).case_insensitive(ignores_case);
         let wide = widen(&syntax::parse_with(pattern, &config).ok()?);
@@ -78,12 +77,12 @@ impl Finder {
         Some(Finder { words, wide: Searcher::new(&wide, WIDE_MISS_BYTES)? })
     }
 
-    /// Tells whether to search is quicker than to look at each line.
+    /// Tells whether searching is faster than matching each line.
     pub(super) fn is_useful(&self) -> bool {
         self.wide.is_useful()
     }
 
-    /// Searches lines; the place found is in the first that may match, or at its end.
+    /// Searches lines. Returns a place in the first line that may match, or at its end.
     pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
         let searcher = self.searcher();
         let found = searcher.regex.search_half(&Input::new(lines).earliest(true)).map(|end| end.offset());
@@ -91,7 +90,7 @@ impl Finder {
         found
     }
 
-    /// Takes note that what was found did not match.
+    /// Notes that a line that was found did not match.
     pub(super) fn miss(&self) {
         let searcher = self.searcher();
         searcher.missed_bytes.fetch_add(searcher.miss_bytes, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! How many lines there are per interval, drawn on the terminal.
+//! Counts lines per interval, and draws the counts on the terminal.
 //!
-//! Without a given interval, counting begins by the second, and whenever there are too many bars, pairs of neighbours
-//! become one of the next longer interval: memory stays bounded over any span of time.
+//! Unless the user gives an interval, the first one is a second. Whenever there are too many bars, neighbours are added up to
+//! bars of the next longer interval, so that memory stays bounded over any span of time.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::clock::LocalClock;
 
 /// How many bars there may be.
 const BARS_MAX: i64 = 2000;
-/// How many bars are aimed at where the interval is ours to choose.
+/// The number of bars to aim at, unless the user gives an interval.
 const BARS_WANTED: i64 = 60;
 
-/// The intervals that are good to read, in seconds; each but the first is a multiple of one before it.
+/// The intervals to choose from, in seconds. Each but the first is a multiple of an earlier one.
 const INTERVALS: [i64; 16] =
     [1, 5, 10, 30, 60, 300, 600, 1800, 3600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000, 31_536_000];
 
@@ -105,7 +105,7 @@ impl Histogram {
         self.interval
     }
 
-    /// The drawing, so wide.
+    /// The drawing, `columns` wide.
     pub(super) fn draw(&mut self, columns: usize) -> String {
         use std::fmt::Write;
 

@@ -1,20 +1,18 @@
-//! The last lines of some directories.
+//! `-n` and `-r`: the last lines of some directories.
 
 use crate::arguments::Request;
-use crate::backward::Backward;
-use crate::backward::Found;
+use crate::backward::{Backward, OwnedGroup};
+use crate::error::Error;
 use crate::merge::MergeBackward;
-use crate::output::View;
-use crate::output::Writer;
-use crate::stop::Stop;
+use crate::output::{View, Writer};
 
-/// Prints the last lines of some directories, so many at most.
+/// Prints the last lines of some directories, at most `lines_max`.
 pub(crate) fn print_last(
     request: &Request,
     writer: &mut Writer,
     directories: Vec<Backward>,
     lines_max: usize,
-) -> Result<(), Stop> {
+) -> Result<(), Error> {
     let paths: Vec<Vec<u8>> = directories.iter().map(|directory| directory.path().to_vec()).collect();
     let mut merge = MergeBackward::new(directories, request.filter.clone());
     let mut left = lines_max;
@@ -34,12 +32,12 @@ pub(crate) fn print_last(
     writer.flush()
 }
 
-fn view<'a>(found: &'a Found, source: usize, directory: &'a [u8]) -> View<'a> {
-    View { bytes: &found.bytes, stamp: found.stamp, label: found.label, source, directory, file: &found.piece.name }
+fn view<'a>(found: &'a OwnedGroup, source: usize, directory: &'a [u8]) -> View<'a> {
+    View { bytes: &found.bytes, stamp: found.stamp, label: found.label, source, directory, file: &found.log_file.name }
 }
 
-/// The last of a group's lines, so many as are left, of which they are taken.
-fn last_lines(mut found: Found, left: &mut usize) -> Found {
+/// The last lines of a group, at most `left`, which is reduced by their number.
+fn last_lines(mut found: OwnedGroup, left: &mut usize) -> OwnedGroup {
     let lines = memchr::memchr_iter(b'\n', &found.bytes).count().max(1);
     if lines > *left {
         let surplus = lines - *left;

@@ -1,39 +1,42 @@
-//! `readlog dir ...`: reads back what multilog, svlogd and s6-log wrote.
+//! `readlog dir ...`: prints what multilog, svlogd and s6-log wrote.
 //!
-//! A log directory is sorted by itself: its files by their names, which are the moments at which they were finished, and
-//! the lines in them by their labels. So there is no index here and no daemon, and a question about a time is answered by
-//! looking at names, and then by a binary search in the files at the ends.
+//! A log directory is in order without an index: the names of its archives are the times at which they were finished, and
+//! the lines in a file are in the order of their labels. So readlog answers a question about a time by the names of the
+//! files, and by a binary search in the files at the ends of the window.
 //!
 //! ```text
-//! arguments ──── what is asked for (time_arg: moments; filter: which lines; time_scale: how labels count)
-//! resolve ────── which log directories are meant
-//! files ──────── a directory's files as one sequence: archives, previous, current
+//! arguments ──── the command line (time_arg: times; filter: which lines; time_scale: how labels count)
+//! resolve ────── the log directory that a path means (log_dir: a directory that is open)
+//! files ──────── the files of a directory as one sequence: archives, previous, current
 //! ranges ─────── which parts of which files a window of time can be in
-//! stream ─────── their lines in order, as groups (a stamped line and those without a stamp behind it)
-//!   content ──── a file's bytes, unpacked (prefetch: on other processors, before their turn)
-//!   stamp ────── what stands before a line
-//!   finder ───── lines that may match a pattern, in whole buffers
-//! merge ──────── several directories' groups in the order of their labels (backward: from the last to the first;
-//!   unpacked ─── a packed file from its end; last_lines: the last so many)
-//! output ─────── how they are shown, and where they go; histogram and svg: how many there are
-//! follow ─────── what is written from now on, across rotations, by the events of inotify
-//! cursor ─────── where the last run was stopped (resume: how the next one finds that place)
+//! stream ─────── the lines of these parts in order, as groups (a stamped line and the lines without a stamp behind it)
+//!   content ──── the bytes of a file, unpacked (prefetch: by other threads, before their turn)
+//!   stamp ────── the stamp at the beginning of a line
+//!   finder ───── finds lines that may match a pattern, in whole buffers
+//! merge ──────── the groups of several directories in the order of their labels
+//! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
+//! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
+//! follow ─────── lines that are written from now on, across rotations, by inotify
+//! cursor ─────── where the last run stopped (resume: how the next run finds that place)
+//! context ────── what all readers of a run share (clock: local times; warnings: what could not be read)
 //! ```
 //!
 //! What it promises:
 //!
-//! - A line is shown once, whatever a writer does meanwhile, and lines of one directory in the order in which they were
-//!   written.
-//! - What could not be read is told on standard error, the rest goes on, and the exit code is 1.
-//! - A file is never changed, and no name in a log directory is followed through a symbolic link.
-//! - What is read may be anything: no bytes make it panic, and on a terminal none are obeyed.
+//! - A line is printed once, whatever a logger does meanwhile. The lines of one directory are printed in the order in which
+//!   they were written.
+//! - If something cannot be read, a warning on standard error says so, the rest is printed, and the exit code is 1.
+//! - readlog never changes a log file, and follows no symbolic link in a log directory.
+//! - The files may hold anything: no bytes make readlog panic, and a terminal obeys none of them.
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod backward;
 mod clock;
 mod content;
+mod context;
 mod cursor;
+mod error;
 mod files;
 mod filter;
 mod finder;
@@ -49,9 +52,7 @@ mod ranges;
 mod resolve;
 mod resume;
 mod stamp;
-mod stop;
 mod stream;
-mod survey;
 mod svg;
 mod time_arg;
 mod time_scale;

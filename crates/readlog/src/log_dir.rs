@@ -1,4 +1,4 @@
-//! A log directory as its reader holds it, and the name of the service that wrote it.
+//! A log directory that is open, and the name of the service whose log it holds.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -14,7 +14,7 @@ pub(super) struct LogDir {
     /// The service, by the path.
     pub(super) service: Vec<u8>,
     /// The directory.
-    pub(super) directory: Dir,
+    pub(super) dir: Dir,
 }
 
 /// The name of the service whose log is in a directory.

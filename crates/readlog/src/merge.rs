@@ -1,12 +1,12 @@
-//! Several directories' groups in the order of their labels.
+//! The groups of several directories in the order of their labels.
 //!
-//! Of all groups at hand the earliest is taken; of equals, that of the directory named first. A directory's own order is
-//! never changed: the result is that of `sort -s -m` on the labels.
+//! The merge takes the earliest of the directories' current groups; of groups with the same label, that of the directory
+//! named first. The order within a directory never changes: the result is that of `sort -s -m` on the labels.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::backward::{Backward, Found};
+use crate::backward::{Backward, OwnedGroup};
 use crate::filter::{Filter, Pattern};
 use crate::stream::Stream;
 use logyard::tai64n::Label;
@@ -17,7 +17,7 @@ pub(super) struct Merge {
     /// The streams, in the order in which the directories were named.
     pub(super) streams: Vec<Stream>,
     filter: Filter,
-    /// The streams that have a group at hand, by its place in the order.
+    /// The streams that have a current group, by its place in the order.
     ready: BinaryHeap<Reverse<(Label, usize)>>,
     /// The stream whose group is the caller's.
     taken: Option<usize>,
@@ -29,7 +29,7 @@ impl Merge {
         Merge { streams, filter, ready: BinaryHeap::new(), taken: None }
     }
 
-    /// The stream, if there is but one and everything in it is wanted.
+    /// The stream, if there is only one and all of its lines are wanted.
     pub(super) fn only_stream(&mut self) -> Option<&mut Stream> {
         let is_everything = self.filter.pattern.is_none() && self.filter.window.is_everything();
         match &mut self.streams[..] {
@@ -38,7 +38,7 @@ impl Merge {
         }
     }
 
-    /// Looks at streams again that had no group at hand: at first all, later those that are live.
+    /// Advances the streams that have no current group: at first all, later those that are live.
     pub(super) fn look_again(&mut self) {
         for i in 0..self.streams.len() {
             if self.taken != Some(i)
@@ -76,7 +76,7 @@ impl Merge {
         self.taken
     }
 
-    /// Declares the taken group as dealt with, so that the stream's position is behind it.
+    /// Consumes the taken group, so that the stream's position is behind it.
     pub(super) fn consume(&mut self) {
         if let Some(i) = self.taken {
             self.streams[i].consume();
@@ -108,7 +108,7 @@ impl Merge {
 pub(super) struct MergeBackward {
     directories: Vec<Backward>,
     filter: Filter,
-    heads: Vec<Option<Found>>,
+    heads: Vec<Option<OwnedGroup>>,
 }
 
 impl MergeBackward {
@@ -123,7 +123,7 @@ impl MergeBackward {
     }
 
     /// The next group towards the beginning, and the number of its directory.
-    pub(super) fn next(&mut self) -> Option<(usize, Found)> {
+    pub(super) fn next(&mut self) -> Option<(usize, OwnedGroup)> {
         let keys = self.heads.iter().enumerate().filter_map(|(i, head)| head.as_ref().map(|head| (head.key, i)));
         let (_, i) = keys.max()?;
         let found = self.heads[i].take()?;

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use crate::arguments::{self, Choice, Drawing, Parsed, Request};
 use crate::backward::Backward;
 use crate::clock::LocalClock;
+use crate::context::Context;
 use crate::cursor::CursorFile;
+use crate::error::Error;
 use crate::files::{self, LogFile};
 use crate::follow::follow;
 use crate::histogram::Histogram;
@@ -16,10 +18,9 @@ use crate::log_dir::{LogDir, tell_apart};
 use crate::merge::Merge;
 use crate::output::{Printer, Sink, Style, Writer};
 use crate::prefetch::{Search, Workers};
-use crate::ranges::plan;
+use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Resolved, resolve};
-use crate::stop::Stop;
-use crate::stream::{Common, Span, Stream};
+use crate::stream::{Span, Stream};
 use crate::svg;
 use crate::warnings::{PROGRAM, Warnings};
 use logyard::cli::{Exit, Shown, cause};
@@ -28,7 +29,7 @@ use logyard::sys::program::Arguments;
 use logyard::sys::{Errno, fd, limit, terminal};
 use logyard::tai64n::zone::Zone;
 
-/// How much of a directory is looked through to find a window of time; of all together; and of each at least.
+/// How much is read line by line to find a window of time: of a directory, of all directories together, and of each at least.
 const SURVEY_BYTES: u64 = 32 << 20;
 const SURVEY_BYTES_ALL: u64 = 256 << 20;
 const SURVEY_BYTES_MIN: u64 = 2 << 20;
@@ -41,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     match arguments::parse(words.collect::<Vec<OsString>>()) {
         Parsed::Text(text) => match fd::write_all(fd::stdout(), &text) {
             Ok(()) => Exit::OK,
-            Err(errno) => Stop::Output(errno).exit(Exit::OK),
+            Err(errno) => Error::Output(errno).exit(Exit::OK),
         },
         Parsed::Usage(problem) => {
             logyard::cli::message::say(format_args!("readlog: {problem}\n"));
@@ -52,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 fn read(mut request: Request) -> Exit {
-    // Where there are no more, what cannot be opened is told.
+    // If the limit cannot be raised, files that cannot be opened are reported.
     let _ = limit::raise_descriptors();
     let clock = match Zone::local() {
         _ if request.is_utc => LocalClock::utc(),
@@ -62,7 +63,7 @@ fn read(mut request: Request) -> Exit {
     // Positions in a file are of use only while nothing is left out of it.
     let search = request.filter.pattern.clone().filter(|_| request.cursor.is_none());
     let search = search.map(|pattern| Search { pattern, scale: request.scale });
-    let common = Rc::new(Common {
+    let context = Rc::new(Context {
         scale: request.scale,
         clock,
         warnings: Warnings::default(),
@@ -71,31 +72,31 @@ fn read(mut request: Request) -> Exit {
             .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
             .max(SURVEY_BYTES_MIN),
     });
-    request.directories = log_directories(&request, &common);
+    request.directories = log_directories(&request, &context);
     if request.directories.is_empty() {
         // Nothing that may come is waited for.
-        return common.warnings.exit();
+        return context.warnings.exit();
     }
     let answer = match &request.drawing {
-        Some(drawing) => draw(&request, drawing, &common),
+        Some(drawing) => draw(&request, drawing, &context),
         None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
-            print_end(&request, &common)
+            print_end(&request, &context)
         }
-        None => print_all(&request, &common),
+        None => print_all(&request, &context),
     };
     match answer {
-        Ok(()) => common.warnings.exit(),
-        Err(stop) => stop.exit(common.warnings.exit()),
+        Ok(()) => context.warnings.exit(),
+        Err(stop) => stop.exit(context.warnings.exit()),
     }
 }
 
-/// The log directories that are meant. Where there is none, one may come while it is followed.
-fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
+/// The log directories that the arguments mean. With `-f`, a directory need not exist yet.
+fn log_directories(request: &Request, context: &Context) -> Vec<Vec<u8>> {
     let log_directory = |path: &Vec<u8>| match resolve(path) {
         Resolved::Log(path) => Some(path),
         Resolved::Nothing { path, .. } if request.follows => Some(path),
-        Resolved::Nothing { complaint, .. } | Resolved::Several(complaint) => {
-            common.warnings.warn(complaint);
+        Resolved::Nothing { warning, .. } | Resolved::Several(warning) => {
+            context.warnings.warn(warning);
             None
         }
     };
@@ -103,20 +104,20 @@ fn log_directories(request: &Request, common: &Common) -> Vec<Vec<u8>> {
 }
 
 /// Opens the directories that can be opened.
-fn open_places(request: &Request, common: &Common) -> Vec<Rc<LogDir>> {
-    let mut places: Vec<Rc<LogDir>> = Vec::new();
+fn open_log_dirs(request: &Request, context: &Context) -> Vec<Rc<LogDir>> {
+    let mut log_dirs: Vec<Rc<LogDir>> = Vec::new();
     for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
         match Dir::open(&path[..]) {
-            // Named twice, it is read once.
-            Ok(directory) if places.iter().any(|place| is_same(&place.directory, &directory)) => {}
-            Ok(directory) => places.push(Rc::new(LogDir { path: path.clone(), service, directory })),
+            // A directory that is named twice is read once.
+            Ok(directory) if log_dirs.iter().any(|log_dir| is_same(&log_dir.dir, &directory)) => {}
+            Ok(directory) => log_dirs.push(Rc::new(LogDir { path: path.clone(), service, dir: directory })),
             Err(errno) => {
                 let (path, cause) = (Shown(path), cause(errno));
-                common.warnings.warn(format_args!("unable to open directory {path}: {cause}"));
+                context.warnings.warn(format_args!("unable to open directory {path}: {cause}"));
             }
         }
     }
-    places
+    log_dirs
 }
 
 fn is_same(one: &Dir, other: &Dir) -> bool {
@@ -124,34 +125,35 @@ fn is_same(one: &Dir, other: &Dir) -> bool {
 }
 
 /// The parts of a directory's files that are asked for.
-fn spans(place: &LogDir, request: &Request, common: &Common) -> Vec<Span> {
+fn spans(log_dir: &LogDir, request: &Request, context: &Context) -> Vec<Span> {
     // A run with a cursor is followed by another.
-    let goes_on = request.cursor.is_some() && request.filter.window.until.is_none();
-    plan(place, list(place, common), &request.filter.window, goes_on, common)
+    let is_continued = request.cursor.is_some() && request.filter.window.until.is_none();
+    let last_file = if is_continued { LastFile::ToEnd } else { LastFile::InWindow };
+    plan(Probe::new(log_dir, context), list(log_dir, context), &request.filter.window, last_file)
 }
 
 /// A directory's files.
-fn list(place: &LogDir, common: &Common) -> Vec<LogFile> {
-    match files::list(place, &common.warnings) {
-        Ok(pieces) => pieces,
+fn list(log_dir: &LogDir, context: &Context) -> Vec<LogFile> {
+    match files::list(log_dir, &context.warnings) {
+        Ok(files) => files,
         Err(errno) => {
-            common.warnings.warn(format_args!("unable to read directory {}: {}", Shown(&place.path), cause(errno)));
+            context.warnings.warn(format_args!("unable to read directory {}: {}", Shown(&log_dir.path), cause(errno)));
             Vec::new()
         }
     }
 }
 
-fn services(places: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
-    places.iter().map(|place| place.service.clone()).collect()
+fn services(log_dirs: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
+    log_dirs.iter().map(|log_dir| log_dir.service.clone()).collect()
 }
 
-/// How lines are shown, and where they go.
-fn printer(request: &Request, common: &Rc<Common>, services: Vec<Vec<u8>>) -> (Printer, Sink) {
+/// How lines are printed, and where.
+fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> (Printer, Sink) {
     let is_terminal = terminal::is_terminal(fd::stdout());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("NO_COLOR").is_some();
     let printer = Printer {
         style: request.style,
-        common: Rc::clone(common),
+        context: Rc::clone(context),
         service_bytes_max: services.iter().map(Vec::len).max().unwrap_or(0),
         services,
         shows_service: match request.service {
@@ -172,27 +174,27 @@ fn printer(request: &Request, common: &Rc<Common>, services: Vec<Vec<u8>>) -> (P
     (printer, sink)
 }
 
-/// Prints everything that is asked for, oldest first; and then what comes.
-fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
+/// Prints all selected lines, oldest first; with `-f`, also the lines that are written from then on.
+fn print_all(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
     let cursor = request.cursor.as_deref().map(CursorFile::open).transpose()?;
     if request.follows {
-        let (printer, sink) = printer(request, common, tell_apart(&request.directories));
-        return follow(request, common, &mut Writer::new(printer, sink, cursor));
+        let (printer, sink) = printer(request, context, tell_apart(&request.directories));
+        return follow(request, context, &mut Writer::new(printer, sink, cursor));
     }
-    let places = open_places(request, common);
-    let (printer, sink) = printer(request, common, services(&places));
+    let log_dirs = open_log_dirs(request, context);
+    let (printer, sink) = printer(request, context, services(&log_dirs));
     let mut writer = Writer::new(printer, sink, cursor);
-    let stream = |place: &Rc<LogDir>| {
-        let mut stream = match writer.position(&place.path) {
-            Some(position) => position.resume(place, list(place, common), common),
-            None => Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)),
+    let stream = |log_dir: &Rc<LogDir>| {
+        let mut stream = match writer.position(&log_dir.path) {
+            Some(position) => position.resume(log_dir, list(log_dir, context), context),
+            None => Stream::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)),
         };
         if request.cursor.is_some() {
-            stream.leave_unfinished_line();
+            stream.files.leave_unfinished_line();
         }
         stream
     };
-    let streams = places.iter().map(stream).collect();
+    let streams = log_dirs.iter().map(stream).collect();
     let mut merge = Merge::new(streams, request.filter.clone());
     if !writer.print_whole(&mut merge)? {
         writer.print_merge(&mut merge)?;
@@ -201,24 +203,24 @@ fn print_all(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
 }
 
 /// Prints the last lines, or all of them from the last on.
-fn print_end(request: &Request, common: &Rc<Common>) -> Result<(), Stop> {
-    let places = open_places(request, common);
-    let directories = places
+fn print_end(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
+    let log_dirs = open_log_dirs(request, context);
+    let directories = log_dirs
         .iter()
-        .map(|place| Backward::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
+        .map(|log_dir| Backward::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)))
         .collect();
-    let (printer, sink) = printer(request, common, services(&places));
+    let (printer, sink) = printer(request, context, services(&log_dirs));
     let mut writer = Writer::new(printer, sink, None);
     print_last(request, &mut writer, directories, request.lines_max.unwrap_or(usize::MAX))?;
     writer.finish()
 }
 
 /// Draws how many lines there are per interval.
-fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<(), Stop> {
-    let places = open_places(request, common);
-    let streams = places
+fn draw(request: &Request, drawing: &Drawing, context: &Rc<Context>) -> Result<(), Error> {
+    let log_dirs = open_log_dirs(request, context);
+    let streams = log_dirs
         .iter()
-        .map(|place| Stream::new(Rc::clone(place), Rc::clone(common), spans(place, request, common)))
+        .map(|log_dir| Stream::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)))
         .collect();
     let mut merge = Merge::new(streams, request.filter.clone());
     let mut histogram = Histogram::new(drawing.interval);
@@ -227,21 +229,21 @@ fn draw(request: &Request, drawing: &Drawing, common: &Rc<Common>) -> Result<(),
         let stream = &merge.streams[i];
         let Some(group) = stream.group() else { continue };
         let lines = memchr::memchr_iter(b'\n', stream.bytes(group)).count() as u64;
-        let seconds = group.label.map(|label| common.scale.unix_seconds(label));
-        histogram.count(seconds.and_then(|seconds| Some(seconds + common.clock.offset(seconds)?)), lines);
+        let seconds = group.label.map(|label| context.scale.unix_seconds(label));
+        histogram.count(seconds.and_then(|seconds| Some(seconds + context.clock.offset(seconds)?)), lines);
     }
     match &drawing.svg {
         None => {
             let columns = terminal::size(fd::stdout()).map_or(80, |(_, columns)| columns);
             let mut sink = Sink::Plain;
-            sink.write(histogram.draw(columns).as_bytes()).map_err(Stop::Output)
+            sink.write(histogram.draw(columns).as_bytes()).map_err(Error::Output)
         }
         Some(path) => {
-            let services: Vec<String> = places.iter().map(|place| Shown(&place.service).to_string()).collect();
+            let services: Vec<String> = log_dirs.iter().map(|log_dir| Shown(&log_dir.service).to_string()).collect();
             let svg = svg::draw(&mut histogram, &services.join(", "));
             std::fs::write(path, svg).map_err(|error| {
                 let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-                Stop::Picture(path.clone(), errno)
+                Error::Picture(path.clone(), errno)
             })
         }
     }

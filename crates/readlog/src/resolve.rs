@@ -1,7 +1,7 @@
-//! Which log directory is meant by a directory that is none itself.
+//! The log directory that a path means.
 //!
 //! A service stands for its log: `/service/NAME` and `/service/NAME/log` for `/service/NAME/log/main`, or for the only log
-//! directory beside it. Anything else is told: it would look like a log without lines.
+//! directory in `/service/NAME/log`. Any other directory is an error: it would look like a log without lines.
 
 use crate::files::archive_label;
 use logyard::cli::Shown;
@@ -9,7 +9,7 @@ use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS};
 use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 
-/// What there is in the directory of a service that is supervised.
+/// The file that every service directory has.
 const RUN: &[u8] = b"run";
 /// The directory of a service's log service.
 const LOG: &[u8] = b"log";
@@ -19,11 +19,11 @@ const MAIN: &[u8] = b"main";
 /// What a path leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
-    /// This log directory; or one that is not there, or may not be read, as will be found.
+    /// This log directory; or a directory that does not exist, or may not be read, as opening it will show.
     Log(Vec<u8>),
-    /// No log directory. Here one may come.
-    Nothing { path: Vec<u8>, complaint: String },
-    /// More than one log directory, as this says.
+    /// No log directory. One may appear at `path`.
+    Nothing { path: Vec<u8>, warning: String },
+    /// More than one log directory. The text is a warning.
     Several(String),
 }
 
@@ -35,7 +35,7 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
     let base = if is_there(&join(path, LOG)) { join(path, LOG) } else { path.to_vec() };
     let main = join(&base, MAIN);
     for candidate in [&base, &main] {
-        // One that may not be read is told as such.
+        // If it may not be read, a warning says so later.
         if is_there(candidate) && holds_log(candidate) != Some(false) {
             return Resolved::Log(candidate.clone());
         }
@@ -49,9 +49,9 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
         let names: Vec<String> = logs.iter().map(|name| Shown(name).to_string()).collect();
         return Resolved::Several(format!("several logs in {shown}, name one of them: {}", names.join(", ")));
     }
-    let complaint = format!("no log in {shown}: it has neither current nor archives");
+    let warning = format!("no log in {shown}: it has neither current nor archives");
     let is_service = base != path || has(&base, RUN);
-    Resolved::Nothing { path: if is_service { main } else { base }, complaint }
+    Resolved::Nothing { path: if is_service { main } else { base }, warning }
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
@@ -72,7 +72,7 @@ fn has(path: &[u8], name: &[u8]) -> bool {
     Dir::open(path).is_ok_and(|directory| matches!(directory.stat(name), Ok(Some(_))))
 }
 
-/// Tells whether a directory is one that a logger writes to; `None` if that cannot be told.
+/// Tells whether a directory is one that a logger writes to; `None` if it cannot be read.
 fn holds_log(path: &[u8]) -> Option<bool> {
     let directory = Dir::open(path).ok()?;
     // A service may keep a file of such a name beside its run script.
@@ -86,7 +86,7 @@ fn holds_log(path: &[u8]) -> Option<bool> {
     Some(directory.names().ok()?.iter().any(|(name, _)| archive_label(name).is_some()))
 }
 
-/// The log directories in a directory, in the order of their names. Links are not followed: they are nobody's custom here.
+/// The log directories in a directory, in the order of their names. Links are not followed.
 fn logs_in(path: &[u8]) -> Vec<Vec<u8>> {
     let Ok(names) = Dir::open(path).and_then(|directory| directory.names()) else { return Vec::new() };
     let is_link =

@@ -1,19 +1,20 @@
-//! Finding again the place up to which a directory was printed.
+//! Finds the place up to which an earlier run printed a directory.
 //!
-//! A file is known by its identity, and the bytes before the offset prove that it is the one (an inode's number is given
-//! to another file once it is free). A processor makes another file of it: then the same bytes may stand at the same
-//! offset. If not even that, labels tell: what is before the last label printed was printed, and so many of the lines that
-//! have that very label.
+//! 1. By the identity of the file. The bytes before the offset prove that it is the same file, because the system gives a free
+//!    inode number to another file.
+//! 2. By these bytes in another file, at the same offset: a processor may have copied the file.
+//! 3. By labels: the earlier run printed all lines before the last label that it printed, and counted the lines with that
+//!    label.
 
 use std::rc::Rc;
 
 use crate::content::is_packed;
+use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
-use crate::stream::{Common, Printed, Span, Stream};
+use crate::stream::{FilePosition, LabelCount, Printed, Span, Stream};
 use logyard::cli::Shown;
 use logyard::sys::file::File;
-use logyard::tai64n::Label;
 
 /// How many bytes before the offset are compared.
 const TAIL_BYTES: u64 = 256;
@@ -27,70 +28,73 @@ pub(super) struct Position {
     pub(super) offset: u64,
     /// The bytes before, some of them; none of a packed file.
     pub(super) tail: Vec<u8>,
-    /// The last label printed, and how many lines with it were.
-    pub(super) label: Option<(Label, u64)>,
+    /// The last label printed, and how many lines with it were printed.
+    pub(super) last: Option<LabelCount>,
 }
 
 impl Position {
     /// Where a stream is; `None` before its first file.
     pub(super) fn of(stream: &Stream) -> Option<Position> {
-        let (file, piece, offset) = stream.position()?;
-        let tail = if piece.label.is_some() && is_packed(file).unwrap_or(true) {
+        let FilePosition { file, log_file, offset } = stream.files.position()?;
+        let tail = if log_file.label.is_some() && is_packed(file).unwrap_or(true) {
             Vec::new()
         } else {
             tail(file, offset).unwrap_or_default()
         };
-        Some(Position { identity: file.stat().ok()?.identity, offset, tail, label: stream.label() })
+        Some(Position { identity: file.stat().ok()?.identity, offset, tail, last: stream.last_consumed() })
     }
 
     /// Finds the place in a directory, and makes the stream of what comes after it.
-    pub(super) fn resume(&self, place: &Rc<LogDir>, pieces: Vec<LogFile>, common: &Rc<Common>) -> Stream {
-        let found = pieces
+    pub(super) fn resume(&self, log_dir: &Rc<LogDir>, files: Vec<LogFile>, context: &Rc<Context>) -> Stream {
+        let found = files
             .iter()
-            .rposition(|piece| self.is_in(place, piece, true))
+            .rposition(|log_file| self.is_in(log_dir, log_file, true))
             // Without a label nothing tells a line from its repetition a file later.
-            .or_else(|| self.label.and_then(|_| pieces.iter().rposition(|piece| self.is_in(place, piece, false))));
-        let new = |pieces: Vec<LogFile>| {
-            let spans = pieces.into_iter().map(|piece| Span::whole(Rc::new(piece))).collect::<Vec<Span>>();
-            (Rc::clone(place), Rc::clone(common), spans)
+            .or_else(|| {
+                self.last.and_then(|_| files.iter().rposition(|log_file| self.is_in(log_dir, log_file, false)))
+            });
+        let new = |files: Vec<LogFile>| {
+            let spans = files.into_iter().map(|log_file| Span::whole(Rc::new(log_file))).collect::<Vec<Span>>();
+            (Rc::clone(log_dir), Rc::clone(context), spans)
         };
         if let Some(found) = found {
-            let (place, common, mut spans) = new(pieces.into_iter().skip(found).collect());
+            let (log_dir, context, mut spans) = new(files.into_iter().skip(found).collect());
             if let Some(span) = spans.first_mut() {
                 span.from = self.offset;
             }
-            let mut stream = Stream::new(place, common, spans);
-            stream.resume_after(self.label);
+            let mut stream = Stream::new(log_dir, context, spans);
+            stream.resume_after(self.last);
             return stream;
         }
-        let Some((label, count)) = self.label else {
-            common.warnings.warn(format_args!(
+        let Some(last) = self.last else {
+            context.warnings.warn(format_args!(
                 "unable to find the last line printed in {}: beginning with its first",
-                Shown(&place.path)
+                Shown(&log_dir.path)
             ));
-            let (place, common, spans) = new(pieces);
-            return Stream::new(place, common, spans);
+            let (log_dir, context, spans) = new(files);
+            return Stream::new(log_dir, context, spans);
         };
-        let is_before = |piece: &LogFile| piece.label.is_some_and(|name| name < label);
-        let first = pieces.iter().position(|piece| !is_before(piece)).unwrap_or(pieces.len());
-        let before = first.checked_sub(1).and_then(|before| pieces[before].label);
-        let (place, common, spans) = new(pieces.into_iter().skip(first).collect());
-        let mut stream = Stream::new(place, common, spans);
+        let is_before = |log_file: &LogFile| log_file.label.is_some_and(|name| name < last.label);
+        let first = files.iter().position(|log_file| !is_before(log_file)).unwrap_or(files.len());
+        let before = first.checked_sub(1).and_then(|before| files[before].label);
+        let (log_dir, context, spans) = new(files.into_iter().skip(first).collect());
+        let mut stream = Stream::new(log_dir, context, spans);
         // The oldest is removed first: where an older file is left, nothing after it is missing.
-        stream.leave_out(Printed { label, count, shows_gap: first == 0 }, before);
+        stream.skip_printed(Printed { last, shows_gap: first == 0 }, before);
         stream
     }
 
     /// Tells whether the place is in a file: in the very file, or in one with the same bytes before the offset.
-    fn is_in(&self, place: &LogDir, piece: &LogFile, is_same_file: bool) -> bool {
-        let Ok(file) = piece.open(&place.directory) else { return false };
+    fn is_in(&self, log_dir: &LogDir, log_file: &LogFile, is_same_file: bool) -> bool {
+        let Ok(file) = log_file.open(&log_dir.dir) else { return false };
         let Ok(stat) = file.stat() else { return false };
         if (stat.identity == self.identity) != is_same_file {
             return false;
         }
         if self.tail.is_empty() {
             // A packed file is not changed any more; and the beginning of a file is no proof that it is another's.
-            return is_same_file && (self.offset == 0 || (piece.label.is_some() && is_packed(&file).unwrap_or(false)));
+            return is_same_file
+                && (self.offset == 0 || (log_file.label.is_some() && is_packed(&file).unwrap_or(false)));
         }
         stat.size_bytes >= self.offset && tail(&file, self.offset).as_deref() == Some(&self.tail[..])
     }

@@ -1,11 +1,11 @@
-//! The stamp at the beginning of a line, in each of the forms that the family writes.
+//! The stamp at the beginning of a line, in each of the forms that multilog, svlogd and s6-log write.
 //!
-//! | form | who | meaning |
+//! | form | written by | meaning |
 //! |---|---|---|
 //! | `@400000003ce2403d3677ea94 ` | multilog `t`, svlogd `-t`, s6-log `t`, tai64n | a label |
 //! | `2026-11-22_11:06:00.54536 ` | svlogd `-tt` | UTC |
 //! | `2026-11-22T11:06:00.55364 ` | svlogd `-ttt` | UTC |
-//! | `2026-11-22 11:06:00.604673253  ` | s6-log `T` (two spaces) | local time of who wrote it |
+//! | `2026-11-22 11:06:00.604673253  ` | s6-log `T` (two spaces) | local time of the logger |
 //!
 //! Anything else is a line without a stamp: half a label, capital digits, more than 24 digits.
 
@@ -29,7 +29,7 @@ pub(super) struct Stamp {
     pub(super) is_label: bool,
 }
 
-/// The longest stamp: s6-log's `T`. With so many bytes of a line at hand, it is known whether it has one.
+/// The longest stamp: s6-log's `T`. These bytes of a line are enough to tell whether it has a stamp.
 pub(super) const STAMP_BYTES_MAX: usize = 31;
 
 /// Each byte's value as a hexadecimal digit; the high bit is set where it is none. Capitals are none.

@@ -1,79 +1,81 @@
-//! The histogram as a picture: SVG, written by hand, as it is a frame, some rectangles and a few words.
+//! The histogram as a picture, an SVG that plotters draws.
 
-use std::fmt::Write;
+use plotters::prelude::{
+    ChartBuilder, Color, IntoDrawingArea, IntoFont, LabelAreaPosition, RGBColor, Rectangle, SVGBackend, Text, TextStyle,
+};
 
 use crate::histogram::{Histogram, time_of};
 
-/// The picture's size, and the margins around the bars.
-const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 72.0;
-const RIGHT: f64 = 24.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 56.0;
-/// How many times are written below the bars.
+/// The picture's size, and the margins around the bars, in pixels.
+const SIZE: (u32, u32) = (960, 360);
+const MARGIN_TOP: u32 = 40;
+const MARGIN_RIGHT: u32 = 24;
+const COUNTS_WIDTH: u32 = 72;
+const TIMES_HEIGHT: u32 = 44;
+
+const INK: RGBColor = RGBColor(0x33, 0x33, 0x33);
+const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+const BAR: RGBColor = RGBColor(0x44, 0x77, 0xaa);
+const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
+
+/// The part of its interval that a bar fills.
+const BAR_WIDTH: f64 = 0.9;
+/// How many times are below the bars, and how many counts beside them.
 const TIMES: usize = 6;
-/// How many lines help to read the height.
-const LINES: u64 = 4;
+const COUNTS: usize = 5;
 
 /// Draws a histogram.
 pub(super) fn draw(histogram: &mut Histogram, services: &str) -> String {
-    let bars = histogram.bars();
-    let interval = histogram.interval();
-    let most = bars.iter().map(|(_, lines)| *lines).max().unwrap_or(0).max(1);
-    let (width, height) = (WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM);
     let mut svg = String::new();
-    // Writing to memory does not fail.
-    let _ = writeln!(
-        svg,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" \
-         font-family=\"sans-serif\" font-size=\"12\" fill=\"#333\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n\
-         <text x=\"{LEFT}\" y=\"24\" font-size=\"14\">{}: lines per {}</text>",
-        escape(services),
-        length_of(interval)
-    );
-    for i in 0..=LINES {
-        let y = TOP + height * (LINES - i) as f64 / LINES as f64;
-        let lines = most as f64 * i as f64 / LINES as f64;
-        let _ = writeln!(
-            svg,
-            "<line x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
-             <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{lines:.0}</text>",
-            WIDTH - RIGHT,
-            LEFT - 8.0,
-            y + 4.0
-        );
-    }
-    let step = width / bars.len().max(1) as f64;
-    for (i, (at, lines)) in bars.iter().enumerate() {
-        let bar = height * *lines as f64 / most as f64;
-        let (x, y) = (LEFT + step * i as f64, TOP + height - bar);
-        if *lines > 0 {
-            let _ = writeln!(
-                svg,
-                "<rect x=\"{x:.2}\" y=\"{y:.2}\" width=\"{:.2}\" height=\"{bar:.2}\" fill=\"#4477aa\"><title>{}: {lines}</title></rect>",
-                (step * 0.9).max(0.5),
-                time_of(*at, interval)
-            );
-        }
-        if i % bars.len().div_ceil(TIMES).max(1) == 0 {
-            let _ = writeln!(
-                svg,
-                "<line x1=\"{x:.2}\" y1=\"{:.1}\" x2=\"{x:.2}\" y2=\"{:.1}\" stroke=\"#333\"/>\
-                 <text x=\"{x:.2}\" y=\"{:.1}\">{}</text>",
-                TOP + height,
-                TOP + height + 6.0,
-                TOP + height + 22.0,
-                time_of(*at, interval)
-            );
-        }
-    }
-    svg.push_str("</svg>\n");
+    draw_to(&mut svg, histogram, services).expect("memory can be drawn to");
     svg
 }
 
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+fn draw_to(svg: &mut String, histogram: &mut Histogram, services: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let bars = histogram.bars();
+    let interval = histogram.interval();
+    let most = bars.iter().map(|(_, lines)| *lines).max().unwrap_or(0).max(1) as f64;
+    let count = bars.len().max(1) as f64;
+    let font = |size: i32| TextStyle::from(("sans-serif", size).into_font()).color(&INK);
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let title = format!("{services}: lines per {}", length_of(interval));
+    area.draw(&Text::new(title, (COUNTS_WIDTH.cast_signed(), 12), font(17)))?;
+    let mut chart = ChartBuilder::on(&area)
+        .margin_top(MARGIN_TOP)
+        .margin_right(MARGIN_RIGHT)
+        .set_label_area_size(LabelAreaPosition::Left, COUNTS_WIDTH)
+        .set_label_area_size(LabelAreaPosition::Bottom, TIMES_HEIGHT)
+        .build_cartesian_2d(0.0..count, 0.0..most)?;
+    // A tick stands where the bar begins whose time it shows.
+    let time = |position: &f64| match bars.get(position.floor() as usize) {
+        Some((at, _)) if position.fract() == 0.0 => time_of(*at, interval),
+        _ => String::new(),
+    };
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(WHITE.mix(0.0))
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .x_labels(TIMES)
+        .y_labels(COUNTS)
+        .x_label_formatter(&time)
+        .y_label_formatter(&|lines| format!("{lines:.0}"))
+        .label_style(font(15))
+        .draw()?;
+    // A bar is at least a pixel wide and high: a single line can be seen.
+    let (width, height) = chart.plotting_area().dim_in_pixel();
+    let pixels = |size: u32| f64::from(size.saturating_sub(1).max(1));
+    let bar_width = (count / pixels(width)).max(BAR_WIDTH);
+    let bar_height_min = most / pixels(height);
+    let bar = |(i, (_, lines)): (usize, &(i64, u64))| {
+        let (left, top) = (i as f64, (*lines as f64).max(bar_height_min));
+        Rectangle::new([(left, 0.0), (left + bar_width, top)], BAR.filled())
+    };
+    chart.draw_series(bars.iter().enumerate().filter(|(_, (_, lines))| *lines > 0).map(bar))?;
+    area.present()?;
+    Ok(())
 }
 
 /// An interval in words.
@@ -93,6 +95,12 @@ mod tests {
     use super::*;
     use crate::histogram::Interval;
 
+    /// How many bars there are, each at least a pixel wide and high.
+    fn visible_bars(svg: &str) -> usize {
+        let is_visible = |tag: &str| !tag.contains(" width=\"0\"") && !tag.contains(" height=\"0\"");
+        svg.split('<').filter(|tag| tag.starts_with("rect ") && tag.contains("#4477AA") && is_visible(tag)).count()
+    }
+
     #[test]
     fn the_picture_has_a_bar_for_each_count() {
         let mut histogram = Histogram::new(Some(Interval(3600)));
@@ -101,8 +109,22 @@ mod tests {
 
         let svg = draw(&mut histogram, "a<b");
 
-        assert_eq!(svg.matches("fill=\"#4477aa\"").count(), 2);
+        assert_eq!(visible_bars(&svg), 2, "{svg}");
         assert!(svg.contains("a&lt;b: lines per hour"), "{svg}");
+        assert!(svg.contains("1970-01-01 02:00"), "{svg}");
         assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+    }
+
+    #[test]
+    fn every_bar_of_a_crowded_picture_can_be_seen() {
+        let mut histogram = Histogram::new(Some(Interval(1)));
+        (0..1500).for_each(|second| histogram.count(Some(second), if second == 0 { 100_000 } else { 1 }));
+
+        assert_eq!(visible_bars(&draw(&mut histogram, "x")), 1500);
+    }
+
+    #[test]
+    fn a_log_without_lines_has_a_picture_without_bars() {
+        assert_eq!(visible_bars(&draw(&mut Histogram::new(None), "x")), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! What `--since` and `--until` may say.
+//! The times that `--since` and `--until` accept.
 //!
 //! | text | moment |
 //! |---|---|
@@ -17,7 +17,7 @@ use crate::time_scale::TimeScale;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 
-/// Reads a moment; `now` is now, where the clock on the wall hangs.
+/// Reads a time. `now` is the present in the local time zone.
 pub(super) fn parse(text: &str, now: &Zoned, scale: TimeScale) -> Result<Label, String> {
     let text = text.trim();
     if let Some(label) = parse_label(text, scale) {

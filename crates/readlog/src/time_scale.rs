@@ -1,8 +1,8 @@
 //! The two time scales of labels, and the moments between which a reader looks.
 //!
 //! daemontools, its successor and runit write 2^62 + 10 + Unix seconds at every date: the scale of [`Label`]. s6 and nosh
-//! add the leap seconds inserted so far, which makes real TAI. One label does not tell which of them it is, so the user
-//! says it for a directory tree: `--tai=real`.
+//! add the leap seconds inserted so far, which makes real TAI. A label does not show its scale, so the user gives it:
+//! `--tai=real`.
 
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
@@ -70,6 +70,13 @@ impl TimeScale {
         };
         Label::from(UnixTime { seconds: time.seconds.saturating_add_unsigned(leaps as u64), ..time })
     }
+}
+
+/// The latest moment that a label can name.
+pub(super) fn latest() -> Label {
+    let mut bytes = [0xff; 12];
+    bytes[8..].copy_from_slice(&999_999_999_u32.to_be_bytes());
+    Label::from_bytes(bytes).expect("less than a second")
 }
 
 /// From one moment up to, and not including, another.

@@ -1,9 +1,8 @@
-//! A packed file's bytes from the last to the first.
+//! The bytes of a packed file from the last to the first.
 //!
-//! A file can be unpacked from its beginning only. The first time, the last part is kept in memory; where that is all that
-//! is asked for, nothing else happens. What stands before it is unpacked a second time, into a file without a name in
-//! `TMPDIR`, and read from there. Where no such file can be had, each part is unpacked anew from the beginning: slow, but
-//! in the same memory.
+//! A file can only be unpacked from its beginning. The first pass keeps the last part in memory, and often that is enough. The
+//! second pass unpacks everything before that part into a file without a name in `TMPDIR`, and reads it from there. If no such
+//! file can be made, each part is unpacked again from the beginning: slow, but in the same memory.
 
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +22,7 @@ const STEP_BYTES: usize = 1 << 16;
 /// Where temporary files are made that may be large.
 const TEMPORARY: &str = "/var/tmp";
 
-/// What a packed file holds and has not been read, read from its end.
+/// The bytes of a packed file that have not been read, which are read from its end.
 #[derive(Debug)]
 pub(super) struct Unpacked {
     file: Arc<File>,
@@ -44,7 +43,7 @@ enum Spool {
 }
 
 impl Unpacked {
-    /// Unpacks a file, and keeps the last bytes in memory. What is damaged ends where the damage is, which is said.
+    /// Unpacks a file, and keeps the last bytes in memory. A damaged file ends where the damage is; the cause is returned.
     pub(super) fn open(file: Arc<File>, from: u64) -> Result<(Unpacked, Option<Errno>)> {
         let mut source = source(&file)?;
         let mut part = Vec::with_capacity(STEP_BYTES);
@@ -75,7 +74,7 @@ impl Unpacked {
         Ok((Unpacked { file, from, start, part, spool: Spool::NotYet }, damage))
     }
 
-    /// Takes the last bytes that have not been taken, at most so many, and tells whether there are no more.
+    /// Takes the last bytes that have not been taken, at most `bytes_max`, and tells whether there are no more.
     pub(super) fn take(&mut self, bytes_max: usize) -> Result<(Vec<u8>, bool)> {
         if self.part.is_empty() && self.start > self.from {
             self.refill()?;
@@ -147,7 +146,7 @@ fn skip(source: &mut impl Read, mut bytes: u64) -> Result<()> {
     Ok(())
 }
 
-/// Fills a room by several reads, each of which is told how much there is already; says how much it came to.
+/// Fills a buffer by several reads, each of which gets the number of bytes that are filled already. Returns the total.
 fn fill(room: &mut [u8], mut read: impl FnMut(&mut [u8], u64) -> Result<usize>) -> Result<usize> {
     let mut filled = 0;
     while filled < room.len() {

@@ -1,11 +1,11 @@
-//! The cursor file: positions, and the lines that are on their way out.
+//! The cursor file: positions, and the lines that are being sent.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::cursor::record::{self, Record};
+use crate::error::Error;
 use crate::resume::Position;
-use crate::stop::Stop;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::sendfile::SentMark;
@@ -15,7 +15,7 @@ const MAGIC: &[u8] = b"readlog cursor 1\n";
 const SENT_AT: usize = 24;
 const PATH_AT: usize = 80;
 const HEAD_BYTES: usize = 4096;
-/// A cursor file is not longer than what we write.
+/// readlog writes no longer cursor files.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// A cursor file in use.
@@ -29,7 +29,7 @@ pub(crate) struct CursorFile {
 }
 
 /// What a cursor file holds.
-struct Found {
+struct Contents {
     file: File,
     records: Vec<Record>,
     /// Where in the file the batch lies.
@@ -47,46 +47,46 @@ struct Appended {
 }
 
 impl CursorFile {
-    /// Opens a cursor file, or begins one, and sends what a run before could not send any more.
-    pub(crate) fn open(path: &Path) -> std::result::Result<CursorFile, Stop> {
-        let unable = |errno| Stop::Cursor(path.to_path_buf(), errno);
+    /// Opens a cursor file, or begins one, and sends the rest of the batch of an earlier run.
+    pub(crate) fn open(path: &Path) -> std::result::Result<CursorFile, Error> {
+        let unable = |errno| Error::Cursor(path.to_path_buf(), errno);
         let mut new_name = OsString::from(".");
         new_name.push(path.file_name().ok_or(unable(Errno::EISDIR))?);
         new_name.push(".new");
         let new_path = path.with_file_name(new_name);
-        let stdout = fd::stat(fd::stdout()).map_err(Stop::Output)?;
-        let is_appended = stdout.is_plain && fd::is_appending(fd::stdout()).map_err(Stop::Output)?;
-        let mut outbox = CursorFile { path: path.to_path_buf(), new_path, records: Vec::new(), is_appended };
+        let stdout = fd::stat(fd::stdout()).map_err(Error::Output)?;
+        let is_appended = stdout.is_plain && fd::is_appending(fd::stdout()).map_err(Error::Output)?;
+        let mut cursor_file = CursorFile { path: path.to_path_buf(), new_path, records: Vec::new(), is_appended };
         let found = match find(path) {
             Ok(Some(found)) => found,
-            Ok(None) => return Ok(outbox),
-            Err(Errno::EPROTO) => return Err(Stop::ForeignCursor(path.to_path_buf())),
+            Ok(None) => return Ok(cursor_file),
+            Err(Errno::EPROTO) => return Err(Error::ForeignCursor(path.to_path_buf())),
             Err(errno) => return Err(unable(errno)),
         };
-        outbox.send_rest(found)?;
-        Ok(outbox)
+        cursor_file.send_rest(found)?;
+        Ok(cursor_file)
     }
 
     /// The place in a directory, by its path.
     pub(crate) fn position(&self, path: &[u8]) -> Option<&Position> {
-        self.records.iter().find(|(other, _)| other == path).map(|(_, position)| position)
+        self.records.iter().find(|record| record.path == path).map(|record| &record.position)
     }
 
     /// Sends a batch, behind which the directories are at these positions.
-    pub(crate) fn send(&mut self, batch: &[u8], positions: Vec<(Vec<u8>, Position)>) -> std::result::Result<(), Stop> {
-        for (path, position) in positions {
-            match self.records.iter_mut().find(|(other, _)| *other == path) {
-                Some((_, old)) => *old = position,
-                None => self.records.push((path, position)),
+    pub(crate) fn send(&mut self, batch: &[u8], positions: Vec<Record>) -> std::result::Result<(), Error> {
+        for new in positions {
+            match self.records.iter_mut().find(|old| old.path == new.path) {
+                Some(old) => old.position = new.position,
+                None => self.records.push(new),
             }
         }
         self.send_anew(batch)
     }
 
     /// Sends a batch from a new cursor file.
-    fn send_anew(&mut self, batch: &[u8]) -> std::result::Result<(), Stop> {
-        let file = self.replace(batch).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
-        self.send_from(&file, batch).map_err(Stop::Output)
+    fn send_anew(&mut self, batch: &[u8]) -> std::result::Result<(), Error> {
+        let file = self.replace(batch).map_err(|errno| Error::Cursor(self.path.clone(), errno))?;
+        self.send_from(&file, batch).map_err(Error::Output)
     }
 
     /// Makes a new cursor file with a batch that has not been sent.
@@ -131,16 +131,16 @@ impl CursorFile {
         Ok(())
     }
 
-    /// Sends what a run before could not send any more.
-    fn send_rest(&mut self, found: Found) -> std::result::Result<(), Stop> {
-        let Found { file, records, batch, appended } = found;
+    /// Sends the rest of the batch of an earlier run.
+    fn send_rest(&mut self, found: Contents) -> std::result::Result<(), Error> {
+        let Contents { file, records, batch, appended } = found;
         self.records = records;
-        let mut mark = SentMark::map(&file, SENT_AT).map_err(Stop::Output)?;
+        let mut mark = SentMark::map(&file, SENT_AT).map_err(Error::Output)?;
         let mut sent = u64::try_from(mark.get()).unwrap_or(0).clamp(batch.start, batch.end);
         if sent == batch.end {
             return Ok(());
         }
-        let now = fd::stat(fd::stdout()).map_err(Stop::Output)?;
+        let now = fd::stat(fd::stdout()).map_err(Error::Output)?;
         let is_same_file = appended.as_ref().is_some_and(|appended| appended.identity == now.identity);
         if let Some(appended) = &appended {
             // What has been appended since is the beginning of the batch.
@@ -154,8 +154,8 @@ impl CursorFile {
             Ok(rest)
         };
         if is_same_file != self.is_appended || is_same_file != appended.is_some() {
-            // How much of the rest arrives at another output must be noted in another way.
-            let rest = read_rest(sent).map_err(|errno| Stop::Cursor(self.path.clone(), errno))?;
+            // Progress on this output is recorded in another way, so the rest becomes a batch of its own.
+            let rest = read_rest(sent).map_err(|errno| Error::Cursor(self.path.clone(), errno))?;
             return self.send_anew(&rest);
         }
         let mut send = || -> Result<()> {
@@ -171,7 +171,7 @@ impl CursorFile {
             mark.set(end);
             Ok(())
         };
-        send().map_err(Stop::Output)
+        send().map_err(Error::Output)
     }
 }
 
@@ -200,7 +200,7 @@ fn send_up_to(mark: &mut SentMark, file: &File, end: i64) -> Result<()> {
 }
 
 /// Reads a cursor file, if there is one; what is something else is `EPROTO`.
-fn find(path: &Path) -> Result<Option<Found>> {
+fn find(path: &Path) -> Result<Option<Contents>> {
     let file = match File::open_to_change(path) {
         Ok(file) => file,
         Err(Errno::ENOENT) => return Ok(None),
@@ -231,7 +231,7 @@ fn find(path: &Path) -> Result<Option<Found>> {
     let identity = (number(3), number(4));
     let path = usize::try_from(number(6)).ok().and_then(|length| head[PATH_AT..].get(..length)).unwrap_or_default();
     let appended = (identity != (0, 0)).then(|| Appended { identity, length: number(5), path: path.to_vec() });
-    Ok(Some(Found { file, records, batch, appended }))
+    Ok(Some(Contents { file, records, batch, appended }))
 }
 
 fn read_all(file: &File, room: &mut [u8], offset: u64) -> Result<()> {

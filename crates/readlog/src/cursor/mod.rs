@@ -1,15 +1,15 @@
-//! The cursor: where printing stopped, so that the next run goes on there, also after `kill -9`.
+//! The cursor: where a run stopped, so that the next run continues there, even after `kill -9`.
 //!
-//! A file cannot be kept in step with a pipe by writing first to the one and then to the other: a reader that is killed in
-//! between would print lines twice, or never. So the file holds the lines themselves too:
+//! A file and a pipe cannot be written to in the same moment. A readlog that is killed between the two writes would print
+//! lines twice, or never. So the file holds the lines too:
 //!
 //! 1. A batch of output, and the position behind it, are written to a new file, which replaces the cursor file.
 //! 2. The batch is sent from that file by `sendfile`, and the kernel notes in the file's first page how far it got, within
-//!    the same call: see [`handover`](logyard::sys::sendfile).
+//!    the same call: see [`sendfile`](logyard::sys::sendfile).
 //!
-//! The next run finds the file, sends what has not been sent, and goes on at the position. Where standard output is a file
-//! that is appended to, `sendfile` is refused; there the file's own length tells how much of the batch arrived. If the
-//! output is another one by then, that file is looked up by its path, and what is left becomes a batch of its own.
+//! The next run finds the file, sends the rest of the batch, and continues at the position. If standard output is a file that
+//! is appended to, the system refuses `sendfile`; there the length of that file tells how much of the batch arrived. If the
+//! next run has another output, it finds that file by its path, and sends the rest as a batch of its own.
 //!
 //! ```text
 //! 0      "readlog cursor 1" and a newline
@@ -27,3 +27,4 @@ mod cursor_file;
 mod record;
 
 pub(super) use cursor_file::CursorFile;
+pub(super) use record::Record;

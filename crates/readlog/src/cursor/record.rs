@@ -5,18 +5,24 @@
 use std::fmt::Write;
 
 use crate::resume::Position;
+use crate::stream::LabelCount;
 use logyard::tai64n::Label;
 
 /// A directory, and the place in it.
-pub(super) type Record = (Vec<u8>, Position);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    /// The path of the directory.
+    pub(crate) path: Vec<u8>,
+    pub(crate) position: Position,
+}
 
 /// Writes positions.
 pub(super) fn write(records: &[Record]) -> String {
     let mut text = String::new();
-    for (path, position) in records {
-        let Position { identity: (device, inode), offset, tail, label } = position;
-        let (label, count) = match label {
-            Some((label, count)) => (label.to_string(), *count),
+    for Record { path, position } in records {
+        let Position { identity: (device, inode), offset, tail, last } = position;
+        let (label, count) = match last {
+            Some(last) => (last.label.to_string(), last.count),
             None => ("-".to_owned(), 0),
         };
         // Writing to memory does not fail.
@@ -33,12 +39,13 @@ pub(super) fn read(text: &str) -> Option<Vec<Record>> {
 fn read_line(line: &str) -> Option<Record> {
     let words: Vec<&str> = line.split(' ').collect();
     let [path, device, inode, offset, label, count, tail] = words[..] else { return None };
-    let label = match label {
+    let last = match label {
         "-" => None,
-        label => Some((Label::parse(label.as_bytes()).ok()?, count.parse().ok()?)),
+        label => Some(LabelCount { label: Label::parse(label.as_bytes()).ok()?, count: count.parse().ok()? }),
     };
     let identity = (device.parse().ok()?, inode.parse().ok()?);
-    Some((unhex(path)?, Position { identity, offset: offset.parse().ok()?, tail: unhex(tail)?, label }))
+    let position = Position { identity, offset: offset.parse().ok()?, tail: unhex(tail)?, last };
+    Some(Record { path: unhex(path)?, position })
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -72,8 +79,9 @@ mod tests {
             tail in proptest::collection::vec(any::<u8>(), 0..20),
             identity: (u64, u64), offset: u64, has_label: bool, count: u64,
         ) {
-            let label = has_label.then(|| (Label::parse(b"@400000003ce2403d3677ea94").expect("a label"), count));
-            let records = vec![(path, Position { identity, offset, tail, label }); 2];
+            let label = Label::parse(b"@400000003ce2403d3677ea94").expect("a label");
+            let last = has_label.then_some(LabelCount { label, count });
+            let records = vec![Record { path, position: Position { identity, offset, tail, last } }; 2];
 
             prop_assert_eq!(read(&write(&records)), Some(records));
         }

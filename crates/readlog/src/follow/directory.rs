@@ -1,87 +1,39 @@
-//! A directory that is followed: what of it has been opened, and what comes next.
+//! A directory that is followed: its path, and the open directory if there is one.
 
+use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use crate::arguments::Request;
 use crate::backward::Backward;
-use crate::files::{self, LogFile, open_plain};
-use crate::follow::tracker::{Tracker, Whereabouts};
+use crate::context::Context;
+use crate::files::{self, LogFile};
+use crate::follow::open_dir::{Action, OpenDir, Opened};
+use crate::follow::tail::{SplitSpans, split_behind_last_line};
 use crate::log_dir::LogDir;
-use crate::ranges::plan;
+use crate::ranges::{LastFile, Probe, plan};
 use crate::resume::Position;
-use crate::stream::{Common, Span, Stream, reopen_renamed};
-use logyard::logdir::names::{CURRENT, PREVIOUS};
-use logyard::sys::clock::UnixTime;
+use crate::stream::{Span, Stream};
+use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
-use logyard::sys::file::File;
 use logyard::sys::inotify::{Event, Notifier, Watch};
 use logyard::sys::{Errno, Result};
-
-/// How many files are held open that have not been read.
-const HELD_MAX: usize = 64;
-
-/// What is to be done next.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// Nothing before something happens, or before what is held has been read.
-    Wait,
-    /// Done: look again.
-    Skip,
-    /// The directory is gone, and its last file has been read.
-    Leave,
-    /// Events were lost.
-    FindAgain,
-    /// A file was opened by a name that may have moved on.
-    Check(Opened),
-}
-
-/// A file that was opened, and as what.
-#[derive(Debug)]
-pub(super) struct Opened {
-    generation: u64,
-    as_what: Whereabouts,
-    file: File,
-}
-
-/// A directory that is open.
-#[derive(Debug)]
-struct Open {
-    place: Rc<LogDir>,
-    /// None where it must be looked at.
-    watch: Option<Watch>,
-    /// What was seen when it was looked at last.
-    seen: Option<Seen>,
-    tracker: Tracker,
-    /// The generation that is to be opened next.
-    next: u64,
-    /// The file of the generation before, while it is not known to be finished.
-    last: Option<Arc<File>>,
-    /// How many events there were that concern names.
-    events: u64,
-    is_lost: bool,
-    has_lost_track: bool,
-    is_after_gap: bool,
-}
-
-/// What shows that names in a directory have changed: its time, and which file is `current`.
-type Seen = (Result<UnixTime>, Option<(u64, u64)>);
 
 /// A directory that is followed.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: Vec<u8>,
     service: Vec<u8>,
-    open: Option<Open>,
-    complaint: Option<Errno>,
+    open: Option<OpenDir>,
+    /// Why the directory could not be opened, if a message said so.
+    last_failure: Option<Errno>,
     /// Where an earlier run stopped.
     position: Option<Position>,
 }
 
 impl Directory {
-    /// A directory that has not been looked at.
+    /// A directory that has not been opened.
     pub(super) fn new(path: &[u8], service: Vec<u8>, position: Option<Position>) -> Directory {
-        Directory { path: path.to_vec(), service, open: None, complaint: None, position }
+        Directory { path: path.to_vec(), service, open: None, last_failure: None, position }
     }
 
     /// The path.
@@ -90,64 +42,47 @@ impl Directory {
     }
 
     /// The directory, if it is open.
-    pub(super) fn place(&self) -> Option<Rc<LogDir>> {
-        self.open.as_ref().map(|open| Rc::clone(&open.place))
+    pub(super) fn log_dir(&self) -> Option<Rc<LogDir>> {
+        self.open.as_ref().map(|open| Rc::clone(&open.log_dir))
     }
 
-    /// What tells the directory from others.
+    /// What distinguishes the directory from others.
     pub(super) fn identity(&self) -> Option<(u64, u64)> {
-        Some(self.open.as_ref()?.place.directory.stat_self().ok()?.identity)
+        Some(self.open.as_ref()?.log_dir.dir.stat_self().ok()?.identity)
     }
 
-    /// Tells whether it is worth saying that the directory cannot be opened: once for each reason.
-    pub(super) fn complains_about(&mut self, errno: Errno) -> bool {
-        self.complaint.replace(errno) != Some(errno)
+    /// Tells whether a message should say that the directory cannot be opened: once for each reason.
+    pub(super) fn is_new_failure(&mut self, errno: Errno) -> bool {
+        self.last_failure.replace(errno) != Some(errno)
     }
 
-    /// Opens and watches the directory, unless it is one of those that are taken. Says why it must be looked at if it cannot
-    /// be watched.
+    /// Opens and watches the directory, unless it is one of those that are `taken`. Returns why it must be polled if it
+    /// cannot be watched.
     pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[(u64, u64)]) -> Result<Result<()>> {
-        use std::os::fd::{AsFd, AsRawFd};
-        let directory = Dir::open(&self.path[..])?;
-        if taken.contains(&directory.stat_self()?.identity) {
+        let dir = Dir::open(&self.path[..])?;
+        if taken.contains(&dir.stat_self()?.identity) {
             return Err(Errno::EALREADY);
         }
-        // By its descriptor: the path may have been given to another since.
-        let by_descriptor = format!("/proc/self/fd/{}", directory.as_fd().as_raw_fd());
+        // By its descriptor: the path may lead to another directory by now.
+        let by_descriptor = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
         let watch =
             notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
-        let place = LogDir { path: self.path.clone(), service: self.service.clone(), directory };
-        self.complaint = None;
-        self.open = Some(Open {
-            place: Rc::new(place),
-            watch: watch.and_then(Result::ok),
-            seen: None,
-            tracker: Tracker::new([], false),
-            next: 1,
-            last: None,
-            events: 0,
-            is_lost: false,
-            has_lost_track: false,
-            is_after_gap: false,
-        });
+        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir };
+        self.last_failure = None;
+        self.open = Some(OpenDir::new(log_dir, watch.and_then(Result::ok)));
         Ok(watched)
     }
 
-    /// Looks whether names have changed in a directory that is not watched.
-    pub(super) fn look(&mut self) {
-        let Some(open) = self.open.as_mut().filter(|open| open.watch.is_none()) else { return };
-        let directory = &open.place.directory;
-        let current = directory.stat(CURRENT.as_bytes()).ok().flatten();
-        let seen = Some((directory.changed(), current.map(|stat| stat.identity)));
-        if open.seen != seen {
-            open.seen = seen;
-            self.lose_track();
+    /// Checks whether names have changed in a directory that is not watched.
+    pub(super) fn poll(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.poll();
         }
     }
 
-    /// Closes the directory, and says what it was watched by.
-    pub(super) fn leave(&mut self) -> Option<Watch> {
+    /// Closes the directory, and returns its watch.
+    pub(super) fn close(&mut self) -> Option<Watch> {
         self.open.take().and_then(|open| open.watch)
     }
 
@@ -156,246 +91,150 @@ impl Directory {
         self.open.as_ref().is_some_and(|open| open.watch == Some(watch))
     }
 
-    /// How many events there were that concern names.
+    /// How many events concerned names.
     pub(super) fn events(&self) -> u64 {
         self.open.as_ref().map_or(0, |open| open.events)
     }
 
-    /// Takes note of an event.
+    /// Notes an event.
     pub(super) fn note(&mut self, event: &Event) {
-        let Some(open) = &mut self.open else { return };
-        match event {
-            Event::Changed(_) => {}
-            Event::Lost => open.is_lost = true,
-            _ => {
-                open.events += 1;
-                open.tracker.note(event);
-            }
+        if let Some(open) = &mut self.open {
+            open.note(event);
         }
     }
 
-    /// Looks whether the path still leads to the directory.
+    /// Notes that events were lost.
+    pub(super) fn lose_track(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.lose_track();
+        }
+    }
+
+    /// Checks whether the path still leads to the directory.
     pub(super) fn check_path(&mut self) {
         let Some(open) = &mut self.open else { return };
-        let identity = |directory: &Dir| directory.stat_self().ok().map(|stat| stat.identity);
-        open.is_lost |= match Dir::open(&self.path[..]) {
-            Ok(now) => identity(&now) != identity(&open.place.directory),
-            // Anything else, such as too many open files, says nothing about the directory.
+        let identity = |dir: &Dir| dir.stat_self().ok().map(|stat| stat.identity);
+        open.is_gone |= match Dir::open(&self.path[..]) {
+            Ok(now) => identity(&now) != identity(&open.log_dir.dir),
+            // Any other failure, such as too many open files, says nothing about the directory.
             Err(errno) => matches!(errno, Errno::ENOENT | Errno::ENOTDIR),
         };
     }
 
-    /// Events were lost.
-    pub(super) fn lose_track(&mut self) {
-        if let Some(open) = &mut self.open {
-            open.has_lost_track = true;
-            open.events += 1;
-        }
-    }
-
-    /// The files that are there.
-    pub(super) fn list(&self, common: &Common) -> Vec<LogFile> {
+    /// The files in the directory.
+    pub(super) fn list(&self, context: &Context) -> Vec<LogFile> {
         let Some(open) = &self.open else { return Vec::new() };
-        files::list(&open.place, &common.warnings).unwrap_or_else(|errno| {
-            common.warnings.unable_to_read(&open.place.path, b".", errno);
+        files::list(&open.log_dir, &context.warnings).unwrap_or_else(|errno| {
+            context.warnings.unable_to_read(&open.log_dir.path, b".", errno);
             Vec::new()
         })
     }
 
-    /// Begins to keep track, from files that stood still while they were listed.
-    pub(super) fn track(&mut self, mut pieces: Vec<LogFile>) -> Vec<LogFile> {
-        let Some(open) = &mut self.open else { return pieces };
-        // What may be removed before its turn comes is held, as far as that goes.
-        let archives = pieces.iter().filter(|piece| piece.held.is_none()).count();
-        let mut is_short = false;
-        for piece in pieces.iter_mut().filter(|piece| piece.held.is_none()).skip(archives.saturating_sub(HELD_MAX)) {
-            match piece.open(&open.place.directory) {
-                Ok(file) => piece.held = Some(file),
-                // Descriptors are needed for reading: whatever is not held is opened when its turn comes.
-                Err(Errno::EMFILE | Errno::ENFILE) => {
-                    is_short = true;
-                    break;
-                }
-                Err(_) => {}
-            }
+    /// Begins to keep track, with files that did not change while they were listed.
+    pub(super) fn track(&mut self, mut files: Vec<LogFile>) -> Vec<LogFile> {
+        if let Some(open) = &mut self.open {
+            open.track(&mut files);
         }
-        if is_short {
-            pieces.iter_mut().filter(|piece| piece.label.is_some()).for_each(|piece| piece.held = None);
-        }
-        let is_current = |piece: &LogFile| piece.name == CURRENT.as_bytes();
-        let is_one_waiting = pieces.iter().any(|piece| piece.label.is_none() && !is_current(piece));
-        open.tracker = Tracker::new(pieces.iter().map(|piece| piece.name.clone()), is_one_waiting);
-        open.has_lost_track = false;
-        let current = pieces.iter().find(|piece| is_current(piece));
-        open.last = current.and_then(|piece| piece.held.clone());
-        open.next = if current.is_some() { open.tracker.generation() + 1 } else { open.tracker.generation() };
-        pieces
+        files
     }
 
-    /// The stream of what is there when following begins.
+    /// The stream with which following begins.
     pub(super) fn first_stream(
         &mut self,
-        place: Rc<LogDir>,
-        pieces: Vec<LogFile>,
+        log_dir: Rc<LogDir>,
+        files: Vec<LogFile>,
         request: &Request,
-        common: &Rc<Common>,
+        context: &Rc<Context>,
     ) -> Stream {
-        let has_current = pieces.last().is_some_and(|piece| piece.name == CURRENT.as_bytes());
+        let has_current = files.last().is_some_and(is_current);
         let mut stream = match self.position.take() {
-            Some(position) => position.resume(&place, pieces, common),
+            Some(position) => position.resume(&log_dir, files, context),
             None => {
-                let spans = plan(&place, pieces, &request.filter.window, true, common);
-                Stream::new(place, Rc::clone(common), spans)
+                let spans = plan(Probe::new(&log_dir, context), files, &request.filter.window, LastFile::ToEnd);
+                Stream::new(log_dir, Rc::clone(context), spans)
             }
         };
         if has_current {
-            stream.keep_last_live();
+            stream.files.keep_last_live();
         }
-        stream.set_endless(true);
+        stream.files.set_endless(true);
         stream
     }
 
     /// Adds files to a stream that has none.
-    pub(super) fn add(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) {
-        let has_current = pieces.last().is_some_and(|piece| piece.name == CURRENT.as_bytes());
+    pub(super) fn add(&mut self, files: Vec<LogFile>, stream: &mut Stream) {
+        let has_current = files.last().is_some_and(is_current);
         match self.position.take() {
-            Some(position) => {
-                stream.go_on_with(position.resume(&Rc::clone(&stream.place), pieces, &Rc::clone(stream.common())));
-            }
+            Some(position) => append_behind(&position, files, stream),
             None => {
-                for piece in pieces {
-                    stream.push(Span::whole(Rc::new(piece)));
+                for log_file in files {
+                    stream.files.push(Span::whole(Rc::new(log_file)));
                 }
             }
         }
         if has_current {
-            stream.keep_last_live();
+            stream.files.keep_last_live();
         }
-        stream.set_endless(true);
+        stream.files.set_endless(true);
     }
 
-    /// Goes on after events were lost, from files that stood still while they were listed; `false` if what is held must be
-    /// read first.
-    pub(super) fn find_again(&mut self, pieces: Vec<LogFile>, stream: &mut Stream) -> bool {
-        let last = self.open.as_ref().and_then(|open| open.last.as_ref()).and_then(|last| last.stat().ok());
-        let current = pieces.last().filter(|piece| piece.name == CURRENT.as_bytes());
-        let current = current.and_then(|piece| piece.held.as_ref()?.stat().ok());
-        if current.is_some() && current.map(|stat| stat.identity) == last.map(|stat| stat.identity) {
-            self.track(pieces);
+    /// Continues after events were lost, with files that did not change while they were listed; `false` if the open files
+    /// must be read first.
+    pub(super) fn relocate(&mut self, files: Vec<LogFile>, stream: &mut Stream) -> bool {
+        let current = files.last().filter(|last| is_current(last)).and_then(|last| last.held.clone());
+        if self.open.as_ref().is_some_and(|open| open.is_last(current.as_ref())) {
+            self.track(files);
             return true;
         }
-        if stream.spans_left() > 0 {
-            stream.seal();
+        if stream.files.spans_left() > 0 {
+            stream.files.seal();
             return false;
         }
-        let pieces = self.track(pieces);
+        let files = self.track(files);
         match Position::of(stream) {
             Some(position) => {
-                let found = position.resume(&Rc::clone(&stream.place), pieces, &Rc::clone(stream.common()));
-                stream.go_on_with(found);
+                append_behind(&position, files, stream);
                 if current.is_some() {
-                    stream.keep_last_live();
+                    stream.files.keep_last_live();
                 }
             }
-            None => self.add(pieces, stream),
+            None => self.add(files, stream),
         }
         true
     }
 
-    /// Says what is to be done next. A step that opens a file by a name that moves on is to be checked.
-    pub(super) fn next_step(&mut self, stream: &mut Stream) -> Step {
-        let Some(open) = &mut self.open else { return Step::Wait };
-        if open.has_lost_track {
-            return Step::FindAgain;
-        }
-        if open.is_lost {
-            stream.seal();
-            stream.set_endless(false);
-            return if stream.spans_left() == 0 { Step::Leave } else { Step::Wait };
-        }
-        if open.next > open.tracker.generation() {
-            return Step::Wait;
-        }
-        // Everything opened so far has ended.
-        stream.seal();
-        open.last = None;
-        if stream.spans_left() >= HELD_MAX {
-            return Step::Wait;
-        }
-        open.tracker.forget_before(open.next);
-        let as_what = open.tracker.find(open.next);
-        let name = match &as_what {
-            Whereabouts::Current => CURRENT,
-            Whereabouts::Waiting => PREVIOUS,
-            Whereabouts::Gone => {
-                open.next += 1;
-                return Step::Skip;
-            }
-            Whereabouts::Archive(name) => {
-                let name = name.clone();
-                open.add_archive(name, stream);
-                return Step::Skip;
-            }
-        };
-        match open_plain(&open.place.directory, name.as_bytes()) {
-            Ok(file) => Step::Check(Opened { generation: open.next, as_what, file }),
-            // Not made yet, or in the hands of a processor; or it has just moved on, and that will be told.
-            Err(_) => Step::Wait,
-        }
+    /// Says what to do next.
+    pub(super) fn next_action(&mut self, stream: &mut Stream) -> Action {
+        self.open.as_mut().map_or(Action::Wait, |open| open.next_action(stream))
     }
 
-    /// Takes over a file that was opened by a name, if the name has not moved on.
+    /// Accepts a file that was opened under a name, if the name has not moved on.
     pub(super) fn confirm(&mut self, opened: Opened, stream: &mut Stream) {
-        let Some(open) = &mut self.open else { return };
-        if open.has_lost_track || open.tracker.find(opened.generation) != opened.as_what {
-            return;
+        if let Some(open) = &mut self.open {
+            open.confirm(opened, stream);
         }
-        let is_current = opened.as_what == Whereabouts::Current;
-        let piece = LogFile::held(if is_current { CURRENT } else { PREVIOUS }, opened.file);
-        open.last = piece.held.clone().filter(|_| is_current);
-        open.push(Span { is_live: is_current, ..Span::whole(Rc::new(piece)) }, stream);
     }
 
     /// Tells whether there is more to do than to wait.
     pub(super) fn has_more(&self, stream: &Stream) -> bool {
-        let Some(open) = &self.open else { return false };
-        open.has_lost_track
-            || open.is_lost
-            || (stream.spans_left() > 1)
-            || (open.next <= open.tracker.generation()
-                && matches!(open.tracker.find(open.next), Whereabouts::Archive(_) | Whereabouts::Gone))
+        self.open.as_ref().is_some_and(|open| open.has_more(stream))
     }
 
-    /// Leaves out all but what will be written, and hands over what is left out, to be read from its end.
-    pub(super) fn skip_to_end(&mut self, stream: &mut Stream, common: &Rc<Common>) -> Backward {
-        let (place, spans) = stream.skip_to_end();
-        Backward::new(place, Rc::clone(common), spans)
+    /// Skips the lines that are in the files. Returns them, to be read from their end.
+    pub(super) fn skip_to_end(&mut self, stream: &mut Stream, context: &Rc<Context>) -> Backward {
+        let log_dir = Rc::clone(&stream.files.log_dir);
+        let SplitSpans { before, behind } = split_behind_last_line(&log_dir, stream.files.take_spans(), context);
+        behind.into_iter().for_each(|span| stream.files.push(span));
+        Backward::new(log_dir, Rc::clone(context), before)
     }
 }
 
-impl Open {
-    fn push(&mut self, span: Span, stream: &mut Stream) {
-        stream.push(Span { is_after_gap: std::mem::take(&mut self.is_after_gap), ..span });
-        self.next += 1;
-    }
+fn is_current(log_file: &LogFile) -> bool {
+    log_file.name == CURRENT.as_bytes()
+}
 
-    /// Adds an archive, which is held from now on, or takes note that it is gone.
-    fn add_archive(&mut self, name: Vec<u8>, stream: &mut Stream) {
-        let Some(mut piece) = LogFile::archive(name) else {
-            self.next += 1;
-            return;
-        };
-        match piece.open(&self.place.directory).or_else(|errno| reopen_renamed(&self.place, &piece, errno)) {
-            Ok(file) => {
-                piece.held = Some(file);
-                self.push(Span::whole(Rc::new(piece)), stream);
-            }
-            Err(Errno::ENOENT) => {
-                self.is_after_gap = true;
-                self.next += 1;
-            }
-            // Any other trouble is told when its turn comes.
-            Err(_) => self.push(Span::whole(Rc::new(piece)), stream),
-        }
-    }
+/// Adds what comes behind a position to a stream that has no files.
+fn append_behind(position: &Position, files: Vec<LogFile>, stream: &mut Stream) {
+    let found = position.resume(&Rc::clone(&stream.files.log_dir), files, &Rc::clone(stream.context()));
+    stream.append(found);
 }

@@ -1,21 +1,25 @@
-//! Following: what is in some directories, and then what is written to them, for as long as anybody reads.
+//! `-f`: readlog prints the lines of some directories, and then the lines that loggers write to them, until nobody reads its
+//! output any more.
 //!
-//! Nothing is asked for twice: inotify tells what happens to each name, in order, and the [`Tracker`] makes of it where
-//! each file has gone that was once `current`. A file is opened while it is `current` where that is possible, and held,
-//! and so it is read to its end under whatever name, or none.
+//! inotify reports each change of a name, in order, and the [`tracker`] concludes where each file is that was once `current`.
+//! readlog opens a file while it is `current`, if it can, and keeps it open. So it reads the file to its end, whatever its
+//! name is by then, and even if it has been removed.
 //!
-//! - A file is known to be finished when its generation has ended *before* its end was read: no writer appends to a file
-//!   that is `current` no more.
-//! - A file that was opened by a name that moves on (`current`, `previous`) counts as opened only if no event says
-//!   afterwards that the name had moved on. A rename is told before whoever renamed can make its next call, so the file
+//! - [`directory`]: a directory that is followed. [`open_dir`]: which of its files have been opened, and which comes next.
+//! - [`tail`]: where following begins with `-n`.
+//! - A file is finished if its generation ended *before* its end was read: no writer appends to a file that is not `current`
+//!   any more.
+//! - A file that was opened under a name that moves on (`current`, `previous`) is accepted only if no event says afterwards
+//!   that the name had moved on. The kernel queues the event of a rename before the call returns to the writer, so the file
 //!   that was opened is the one that the tracker means.
-//! - An archive that was removed before it could be opened is a gap, and is told.
-//! - When the queue of events overflows, everything that is held is read, and the place is found again as it is for a
-//!   cursor: see [`locate`](crate::resume).
-//! - Where the system allows no more watches, directories are looked at from time to time instead, and whatever has
-//!   changed in one is found as after an overflow.
+//! - An archive that was removed before it could be opened is a gap, and a warning says so.
+//! - If the queue of events overflows, readlog reads all open files to their ends and finds its position again as it does for
+//!   a cursor: see [`resume`](crate::resume).
+//! - If the system allows no more watches, readlog polls the directories, and treats a change as an overflow.
 
 mod directory;
+mod open_dir;
+mod tail;
 mod tracker;
 
 use std::ffi::OsStr;
@@ -26,12 +30,14 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::arguments::Request;
+use crate::context::Context;
+use crate::error::Error;
 use crate::follow::directory::Directory;
+use crate::follow::open_dir::Action;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
-use crate::stop::Stop;
-use crate::stream::{Common, Stream};
+use crate::stream::Stream;
 use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Notification, Notifier, Watch};
@@ -41,28 +47,28 @@ use logyard::sys::{Errno, Result, fd, poll};
 /// The exit code of a reader that was interrupted, as a shell has it.
 const INTERRUPTED: i32 = 130;
 
-/// How often directories are looked at that cannot be watched.
-const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// How often directories that cannot be watched are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What is followed.
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
-    common: Rc<Common>,
-    /// None where the system has none for this process.
+    context: Rc<Context>,
+    /// `None` if the system allows no inotify instance.
     notifier: Option<Notifier>,
     directories: Vec<Directory>,
-    /// Directories in which one may appear that is not there, and disappear that is.
+    /// The watches of the directories above: there a directory that is followed appears and disappears.
     ancestors: Vec<Watch>,
-    /// Whether something may have appeared.
+    /// Whether a directory may have appeared.
     may_have_come: bool,
-    /// Whether not everything can be watched, so that it must be looked at.
-    looks: bool,
+    /// Whether something cannot be watched, so that directories are polled.
+    polls: bool,
 }
 
-/// Prints what is there and what comes, until nobody reads it any more.
-pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer) -> std::result::Result<(), Stop> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Stop::Follow)?;
+/// Prints all lines, and those that are written from then on, until nobody reads the output any more.
+pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
+    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
@@ -70,46 +76,45 @@ pub(super) fn follow(request: &Request, common: &Rc<Common>, writer: &mut Writer
     let directories = request.directories.iter().zip(services).map(directory).collect();
     let mut follow = Follow {
         request,
-        common: Rc::clone(common),
+        context: Rc::clone(context),
         notifier: None,
         directories,
         ancestors: Vec::new(),
         may_have_come: true,
-        looks: false,
+        polls: false,
     };
     match notifier {
         Ok(notifier) => follow.notifier = Some(notifier),
-        Err(errno) => follow.look_instead(errno),
+        Err(errno) => follow.poll_instead(errno),
     }
     follow.run(writer)
 }
 
 impl Follow<'_> {
-    fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Stop> {
-        // What a directory that is not there will be read as.
+    fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Error> {
         let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
         for i in 0..self.directories.len() {
-            let stream = self.begin(i).map_err(Stop::Follow)?;
+            let stream = self.begin(i).map_err(Error::Follow)?;
             merge.streams.push(stream);
         }
         self.print_last_lines(writer, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
         loop {
-            self.catch_up(&mut merge).map_err(Stop::Follow)?;
+            self.catch_up(&mut merge).map_err(Error::Follow)?;
             writer.print_merge(&mut merge)?;
-            // What has come while printing is dealt with before waiting; the queue is awake as long as it is not empty.
+            // First the events that came while printing. poll does not wait as long as there are any in the queue.
             if self.has_more(&merge) {
                 continue;
             }
-            if self.wait(is_pipe).map_err(Stop::Follow)? {
-                return Err(Stop::Output(Errno::EPIPE));
+            if self.wait(is_pipe).map_err(Error::Follow)? {
+                return Err(Error::Output(Errno::EPIPE));
             }
         }
     }
 
-    /// Waits until something happens, or until it is time to look; `true` if nobody reads the output any more.
+    /// Waits until something happens, or until it is time to poll; `true` if nobody reads the output any more.
     fn wait(&mut self, is_pipe: bool) -> Result<bool> {
-        let timeout = self.looks.then_some(LOOK_INTERVAL);
+        let timeout = self.polls.then_some(POLL_INTERVAL);
         // A pipe is "readable" at its writing end when its reader has gone.
         let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout)];
         let is_gone = match (sources, timeout) {
@@ -119,16 +124,16 @@ impl Follow<'_> {
             }
             _ => poll::readable_among(sources, timeout)?[1],
         };
-        if self.looks {
+        if self.polls {
             self.may_have_come = true;
-            self.directories.iter_mut().for_each(Directory::look);
+            self.directories.iter_mut().for_each(Directory::poll);
         }
         Ok(is_gone)
     }
 
-    /// Takes note that something cannot be watched, and says so once.
-    fn look_instead(&mut self, errno: Errno) {
-        if std::mem::replace(&mut self.looks, true) {
+    /// Polls from now on, because something cannot be watched. Warns once.
+    fn poll_instead(&mut self, errno: Errno) {
+        if std::mem::replace(&mut self.polls, true) {
             return;
         }
         let why = match errno {
@@ -139,56 +144,56 @@ impl Follow<'_> {
         PROGRAM.warn(format_args!("unable to watch directories, looking at them twice a second: {why}"));
     }
 
-    /// Opens a directory, or makes an empty stream in its place.
+    /// The stream of a directory; an empty one if the directory cannot be opened.
     fn begin(&mut self, i: usize) -> Result<Stream> {
         match self.open(i)? {
-            Some(pieces) => {
-                let place = self.directories[i].place().expect("it has just been opened");
-                let (request, common) = (self.request, Rc::clone(&self.common));
-                Ok(self.directories[i].first_stream(place, pieces, request, &common))
+            Some(files) => {
+                let log_dir = self.directories[i].log_dir().expect("it has just been opened");
+                let (request, context) = (self.request, Rc::clone(&self.context));
+                Ok(self.directories[i].first_stream(log_dir, files, request, &context))
             }
-            None => Stream::nowhere(self.directories[i].path(), Rc::clone(&self.common)),
+            None => Stream::nowhere(self.directories[i].path(), Rc::clone(&self.context)),
         }
     }
 
-    /// Opens a directory that has come, or watches for it.
+    /// Opens a directory. If that fails, watches for it to appear.
     fn open(&mut self, i: usize) -> Result<Option<Vec<crate::files::LogFile>>> {
         loop {
             let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
             match self.directories[i].open(self.notifier.as_ref(), &taken) {
                 Ok(watched) => {
                     if let Err(errno) = watched {
-                        self.look_instead(errno);
+                        self.poll_instead(errno);
                     }
                     self.watch_ancestor(i);
                     break;
                 }
                 Err(errno) => {
-                    if self.directories[i].complains_about(errno) {
+                    if self.directories[i].is_new_failure(errno) {
                         let path = Shown(&self.request.directories[i]);
                         PROGRAM.warn(format_args!("unable to open directory {path}: {}, waiting for it", cause(errno)));
                     }
-                    // What has come between is seen at the second look.
+                    // The second attempt finds a directory that appeared before the watch began.
                     if !self.watch_ancestor(i) {
                         return Ok(None);
                     }
                 }
             }
         }
-        // Names are read until nothing happens to them meanwhile.
+        // The names are read until no event comes meanwhile.
         for _ in 0..1000 {
             self.drain()?;
-            let pieces = self.directories[i].list(&self.common);
+            let files = self.directories[i].list(&self.context);
             if !self.drain_for(i)? {
-                return Ok(Some(self.directories[i].track(pieces)));
+                return Ok(Some(self.directories[i].track(files)));
             }
         }
-        let pieces = self.directories[i].list(&self.common);
-        Ok(Some(self.directories[i].track(pieces)))
+        let files = self.directories[i].list(&self.context);
+        Ok(Some(self.directories[i].track(files)))
     }
 
-    /// Watches the nearest directory above one that is there, or is not; `false` if that was watched already. A directory
-    /// that is held open does not tell that it was removed, but the one above it does.
+    /// Watches the nearest existing directory above; `false` if it was watched already. The system does not report that a
+    /// directory was removed as long as it is open, but it reports that its name has gone from the one above.
     fn watch_ancestor(&mut self, i: usize) -> bool {
         let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
@@ -200,7 +205,7 @@ impl Follow<'_> {
         let watch = match watch {
             Some(Ok(watch)) => watch,
             Some(Err(errno)) => {
-                self.look_instead(errno);
+                self.poll_instead(errno);
                 return false;
             }
             None => return false,
@@ -212,7 +217,7 @@ impl Follow<'_> {
         is_new
     }
 
-    /// Takes what has happened, and hands it to the directories it happened in.
+    /// Takes all events, and passes each to the directory that it concerns.
     fn drain(&mut self) -> Result<()> {
         let Some(notifier) = &self.notifier else { return Ok(()) };
         for notifications in notifier.take()? {
@@ -234,25 +239,25 @@ impl Follow<'_> {
         Ok(())
     }
 
-    /// Takes what has happened, and tells whether it concerns names in a directory.
+    /// Takes all events, and tells whether any of them concerns names in a directory.
     fn drain_for(&mut self, i: usize) -> Result<bool> {
         let before = self.directories[i].events();
         self.drain()?;
         Ok(self.directories[i].events() != before)
     }
 
-    /// Opens what can be opened of what comes next in each directory.
+    /// Opens the next files of each directory, as far as they can be opened.
     fn catch_up(&mut self, merge: &mut Merge) -> Result<()> {
         self.drain()?;
         if self.may_have_come {
             self.directories.iter_mut().for_each(Directory::check_path);
         }
         for i in 0..self.directories.len() {
-            while self.take_step(i, &mut merge.streams[i])? {}
+            while self.act(i, &mut merge.streams[i])? {}
         }
         if std::mem::take(&mut self.may_have_come) {
             for i in 0..self.directories.len() {
-                if self.directories[i].place().is_none() && merge.streams[i].spans_left() == 0 {
+                if self.directories[i].log_dir().is_none() && merge.streams[i].files.spans_left() == 0 {
                     self.reopen(i, merge)?;
                 }
             }
@@ -261,30 +266,29 @@ impl Follow<'_> {
     }
 
     fn reopen(&mut self, i: usize, merge: &mut Merge) -> Result<()> {
-        let Some(pieces) = self.open(i)? else { return Ok(()) };
-        let place = self.directories[i].place().expect("it has just been opened");
+        let Some(files) = self.open(i)? else { return Ok(()) };
+        let log_dir = self.directories[i].log_dir().expect("it has just been opened");
         let stream = &mut merge.streams[i];
-        stream.move_to(place);
-        self.directories[i].add(pieces, stream);
+        stream.move_to(log_dir);
+        self.directories[i].add(files, stream);
         Ok(())
     }
 
-    /// Takes a step towards what is `current` now; `false` if there is none to take (now).
-    fn take_step(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
-        let step = self.directories[i].next_step(stream);
-        match step {
-            directory::Step::Wait => Ok(false),
-            directory::Step::Skip => Ok(true),
-            directory::Step::Leave => {
-                if let (Some(watch), Some(notifier)) = (self.directories[i].leave(), &self.notifier) {
+    /// Does one thing on the way to the file that is `current` now; `false` if there is nothing to do (now).
+    fn act(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
+        match self.directories[i].next_action(stream) {
+            Action::Wait => Ok(false),
+            Action::AskAgain => Ok(true),
+            Action::Close => {
+                if let (Some(watch), Some(notifier)) = (self.directories[i].close(), &self.notifier) {
                     notifier.forget(watch);
                 }
                 self.may_have_come = true;
                 Ok(true)
             }
-            directory::Step::FindAgain => self.find_again(i, stream),
-            directory::Step::Check(opened) => {
-                // Does the name still stand for what it stood for?
+            Action::Relocate => self.relocate(i, stream),
+            Action::Check(opened) => {
+                // Events that are waiting say whether the name has moved on.
                 self.drain()?;
                 self.directories[i].confirm(opened, stream);
                 Ok(true)
@@ -292,13 +296,13 @@ impl Follow<'_> {
         }
     }
 
-    /// Finds the place again after events were lost; `false` if what is held must be read first.
-    fn find_again(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
+    /// Continues after events were lost; `false` if the open files must be read first.
+    fn relocate(&mut self, i: usize, stream: &mut Stream) -> Result<bool> {
         for _ in 0..1000 {
             self.drain()?;
-            let pieces = self.directories[i].list(&self.common);
+            let files = self.directories[i].list(&self.context);
             if !self.drain_for(i)? {
-                return Ok(self.directories[i].find_again(pieces, stream));
+                return Ok(self.directories[i].relocate(files, stream));
             }
         }
         Ok(false)
@@ -306,15 +310,15 @@ impl Follow<'_> {
 
     fn has_more(&self, merge: &Merge) -> bool {
         self.directories.iter().zip(&merge.streams).any(|(directory, stream)| directory.has_more(stream))
-            || (self.may_have_come && self.directories.iter().any(|directory| directory.place().is_none()))
+            || (self.may_have_come && self.directories.iter().any(|directory| directory.log_dir().is_none()))
     }
 
-    /// With `-n`: the last lines of what is there.
-    fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Stop> {
+    /// With `-n`: prints the last lines of the files.
+    fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Error> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {
-            sources.push(directory.skip_to_end(stream, &self.common));
+            sources.push(directory.skip_to_end(stream, &self.context));
         }
         crate::last_lines::print_last(self.request, writer, sources, lines)
     }

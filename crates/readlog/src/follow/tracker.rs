@@ -1,9 +1,9 @@
-//! What becomes of each file that was `current`, told by the events of its directory. No I/O happens here.
+//! Concludes from the events of a directory where each file is that was once `current`. Does no I/O.
 //!
-//! Files that are `current` one after another are numbered: generations. A generation ends when `current` loses its name.
-//! Then it waits, as `previous` or in the hands of a processor, and one archive comes of it: the next whose name appears.
-//! So a reader that was away for a while knows which archive follows which, also where a processor put another file in
-//! the place of the one it had been reading, and also of archives that are gone already.
+//! The files that are `current` one after another are numbered: generations. A generation ends when `current` loses its name.
+//! Then it is `previous`, or a processor works on it, until one archive results from it: the next one whose name appears. So a
+//! reader that is behind knows which archive follows which, even if a processor replaced a file that it was reading, and even
+//! if archives have been removed already.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,7 +17,7 @@ use logyard::tai64n::Label;
 pub(super) enum Whereabouts {
     /// In `current`.
     Current,
-    /// In `previous`, or nowhere yet: a processor is at it.
+    /// In `previous`, or nowhere yet: a processor works on it.
     Waiting,
     /// In this archive, unless it was removed.
     Archive(Vec<u8>),
@@ -32,7 +32,7 @@ pub(super) struct Tracker {
     generation: u64,
     /// The generation that has not become an archive yet.
     waiting: Option<u64>,
-    /// An archive that `current` has been linked to, but not lost its name.
+    /// An archive that is a link to `current`, while `current` still has its own name.
     linked: Option<Vec<u8>>,
     archives: BTreeMap<u64, Vec<u8>>,
     /// The labels that are taken: another file of the same label is the same archive, compressed or processed.
@@ -40,7 +40,7 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// Begins with what is in the directory: the names, and whether a generation waits to become an archive.
+    /// Begins with the names in the directory. `is_one_waiting` tells whether a generation has yet to become an archive.
     pub(super) fn new(names: impl IntoIterator<Item = Vec<u8>>, is_one_waiting: bool) -> Tracker {
         let known = names.into_iter().filter_map(|name| label_text(&name)).collect();
         Tracker { generation: 1, waiting: is_one_waiting.then_some(0), known, ..Tracker::default() }
@@ -64,12 +64,12 @@ impl Tracker {
         }
     }
 
-    /// Forgets generations that have been dealt with.
+    /// Forgets earlier generations.
     pub(super) fn forget_before(&mut self, generation: u64) {
         self.archives = self.archives.split_off(&generation);
     }
 
-    /// Takes note of an event.
+    /// Notes an event.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
             Event::Went(name) if name == CURRENT.as_bytes() => {
@@ -77,7 +77,7 @@ impl Tracker {
                 self.linked = None;
                 self.generation += 1;
             }
-            // An empty file that a logger found at its start, or somebody's removal: nothing will come of it.
+            // A logger removed an empty file at its start, or a user removed the file: no archive results from it.
             Event::Removed(name) if name == CURRENT.as_bytes() => {
                 let ended = self.generation;
                 self.generation += 1;

@@ -1,15 +1,15 @@
-//! Whole blocks of lines at once, for what is read most: one directory, from its beginning to its end, as local time.
+//! Prints whole blocks of lines at once, in the most common case: one directory, from its beginning to its end, in local time.
 //!
-//! No line is looked at beyond its stamp, and a stamp of the same second as the one before is a comparison, a copy and
-//! the nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
+//! It reads only the stamp of a line. If the second is that of the stamp before, printing it is a comparison, a copy and the
+//! nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
 
 use std::rc::Rc;
 
 use memchr::memchr;
 
 use crate::clock::{SECOND_BYTES, put_nanoseconds};
+use crate::context::Context;
 use crate::stamp::{parse_nanoseconds, recognise};
-use crate::stream::Common;
 use logyard::tai64n::Label;
 
 /// The part of a label that tells the second: `@` and 16 digits.
@@ -17,18 +17,18 @@ const LABEL_SECOND_BYTES: usize = 17;
 
 /// Shows blocks of lines.
 #[derive(Debug)]
-pub(crate) struct Bulk {
-    common: Rc<Common>,
+pub(crate) struct FastPrinter {
+    context: Rc<Context>,
     /// The second shown last, as labels have it; no label begins with a NUL.
     second: [u8; LABEL_SECOND_BYTES],
     /// How it is shown, with room for the nanoseconds.
     time: [u8; SECOND_BYTES + 10],
 }
 
-impl Bulk {
+impl FastPrinter {
     /// Shows nothing yet.
-    pub(crate) fn new(common: Rc<Common>) -> Bulk {
-        Bulk { common, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+    pub(crate) fn new(context: Rc<Context>) -> FastPrinter {
+        FastPrinter { context, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
     }
 
     /// Appends a block of whole lines to `out`.
@@ -60,7 +60,7 @@ impl Bulk {
     }
 
     fn print_other(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
-        let Common { scale, clock, .. } = &*self.common;
+        let Context { scale, clock, .. } = &*self.context;
         let Some(stamp) = recognise(line, *scale, clock) else { return 0 };
         match clock.show(scale.unix_seconds(stamp.label)) {
             Some(second) => {

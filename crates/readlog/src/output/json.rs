@@ -1,15 +1,26 @@
 //! One JSON object a line.
 //!
-//! Text that is UTF-8 is a string. What is not would be lost in one: it is an array of byte values instead, as journald
-//! does it, so that whoever reads it tells the two apart by their types and gets every byte back.
+//! Text that is UTF-8 is a string. Other bytes are an array of numbers, as in the JSON of journald: a program that reads the
+//! object gets every byte back, and tells the two apart by their types.
 
 use std::io::Write;
 
 use crate::output::View;
 use crate::output::visible::turns_direction;
 
+/// A line, in the parts that its object shows.
+#[derive(Debug)]
+pub(super) struct Line<'l> {
+    /// RFC 3339; `None` if the line has no label, or its year has more than four digits.
+    pub(super) time: Option<&'l [u8]>,
+    pub(super) service: &'l [u8],
+    /// The line without its stamp.
+    pub(super) message: &'l [u8],
+}
+
 /// Appends the object of a line, without a newline.
-pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, service: &[u8], time: Option<&[u8]>, message: &[u8]) {
+pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, line: &Line<'_>) {
+    let Line { time, service, message } = *line;
     out.extend_from_slice(b"{\"time\":");
     match time {
         Some(time) => print_value(out, time),
@@ -32,41 +43,24 @@ pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, service: &[u8], time: Op
     out.push(b'}');
 }
 
+/// Appends text as a string, and anything else as an array of its bytes' values.
 fn print_value(out: &mut Vec<u8>, bytes: &[u8]) {
+    const WRITTEN: &str = "memory can be written to";
     let Ok(text) = std::str::from_utf8(bytes) else {
-        out.push(b'[');
-        for (i, byte) in bytes.iter().enumerate() {
-            let comma = if i == 0 { "" } else { "," };
-            // Writing to memory does not fail.
-            let _ = write!(out, "{comma}{byte}");
-        }
-        return out.push(b']');
+        return serde_json::to_writer(out, bytes).expect(WRITTEN);
     };
-    out.push(b'"');
-    let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| !matches!(byte, b' '..=b'!' | b'#'..=b'[' | b']'..=b'~')) {
-        let (plain, special) = rest.split_at(at);
-        out.extend_from_slice(plain.as_bytes());
-        let character = special.chars().next().expect("a byte was found");
-        print_special(out, character);
-        rest = &special[character.len_utf8()..];
+    let start = out.len();
+    serde_json::to_writer(&mut *out, text).expect(WRITTEN);
+    if out[start..].iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return;
     }
-    out.extend_from_slice(rest.as_bytes());
-    out.push(b'"');
-}
-
-/// Appends a character that is not printable ASCII, or that JSON gives a meaning.
-fn print_special(out: &mut Vec<u8>, character: char) {
-    match character {
-        '"' | '\\' => out.extend_from_slice(&[b'\\', character as u8]),
-        '\t' => out.extend_from_slice(b"\\t"),
-        // A terminal would obey these, and no reader of JSON minds.
-        _ if character.is_control() || turns_direction(character) => {
+    // A terminal would obey these characters; a reader of JSON gets the same text from their escapes.
+    let json = String::from_utf8(out.split_off(start)).expect("JSON is text");
+    for character in json.chars() {
+        if character.is_control() || turns_direction(character) {
             let _ = write!(out, "\\u{:04x}", u32::from(character));
-        }
-        _ => {
-            let mut utf8 = [0; 4];
-            out.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+        } else {
+            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         }
     }
 }
@@ -86,5 +80,6 @@ mod tests {
         assert_eq!(shown("ü \"x\" \\ \t\x1b".as_bytes()), "\"ü \\\"x\\\" \\\\ \\t\\u001b\"");
         assert_eq!(shown(b"a\xff"), "[97,255]");
         assert_eq!(shown(b""), "\"\"");
+        assert_eq!(shown("\r\u{7f}\u{9b}\u{202e}".as_bytes()), "\"\\r\\u007f\\u009b\\u202e\"");
     }
 }

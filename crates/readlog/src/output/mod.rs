@@ -1,9 +1,9 @@
-//! How groups are shown, and where they go.
+//! How groups are printed, and where they are written.
 //!
 //! - [`Printer`]: puts a group into bytes, in one of the [`Style`]s.
 //! - [`fast_printer`]: the same for whole blocks, in the most ordinary case.
 //! - [`json`]: one object a line. [`visible`]: control characters that a terminal must not obey.
-//! - [`Writer`]: collects what is printed, and sends it off in batches, by way of a cursor file if there is one.
+//! - [`Writer`]: collects what is printed, and writes it in batches, through a cursor file if there is one.
 //! - [`Sink`]: standard output, a pager, or a terminal that turns out to be too small.
 
 mod fast_printer;

@@ -1,20 +1,20 @@
-//! A group in bytes.
+//! Prints a group in one of the styles.
 
 use std::rc::Rc;
 
 use memchr::memchr;
 
 use crate::clock::{SECOND_BYTES, put_digits, put_nanoseconds};
+use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::{json, visible};
 use crate::stamp::Stamp;
-use crate::stream::Common;
 use logyard::tai64n::Label;
 
 /// The length of a time with its nanoseconds, as `short` shows it.
 const TIME_BYTES: usize = SECOND_BYTES + 10;
 
-/// What is put before and behind what is coloured.
+/// The escape sequences before and behind coloured text.
 const DIM: &str = "\x1b[2m";
 const MARK: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
@@ -37,10 +37,10 @@ pub(crate) enum Style {
     Json,
 }
 
-/// A group, and where it comes from.
+/// A group, and the directory and file that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct View<'a> {
-    /// The lines, newline and all.
+    /// The lines, with their newlines.
     pub(crate) bytes: &'a [u8],
     /// The stamp of the first.
     pub(crate) stamp: Option<Stamp>,
@@ -54,13 +54,13 @@ pub(crate) struct View<'a> {
     pub(crate) file: &'a [u8],
 }
 
-/// Shows groups.
+/// Prints groups.
 #[derive(Debug)]
 pub(crate) struct Printer {
     /// How.
     pub(crate) style: Style,
     /// The clock and the scale of labels.
-    pub(crate) common: Rc<Common>,
+    pub(crate) context: Rc<Context>,
     /// The services' names, by directory.
     pub(crate) services: Vec<Vec<u8>>,
     /// The width of their column.
@@ -76,7 +76,7 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Tells whether lines are shown with nothing but their time, as they are.
+    /// Tells whether lines are printed unchanged but for their time.
     pub(super) fn is_plain(&self) -> bool {
         self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
     }
@@ -102,11 +102,12 @@ impl Printer {
             }
             Style::Json => {
                 let time = view.label.and_then(|label| self.iso(label));
-                json::print(out, view, &self.services[view.source], time.as_deref(), message);
+                let line = json::Line { time: time.as_deref(), service: &self.services[view.source], message };
+                json::print(out, view, &line);
             }
             Style::Short | Style::Iso | Style::Tai64n => {
                 let (Some(stamp), Some(label)) = (stamp, view.label) else {
-                    // What belongs to the line before, as it is; in a column of its own only beside others.
+                    // A line that belongs to the one before is printed unchanged; indented if services have a column.
                     if self.shows_service {
                         out.resize(out.len() + TIME_BYTES, b' ');
                         self.print_service(out, view, false);
@@ -126,7 +127,7 @@ impl Printer {
                     out.push(b' ');
                     self.print_text(out, message);
                 } else {
-                    // What stands between the label and the message is kept.
+                    // The bytes between the label and the message are kept.
                     self.print_text(out, &line[stamp.text_bytes..]);
                 }
             }
@@ -161,7 +162,7 @@ impl Printer {
                 Some(time) => out.extend_from_slice(&time),
                 None => out.extend_from_slice(&label.to_text()),
             },
-            _ => match self.common.clock.show(self.common.scale.unix_seconds(label)) {
+            _ => match self.context.clock.show(self.context.scale.unix_seconds(label)) {
                 Some(second) => {
                     let mut time = [b'.'; TIME_BYTES];
                     let (place, fraction) = time.split_at_mut(SECOND_BYTES + 1);
@@ -177,14 +178,14 @@ impl Printer {
 
     /// RFC 3339 with nanoseconds.
     fn iso(&self, label: Label) -> Option<Vec<u8>> {
-        let seconds = self.common.scale.unix_seconds(label);
-        let mut second = self.common.clock.show(seconds)?;
+        let seconds = self.context.scale.unix_seconds(label);
+        let mut second = self.context.clock.show(seconds)?;
         second[10] = b'T';
         let mut time = Vec::with_capacity(TIME_BYTES + 6);
         time.extend_from_slice(&second);
         time.extend_from_slice(b".000000000");
         put_digits(&mut time[SECOND_BYTES + 1..], label.nanoseconds().into());
-        let offset = self.common.clock.offset(seconds)?;
+        let offset = self.context.clock.offset(seconds)?;
         time.push(if offset < 0 { b'-' } else { b'+' });
         let minutes = offset.abs() / 60;
         time.extend_from_slice(b"00:00");
@@ -194,7 +195,7 @@ impl Printer {
         Some(time)
     }
 
-    /// A message, with what was looked for marked.
+    /// Prints a message, with the matches of the pattern marked.
     fn print_text(&self, out: &mut Vec<u8>, text: &[u8]) {
         let regex = self.pattern.as_ref().and_then(Pattern::marks).filter(|_| self.is_coloured);
         let mut start = 0;

@@ -1,7 +1,7 @@
-//! Where output goes.
+//! Where output is written.
 //!
-//! On a terminal, as much as fills the screen is kept back; what turns out to be longer goes to a pager. What is given to a
-//! pager that ends without having read anything is printed without one.
+//! On a terminal, readlog keeps the output back until it fills the screen; longer output goes to a pager. If the pager exits
+//! without having read anything, readlog prints the output itself.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsRawFd;
@@ -14,20 +14,20 @@ use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, Result, credentials, fd, limit, pipe, terminal};
 
-/// The pager of who names none.
+/// The pager, unless the user names one.
 const LESS: &str = "less";
 
-/// Options for `less` where the user has none: colours pass, the screen is left as it is.
+/// The options of `less`, unless the user sets them: colours pass, and the screen is not cleared.
 const LESS_OPTIONS: &str = "FRX";
 
-/// How a shell ends where a program cannot be run, or is not there.
+/// The exit codes of a shell if a program cannot be run, or does not exist.
 const CANNOT_RUN: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
 /// Words with which a shell begins a command and which are no programs.
 const SHELL_WORDS: [&str; 3] = ["exec", "command", "eval"];
 
-/// Where output goes.
+/// Where output is written.
 #[derive(Debug)]
 pub(crate) enum Sink {
     /// To standard output.
@@ -108,7 +108,7 @@ impl Pager {
         if std::env::var_os("LESS").is_none() {
             command.env("LESS", LESS_OPTIONS);
         }
-        // What less runs at the press of a key would have the rights of readlog.
+        // Programs that less runs at the press of a key would have the rights of readlog.
         if credentials::has_special_rights() {
             command.env("LESSSECURE", "1");
         }
@@ -125,7 +125,7 @@ impl Pager {
                 return None;
             }
         };
-        // What the keyboard interrupts is the pager's business, and a pager that is left early is no trouble.
+        // An interrupt from the keyboard is meant for the pager, and a pager may exit early.
         let _ = signal::ignore(Signal::SIGINT);
         let _ = signal::ignore(Signal::SIGPIPE);
         Some(Pager { process, written: Some(Vec::new()), accepted_bytes: 0 })
@@ -160,7 +160,7 @@ impl Pager {
             Some(unread) => pipe::waiting_bytes(unread) == Ok(self.accepted_bytes),
             None => status.is_ok_and(|status| matches!(status.code(), Some(CANNOT_RUN | NOT_FOUND))),
         };
-        // From here on there is no pager that the keyboard could be meant for.
+        // From now on there is no pager that an interrupt could be meant for.
         let _ = signal::restore_in_child();
         self.written.take().filter(|_| is_unread)
     }

@@ -1,6 +1,6 @@
-//! What a terminal would obey, made visible.
+//! Makes bytes visible that a terminal would obey.
 //!
-//! A log holds what anybody sent to a service. On a terminal, control characters (C0, DEL, C1), what is not UTF-8, and the
+//! A log holds whatever bytes anybody sent to a service. On a terminal, control characters (C0, DEL, C1), what is not UTF-8, and the
 //! marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays. What goes to a file or a
 //! pipe is never touched.
 

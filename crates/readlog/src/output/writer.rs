@@ -1,13 +1,13 @@
-//! The one way out: collects what is printed, and sends it off in batches.
+//! Collects what is printed, and writes it in batches.
 
 use std::rc::Rc;
 
-use crate::cursor::CursorFile;
+use crate::cursor::{CursorFile, Record};
+use crate::error::Error;
 use crate::merge::Merge;
-use crate::output::fast_printer::Bulk;
+use crate::output::fast_printer::FastPrinter;
 use crate::output::{Printer, Sink, View};
 use crate::resume::Position;
-use crate::stop::Stop;
 
 /// How much output is collected before it is written.
 const BATCH_BYTES: usize = 1 << 17;
@@ -34,7 +34,7 @@ impl Writer {
     }
 
     /// Prints a group, soon.
-    pub(crate) fn print(&mut self, view: &View<'_>) -> Result<(), Stop> {
+    pub(crate) fn print(&mut self, view: &View<'_>) -> Result<(), Error> {
         self.printer.print(&mut self.batch, view);
         if self.batch.len() < BATCH_BYTES || self.cursor.is_some() {
             return Ok(());
@@ -43,14 +43,14 @@ impl Writer {
     }
 
     /// Prints all lines of a stream, if they are wanted as they are; `false` if this is no case for it.
-    pub(crate) fn print_whole(&mut self, merge: &mut Merge) -> Result<bool, Stop> {
+    pub(crate) fn print_whole(&mut self, merge: &mut Merge) -> Result<bool, Error> {
         let Some(stream) = merge.only_stream() else { return Ok(false) };
         if !self.printer.is_plain() || self.cursor.is_some() {
             return Ok(false);
         }
-        let mut bulk = Bulk::new(Rc::clone(&self.printer.common));
+        let mut printer = FastPrinter::new(Rc::clone(&self.printer.context));
         while let Some(lines) = stream.take_lines() {
-            bulk.print(&mut self.batch, lines);
+            printer.print(&mut self.batch, lines);
             if self.batch.len() >= BATCH_BYTES {
                 self.flush()?;
             }
@@ -59,7 +59,7 @@ impl Writer {
     }
 
     /// Prints all groups that streams have (now).
-    pub(crate) fn print_merge(&mut self, merge: &mut Merge) -> Result<(), Stop> {
+    pub(crate) fn print_merge(&mut self, merge: &mut Merge) -> Result<(), Error> {
         merge.look_again();
         while let Some(i) = merge.next() {
             let stream = &merge.streams[i];
@@ -69,8 +69,8 @@ impl Writer {
                 stamp: group.stamp,
                 label: group.label,
                 source: i,
-                directory: &stream.place.path,
-                file: stream.piece(group).map_or(b"", |piece| &piece.name),
+                directory: &stream.files.log_dir.path,
+                file: stream.log_file().map_or(b"", |log_file| &log_file.name),
             })?;
             if self.cursor.is_some() && self.batch.len() >= BATCH_BYTES {
                 merge.consume();
@@ -81,22 +81,22 @@ impl Writer {
     }
 
     /// Writes what has been printed so far.
-    pub(crate) fn flush(&mut self) -> Result<(), Stop> {
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let answer = self.sink.write(&self.batch);
         self.batch.clear();
-        answer.map_err(Stop::Output)
+        answer.map_err(Error::Output)
     }
 
     /// Writes everything, and waits for a pager to end.
-    pub(crate) fn finish(mut self) -> Result<(), Stop> {
+    pub(crate) fn finish(mut self) -> Result<(), Error> {
         self.flush()?;
-        self.sink.finish().map_err(Stop::Output)
+        self.sink.finish().map_err(Error::Output)
     }
 
     /// Sends a batch and the positions behind it through the cursor file.
-    fn send(&mut self, merge: &Merge) -> Result<(), Stop> {
+    fn send(&mut self, merge: &Merge) -> Result<(), Error> {
         let Some(cursor) = &mut self.cursor else { return Ok(()) };
-        let files_opened = merge.streams.iter().map(crate::stream::Stream::files_opened).sum();
+        let files_opened = merge.streams.iter().map(|stream| stream.files.files_opened()).sum();
         if self.batch.is_empty() && self.files_opened == files_opened {
             return Ok(());
         }
@@ -104,7 +104,10 @@ impl Writer {
         let positions = merge
             .streams
             .iter()
-            .filter_map(|stream| Some((absolute(&stream.place.path), Position::of(stream)?)))
+            .filter_map(|stream| {
+                let path = absolute(&stream.files.log_dir.path);
+                Some(Record { path, position: Position::of(stream)? })
+            })
             .collect();
         let answer = cursor.send(&self.batch, positions);
         self.batch.clear();

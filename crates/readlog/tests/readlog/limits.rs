@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use logyard::sys::signal::Signal;
 
 use super::follow::text;
-use super::{lines, log_directory, printed, second, ten_seconds_each};
+use super::{label, lines, log_directory, printed, second, ten_seconds_each};
 use testkit::logger::Running;
 use testkit::{Workdir, assert_same, skipped, tool, until};
 
@@ -151,6 +151,26 @@ fn more_archives_are_followed_than_there_are_descriptors() {
 
     assert_eq!((reader.end().code(), &text(&dir, "err")[..]), (Some(130), ""));
     assert_same(text(&dir, "out"), (0..62).map(line).collect::<String>());
+}
+
+#[test]
+fn very_many_small_archives_are_followed_with_few_descriptors() {
+    let dir = Workdir::new();
+    for i in 0..100 {
+        log_directory(&dir, "main", &[(&format!("{}.s", second(i + 1)), lines(i, i + 1).as_bytes())]);
+        // An empty archive has no line that would move the reader on.
+        log_directory(&dir, "main", &[(&format!("{}.s", label(i * 1_000_000_000 + 1)), b"")]);
+    }
+    log_directory(&dir, "main", &[("current", lines(100, 101).as_bytes())]);
+    let mut command = after(&dir, "ulimit -n 40", &["-f", "-o", "tai64n", "main"]);
+    let open = |name| std::fs::File::create(dir.join(name)).unwrap();
+    let mut reader = Running::start(command.stdout(open("out")).stderr(open("err")));
+    until("everything was printed", || text(&dir, "out").ends_with(&lines(100, 101)) || !text(&dir, "err").is_empty());
+
+    reader.signal(Signal::SIGINT);
+
+    assert_eq!((reader.end().code(), &text(&dir, "err")[..]), (Some(130), ""));
+    assert_same(text(&dir, "out"), lines(0, 101));
 }
 
 /// A shell in a user namespace that may have so few inotify instances and watches; `None`, with a notice, where there can

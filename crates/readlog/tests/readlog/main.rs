@@ -1,6 +1,23 @@
-//! `readlog`, as its users meet it.
+//! Tests of `readlog`, run as a program. Most directories are written by hand, where every byte matters; the others by the
+//! loggers themselves.
 //!
-//! Directories are made by hand, where every byte matters, or by the loggers themselves.
+//! | behaviour | file |
+//! |---|---|
+//! | reading a directory: order, styles, previous and processed, lines without a label, compression, `-n`, histogram | `reading` |
+//! | directories that multilog, svlogd and s6-log wrote | `writers` |
+//! | `--since` and `--until`; a clock that was set back | `window`, and beside a slow reader `oracle` |
+//! | `-g`, `-v`, `-i` | `searching` |
+//! | which log directory a path means; a service whose log comes later | `places` |
+//! | `-f`: rotations, half-written lines, directories that come and go, gaps | `follow`, and bit by bit `oracle` |
+//! | `--cursor`; readers that are killed | `cursor`, `oracle`; for minutes `torture` |
+//! | colours, pagers, control characters, Ctrl-C | `terminal` |
+//! | damaged, unreadable or foreign files; wrong usage; exit codes | `bad_input` |
+//! | little memory, few descriptors, no inotify watches | `limits` |
+//! | system calls that are refused | `kernels` |
+//!
+//! What a single module promises is tested in that module: stamps in `stamp.rs`, times in `time_arg.rs`, JSON in
+//! `output/json.rs`, the picture in `svg.rs`, rotations by events in `follow/tracker.rs`. A test that cannot run here prints
+//! `SKIPPED:` and the reason.
 
 #![allow(unreachable_pub)]
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.

@@ -1,7 +1,7 @@
-//! Where the runs' directories are, and what removes them if logbench is killed.
+//! The directory of all runs, and the process that removes it if logbench is killed.
 //!
-//! All of them are in one directory. A process of its own, the sweeper, waits for the end of a pipe whose other end only
-//! logbench holds: however logbench ends, the sweeper then removes the directory.
+//! The sweeper is a process of its own. It reads from a pipe whose writing end only logbench holds, so it sees the end of the
+//! pipe however logbench exits. Then it removes the directory.
 
 use std::ffi::CString;
 use std::fs::File;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::stop::Stop;
+use crate::error::Error;
 use crate::subject::quoted;
 use logyard::cli::Exit;
 use logyard::sys::process::child::Child;
@@ -27,44 +27,44 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The directory of all runs; removed when dropped.
 #[derive(Debug)]
-pub(crate) struct Workplace {
-    /// Where the directory was asked for.
+pub(crate) struct ScratchDir {
+    /// The parent directory, as the user gave it.
     pub(crate) parent: PathBuf,
     path: PathBuf,
     runs: AtomicU64,
-    /// The sweeper, and what it waits for; `None` where it could not be started.
+    /// The sweeper, and the writing end of its pipe; `None` if it could not be started.
     sweeper: Option<(Child, OwnedFd)>,
 }
 
-impl Workplace {
+impl ScratchDir {
     /// Makes the directory in `parent`.
-    pub(crate) fn new(parent: &Path) -> Result<Workplace, Stop> {
-        let unable = |error| Stop::file("create directory", parent, &error);
+    pub(crate) fn new(parent: &Path) -> Result<ScratchDir, Error> {
+        let unable = |error| Error::file("create directory", parent, &error);
         let path = first_free(&parent.canonicalize().map_err(unable)?);
-        // First, so that there is no moment in which a killed logbench leaves the directory.
+        // The sweeper is started first, so that a kill at any moment leaves no directory.
         let sweeper = start_sweeper(&path);
         if let Err(error) = std::fs::create_dir(&path) {
-            // Somebody else's directory is not the sweeper's.
+            // The directory belongs to another process, and must not be swept.
             if let Some((sweeper, _)) = &sweeper {
                 let _ = sweeper.kill_group();
                 let _ = sweeper.wait();
             }
             return Err(unable(error));
         }
-        Ok(Workplace { parent: parent.to_owned(), path, runs: AtomicU64::new(0), sweeper })
+        Ok(ScratchDir { parent: parent.to_owned(), path, runs: AtomicU64::new(0), sweeper })
     }
 
     /// A new directory for a run.
-    pub(crate) fn run_dir(&self) -> Result<RunDir, Stop> {
+    pub(crate) fn run_dir(&self) -> Result<RunDir, Error> {
         let path = self.path.join(self.runs.fetch_add(1, Ordering::Relaxed).to_string());
-        std::fs::create_dir(&path).map_err(|error| Stop::file("create directory", &path, &error))?;
+        std::fs::create_dir(&path).map_err(|error| Error::file("create directory", &path, &error))?;
         Ok(RunDir(path))
     }
 }
 
-impl Drop for Workplace {
+impl Drop for ScratchDir {
     fn drop(&mut self) {
-        // What cannot be removed is left; the report is worth more.
+        // A directory that cannot be removed stays: the report is worth more.
         let _ = std::fs::remove_dir_all(&self.path);
         if let Some((sweeper, alive)) = self.sweeper.take() {
             drop(alive);
@@ -103,7 +103,7 @@ fn start_sweeper(directory: &Path) -> Option<(Child, OwnedFd)> {
     Some((sweeper, alive))
 }
 
-/// Is the sweeper: waits for the end of standard input, then removes a directory that [`Workplace::new`] made.
+/// The sweeper: waits for the end of standard input, then removes a directory that [`ScratchDir::new`] made.
 pub(crate) fn sweep(directory: &Path) -> Exit {
     let is_ours = directory.file_name().is_some_and(|name| name.as_bytes().starts_with(b"logbench-"));
     if !is_ours || !directory.is_absolute() {
