@@ -11,6 +11,7 @@ use memchr::memchr_iter;
 use crate::cli::Exit;
 use crate::lines::reader::{Reader, Taken};
 use crate::logdir::names::JOURNAL;
+use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::{Input, Wake};
@@ -18,6 +19,7 @@ use crate::multilog::journal::journal_file::{self, Journal};
 use crate::multilog::journal::record::{Heading, Record, samples};
 use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
+use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
@@ -25,7 +27,6 @@ use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::log_dir::LogDir;
-use crate::multilog::{alert, partial};
 use crate::sys::{Errno, memory, poll};
 use crate::tai64n::Label;
 
@@ -401,7 +402,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
         let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
         let stamps = self.reader.stamps();
-        let end = partial::fitting_bytes(&mut self.batch, &self.script, window, &stamps, &rooms, &written);
+        let partly_written = PartlyWritten { script: &self.script, window, stamps, rooms: &rooms, written: &written };
+        let end = partly_written.fitting_bytes(&mut self.batch);
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(trouble) = directory.take_back(before[number] + kept) {

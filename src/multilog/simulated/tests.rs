@@ -8,7 +8,6 @@ use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::Exit;
-use crate::logdir::archive_name::Code;
 use crate::logdir::names::CURRENT;
 use crate::logdir::names::NEWJOURNAL;
 use crate::logdir::names::PREVIOUS;
@@ -17,8 +16,7 @@ use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::program::assemble;
 use crate::multilog::script::Script;
-use crate::multilog::writer::archive::archive;
-use crate::multilog::writer::archive::archive_on;
+use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
@@ -99,7 +97,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place::new("./dir", disk.directory(calls));
+                    let place = Place::new("./dir", disk.directory(calls), destination.files_max);
                     LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
@@ -378,15 +376,15 @@ impl Patience for Hurried {
 fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     let disk = Disk::new(1, 0);
     disk.set_clock(1_700_000_000);
-    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)));
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
     // The worker keeps what its first look shows, as it has archives to remove.
     let mut shelf = Shelf::new(2);
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
-        archive_on(&mut shelf, &place, PREVIOUS, Code::Safe, &mut Hurried).unwrap();
+        archive_on(&mut shelf, &place, Candidate::safe(PREVIOUS), &mut Hurried).unwrap();
         // The engine looks anew, and finds a stranger's file.
         place.directory.create(CURRENT, 0o644).unwrap();
-        archive(&place, CURRENT, Code::Unfinished, 2, &mut Hurried).unwrap();
+        archive(&place, Candidate::unfinished(CURRENT), &mut Hurried).unwrap();
     }
 
     let names: Vec<String> = disk.files().into_keys().collect();

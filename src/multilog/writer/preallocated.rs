@@ -29,7 +29,7 @@ const SPARES_FREE: u64 = 8;
 const SLACK_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug)]
-enum State<F> {
+enum NextFile<F> {
     Unwanted,
     Wanted,
     Ready(F),
@@ -42,7 +42,7 @@ enum State<F> {
 pub struct Preallocated<D: Directory> {
     place: SharedPlace<D>,
     room_bytes: u64,
-    state: Mutex<State<D::File>>,
+    state: Mutex<NextFile<D::File>>,
 }
 
 impl<D: Directory> Preallocated<D> {
@@ -53,7 +53,7 @@ impl<D: Directory> Preallocated<D> {
         let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
         let is_worth_it = size_max_bytes >= D::SPARE_BYTES_MIN;
         let room_bytes = if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 };
-        Preallocated { place, room_bytes, state: Mutex::new(State::Unwanted) }
+        Preallocated { place, room_bytes, state: Mutex::new(NextFile::Unwanted) }
     }
 
     /// The room that a spare has.
@@ -65,31 +65,31 @@ impl<D: Directory> Preallocated<D> {
     /// There is to be a spare.
     pub fn want(&self) {
         let mut state = self.state();
-        if self.room_bytes > 0 && matches!(*state, State::Unwanted) {
-            *state = State::Wanted;
+        if self.room_bytes > 0 && matches!(*state, NextFile::Unwanted) {
+            *state = NextFile::Wanted;
         }
     }
 
     /// Whether a spare is there or will be.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        matches!(*self.state(), State::Wanted | State::Ready(_))
+        matches!(*self.state(), NextFile::Wanted | NextFile::Ready(_))
     }
 
     /// There is to be no spare; says whether there was one, whose room is free again.
     pub fn forget(&self) -> bool {
         let mut state = self.state();
-        if matches!(*state, State::Impossible) {
+        if matches!(*state, NextFile::Impossible) {
             return false;
         }
-        matches!(std::mem::replace(&mut *state, State::Unwanted), State::Ready(_))
+        matches!(std::mem::replace(&mut *state, NextFile::Unwanted), NextFile::Ready(_))
     }
 
     /// Takes the spare, if there is one.
     pub fn take(&self) -> Option<D::File> {
         let mut state = self.state();
-        match std::mem::replace(&mut *state, State::Unwanted) {
-            State::Ready(file) => Some(file),
+        match std::mem::replace(&mut *state, NextFile::Unwanted) {
+            NextFile::Ready(file) => Some(file),
             other => {
                 *state = other;
                 None
@@ -99,27 +99,27 @@ impl<D: Directory> Preallocated<D> {
 
     /// Spares cannot become `current` here: there are to be none.
     pub fn give_up(&self) {
-        *self.state() = State::Impossible;
+        *self.state() = NextFile::Impossible;
     }
 
     /// Makes the spare if one is wanted and can be had.
     pub fn prepare(&self) {
-        if !matches!(*self.state(), State::Wanted) {
+        if !matches!(*self.state(), NextFile::Wanted) {
             return;
         }
         let made = self.place.directory.nameless(self.room_bytes, SPARES_FREE * self.room_bytes);
         let mut state = self.state();
         // It may have been forgotten meanwhile.
-        if matches!(*state, State::Wanted) {
+        if matches!(*state, NextFile::Wanted) {
             *state = match made {
-                Ok(file) => State::Ready(file),
-                Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOSYS) => State::Impossible,
-                Err(_) => State::Unwanted,
+                Ok(file) => NextFile::Ready(file),
+                Err(Errno::EOPNOTSUPP | Errno::EISDIR | Errno::EINVAL | Errno::ENOSYS) => NextFile::Impossible,
+                Err(_) => NextFile::Unwanted,
             };
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State<D::File>> {
+    fn state(&self) -> MutexGuard<'_, NextFile<D::File>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 
 use crate::cli::Shown;
 use crate::logdir::archive_name::{NAME_BYTES, Name, is_archive_name};
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
@@ -49,6 +49,8 @@ pub(super) struct Survey {
     tried: Option<Vec<u8>>,
     /// How many could not be.
     stuck: u64,
+    /// The archive that was made last since.
+    made: Option<Vec<u8>>,
 }
 
 impl Shelf {
@@ -56,12 +58,6 @@ impl Shelf {
     #[must_use]
     pub fn new(files_max: u64) -> Shelf {
         Shelf { files_max, seen: None, made: None }
-    }
-
-    /// How many files it is for.
-    #[must_use]
-    pub fn files_max(&self) -> u64 {
-        self.files_max
     }
 
     /// Tells whether more archives are left than asked for.
@@ -82,19 +78,10 @@ impl Shelf {
         }
     }
 
-    /// Gives back what is known, with the archive that was made; removes some of those that are too many.
-    pub(super) fn remember<D: Directory>(
-        &mut self,
-        place: &Place<D>,
-        mut survey: Survey,
-        made: Option<Name>,
-        patience: &mut impl Patience,
-    ) {
-        if let Some(name) = made {
-            let text = name.to_string().into_bytes();
-            survey.archives += 1;
-            survey.newest = Some((name.label, text.clone()));
-            self.made = Some(text);
+    /// Gives back what is known; removes some of the archives that are too many.
+    pub(super) fn remember<D: Directory>(&mut self, place: &Place<D>, survey: Survey, patience: &mut impl Patience) {
+        if let Some(name) = &survey.made {
+            self.made = Some(name.clone());
         }
         self.seen = Some(survey);
         self.remove_some(place, patience);
@@ -128,8 +115,7 @@ impl Shelf {
                 Ok(()) | Err(Errno::ENOENT) => survey.archives = survey.archives.saturating_sub(1),
                 Err(errno) => {
                     survey.stuck += 1;
-                    let what = format_args!("unable to remove {}/{}", place.name, Shown(&name));
-                    patience.complain(&Error::new(what, errno));
+                    patience.complain(&Error::unable(format_args!("remove {}/{}", place.name, Shown(&name)), errno));
                 }
             }
             survey.tried = Some(name);
@@ -156,9 +142,16 @@ impl Survey {
             is_interrupted = look.names.is_multiple_of(1024) && patience.is_interrupted();
             !is_interrupted
         };
-        let unable = |errno| Error::new(format_args!("unable to read {}", place.name), errno);
-        place.directory.visit(&mut see).map_err(unable)?;
+        place.directory.visit(&mut see).or_unable(format_args!("read {}", place.name))?;
         if is_interrupted { Err(Error::interruption()) } else { Ok(look.end()) }
+    }
+
+    /// Adds an archive that has just been made.
+    pub(super) fn add(&mut self, name: Name) {
+        let text = name.to_string().into_bytes();
+        self.archives += 1;
+        self.newest = Some((name.label, text.clone()));
+        self.made = Some(text);
     }
 
     /// How many archives are too many, apart from those that cannot be removed.
