@@ -5,6 +5,7 @@
 //! of this run of the system. A number alone may have come to mean another process.
 
 use crate::sys::boot_id;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 
 /// What was started.
@@ -22,7 +23,7 @@ pub struct Record {
     /// What it runs.
     pub script: Script,
     /// Its number.
-    pub process: i32,
+    pub process: Pid,
     /// When it was started, in ticks since the system came up.
     pub start_time: u64,
     /// Which run of the system that is.
@@ -35,7 +36,7 @@ impl Record {
 
     /// Identifies a process that runs; `None` where the system does not tell.
     #[must_use]
-    pub fn of(script: Script, process: i32, boot: u128) -> Option<Record> {
+    pub fn of(script: Script, process: Pid, boot: u128) -> Option<Record> {
         Some(Record { script, process, start_time: pidfd::start_time(process)?, boot })
     }
 
@@ -58,7 +59,7 @@ impl Record {
             "finish" => Script::Finish,
             _ => return None,
         };
-        let process = words.next()?.parse().ok().filter(|&process| process > 0)?;
+        let process = words.next()?.parse().ok().filter(|process: &Pid| process.number() > 0)?;
         let start_time = words.next()?.parse().ok()?;
         let boot = u128::from_str_radix(words.next()?, 16).ok()?;
         words.next().is_none().then_some(Record { script, process, start_time, boot })
@@ -94,7 +95,7 @@ mod tests {
         assert!(record.is_alive());
         assert!(!Record { start_time: record.start_time + 1, ..record }.is_alive());
         assert!(!Record { boot: record.boot + 1, ..record }.is_alive());
-        assert!(!Record { process: i32::MAX, ..record }.is_alive());
+        assert!(!Record { process: Pid::new(i32::MAX), ..record }.is_alive());
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl Report {
     /// Whether the service runs, and is ready if it can say so.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.status.process != 0 && self.readiness != Some(Readiness::NotReady)
+        self.status.process.is_some() && self.readiness != Some(Readiness::NotReady)
     }
 }
 
@@ -100,11 +100,10 @@ fn readiness(files: &Files) -> Readiness {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { status, is_normally_up, .. } = self;
-        let is_up = status.process != 0;
-        if is_up {
-            write!(out, "up (pid {}) ", status.process.cast_unsigned())?;
-        } else {
-            out.write_str("down ")?;
+        let is_up = status.process.is_some();
+        match status.process {
+            Some(process) => write!(out, "up (pid {}) ", process.number().cast_unsigned())?,
+            None => out.write_str("down ")?,
         }
         write!(out, "{} seconds", status.age_seconds())?;
         let additions = [

@@ -13,7 +13,9 @@ use crate::supervise::supervisor_process::{Ends, Keeper, has_process};
 use crate::sys::Errno;
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::signal::Signal;
+use crate::sys::stat::FileId;
 
 const SVSCAN: Program = Program("svscan");
 
@@ -53,7 +55,7 @@ pub struct Watched {
     /// Its name in the scan directory, and that of its log.
     name: CString,
     log_name: CString,
-    identity: (u64, u64),
+    identity: FileId,
     /// Whether the name was there at the last scan.
     pub is_present: bool,
     /// What is done about its output.
@@ -82,7 +84,7 @@ pub struct Watched {
 impl Watched {
     /// A service that was never seen before.
     #[must_use]
-    pub fn new(name: CString, identity: (u64, u64), seen: Seen) -> Watched {
+    pub fn new(name: CString, identity: FileId, seen: Seen) -> Watched {
         let mut watched = Watched {
             name: CString::default(),
             log_name: CString::default(),
@@ -228,7 +230,7 @@ impl Watched {
     }
 
     /// Starts what is missing, and joins service and logger. Returns the children it has started.
-    pub fn keep(&mut self, limits: &mut Limits) -> Vec<(Role, i32)> {
+    pub fn keep(&mut self, limits: &mut Limits) -> Vec<(Role, Pid)> {
         let mut started = Vec::new();
         if !self.is_present || self.pairing == Pairing::Awaiting {
             return started;
@@ -295,7 +297,7 @@ impl Watched {
     }
 
     /// Starts one supervisor, or finds it running. Returns the child, if it is one.
-    fn start(&mut self, role: Role, dir: &Dir, limits: &mut Limits) -> Option<i32> {
+    fn start(&mut self, role: Role, dir: &Dir, limits: &mut Limits) -> Option<Pid> {
         let directory = self.directory(role).to_owned();
         let shown = Shown(directory.to_bytes());
         let target = Dir::reach(directory.as_c_str());
@@ -371,7 +373,7 @@ impl Watched {
     ///
     /// The supervisors that run are told whatever has become of the service's name; only one that is to be started needs
     /// the name.
-    pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, i32)>> {
+    pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, Pid)>> {
         if self.service.is_there() {
             if !self.was_told.0 {
                 let (commands, signal) =
@@ -453,7 +455,7 @@ impl Watched {
         self.last_starts <= Watched::LAST_STARTS_MAX
     }
 
-    fn start_to_end(&mut self, role: Role, limits: &mut Limits) -> Vec<(Role, i32)> {
+    fn start_to_end(&mut self, role: Role, limits: &mut Limits) -> Vec<(Role, Pid)> {
         let Some(dir) = self.reach() else { return Vec::new() };
         self.start(role, &dir, limits).map(|process| (role, process)).into_iter().collect()
     }

@@ -29,6 +29,7 @@ use crate::sys::dir::{self, Dir};
 use crate::sys::fifo::{self, Access, Fifo};
 use crate::sys::file::Lock;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
 use crate::sys::process::spawn::{self, Waiting};
 use crate::sys::process::wait::{self, Reaped};
@@ -61,7 +62,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 /// A process that is looked after.
 #[derive(Debug)]
 struct Running {
-    process: i32,
+    process: Pid,
     script: Script,
     /// Held when it is not our child: a supervisor that was killed has started it.
     adopted: Option<Pidfd>,
@@ -214,7 +215,7 @@ impl Supervisor {
             self.state.want = status.want;
             self.state.is_paused = status.is_paused;
             // A supervisor killed before it could announce the start has left an older status.
-            if status.process == record.process {
+            if status.process == Some(record.process) {
                 self.changed = status.changed;
             }
         }
@@ -427,7 +428,7 @@ impl Supervisor {
     }
 
     /// Writes down which process the service is, for the supervisor that comes after this one is killed.
-    fn record(&self, script: Script, process: i32) {
+    fn record(&self, script: Script, process: Pid) {
         // Without /proc a process cannot be told from another one of the same number: then there is no record.
         let record = Record::of(script, process, self.boot).filter(|_| self.boot != 0);
         match record {
@@ -505,8 +506,8 @@ impl Supervisor {
 
     fn announce(&self) {
         let process = match self.state.phase {
-            Phase::Up => self.running.as_ref().map_or(0, |running| running.process),
-            Phase::Down | Phase::Delayed | Phase::Finishing => 0,
+            Phase::Up => self.running.as_ref().map(|running| running.process),
+            Phase::Down | Phase::Delayed | Phase::Finishing => None,
         };
         let State { want, is_paused, .. } = self.state;
         self.write(STATUS, &Status { changed: self.changed, process, is_paused, want }.to_bytes());

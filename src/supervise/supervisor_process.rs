@@ -10,9 +10,11 @@ use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::Fifo;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::process::spawn::Program;
 use crate::sys::signal::{self, Signal};
+use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, clock, fd, program};
 
 /// Until a supervisor that left by itself is started again: it was told to leave, or will fail again.
@@ -30,11 +32,11 @@ pub enum Keeper {
     /// A child of ours.
     Child {
         /// Its process.
-        process: i32,
+        process: Pid,
         /// When it was started.
         since: Duration,
         /// The identity of its directory, whose name may go.
-        directory: (u64, u64),
+        directory: FileId,
     },
     /// Somebody else's: an earlier svscan was killed.
     Found {
@@ -74,8 +76,8 @@ impl Keeper {
         let status =
             Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.believed().ok()?.status().ok()?);
         let wait = match status {
-            Some(Status { process: 0, want: Want::Up, .. }) => BETWEEN_STARTS,
-            Some(Status { process: 0, .. }) => AFTER_LEAVING,
+            Some(Status { process: None, want: Want::Up, .. }) => BETWEEN_STARTS,
+            Some(Status { process: None, .. }) => AFTER_LEAVING,
             _ => Duration::ZERO,
         };
         *self = Keeper::Absent(clock::uptime() + wait);
@@ -165,7 +167,7 @@ impl Keeper {
     pub fn start(
         &mut self,
         directory: &CStr,
-        identity: (u64, u64),
+        identity: FileId,
         ends: Ends<'_>,
         complain: impl Fn(Errno),
     ) -> Result<()> {

@@ -19,8 +19,10 @@ use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::service::{Limits, Role, Watched};
 use crate::sys::dir::{self, Dir};
+use crate::sys::process::pid::Pid;
 use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
+use crate::sys::stat::FileId;
 use crate::sys::watch::{Change, Changes, Watch};
 use crate::sys::{Result, clock, fd, limit, poll, program};
 
@@ -56,14 +58,11 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     }
 }
 
-/// A service's identity: the file system it is on, and its number there.
-type Identity = (u64, u64);
-
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Scan,
-    Service(Identity),
+    Service(FileId),
 }
 
 impl Place {
@@ -93,8 +92,8 @@ struct Scan {
     signals: SignalQueue,
     changes: Option<Changes>,
     places: BTreeMap<Watch, Place>,
-    services: BTreeMap<Identity, Watched>,
-    children: BTreeMap<i32, (Identity, Role)>,
+    services: BTreeMap<FileId, Watched>,
+    children: BTreeMap<Pid, (FileId, Role)>,
     limits: Limits,
     /// Names that could not be looked at, which has been said.
     unseen: BTreeSet<Vec<u8>>,
@@ -156,7 +155,7 @@ impl Scan {
 
     /// Waits until something happens, or is due.
     fn wait(&mut self) -> Result<()> {
-        let found: Vec<(Identity, Role)> = self
+        let found: Vec<(FileId, Role)> = self
             .services
             .iter()
             .flat_map(|(identity, watched)| watched.found().map(|(role, _)| (*identity, role)))
@@ -307,7 +306,7 @@ impl Scan {
         is_watched && is_log_watched
     }
 
-    fn watch(&mut self, path: &[u8], identity: Identity) -> bool {
+    fn watch(&mut self, path: &[u8], identity: FileId) -> bool {
         let Some(watch) = self.changes.as_ref().and_then(|changes| changes.watch(path).ok()) else { return false };
         self.places.insert(watch, Place::Service(identity));
         true

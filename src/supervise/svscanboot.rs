@@ -14,6 +14,7 @@ use crate::cli::{Exit, Program, cause};
 use crate::supervise::supervisor_process::sibling;
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::spawn;
 use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
@@ -71,8 +72,8 @@ struct Boot {
     /// The pipe that carries the messages: the end of readproctitle, and that of everybody else.
     messages: OwnedFd,
     said: OwnedFd,
-    svscan: Option<i32>,
-    readproctitle: Option<i32>,
+    svscan: Option<Pid>,
+    readproctitle: Option<Pid>,
 }
 
 impl Boot {
@@ -117,7 +118,7 @@ impl Boot {
         None
     }
 
-    fn start(&self, arguments: &[&CStr], standard: [Option<BorrowedFd<'_>>; 3]) -> Result<i32> {
+    fn start(&self, arguments: &[&CStr], standard: [Option<BorrowedFd<'_>>; 3]) -> Result<Pid> {
         let environment = CString::new(format!("PATH={}", self.path)).expect("made from C strings");
         let found = self.find(arguments[0]);
         let program = spawn::Program {

@@ -103,9 +103,9 @@ fn members(text: &mut String, report: &Result<Report, String>) {
         }
     };
     let status = &report.status;
-    let is_up = status.process != 0;
+    let is_up = status.process.is_some();
     let state = if is_up { "up" } else { "down" };
-    let pid = if is_up { status.process.to_string() } else { "null".to_owned() };
+    let pid = status.process.map_or("null".to_owned(), |process| process.to_string());
     let want = match status.want {
         Want::Up => "\"up\"",
         Want::Down => "\"down\"",

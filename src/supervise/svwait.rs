@@ -96,10 +96,10 @@ fn is_reached(service: &Dir, goal: Goal) -> bool {
     match (goal, Report::of(service)) {
         (Goal::Up, Ok(report)) => report.is_up(),
         (Goal::Up, Err(_)) => false,
-        (Goal::Down, Ok(report)) => report.status.process == 0,
+        (Goal::Down, Ok(report)) => report.status.process.is_none(),
         // A supervisor that left in order has said that nothing runs; one that was killed has not.
         (Goal::Down, Err(Trouble::NotRunning)) => {
-            Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process == 0)
+            Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process.is_none())
         }
         // Never supervised.
         (Goal::Down, Err(Trouble::Ok(_))) => true,

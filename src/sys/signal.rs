@@ -20,6 +20,7 @@ use nix::sys::time::TimeSpec;
 
 pub use nix::sys::signal::Signal;
 
+use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, pipe};
 
 /// The signals that this process blocked, a bit each.
@@ -260,7 +261,8 @@ pub fn restore_in_child() -> Result<()> {
 }
 
 /// Sends a signal to one process that this program started.
-pub fn send(process: i32, signal: Signal) -> Result<()> {
+pub fn send(process: impl Into<Pid>, signal: Signal) -> Result<()> {
+    let process = process.into().number();
     if process <= 0 {
         return Err(Errno::ESRCH);
     }

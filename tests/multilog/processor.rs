@@ -181,7 +181,7 @@ fn what_a_processor_made_is_kept_where_it_can_be_no_archive_before_the_logger_le
 
     // strace passes no signal on to what it traces.
     let processes = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", logger.pid())).unwrap();
-    let multilog = processes.split_whitespace().next().unwrap().parse().unwrap();
+    let multilog: i32 = processes.split_whitespace().next().unwrap().parse().unwrap();
     logyard::sys::signal::send(multilog, logyard::sys::signal::Signal::SIGTERM).unwrap();
     let status = logger.end();
 

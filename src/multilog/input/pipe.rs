@@ -29,6 +29,7 @@ use crate::multilog::script::SEEN_BYTES;
 use crate::sys::epoll::EdgeWatch;
 use crate::sys::file::pipe_identity;
 use crate::sys::pipe::{self, Outlet};
+use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, boot_id, fd, poll};
 
 /// The size that a pipe is asked to have once a look comes back full. Measured: 64 KiB to 1 MiB gives a third more.
@@ -63,7 +64,7 @@ pub struct PipeInput {
     /// Where looks are copied to, and read from.
     copy: (OwnedFd, OwnedFd),
     copy_bytes: usize,
-    identity: (u64, u64),
+    identity: FileId,
     pipe_bytes: usize,
     /// A larger pipe has been asked for, with or without success.
     has_grown: bool,

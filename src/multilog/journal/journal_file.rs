@@ -357,6 +357,7 @@ mod tests {
     use crate::multilog::open_line::OpenLine;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
+    use crate::sys::stat::FileId;
     use crate::tai64n::Label;
 
     impl Memory for Vec<u8> {
@@ -381,7 +382,7 @@ mod tests {
         let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
         clauses.resize(clauses.len() + directories, Clause::Log);
         Heading {
-            origin: Origin { pipe: (1, 2), boot: 3 },
+            origin: Origin { pipe: FileId::new(1, 2), boot: 3 },
             number: 4,
             rules: Rules { stamps: true, clauses },
             names: (0..directories as u64).collect(),
@@ -407,8 +408,8 @@ mod tests {
             ],
             extents: (0..directories as u64)
                 .map(|number| Extent {
-                    directory: (7, number),
-                    current: (7, 1000 + number),
+                    directory: FileId::new(7, number),
+                    current: FileId::new(7, 1000 + number),
                     offset_bytes: number * 1000,
                     output_bytes: 17,
                     is_doubtful: number % 3 == 1,

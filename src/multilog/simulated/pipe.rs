@@ -10,6 +10,7 @@ use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
 use crate::sys::Result;
+use crate::sys::stat::FileId;
 
 /// A pipe to which nobody writes any more, with what was written.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ impl Input for PipeInput {
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(Origin { pipe: (0, Arc::as_ptr(&self.pipe.0) as u64), boot: self.boot })
+        Some(Origin { pipe: FileId::new(0, Arc::as_ptr(&self.pipe.0) as u64), boot: self.boot })
     }
 
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {

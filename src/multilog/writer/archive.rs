@@ -17,6 +17,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::trim::{Shelf, Survey};
 use crate::sys::Errno;
+use crate::sys::stat::FileId;
 
 /// A file that is to become an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ pub fn archive_on<D: Directory>(
 }
 
 /// Tells whether one of the archives is this file: any other second name is somebody else's.
-fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), survey: &Survey) -> Result<bool, Error> {
+fn has_archive<D: Directory>(place: &Place<D>, identity: FileId, survey: &Survey) -> Result<bool, Error> {
     let is_it = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else { return Ok(false) };
         place

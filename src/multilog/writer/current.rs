@@ -11,6 +11,7 @@ use crate::multilog::writer::archive::{Candidate, archive};
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::Place;
 use crate::sys::Errno;
+use crate::sys::stat::FileId;
 
 /// How often somebody may be quicker before that is announced as trouble.
 const TRIES: u32 = 8;
@@ -20,8 +21,8 @@ const TRIES: u32 = 8;
 pub(super) struct Current<F> {
     /// The file.
     pub file: F,
-    /// The file system and number of the file.
-    pub identity: (u64, u64),
+    /// Which file it is.
+    pub identity: FileId,
 }
 
 impl<F: LogFile> Current<F> {

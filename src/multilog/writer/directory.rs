@@ -14,7 +14,7 @@ use crate::sys::file::{File, Lock, process_user};
 use crate::sys::page::Page;
 use crate::sys::process::child::Child;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::Stat;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 
@@ -59,8 +59,8 @@ pub trait Directory: Send + Sync + 'static {
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
-    /// The file system and number of the directory.
-    fn identity(&self) -> Result<(u64, u64)>;
+    /// Which directory it is.
+    fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
     fn is_removed(&self) -> Result<bool>;
     /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
@@ -193,7 +193,7 @@ impl Directory for PathDir {
         self.dir.stat(name.as_bytes())
     }
 
-    fn identity(&self) -> Result<(u64, u64)> {
+    fn identity(&self) -> Result<FileId> {
         self.dir.stat_self().map(|stat| stat.identity)
     }
 

@@ -10,6 +10,7 @@ use crate::multilog::writer::current::{Current, make_current};
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::lock::lock_place;
 use crate::multilog::writer::place::{Place, SharedPlace};
+use crate::sys::stat::FileId;
 
 /// A locked directory and its open `current`.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(super) struct OpenLog<D: Directory> {
     pub place: SharedPlace<D>,
     /// `None` while a directory that was made anew is not locked yet.
     pub lock: Option<D::Lock>,
-    /// The file system and number of the directory.
-    pub home: (u64, u64),
+    /// Which directory it is.
+    pub home: FileId,
     /// The file that is appended to.
     pub current: Current<D::File>,
 }

@@ -156,9 +156,18 @@ fn forget<D: Directory, const N: usize>(place: &Place<D>, files: [&str; N]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::stat::FileId;
 
     fn file(mode: u32) -> Option<Stat> {
-        Some(Stat { is_plain: true, mode, size_bytes: 1, allocated_bytes: 4096, owner: 0, links: 1, identity: (0, 0) })
+        Some(Stat {
+            is_plain: true,
+            mode,
+            size_bytes: 1,
+            allocated_bytes: 4096,
+            owner: 0,
+            links: 1,
+            identity: FileId::default(),
+        })
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
+use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
 /// The exit code of a child that could not become what it was started for.
@@ -34,7 +35,7 @@ pub struct Service<'a> {
 /// A process that waits at the gate. Dropped, it leaves without having run.
 #[derive(Debug)]
 pub struct Waiting {
-    process: i32,
+    process: Pid,
     gate: OwnedFd,
 }
 
@@ -45,7 +46,7 @@ impl Waiting {
         let (waits_at, gate) = pipe::new()?;
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => Ok(Waiting { process: child.as_raw(), gate }),
+            ForkResult::Parent { child } => Ok(Waiting { process: child.into(), gate }),
             ForkResult::Child => {
                 drop(gate);
                 // SAFETY: the lock's owner in this copy of the process never runs again: it executes or leaves.
@@ -60,9 +61,9 @@ impl Waiting {
         }
     }
 
-    /// The number of the process.
+    /// The process.
     #[must_use]
-    pub fn process(&self) -> i32 {
+    pub fn process(&self) -> Pid {
         self.process
     }
 
@@ -106,10 +107,10 @@ pub struct Program<'a> {
 impl Program<'_> {
     /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in the
     /// child. Only for programs of one thread.
-    pub fn start(&self, complain: impl Fn(Errno)) -> Result<i32> {
+    pub fn start(&self, complain: impl Fn(Errno)) -> Result<Pid> {
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => Ok(child.as_raw()),
+            ForkResult::Parent { child } => Ok(child.into()),
             ForkResult::Child => {
                 let Err(errno) = self.execute();
                 complain(errno);

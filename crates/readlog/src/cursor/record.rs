@@ -5,6 +5,7 @@
 use std::fmt::Write;
 
 use crate::resume::Position;
+use logyard::sys::stat::FileId;
 use logyard::tai64n::Label;
 
 /// A directory, and the place in it.
@@ -14,7 +15,7 @@ pub(super) type Record = (Vec<u8>, Position);
 pub(super) fn write(records: &[Record]) -> String {
     let mut text = String::new();
     for (path, position) in records {
-        let Position { identity: (device, inode), offset, tail, label } = position;
+        let Position { identity: FileId { device, inode }, offset, tail, label } = position;
         let (label, count) = match label {
             Some((label, count)) => (label.to_string(), *count),
             None => ("-".to_owned(), 0),
@@ -37,7 +38,7 @@ fn read_line(line: &str) -> Option<Record> {
         "-" => None,
         label => Some((Label::parse(label.as_bytes()).ok()?, count.parse().ok()?)),
     };
-    let identity = (device.parse().ok()?, inode.parse().ok()?);
+    let identity = FileId { device: device.parse().ok()?, inode: inode.parse().ok()? };
     Some((unhex(path)?, Position { identity, offset: offset.parse().ok()?, tail: unhex(tail)?, label }))
 }
 
@@ -70,10 +71,10 @@ mod tests {
         fn positions_survive_their_text(
             path in proptest::collection::vec(any::<u8>(), 1..20),
             tail in proptest::collection::vec(any::<u8>(), 0..20),
-            identity: (u64, u64), offset: u64, has_label: bool, count: u64,
+            device: u64, inode: u64, offset: u64, has_label: bool, count: u64,
         ) {
             let label = has_label.then(|| (Label::parse(b"@400000003ce2403d3677ea94").expect("a label"), count));
-            let records = vec![(path, Position { identity, offset, tail, label }); 2];
+            let records = vec![(path, Position { identity: FileId { device, inode }, offset, tail, label }); 2];
 
             prop_assert_eq!(read(&write(&records)), Some(records));
         }

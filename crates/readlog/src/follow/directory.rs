@@ -16,6 +16,7 @@ use logyard::sys::clock::UnixTime;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::inotify::{Event, Notifier, Watch};
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result};
 
 /// How many files are held open that have not been read.
@@ -65,7 +66,7 @@ struct Open {
 }
 
 /// What shows that names in a directory have changed: its time, and which file is `current`.
-type Seen = (Result<UnixTime>, Option<(u64, u64)>);
+type Seen = (Result<UnixTime>, Option<FileId>);
 
 /// A directory that is followed.
 #[derive(Debug)]
@@ -95,7 +96,7 @@ impl Directory {
     }
 
     /// What tells the directory from others.
-    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+    pub(super) fn identity(&self) -> Option<FileId> {
         Some(self.open.as_ref()?.place.directory.stat_self().ok()?.identity)
     }
 
@@ -106,7 +107,7 @@ impl Directory {
 
     /// Opens and watches the directory, unless it is one of those that are taken. Says why it must be looked at if it cannot
     /// be watched.
-    pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[(u64, u64)]) -> Result<Result<()>> {
+    pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[FileId]) -> Result<Result<()>> {
         use std::os::fd::{AsFd, AsRawFd};
         let directory = Dir::open(&self.path[..])?;
         if taken.contains(&directory.stat_self()?.identity) {

@@ -36,6 +36,7 @@ use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd, poll};
 
 /// The exit code of a reader that was interrupted, as a shell has it.
@@ -154,7 +155,7 @@ impl Follow<'_> {
     /// Opens a directory that has come, or watches for it.
     fn open(&mut self, i: usize) -> Result<Option<Vec<crate::files::LogFile>>> {
         loop {
-            let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
+            let taken: Vec<FileId> = self.directories.iter().filter_map(Directory::identity).collect();
             match self.directories[i].open(self.notifier.as_ref(), &taken) {
                 Ok(watched) => {
                     if let Err(errno) = watched {
