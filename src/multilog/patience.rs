@@ -7,10 +7,10 @@ use crate::multilog::error::Error;
 /// Says what went wrong, waits a while, and decides: `Ok` to try again, `Err` to give up.
 pub trait Patience {
     /// A step failed that can be tried again. Announces it and waits.
-    fn pause(&mut self, trouble: Error) -> Result<(), Error>;
+    fn pause(&mut self, error: Error) -> Result<(), Error>;
 
     /// Something failed that nothing depends on. Announces it.
-    fn complain(&mut self, trouble: &Error);
+    fn complain(&mut self, error: &Error);
 
     /// Tells whether the logger is leaving, so that what can be left undone is.
     fn is_hurried(&self) -> bool {
@@ -35,7 +35,7 @@ pub trait Patience {
         loop {
             match step(self) {
                 Ok(done) => return Ok(done),
-                Err(trouble) => self.pause(trouble)?,
+                Err(error) => self.pause(error)?,
             }
         }
     }

@@ -48,7 +48,7 @@ pub(super) struct PipeInput {
 impl Source for PipeInput {
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         self.ahead_bytes = held.len();
-        // A look that fails is the input's trouble, which has tests of its own.
+        // A look that fails is the input's error, which has tests of its own.
         let _ = self.calls.call();
         let pipe = lock(&self.pipe.0);
         let new = pipe.len().saturating_sub(self.ahead_bytes).min(room.len()).min(self.look_bytes);

@@ -361,8 +361,8 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
 struct Hurried;
 
 impl Patience for Hurried {
-    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        Err(trouble)
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
     }
 
     fn complain(&mut self, _trouble: &Error) {}

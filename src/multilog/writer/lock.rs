@@ -10,14 +10,14 @@ use crate::sys::{Errno, file};
 pub(super) fn lock_place<D: Directory>(place: &Place<D>) -> Result<D::Lock, Error> {
     let Place { name, directory, .. } = place;
     directory.lock(LOCK, MODE_PRIVATE).map_err(|errno| {
-        let trouble = Error::unable(format_args!("lock directory {name}"), errno);
+        let error = Error::unable(format_args!("lock directory {name}"), errno);
         let holder = match errno {
             Errno::EAGAIN => directory.stat(LOCK).ok().flatten().and_then(file::lock_holder),
             _ => None,
         };
         match holder {
-            Some(process) => trouble.with_remark(format_args!("held by pid {process}")),
-            None => trouble,
+            Some(process) => error.with_remark(format_args!("held by pid {process}")),
+            None => error,
         }
     })
 }

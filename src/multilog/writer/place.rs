@@ -26,7 +26,7 @@ impl<D: Directory> Place<D> {
     }
 
     /// Removes a file; that it does not exist is no failure.
-    pub(super) fn remove(&self, file: &str) -> Result<()> {
+    pub fn remove(&self, file: &str) -> Result<()> {
         match self.directory.unlink(file.as_bytes()) {
             Ok(()) | Err(Errno::ENOENT) => Ok(()),
             Err(errno) => Err(errno),
