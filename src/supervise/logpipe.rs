@@ -8,7 +8,8 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::supervise::files::{Fault, Files, LOGPIPE};
+use crate::supervise::error::Error;
+use crate::supervise::files::{Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{self, Access, Fifo};
 use crate::sys::{Errno, Result, pipe, poll};
@@ -46,15 +47,15 @@ impl AsFd for End<'_> {
 }
 
 impl LogPipe {
-    /// Opens the pipe of a service, and makes it if it is not there. The fault is that of the FIFO, if there can be none.
-    pub fn make(service: &Dir) -> Result<(LogPipe, Option<Fault>)> {
+    /// Opens the pipe of a service, and makes it if it is not there. The error is that of the FIFO, if there can be none.
+    pub fn make(service: &Dir) -> Result<(LogPipe, Option<Error>)> {
         match Files::make(service).and_then(|files| files.fifo(LOGPIPE, Access::Both)) {
             Ok((fifo, _)) => Ok((LogPipe::Named(fifo), None)),
             // More descriptors would be needed for the other kind.
-            Err(Fault::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
-            Err(fault) => {
+            Err(Error::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
+            Err(error) => {
                 let (reads, writes) = pipe::new()?;
-                Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(fault)))
+                Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(error)))
             }
         }
     }

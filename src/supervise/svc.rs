@@ -6,7 +6,8 @@
 use std::ffi::CStr;
 
 use crate::cli::{Exit, Options, Program, Shown, cause, message};
-use crate::supervise::files::{CONTROL, Fault, Files};
+use crate::supervise::error::Error;
+use crate::supervise::files::{CONTROL, Files};
 use crate::sys::dir::Dir;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{Errno, fd, program};
@@ -49,10 +50,10 @@ fn steer(dir: &CStr, letters: &[u8]) {
     };
     let control = match Files::open(&service).and_then(|files| files.fifo_of_supervisor(CONTROL)) {
         Ok(control) => control,
-        Err(Fault::System(Errno::ENXIO)) => {
+        Err(Error::System(Errno::ENXIO)) => {
             return SVC.warn(format_args!("unable to control {name}: supervise not running"));
         }
-        Err(fault) => return SVC.warn(format_args!("unable to control {name}: {fault}")),
+        Err(error) => return SVC.warn(format_args!("unable to control {name}: {error}")),
     };
     let written = control.set_blocking().and_then(|()| fd::write_all(&control, letters));
     if let Err(errno) = written {

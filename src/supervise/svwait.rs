@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::cli::{Exit, Options, Program, Shown, cause, message};
 use crate::supervise::files::Files;
-use crate::supervise::report::{Report, Trouble};
+use crate::supervise::report::{Error, Report};
 use crate::sys::dir::Dir;
-use crate::sys::watch::Changes;
+use crate::sys::inotify::Notifier;
 use crate::sys::{Errno, clock, poll, program};
 
 const SVWAIT: Program = Program("svwait");
@@ -71,7 +71,7 @@ fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> 
     let service = Dir::reach(dir).map_err(|errno| unable("chdir to", errno))?;
     let path = [dir.to_bytes(), b"/supervise"].concat();
     // Watched before the first look, so that nothing happens in between.
-    let changes = Changes::new().ok().filter(|changes| changes.watch(path.as_slice()).is_ok());
+    let changes = Notifier::new().ok().filter(|changes| changes.watch_attributes(path.as_slice()).is_ok());
     loop {
         if is_reached(&service, goal) {
             return Ok(());
@@ -98,11 +98,11 @@ fn is_reached(service: &Dir, goal: Goal) -> bool {
         (Goal::Up, Err(_)) => false,
         (Goal::Down, Ok(report)) => report.status.process.is_none(),
         // A supervisor that left in order has said that nothing runs; one that was killed has not.
-        (Goal::Down, Err(Trouble::NotRunning)) => {
+        (Goal::Down, Err(Error::NotRunning)) => {
             Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process.is_none())
         }
         // Never supervised.
-        (Goal::Down, Err(Trouble::Ok(_))) => true,
+        (Goal::Down, Err(Error::Ok(_))) => true,
         (Goal::Down, Err(_)) => false,
     }
 }

@@ -8,7 +8,6 @@ use super::pipe::Pipe;
 use super::tests::{End, Machine, Workload, for_each_call, line_numbers, lines};
 use crate::cli::Exit;
 use crate::logdir::names::{CURRENT, JOURNAL};
-use crate::multilog::journal::journal_file;
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::script::Script;

@@ -166,7 +166,7 @@ impl Directory {
     pub(super) fn note(&mut self, event: &Event) {
         let Some(open) = &mut self.open else { return };
         match event {
-            Event::Changed(_) => {}
+            Event::Changed(_) | Event::Itself => {}
             Event::Lost => open.is_lost = true,
             _ => {
                 open.events += 1;

@@ -34,7 +34,7 @@ use crate::stop::Stop;
 use crate::stream::{Common, Stream};
 use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
-use logyard::sys::inotify::{Notification, Notifier, Watch};
+use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd, poll};
@@ -222,6 +222,8 @@ impl Follow<'_> {
                     self.may_have_come = true;
                     self.directories.iter_mut().for_each(Directory::lose_track);
                 }
+                // Of a directory that is no longer watched.
+                Notification::Of(_, Event::Itself) => {}
                 Notification::Of(watch, event) => {
                     self.may_have_come |= self.ancestors.contains(&watch);
                     if let Some(directory) =
