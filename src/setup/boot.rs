@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::{Command, Stdio};
 
 use crate::setup::config_line::{LineFile, has_id};
-use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::manifest::{Manifest, ManifestEntry};
 use crate::setup::resource::{Content, Resource};
 use crate::setup::whole_file::{read_all, split};
 use crate::sys::process::pid::Pid;
@@ -84,7 +84,7 @@ impl Method {
     /// The method by which an earlier run entered svscan.
     #[must_use]
     pub fn of_record(record: &Manifest) -> Method {
-        let of_entry = |entry: &Entry| match entry.path() {
+        let of_entry = |entry: &ManifestEntry| match entry.path() {
             UNIT => Some(Method::Systemd),
             SCRIPT => Some(Method::OpenRc),
             INITTAB => Some(Method::Inittab),

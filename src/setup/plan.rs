@@ -3,20 +3,20 @@
 use crate::setup::error::Error;
 use crate::setup::error::text;
 use crate::setup::manifest::ASIDE;
-use crate::setup::manifest::{Entry, HOME, Manifest};
+use crate::setup::manifest::{HOME, Manifest, ManifestEntry};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
-use crate::setup::resource::{Resource, State};
+use crate::setup::resource::{Resource, ResourceState};
 use crate::setup::whole_file::split;
 use crate::sys::root_dir::Tree;
 
 /// What there is to do, in order.
 #[derive(Debug)]
-pub struct Work(Vec<Step>);
+pub struct Work(Vec<PlanStep>);
 
 /// One thing to be made.
 #[derive(Debug)]
-struct Step {
+struct PlanStep {
     thing: Resource,
     /// What is there has to be moved aside first.
     moves_aside: bool,
@@ -35,10 +35,10 @@ impl Work {
         for thing in with_parents(things) {
             let bytes = programs.bytes(&thing)?;
             match thing.find(tree, record.has(thing.path()), &bytes).map_err(text)? {
-                State::Ready => {}
-                State::Absent | State::Outdated => steps.push(Step { thing, moves_aside: false }),
-                State::Foreign if replace => steps.push(Step { thing, moves_aside: true }),
-                State::Foreign => {
+                ResourceState::Ready => {}
+                ResourceState::Absent | ResourceState::Outdated => steps.push(PlanStep { thing, moves_aside: false }),
+                ResourceState::Foreign if replace => steps.push(PlanStep { thing, moves_aside: true }),
+                ResourceState::Foreign => {
                     let path = thing.path();
                     return Err(format!("unable to make {path}: something else is there (--replace moves it aside)"));
                 }
@@ -57,7 +57,7 @@ impl Work {
     ) -> Result<(), String> {
         if !report.is_dry && !self.0.is_empty() {
             // The record needs its place before it can be kept there.
-            for Step { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
+            for PlanStep { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
                 report.say(thing);
                 thing.make(tree, &[]).map_err(text)?;
             }
@@ -73,16 +73,16 @@ impl Work {
     }
 
     fn enter_in(&self, record: &mut Manifest) {
-        for Step { thing, moves_aside } in &self.0 {
+        for PlanStep { thing, moves_aside } in &self.0 {
             if *moves_aside {
-                record.enter(Entry::Moved(thing.path().to_owned()));
+                record.enter(ManifestEntry::Moved(thing.path().to_owned()));
             }
             record.enter(thing.entry());
         }
     }
 }
 
-impl Step {
+impl PlanStep {
     /// Whether it makes the directory of the record, or one that it is in.
     fn leads_home(&self) -> bool {
         let path = self.thing.path();
@@ -92,7 +92,7 @@ impl Step {
     }
 
     fn carry_out(&self, tree: &Tree, programs: &Programs, report: &mut Report) -> Result<(), String> {
-        let Step { thing, moves_aside } = self;
+        let PlanStep { thing, moves_aside } = self;
         let path = thing.path();
         if *moves_aside {
             report.say(format_args!("move {path} to {path}{ASIDE}"));

@@ -1,11 +1,13 @@
 //! The input: where bytes and signals come from.
 //!
 //! - [`standard`]: descriptor 0, with the signals that can come while it is waited for.
-//! - [`pipe`]: looks into a pipe without taking the bytes out. [`stray`]: bytes that others who read the pipe make us consume.
+//! - [`pipe`]: looks into a pipe without taking the bytes out. [`turn`](mod@turn): two loggers on
+//!   one pipe. [`stray`]: bytes that others who read the pipe make us consume.
 
 pub mod pipe;
 pub mod standard;
 pub mod stray;
+pub mod turn;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

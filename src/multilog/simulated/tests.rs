@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
-use crate::cli::Exit;
+use crate::cli::{Exit, message};
 use crate::logdir::names::CURRENT;
 use crate::logdir::names::NEWJOURNAL;
 use crate::logdir::names::PREVIOUS;
@@ -90,6 +90,7 @@ impl Machine {
 
     /// Runs the engine until it ends, by itself or not.
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
+        message::drop_all();
         let script = Script::parse(workload.script);
         let run = || {
             let locked: Result<Vec<_>, _> = script

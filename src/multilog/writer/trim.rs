@@ -214,17 +214,17 @@ impl Look<'_> {
 mod tests {
     use super::*;
 
-    struct Entry {
+    struct Listed {
         name: Vec<u8>,
         is_plain: bool,
     }
 
-    fn entry(name: &str, is_plain: bool) -> Entry {
-        Entry { name: name.into(), is_plain }
+    fn entry(name: &str, is_plain: bool) -> Listed {
+        Listed { name: name.into(), is_plain }
     }
 
     /// Which archives go, the oldest first.
-    fn victims(entries: &[Entry], has_new_one: bool, files_max: u64) -> Vec<Vec<u8>> {
+    fn victims(entries: &[Listed], has_new_one: bool, files_max: u64) -> Vec<Vec<u8>> {
         let mut look = Look::default();
         entries.iter().for_each(|entry| look.see(&entry.name, entry.is_plain));
         let mut survey = look.end();
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn current_and_n_minus_one_archives_stay() {
-        let archives = || -> Vec<Entry> {
+        let archives = || -> Vec<Listed> {
             (0..5).rev().map(|number| entry(&format!("@40000000000000000000000{number}.s"), true)).collect()
         };
 
