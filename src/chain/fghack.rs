@@ -1,4 +1,4 @@
-//! `fghack child`: keeps in the foreground what puts itself in the background, so that supervise can see it.
+//! `fghack child`: keeps a program in the foreground that puts itself in the background, so that supervise can see it.
 //!
 //! The program gets many descriptors of a pipe that nobody writes to. They stay open in whatever it leaves running, as a
 //! daemon closes a few descriptors that it knows, and not these; when the last is closed, all of it has ended.

@@ -1,4 +1,4 @@
-//! The end that the tools share: the next program of the chain takes over.
+//! Runs the next program of the chain in place of this one: how all of the tools end.
 
 use std::ffi::CStr;
 

@@ -1,4 +1,4 @@
-//! Options as the family reads them.
+//! Parses command-line options as daemontools does.
 //!
 //! An option is a letter after `-`; letters may be bundled (`-nx`); a value follows its letter directly or is the next
 //! argument (`-o10`, `-o 10`). Options end before the first argument that does not begin with `-`, before a `-` alone,

@@ -1,4 +1,4 @@
-//! Memory that begins where a page begins, for what is read from pipes.
+//! A buffer that begins at a page boundary, for reading from pipes.
 //!
 //! A pipe is made of pages, and the kernel copies each of them with one instruction. On widespread processors (AMD's Zen 3
 //! was measured) that takes four times as long where a byte comes to lie 1 to 31 bytes further on in its page than it lay in

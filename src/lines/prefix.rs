@@ -137,6 +137,7 @@ struct Done {
 }
 
 /// What is still to be rewritten.
+#[derive(Clone, Copy)]
 struct Rest<'l> {
     /// All lines, the done ones too.
     lines: &'l [u8],

@@ -1,4 +1,4 @@
-//! How much of a file of its largest size is used, and where it may end.
+//! The size policy: how full a file is, and where it may end.
 
 /// How near the largest size a file may end at a newline.
 pub const NEWLINE_ZONE_BYTES: u64 = 2000;

@@ -125,7 +125,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
         for number in 0..self.directories.len() {
             if let Err(error) = self.directories[number].mark_open() {
-                // What was in good order is left so.
+                // The directories before it were clean, and stay so.
                 for directory in &mut self.directories[..number] {
                     let _ = directory.seal(&mut Pausing(&mut self.input));
                 }
@@ -139,7 +139,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub fn run(mut self) -> Exit {
         let mut end = self.log();
         if matches!(end, Err(EarlyEnd::Unreadable(_))) && self.input.keeps_rest() {
-            // Whoever reads it next may be luckier.
+            // The next logger may be able to read it.
             self.reader.leave_rest();
         } else if self.is_leaving && self.leaves_line() {
             // The rest is in the pipe, and the journal says where it belongs.

@@ -1,4 +1,4 @@
-//! A batch that is only partly written: how much of it every directory has.
+//! A batch that is only partly written: finds how much of it every directory has.
 
 use memchr::memchr_iter;
 

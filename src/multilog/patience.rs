@@ -1,4 +1,4 @@
-//! Who decides whether a step that failed is tried again.
+//! Decides whether a step that failed is tried again.
 
 use std::os::fd::BorrowedFd;
 

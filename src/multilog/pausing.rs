@@ -1,4 +1,4 @@
-//! Pausing: a step that failed is announced and tried again after a while; the data waits too.
+//! Pausing: announces a step that failed and retries it after a while; no data is dropped.
 
 use std::os::fd::BorrowedFd;
 

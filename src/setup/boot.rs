@@ -1,4 +1,4 @@
-//! What starts svscan when the host boots.
+//! How svscan is started when the host boots: by systemd, OpenRC, init or a script.
 
 use std::fmt;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! The record of what setup made: what `--remove` takes away, and nothing else.
+//! The manifest: records what setup made. `--remove` removes this and nothing else.
 //!
 //! It is written before anything in it is made, so an interrupted run can be undone, and its order is that of making.
 

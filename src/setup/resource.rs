@@ -1,4 +1,4 @@
-//! The things that setup makes: directories, files, links, and lines in files that belong to others.
+//! The resources that setup makes: directories, files, links, and lines in files that belong to others.
 //!
 //! A [`Resource`] knows whether it is there, how to make it and how it is entered in the record; what is in the record was
 //! made by setup and is taken away by `--remove`. Files appear whole, under another name first: a program that runs keeps

@@ -1,4 +1,4 @@
-//! `--remove`: takes away what the record says was made, the last one first.
+//! `--remove`: removes what the manifest lists, the last one first.
 
 use crate::setup::boot::Method;
 use crate::setup::config_line;

@@ -10,7 +10,7 @@
 //! a guarded directory was put there by its owner: `control` and `ok` may then have been given to an operator, who steers
 //! the service by them. The lock and the log pipe must be this program's user's own.
 //!
-//! In any other directory a service runs too, as whoever owns it may move every file in it anyway. Nothing that is read
+//! In any other directory a service runs too, as its owner may move every file in it anyway. Nothing that is read
 //! there is acted upon: see [`Files::believed`].
 
 use std::thread::sleep;
@@ -24,6 +24,7 @@ use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
 use crate::sys::file::Lock;
 use crate::sys::process::pidfd;
+use crate::sys::replace::{ReplaceStep, Replacement};
 use crate::sys::stat::Stat;
 use crate::sys::{Errno, fd};
 
@@ -61,23 +62,15 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 const DIRECTORY_MODE: u32 = 0o700;
 const LOCK_MODE: u32 = 0o600;
-const FILE_MODE: u32 = 0o644;
+
+/// How the files with text or records are replaced: they need not survive a power failure.
+const REPLACEMENT: Replacement =
+    Replacement { suffix: b".new", mode: 0o644, overrides_umask: false, is_durable: false };
 
 /// How often, and how long apart, the lock is asked for: a process between fork and exec holds it for a moment after
 /// its supervisor was killed.
 const LOCK_ATTEMPTS: u32 = 20;
 const BETWEEN_LOCK_ATTEMPTS: Duration = Duration::from_millis(5);
-
-/// The steps of replacing a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplaceStep {
-    /// Opening the new file.
-    Open,
-    /// Writing it.
-    Write,
-    /// Giving it its name.
-    Rename,
-}
 
 /// A `supervise` directory that is held open.
 #[derive(Debug)]
@@ -209,18 +202,10 @@ impl Files {
         Ok(Fifo::open(&self.0, name, Access::Write)?)
     }
 
-    /// Makes or replaces a file in one step: whoever reads it sees the old bytes or the new ones. Returns the step that
+    /// Makes or replaces a file in one step: a reader sees the old bytes or the new ones. Returns the step that
     /// failed.
     pub fn replace(&self, name: &[u8], bytes: &[u8]) -> Result<(), (ReplaceStep, Errno)> {
-        let new = [name, b".new"].concat();
-        let file = match self.0.open_new(&new, FILE_MODE) {
-            // Left behind by a supervisor that was killed, or planted: its name goes, what it may lead to stays.
-            Err(Errno::EEXIST) => self.0.unlink(&new).and_then(|()| self.0.open_new(&new, FILE_MODE)),
-            answer => answer,
-        }
-        .map_err(|errno| (ReplaceStep::Open, errno))?;
-        fd::write_all(&file, bytes).map_err(|errno| (ReplaceStep::Write, errno))?;
-        self.0.rename(&new, name).map_err(|errno| (ReplaceStep::Rename, errno))
+        REPLACEMENT.carry_out(&self.0, name, bytes)
     }
 
     /// Takes a file away, if it is there.

@@ -2,8 +2,8 @@
 //!
 //! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing, so it never lacks
 //! a reader or a writer; service and logger get openings of their own, for writing and for reading alone, so that the
-//! logger sees the end of file once svscan has let go and the service is gone. Whoever dies, the bytes stay as long as
-//! one of them is left, and a new svscan opens the same pipe.
+//! logger sees the end of file once svscan has let go and the service is gone. Whichever of them is killed, the bytes stay as long as
+//! one is left, and a new svscan opens the same pipe.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The optional files of a service directory. None of them is there by default, and a service without them is treated
-//! as 0.76 treats it.
+//! The optional files of a service directory. None of them exists by default; a service without them is treated as by
+//! 0.76.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,4 @@
-//! `supervise/process`: which process the service is, so that a supervisor that comes after one that was killed knows it
-//! again.
+//! `supervise/process`: which process the service is, so that the successor of a killed supervisor recognises it.
 //!
 //! One line: what runs (`run` or `finish`), its number, when it was started in the kernel's ticks, and the kernel's id
 //! of this run of the system. A number alone may have come to mean another process.

@@ -1,4 +1,4 @@
-//! What a supervisor does, as a function: a state and an event give the next state and what is to be done.
+//! The policy of a supervisor, a pure function: from a state and an event to the next state and the effects.
 //!
 //! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervise) carries out the
 //! effects and reports back what became of them. When a start is due is for the

@@ -1,4 +1,4 @@
-//! `supervise/status`: 18 bytes that say how a service is.
+//! `supervise/status`: the state of a service in 18 bytes.
 //!
 //! | bytes | meaning |
 //! |---|---|

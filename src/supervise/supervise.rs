@@ -20,7 +20,7 @@ use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::control::Control;
 use crate::supervise::error::Error;
-use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, ReplaceStep, STATUS};
+use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STATUS};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::{self, DOWN, Options};
 use crate::supervise::record::ServiceScript;
@@ -35,6 +35,7 @@ use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
 use crate::sys::process::spawn::{self, Waiting};
 use crate::sys::process::wait::{self, Reaped};
+use crate::sys::replace::ReplaceStep;
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Result, boot_id, clock, fd, memory, poll, program};
 use crate::tai64n::Label;
@@ -372,7 +373,7 @@ impl Supervisor {
             ReplaceStep::Open => PROGRAM.warn(format_args!("unable to open {name}/supervise/{file}.new: {why}")),
             ReplaceStep::Write => PROGRAM.warn(format_args!("unable to write {name}/supervise/{file}.new: {why}")),
             ReplaceStep::Rename => {
-                PROGRAM.warn(format_args!("unable to rename {name}/supervise/{file}.new to {file}: {why}"))
+                PROGRAM.warn(format_args!("unable to rename {name}/supervise/{file}.new to {file}: {why}"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The supervisor of one directory, as svscan sees it: started by it, found running, or absent.
+//! The supervisor of one directory as svscan sees it: a child of its own, found running, or absent.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;

@@ -1,4 +1,4 @@
-//! `svc options services`: steers services by name.
+//! `svc options services`: controls services by name.
 //!
 //! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
 //! know: see [`Control`](crate::supervise::control::Control).

@@ -1,4 +1,4 @@
-//! `svstat [-l | --json] services`: says how services are.
+//! `svstat [-l | --json] services`: prints the state of services.
 //!
 //! One line each, as 0.76; with `-l`, the service, its log service and what svscan makes of the two; with `--json`, an
 //! object a line for programs. The exit code is 0 whatever there is to say.

@@ -1,4 +1,4 @@
-//! When the next start is due.
+//! Limits how often a service is started: tells when the next start is due.
 //!
 //! A service that ends is started again at most once a second; one that somebody asks for is started at once. With a
 //! file `restart-delay-max`, the time between the starts of one that keeps failing doubles from one second up to that,

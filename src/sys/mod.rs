@@ -6,6 +6,7 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
 //!   waiting for a reader.
 //! - [`mod@file`], [`mod@stat`], [`dir`]: open files, what the system says of them, and directories that are held open and named once.
+//! - [`replace`]: replacing a file in one step.
 //! - [`signal`], [`poll`], [`epoll`], [`eventfd`]: signals as readable descriptors, and waiting for several things at once.
 //! - [`pipe`], [`fifo`]: pipes without and with a name.
 //! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
@@ -38,6 +39,7 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod prompt;
+pub mod replace;
 pub mod root_dir;
 pub mod sendfile;
 pub mod signal;

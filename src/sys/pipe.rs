@@ -1,4 +1,4 @@
-//! Pipes, and looking at what is in one without taking it out.
+//! Pipes, and peeking at their bytes without taking them out.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};

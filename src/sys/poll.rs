@@ -1,4 +1,4 @@
-//! Waiting until one of several descriptors has something to say.
+//! Waits until one of several descriptors is ready.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;

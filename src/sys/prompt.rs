@@ -1,4 +1,4 @@
-//! Writing to a descriptor that others share, without waiting for a reader and without changing it for the others.
+//! Writes to a shared descriptor without waiting for a reader and without changing the descriptor for the others.
 //!
 //! `O_NONBLOCK` belongs to the open file, which other processes share, so it is never set. What does instead depends on
 //! what the descriptor leads to:

@@ -1,4 +1,4 @@
-//! Signals as things to read.
+//! Signals that are read from a descriptor.
 //!
 //! A [`SignalQueue`] blocks its signals and makes them readable, so that one wait covers them and the input: a signal
 //! that comes a moment before the wait ends it all the same. Nothing runs in a handler; where the system has no

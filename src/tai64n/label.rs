@@ -1,4 +1,4 @@
-//! A moment in TAI64N: 12 bytes, or `@` and 24 hexadecimal digits.
+//! A time in TAI64N: 12 bytes, or `@` and 24 hexadecimal digits.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! How the engine ends: the line that has been begun is completed, files in hand are finished, every `current` is sealed,
-//! and what could not be written is put back or counted.
+//! Ends the engine: completes the line that has been begun, waits for files that are being finished, seals every `current`,
+//! and puts back or counts what could not be written.
 
 use std::time::{Duration, Instant};
 

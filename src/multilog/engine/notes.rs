@@ -1,4 +1,4 @@
-//! What the engine notes in the journal: each batch before it is written, and what every `current` is in between.
+//! Notes in the journal each batch before it is written, and the state of every `current` in between.
 
 use super::Engine;
 use crate::logdir::names::JOURNAL;

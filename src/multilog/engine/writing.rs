@@ -1,4 +1,4 @@
-//! How the engine writes: batch by batch, with rotations in between.
+//! Writes what the reader has at hand, batch by batch, and rotates directories in between.
 
 use super::{EarlyEnd, Engine};
 use crate::multilog::alert;

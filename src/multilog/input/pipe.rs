@@ -1,4 +1,4 @@
-//! Peeking: a pipe's bytes are copied without being taken out, and taken out when they are written.
+//! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
 //!
 //! This file looks and waits; `consume` takes out; [`turn`](mod@crate::multilog::input::turn) makes two loggers take turns.
 //!
@@ -13,7 +13,7 @@
 //! pieces. Everybody who shares the pipe can make it smaller, and then perhaps nothing more can be written to it: as long
 //! as the beginning of a line is held, the size is asked for now and then.
 //!
-//! Whoever shares the pipe may also read from it, or change pages that he lent to it. So what is shown is compared with
+//! Other processes that share the pipe may also read from it, or change pages that they lent to it. So what is shown is compared with
 //! what was shown before, and what is consumed with what was shown. What was consumed and never shown is handed on as the
 //! next bytes: nobody else has it. Two loggers on one pipe would take lines from each other all the time; the second waits
 //! until the first is gone.
@@ -107,7 +107,7 @@ impl PipeInput {
     /// Looks into descriptor 0; `None` if that is no pipe. It is an error if the system does not let it be looked into.
     pub fn new() -> std::result::Result<Option<PipeInput>, Error> {
         let Some(identity) = pipe_identity(fd::stdin()) else { return Ok(None) };
-        // Found out before a journal is kept, which is of no use to whoever has to read.
+        // Found out before a journal is kept, which is of no use where bytes have to be read.
         let outlet = Outlet::of_stdin().ok().filter(Outlet::is_usable);
         let copy = pipe::new().and_then(|copy| {
             pipe::can_peek(fd::stdin(), &copy.1)?;

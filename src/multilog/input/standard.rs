@@ -1,4 +1,4 @@
-//! The input: descriptor 0, with the signals that can come while it is waited for.
+//! Standard input: descriptor 0, and the signals that can come while multilog waits for it.
 //!
 //! Nothing here can miss a signal: TERM and ALRM are blocked from the start and read like any other input, so one that
 //! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.

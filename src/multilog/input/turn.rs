@@ -1,4 +1,4 @@
-//! Two loggers on one pipe would take lines from each other all the time: the second waits until the first has exited.
+//! Makes the second logger on a pipe wait until the first has exited: two would take lines from each other all the time.
 
 use std::fmt;
 use std::time::{Duration, Instant};

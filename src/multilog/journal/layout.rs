@@ -1,4 +1,4 @@
-//! The layout of a journal's file, and reading it.
+//! The layout of a journal's file, and how it is read.
 //!
 //! A record is noted beside the one before it and then, by one byte, put in its place: whenever the logger is killed, one
 //! of the two is told, and with it the line that was in hand. A journal is made under another name and then, by a rename,

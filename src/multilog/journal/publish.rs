@@ -1,4 +1,4 @@
-//! The journal's file in the first log directory: it is made under another name, and a rename publishes it.
+//! Makes the journal's file in the first log directory: under another name first, and a rename publishes it.
 //!
 //! Where a journal cannot be kept no line is lost when the logger is killed, but up to a batch may be logged twice.
 

@@ -1,4 +1,4 @@
-//! Records: what a successor must know of a logger that was killed.
+//! Records: what a successor must know about a logger that was killed.
 //!
 //! A journal has one [`Heading`], written when it is made, and a [`Record`] for each batch: where in each `current` its
 //! output begins, and which bytes of the pipe it is made of. The heading holds the rules by which lines were chosen, so

@@ -1,4 +1,4 @@
-//! Archives: the names that finished files get.
+//! Gives finished files their names as archives.
 //!
 //! A file becomes an archive by a second name, `@label.s` or `@label.u`, and the loss of its first. A crash between the
 //! two leaves a file with two links, of which only the first name has to go: so the step can be repeated and never makes

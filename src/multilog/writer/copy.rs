@@ -1,4 +1,4 @@
-//! Copying a file that only its descriptor still reaches, or whose bytes the disk refused.
+//! Copies a file that only its descriptor still reaches, or whose bytes the disk refused.
 
 use crate::logdir::names::MODE_OPEN;
 use crate::multilog::writer::directory::{Directory, LogFile};

@@ -1,7 +1,7 @@
-//! Making `current`, also where somebody was quicker.
+//! Creates `current`, even if another process has put something in its place.
 //!
 //! Between the moment at which `current` becomes `previous` and that at which a new one is made the name is free, and
-//! whoever may write to the directory can put something there. A plain file of the directory's owner is taken over, as
+//! anybody who may write to the directory can put something there. A plain file of the directory's owner is taken over, as
 //! 0.76 does. Anything else, say a FIFO whose reader would get the lines, becomes an archive, as it does at the start.
 
 use crate::logdir::names::{CURRENT, MODE_OPEN, MODE_PRIVATE};

@@ -1,4 +1,4 @@
-//! The narrow interface through which a log directory is touched.
+//! The interface through which the writer acts on a log directory: the real one, or a simulated one in tests.
 
 use std::ffi::CStr;
 use std::fmt;

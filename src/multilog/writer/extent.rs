@@ -1,4 +1,4 @@
-//! The part of a batch that one directory gets.
+//! The part of a batch that goes to one directory, as the journal notes it.
 
 use crate::sys::stat::FileId;
 

@@ -1,4 +1,4 @@
-//! The finisher: takes `previous` to its archive.
+//! The finisher: makes `previous` an archive, step by step.
 //!
 //! ```text
 //! Sync      fsync previous                                      its bytes are on the disk
@@ -106,7 +106,7 @@ impl<D: Directory> Finisher<D> {
         error.with_pause(pause)
     }
 
-    /// Leaves the file that is being finished as it is: whoever needs its name archives it, or the next start does.
+    /// Gives up the file that is being finished: the next rotation archives it, or the next start does.
     pub fn leave(&mut self) {
         self.job = None;
     }

@@ -1,4 +1,4 @@
-//! Who finishes the files that `current` was: the engine itself until the first rotation, then a thread if there can be one.
+//! Where files are finished: in the engine until the first rotation, then in a thread if there can be one.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;

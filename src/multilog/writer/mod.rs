@@ -5,7 +5,7 @@
 //!
 //! - [`locked_directory`]: the directory is opened and locked, before anything in it is touched. [`place`]: the directory
 //!   with the name that messages give it.
-//! - [`recover`]: what is found at the start is put right, so that `current` can be appended to.
+//! - [`recover`]: repairs the directory at the start, so that `current` can be appended to.
 //! - `current`: `current` is made, whatever somebody put in its place. `open_log`: it is found again when somebody has
 //!   removed or replaced it.
 //! - [`log_dir`]: appends to `current`, and rotates it. `rotation`: `current` becomes `previous`. [`schedule`]: when fsync

@@ -1,5 +1,5 @@
-//! `current` as it is open, the lock, and the directory that its name leads to: found again after somebody removed or
-//! replaced one of them.
+//! The open `current`, the lock and the directory. If another process removes or replaces one of them, the writer finds out
+//! here and makes it again.
 
 use crate::logdir::names::CURRENT;
 use crate::multilog::error::{Error, ResultExt};

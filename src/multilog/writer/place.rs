@@ -1,4 +1,4 @@
-//! A log directory that is held open, with its name.
+//! A log directory that is held open, with the name that messages give it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

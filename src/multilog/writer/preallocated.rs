@@ -1,4 +1,4 @@
-//! The spare: the file that will be `current` after the next rotation, made ahead, with its room on the disk.
+//! The preallocated file: the `current` after the next rotation, made ahead, with its room on the disk.
 //!
 //! Where a log grows fast, finding pages or blocks for it is much of what a write costs. Whoever finishes files does that
 //! ahead while `current` fills, and the writes that follow only copy. A spare has no name until it becomes `current`: a

@@ -2,7 +2,7 @@
 //!
 //! | found | meaning | done |
 //! |---|---|---|
-//! | `current` with the owner-execute bit, a plain file without another name | the last writer left in good order | appended to; nothing else is touched |
+//! | `current` with the owner-execute bit, a plain file without another name | the last writer exited cleanly | appended to; nothing else is touched |
 //! | `processed` with that bit | the processor had finished | `previous` goes, `processed` → `@label.s` |
 //! | `previous` | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
 //! | neither | no file was being finished | nothing |

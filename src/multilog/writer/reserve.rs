@@ -1,5 +1,5 @@
-//! The room on the disk that a directory has taken ahead of what is written: the rest of a preallocated `current`, and the
-//! file that is preallocated for the next one.
+//! Disk space that is reserved ahead of the writes: the rest of a preallocated `current`, and the file that is preallocated
+//! for the next one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,7 +30,7 @@ impl<D: Directory> Reserve<D> {
         Reserve { next, current_bytes: 0, filling_since: Instant::now() }
     }
 
-    /// The next file, for whoever makes it.
+    /// The next file, which the finisher makes.
     pub(super) fn next(&self) -> &Arc<Preallocated<D>> {
         &self.next
     }

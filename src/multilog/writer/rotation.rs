@@ -1,4 +1,4 @@
-//! The first half of a rotation: `current` becomes `previous`, and nothing that stands in the way is lost.
+//! The first step of a rotation: renames `current` to `previous`, and archives what is in the way.
 
 use crate::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
 use crate::multilog::error::{Error, ResultExt};

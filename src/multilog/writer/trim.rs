@@ -1,4 +1,4 @@
-//! Trimming: the oldest archives go when there are more files than asked for.
+//! Trims a directory: removes the oldest archives when there are more files than the script allows.
 //!
 //! A [`Shelf`] looks through the directory once for each file that becomes an archive, for the newest name and for the
 //! oldest ones, and keeps no more than some thousand of these however many there are. A few archives are removed on the

@@ -1,5 +1,5 @@
-//! How a service ends when svscan exits: first the service, then its logger, which sees the end of file and has written
-//! everything by then.
+//! Ends a service when svscan exits: the service first, then its logger, which sees the end of its input and has then
+//! written everything.
 
 use std::time::Duration;
 

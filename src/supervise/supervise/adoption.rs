@@ -1,4 +1,4 @@
-//! What a supervisor takes over from the one before it: what that counted, and the process that it left when it was killed.
+//! Takes over from an earlier supervisor: its counters, and the process that it left behind when it was killed.
 
 use super::{PROGRAM, Running, Supervisor};
 use crate::cli::Shown;

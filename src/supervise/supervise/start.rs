@@ -1,4 +1,4 @@
-//! How a supervisor starts `./run` and `./finish`: the process is recorded before it is let go.
+//! Starts `./run` and `./finish`: each process is recorded before it may run.
 
 use std::ffi::CString;
 use std::os::fd::AsFd;

@@ -1,4 +1,4 @@
-//! This process itself: a copy of it, a session of its own.
+//! Forks this process, and starts a session.
 
 use nix::libc;
 use nix::unistd::{ForkResult, fork as fork_process, setsid};

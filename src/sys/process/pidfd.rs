@@ -1,4 +1,4 @@
-//! Processes that may be somebody else's children: who they are, and how they end.
+//! Processes that may be other processes' children: recognises them, signals them, and tells how they end.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Our children, and those that come to us: how they end.
+//! Collects children that have ended, our own and those that we inherit.
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 

@@ -1,4 +1,4 @@
-//! Taking bytes out of the pipe once they are logged, and comparing them with what was shown.
+//! Takes bytes out of the pipe once they are logged, and compares them with what was shown.
 
 use super::PipeInput;
 use crate::lines::page_buffer::PAGE_BYTES;
