@@ -16,19 +16,19 @@ static PRINTER: OnceLock<fn(&[u8])> = OnceLock::new();
 pub struct Program(pub &'static str);
 
 impl Program {
-    /// Says what went wrong, and goes on: `multilog: warning: …`.
+    /// Prints a warning: `multilog: warning: …`.
     pub fn warn(self, text: impl Display) {
         say(format_args!("{}: warning: {text}\n", self.0));
     }
 
-    /// Says why the program cannot go on, and returns the code to leave with: `multilog: fatal: …`, exit 111.
+    /// Prints why the program cannot go on, and returns the code to exit with: `multilog: fatal: …`, exit 111.
     #[must_use]
     pub fn fatal(self, text: impl Display) -> Exit {
         say(format_args!("{}: fatal: {text}\n", self.0));
         Exit::TROUBLE
     }
 
-    /// Says how the program is called, and returns the code to leave with: `svok: usage: svok dir`, exit 100.
+    /// Prints how the program is called, and returns the code to exit with: `svok: usage: svok dir`, exit 100.
     #[must_use]
     pub fn usage(self, synopsis: impl Display) -> Exit {
         say(format_args!("{}: usage: {synopsis}\n", self.0));

@@ -16,7 +16,7 @@ pub struct Pausing<'i, I>(pub &'i mut I);
 impl<I: Input> Patience for Pausing<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
         if error.is_want_of_memory() && memory::is_scarce() {
-            // The limit is this process's own: waiting brings no more. What it leaves is what a killed one leaves.
+            // The limit is this process's own: waiting does not help. It leaves its files as a killed logger does.
             let Exit(code) = PROGRAM.fatal(&error);
             std::process::exit(code);
         }

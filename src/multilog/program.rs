@@ -68,7 +68,7 @@ fn start(script: Script, input: fn() -> sys::Result<StandardInput>) -> Result<En
     assemble(script, input, directories, statuses)
 }
 
-/// Says once if a directory is on a file system on which nobody has tried what a killed logger leaves.
+/// Warns once if a directory is on a file system on which kills are untested.
 fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     let found = directories
         .iter()
@@ -82,7 +82,7 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     }
 }
 
-/// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
+/// Completes what a predecessor left half done, repairs the directories, and makes the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
@@ -119,7 +119,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
     Ok(engine)
 }
 
-/// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.
+/// A reader of alerts that went away, or a limit on the size of files, is an error that is reported; it does not kill the logger.
 fn catch_signals(input: fn() -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()

@@ -28,7 +28,7 @@
 //!
 //! - There are never two copies of a service, whichever process is killed: a supervisor knows the process of its predecessor.
 //! - No line is lost between a service and its logger as long as one of them, their supervisors or svscan is left.
-//! - Commands are obeyed at once, in every state.
+//! - Commands are obeyed immediately, in every state.
 //! - While nothing happens, nothing runs: no timer, no scan.
 //! - In a service directory nothing is followed but `supervise` itself, and nothing outside is touched.
 #![forbid(unsafe_code)]

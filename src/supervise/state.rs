@@ -49,7 +49,7 @@ pub struct ServiceState {
     pub want: Want,
     /// Whether the process was told to pause.
     pub is_paused: bool,
-    /// Whether the supervisor leaves when the service is down.
+    /// Whether the supervisor exits when the service is down.
     pub is_leaving: bool,
 }
 
@@ -110,7 +110,7 @@ impl ServiceState {
 
     /// What becomes of a service whose process has ended, all being done.
     fn rest(self, effects: &mut Vec<Effect>) -> ServiceState {
-        // As in 0.76, a supervisor that was told to leave does so when the service ends, wanted up or not.
+        // As in 0.76, a supervisor that was told to exit does so when the service ends, wanted up or not.
         if self.is_leaving {
             effects.push(Effect::Leave);
             return ServiceState { phase: Phase::Down, ..self };

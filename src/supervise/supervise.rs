@@ -232,7 +232,7 @@ impl Supervisor {
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             if let Signal::SIGTERM | Signal::SIGQUIT = signal {
-                // What ends a supervisor in order ends its service too: nothing is left running.
+                // A signal that makes a supervisor exit cleanly ends its service too: nothing is left running.
                 self.feed(Event::Asked(Control::Down));
                 self.feed(Event::Asked(Control::Exit));
             }
@@ -364,7 +364,7 @@ impl Supervisor {
         self.write(STATUS, &Status { changed: self.changed, process, is_paused, want }.to_bytes());
     }
 
-    /// Writes one of the files beside the status. A failure is said, and the service goes on without.
+    /// Writes one of the files beside the status. A failure is announced, and the service goes on without the file.
     fn write(&self, file: &[u8], bytes: &[u8]) {
         let Err((at, errno)) = self.files.replace(file, bytes) else { return };
         let (name, file) = (Shown(&self.name), Shown(file));

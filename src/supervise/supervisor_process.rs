@@ -18,7 +18,7 @@ use crate::sys::signal::{self, Signal};
 use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, clock, fd, program};
 
-/// Until a supervisor that left by itself is started again: it was told to leave, or will fail again.
+/// Until a supervisor that exited by itself is started again: it was told to exit, or will fail again.
 const AFTER_LEAVING: Duration = Duration::from_secs(5);
 /// After so long a supervisor obeys by its control FIFO and by signals, unless something is wrong with it.
 const READY_WITHIN: Duration = Duration::from_secs(1);
@@ -73,8 +73,8 @@ impl SupervisorProcess {
         };
     }
 
-    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has left by itself;
-    /// if nothing runs and something should, it was killed while it waited, or was told to leave as it was.
+    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has exited by itself;
+    /// if nothing runs and something should, it was killed while it waited, or was told to exit in that state.
     pub fn vanished(&mut self, directory: &CStr) {
         let status =
             Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.believed().ok()?.status().ok()?);

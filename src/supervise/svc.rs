@@ -32,7 +32,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
             }
         }
     }
-    // A supervisor may leave between the opening and the writing.
+    // A supervisor may exit between the opening and the writing.
     if let Err(errno) = signal::ignore(Signal::SIGPIPE) {
         return SVC.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
     }

@@ -6,8 +6,8 @@
 //! - [`WatchedService`] is one service: what is started for it and how its output goes.
 //! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
 //!
-//! TERM (or INT) ends the services first, lets the loggers write what is left, and leaves when nothing runs; a second
-//! one waits for nobody. HUP looks at everything at once.
+//! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
+//! second one it waits for nothing. On HUP svscan looks at everything immediately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
@@ -39,7 +39,7 @@ const SETTLING_MAX: Duration = Duration::from_millis(300);
 /// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
 /// supervisor that does not listen, must not keep it.
 const PRESSED_MAX: Duration = Duration::from_secs(3);
-/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while leaving.
+/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// Runs `svscan [dir]`.
@@ -78,13 +78,13 @@ impl WatchedFor {
     }
 }
 
-/// How svscan goes about leaving.
+/// Whether and how svscan exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     No,
     /// Everything is being stopped.
     Yes,
-    /// And at once.
+    /// Everything is being killed: TERM has come twice.
     Pressed,
 }
 
@@ -110,7 +110,7 @@ impl Scan {
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
         // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
         let _ = limit::raise_descriptors();
-        // A supervisor may leave just when it is told something.
+        // A supervisor may exit just when it is told something.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
         let mut watches = BTreeMap::new();

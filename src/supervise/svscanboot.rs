@@ -3,7 +3,7 @@
 //! Everything starts from a clean slate: standard descriptors on /dev/null, and of the environment PATH alone. The pipe
 //! to readproctitle is held here, so that either side can be started again when it is killed; the services meanwhile go
 //! on, and a new svscan finds their supervisors. (0.76's script stops them all first, as its svscan cannot.) svscanboot
-//! leaves when svscan does, and passes on the signals that ask it to.
+//! exits when svscan does, and passes on the signals that ask it to.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -95,7 +95,7 @@ impl Boot {
         }
     }
 
-    /// Passes signals on and collects children. Says how to leave when svscan has left.
+    /// Passes signals on and collects children. Returns the exit code once svscan has exited.
     fn take_signals(&mut self) -> Option<Exit> {
         while let Some(signal) = self.signals.take() {
             if let (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP, Some(svscan)) = (signal, self.svscan) {

@@ -1,6 +1,6 @@
 //! `svwait -u|-d [-t seconds] services`: waits until all the services are up, or down.
 //!
-//! A service that can say that it is ready counts as up when it has. One whose supervisor has left is down when its
+//! A service that can say that it is ready counts as up when it has. One whose supervisor has exited is down when its
 //! last status says so.
 
 use std::ffi::CStr;
@@ -97,7 +97,7 @@ fn is_reached(service: &Dir, goal: Goal) -> bool {
         (Goal::Up, Ok(report)) => report.is_up(),
         (Goal::Up, Err(_)) => false,
         (Goal::Down, Ok(report)) => report.status.process.is_none(),
-        // A supervisor that left in order has said that nothing runs; one that was killed has not.
+        // A supervisor that exited cleanly has said that nothing runs; one that was killed has not.
         (Goal::Down, Err(Error::NotRunning)) => {
             Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process.is_none())
         }

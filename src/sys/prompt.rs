@@ -85,7 +85,7 @@ impl Prompt {
         !matches!(self.way, Way::Plain)
     }
 
-    /// Waits until there is room, at most for `timeout` (`None`: for ever), and says whether there is. An error is room.
+    /// Waits until there is room, at most for `timeout` (`None`: without a limit), and says whether there is. An error is room.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
         poll::writable(self.sink, timeout)
     }

@@ -269,10 +269,10 @@ pub fn send(process: impl Into<Pid>, signal: Signal) -> Result<()> {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal)
 }
 
-/// The code to leave with when the signal of [`leave_on`] comes.
+/// The code to exit with when the signal of [`leave_on`] comes.
 static LEAVE_CODE: AtomicI32 = AtomicI32::new(0);
 
-/// Leaves with an exit code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
+/// Exits with a code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
 /// a reader who has stopped; what the process keeps on disk must be right at any moment. A signal that was ignored from
 /// the start stays ignored. One signal only.
 pub fn leave_on(signal: Signal, code: i32) -> Result<()> {

@@ -62,7 +62,7 @@ impl Peer {
         Ok(unread == 0)
     }
 
-    /// Waits until there is room to send, or until `other` can be read, at most for `timeout` (`None`: for ever).
+    /// Waits until there is room to send, or until `other` can be read, at most for `timeout` (`None`: without a limit).
     pub fn wait_for_room(&self, other: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout
             .map_or(PollTimeout::NONE, |time| PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX));

@@ -31,7 +31,7 @@ pub enum Wake {
 
 /// Where bytes and signals come from.
 pub trait Input: Source {
-    /// Waits until there is something to do, at most for `timeout` (`None`: for ever). Signals come before bytes.
+    /// Waits until there is something to do, at most for `timeout` (`None`: without a limit). Signals come before bytes.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake>;
 
     /// Waits for the whole time and returns true; or returns false as soon as TERM has come. Signals are not lost. Where

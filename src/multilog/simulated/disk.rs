@@ -172,7 +172,7 @@ impl DiskDirectory {
 
 impl Directory for DiskDirectory {
     const FINISHES_ASIDE: bool = false;
-    const SPARE_BYTES_MIN: u64 = 4096;
+    const PREALLOCATED_BYTES_MIN: u64 = 4096;
     type File = DiskFile;
     type Lock = ();
     type Memory = DiskPage;

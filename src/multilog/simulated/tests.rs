@@ -358,7 +358,7 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
     assert!(all.repeat(2).as_bytes().ends_with(&kept), "what is kept is the end");
 }
 
-/// The patience of a worker whose logger leaves: what archives are too many stay.
+/// The patience of a worker whose logger exits: surplus archives stay.
 struct Hurried;
 
 impl Patience for Hurried {

@@ -26,8 +26,8 @@ const MESSAGE_PATIENCE: Duration = Duration::from_millis(300);
 pub trait Directory: Send + Sync + 'static {
     /// Whether files may be finished by another thread.
     const FINISHES_ASIDE: bool;
-    /// For files smaller than this a spare is not worth its making.
-    const SPARE_BYTES_MIN: u64;
+    /// Files smaller than this are not preallocated: it does not pay.
+    const PREALLOCATED_BYTES_MIN: u64;
     /// An open file of the directory.
     type File: LogFile + fmt::Debug + Send + 'static;
     /// A lock that is held until it is dropped.
@@ -125,7 +125,7 @@ impl PathDir {
 impl Directory for PathDir {
     const FINISHES_ASIDE: bool = true;
     // Measured in memory: a fifth faster at 1000000 bytes, nothing gained below this, and a loss at 32768.
-    const SPARE_BYTES_MIN: u64 = 256 * 1024;
+    const PREALLOCATED_BYTES_MIN: u64 = 256 * 1024;
     type File = File;
     type Lock = Lock;
     type Memory = Page;

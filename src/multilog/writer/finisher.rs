@@ -65,7 +65,7 @@ pub struct Finisher<D: Directory> {
     failures: u32,
 }
 
-/// The longest time that a failing processor is left alone.
+/// The longest time between two runs of a failing processor.
 const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
@@ -111,7 +111,7 @@ impl<D: Directory> Finisher<D> {
         self.job = None;
     }
 
-    /// Tells whether more archives are left than asked for.
+    /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
         self.shelf.has_excess()
@@ -122,7 +122,7 @@ impl<D: Directory> Finisher<D> {
         self.shelf.trim(&self.place, patience)
     }
 
-    /// Takes over a directory in which more archives were left than asked for.
+    /// Takes over a directory that holds more archives than the script allows.
     pub fn take_over(&mut self, shelf: Shelf) {
         self.shelf = shelf;
     }

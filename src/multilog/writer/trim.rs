@@ -19,7 +19,7 @@ use crate::multilog::writer::place::Place;
 use crate::sys::{Errno, memory};
 use crate::tai64n::Label;
 
-/// How many archives are removed at once: some milliseconds of work.
+/// How many archives are removed in one piece: some milliseconds of work.
 const PIECE: usize = 256;
 /// How many of the oldest names one look keeps: some hundred kB.
 const OLDEST_MAX: usize = 4096;
@@ -60,7 +60,7 @@ impl Shelf {
         Shelf { files_max, seen: None, made: None }
     }
 
-    /// Tells whether more archives are left than asked for.
+    /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
         self.seen.is_some()
@@ -91,7 +91,7 @@ impl Shelf {
     pub fn trim<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) -> Result<(), Error> {
         let Some(survey) = &mut self.seen else { return Ok(()) };
         if survey.oldest.is_empty() {
-            // What was tried is not tried again, or what cannot be removed would be announced for ever.
+            // What was tried is not tried again, or what cannot be removed would be announced again and again.
             let next = Survey::make(place, survey.tried.as_deref(), self.made.as_deref(), patience)?;
             *survey = Survey { stuck: survey.stuck, tried: survey.tried.take(), ..next };
         }

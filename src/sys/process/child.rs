@@ -44,7 +44,7 @@ impl Child {
     /// Starts `/bin/sh -c command` as the leader of a process group of its own, in `directory` with the given descriptors under the given numbers and standard error
     /// as it is; all others are closed. Signals are as they were inherited.
     ///
-    /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child leaves
+    /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child exits
     /// with exit code 111.
     pub fn start_shell<const N: usize>(
         command: &CStr,
@@ -53,7 +53,7 @@ impl Child {
         complain: impl Fn(Errno),
     ) -> Result<Child> {
         let arguments = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), std::ptr::null()];
-        // SAFETY: the child makes only async-signal-safe calls before it executes or leaves: nothing in `become_shell`
+        // SAFETY: the child makes only async-signal-safe calls before it executes or exits: nothing in `become_shell`
         // allocates or locks, which `complain` promises too.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => {
@@ -64,7 +64,7 @@ impl Child {
             ForkResult::Child => {
                 let Err(errno) = become_shell(&arguments, directory, descriptors);
                 complain(errno);
-                // SAFETY: leaves at once, without running what the parent has registered for its own end.
+                // SAFETY: exits immediately, without running what the parent has registered for its own end.
                 unsafe { libc::_exit(111) }
             }
         }
@@ -80,7 +80,7 @@ impl Child {
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             let _ = killpg(self.0, signal);
             if self.ended_within(end.as_ref(), None, Some(GRACE))?.is_some() {
-                // Whoever of the group is left has had its time.
+                // What is left of the group has had its time.
                 let _ = killpg(self.0, Signal::SIGKILL);
                 return Ok(None);
             }
@@ -138,7 +138,7 @@ impl Child {
         self.0.into()
     }
 
-    /// Kills the process, and whoever else is in its group.
+    /// Kills the process and all others in its group.
     pub fn kill_group(&self) -> Result<()> {
         killpg(self.0, Signal::SIGKILL)
     }

@@ -22,8 +22,8 @@ const COLLECTED_WITHIN: Duration = Duration::from_millis(200);
 
 /// A process that may be somebody else's child, held so that its number cannot come to mean another one.
 ///
-/// A kernel before 5.3 cannot hold a process. There its number and the moment of its start stand for it: whoever wants
-/// to know whether it has ended looks now and then, and it is looked at before each signal.
+/// A kernel before 5.3 cannot hold a process. There its number and the moment of its start stand for it: the caller
+/// looks now and then whether it has ended, and it is looked at before each signal.
 #[derive(Debug)]
 pub struct Pidfd {
     process: Pid,

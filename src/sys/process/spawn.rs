@@ -1,6 +1,6 @@
 //! Starting services and their supervisors.
 //!
-//! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and leaves when its
+//! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and exits when its
 //! parent dies before opening it. So there is never a service that runs and that no file tells of.
 //!
 //! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec.
@@ -32,7 +32,7 @@ pub struct Service<'a> {
     pub withheld: BorrowedFd<'a>,
 }
 
-/// A process that waits at the gate. Dropped, it leaves without having run.
+/// A process that waits at the gate. Dropped, it exits without having run.
 #[derive(Debug)]
 pub struct Waiting {
     process: Pid,
@@ -49,7 +49,7 @@ impl Waiting {
             ForkResult::Parent { child } => Ok(Waiting { process: child.into(), gate }),
             ForkResult::Child => {
                 drop(gate);
-                // SAFETY: the lock's owner in this copy of the process never runs again: it executes or leaves.
+                // SAFETY: the lock's owner in this copy of the process never runs again: it executes or exits.
                 unsafe { libc::close(service.withheld.as_raw_fd()) };
                 if fd::read(&waits_at, &mut [0]) != Ok(1) {
                     leave();
@@ -160,7 +160,7 @@ fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
 }
 
-/// Leaves at once, without running what the parent has registered for its own end.
+/// Exits immediately, without running what the parent has registered for its own end.
 fn leave() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(CANNOT_RUN) }
