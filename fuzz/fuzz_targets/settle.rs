@@ -21,17 +21,18 @@ use logyard::multilog::input::{Input, Wake};
 use logyard::multilog::journal::hash::hash;
 use logyard::multilog::journal::journal_file::Journal;
 use logyard::multilog::journal::record::{Clause, Heading, Origin, Record, Rules, samples};
-use logyard::multilog::journal::replay::{Settled, settle};
-use logyard::multilog::journal;
+use logyard::multilog::journal::layout;
+use logyard::multilog::journal::replay::{Replayed, replay};
 use logyard::multilog::open_line::OpenLine;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
 use logyard::multilog::writer::extent::Extent;
 use logyard::multilog::writer::locked_directory::LockedDirectory;
 use logyard::sys;
+use logyard::sys::stat::FileId;
 use logyard::tai64n::Label;
 
-const ORIGIN: Origin = Origin { pipe: (1, 2), boot: 3 };
+const ORIGIN: Origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
 const NAMES: [&str; 2] = ["a", "b"];
 
 /// A number that is near something, or any.
@@ -131,7 +132,7 @@ impl Source for Pipe {
 
 impl Input for Pipe {
     fn wait(&mut self, _: Option<Duration>) -> sys::Result<Wake> {
-        Ok(Wake::StandardInput)
+        Ok(Wake::Input)
     }
 
     fn rest(&mut self, _: Duration) -> bool {
@@ -168,15 +169,15 @@ impl Input for Pipe {
 struct Impatient;
 
 impl Patience for Impatient {
-    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        Err(trouble)
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
     }
 
     fn complain(&mut self, _: &Error) {}
 }
 
-fn identity(path: &Path) -> (u64, u64) {
-    path.symlink_metadata().map_or((0, 0), |stat| (stat.dev(), stat.ino()))
+fn identity(path: &Path) -> FileId {
+    path.symlink_metadata().map_or(FileId::default(), |stat| FileId::new(stat.dev(), stat.ino()))
 }
 
 /// The journal that a page makes, in a world that is made.
@@ -192,7 +193,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
         })
         .collect();
     clauses.extend(shares.iter().map(|_| Clause::Log));
-    let origin = if page.is_ours { ORIGIN } else { Origin { pipe: (1, 9), ..ORIGIN } };
+    let origin = if page.is_ours { ORIGIN } else { Origin { pipe: FileId::new(1, 9), ..ORIGIN } };
     let name = |share: &Share| hash([place.join(NAMES[usize::from(share.directory) % 2]).as_os_str().as_bytes()]);
     let heading = Heading {
         origin,
@@ -218,7 +219,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
                 let size = current.metadata().map_or(0, |stat| stat.len());
                 Extent {
                     directory: identity(&directory),
-                    current: if share.is_its_current { identity(&current) } else { (5, 5) },
+                    current: if share.is_its_current { identity(&current) } else { FileId::new(5, 5) },
                     offset_bytes: share.offset.get(size),
                     output_bytes: share.output.get(size),
                     is_doubtful: share.is_doubtful,
@@ -226,7 +227,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             })
             .collect(),
     };
-    let mut kept = Journal::new(Bytes(vec![0; journal::file_bytes(&heading)]), &heading);
+    let mut kept = Journal::new(Bytes(vec![0; layout::file_bytes(&heading)]), &heading);
     kept.begin(&record);
     if page.is_consumed {
         kept.land(|last| last[0] = record.last_byte);
@@ -273,7 +274,7 @@ fuzz_target!(|world: World| {
     let locked: Vec<_> = script.directories.iter().map(|one| LockedDirectory::new(one).expect("it is there")).collect();
     let mut pipe = Pipe(world.pipe.iter().copied().collect());
 
-    let legacy = settle(Some(ORIGIN), &locked, &mut pipe).expect("nothing fails here");
+    let legacy = replay(Some(ORIGIN), &locked, &mut pipe).expect("nothing fails here");
 
     for (number, locked) in locked.into_iter().enumerate() {
         let directory = dir.path().join(NAMES[number]);
@@ -291,7 +292,7 @@ fuzz_target!(|world: World| {
         });
         assert!(kept, "what current held is gone");
     }
-    if matches!(legacy.settled, Settled::Nothing | Settled::Torn) {
+    if matches!(legacy.replayed, Replayed::Nothing | Replayed::Torn) {
         assert_eq!(pipe.0.len(), world.pipe.len(), "bytes are consumed that nobody logged");
     }
     if let Some(line) = legacy.open_line() {

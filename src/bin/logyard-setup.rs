@@ -1,4 +1,4 @@
-//! Prepares a host for the family, or clears it away: see [`logyard::setup::program`].
+//! Installs the programs on a host, or removes them: see [`logyard::setup::program`].
 #![no_main]
 
 logyard::program!(logyard::setup::program::run);

@@ -1,4 +1,4 @@
-//! Steers services: `svc -d dir`.
+//! Controls services: `svc -d dir`.
 #![no_main]
 
 logyard::program!(logyard::supervise::svc::run);

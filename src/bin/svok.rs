@@ -1,4 +1,4 @@
-//! Asks whether a service is supervised: `svok dir`.
+//! Tells whether a service is supervised: `svok dir`.
 #![no_main]
 
 logyard::program!(logyard::supervise::svok::run);

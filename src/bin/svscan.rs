@@ -1,4 +1,4 @@
-//! Starts and watches a directory of services: `svscan dir`.
+//! Starts the services in a directory and watches it: `svscan dir`.
 #![no_main]
 
 logyard::program!(logyard::supervise::svscan::run);

@@ -1,4 +1,4 @@
-//! Says how services are: `svstat dir`.
+//! Prints the state of services: `svstat dir`.
 #![no_main]
 
 logyard::program!(logyard::supervise::svstat::run);

@@ -1,4 +1,4 @@
-//! Who an account is: its user id and its groups.
+//! Looks up an account: its user id and its groups.
 //!
 //! An account is a name, or numbers that need no looking up: `:uid:gid`, and further groups after more colons. A name is
 //! looked for in `/etc/passwd` first and then with the system's name services, so that a local account costs one file

@@ -1,4 +1,4 @@
-//! `envuidgid account child`: runs a program that drops its privileges itself, and says in `UID` and `GID` for whom.
+//! `envuidgid account child`: runs a program with the account's ids in `UID` and `GID`; the program drops its privileges itself.
 
 use std::ffi::CString;
 

@@ -1,4 +1,4 @@
-//! `fghack child`: keeps in the foreground what puts itself in the background, so that supervise can see it.
+//! `fghack child`: keeps a program in the foreground that puts itself in the background, so that supervise can see it.
 //!
 //! The program gets many descriptors of a pipe that nobody writes to. They stay open in whatever it leaves running, as a
 //! daemon closes a few descriptors that it knows, and not these; when the last is closed, all of it has ended.
@@ -18,7 +18,7 @@ const FGHACK: Program = Program("fghack");
 /// How many descriptors the program gets besides the pipe's own: more than daemons close at their start.
 const DUPLICATES: usize = 30;
 
-/// Runs the program, and leaves with its exit code when all that it started has ended.
+/// Runs the program, and exits with its exit code when all that it started has ended.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     let Some(next) = Next::new(arguments.get(1..).unwrap_or_default()) else {

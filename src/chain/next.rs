@@ -1,4 +1,4 @@
-//! The end that the tools share: the next program of the chain takes over.
+//! Runs the next program of the chain in place of this one: how all of the tools end.
 
 use std::ffi::CStr;
 
@@ -24,7 +24,7 @@ impl<'a> Next<'a> {
         Next { successor: self.successor.with_environment(environment), ..self }
     }
 
-    /// Becomes that program. Comes back only to leave, with the reason said: `unable to run X: file does not exist`.
+    /// Becomes that program. Returns only to exit, after announcing the reason: `unable to run X: file does not exist`.
     pub(super) fn run(mut self, program: Program) -> Exit {
         let errno = self.successor.run();
         program.fatal(format_args!("unable to run {}: {}", Shown(self.name.to_bytes()), cause(errno)))

@@ -43,7 +43,10 @@ pub fn run(arguments: &Arguments) -> Exit {
             Ok(limit) => limit,
             Err(errno) => return failed("getrlimit", errno),
         };
-        let soft = wanted.unwrap_or(hard).min(hard);
+        let soft = match wanted {
+            Wanted::Hard => hard,
+            Wanted::Number(number) => number.min(hard),
+        };
         if let Err(errno) = limit::set(resource, Limit { soft, hard }) {
             return failed("setrlimit", errno);
         }
@@ -92,12 +95,20 @@ fn limited(letter: u8) -> (Unit, &'static [Resource]) {
     }
 }
 
-/// Reads a limit: `Some(None)` for the hard limit, `None` for what is no limit. No digits at all is 0, as in 0.76; a
+/// What a soft limit is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// The hard limit.
+    Hard,
+    /// This, or the hard limit if that is less.
+    Number(u64),
+}
+
+/// Reads a limit; `None` for what is no limit. No digits at all is 0, as in 0.76; a
 /// number too large for the kernel is the largest there is.
-#[allow(clippy::option_option)]
-fn parse(value: &[u8], unit: Unit) -> Option<Option<u64>> {
+fn parse(value: &[u8], unit: Unit) -> Option<Wanted> {
     if value == b"=" {
-        return Some(None);
+        return Some(Wanted::Hard);
     }
     let digits = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, suffix) = value.split_at(digits);
@@ -110,7 +121,7 @@ fn parse(value: &[u8], unit: Unit) -> Option<Option<u64>> {
         _ => return None,
     };
     let number = digits.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-    Some(Some(number.saturating_mul(factor)))
+    Some(Wanted::Number(number.saturating_mul(factor)))
 }
 
 #[cfg(test)]
@@ -119,18 +130,18 @@ mod tests {
 
     #[test]
     fn a_number_is_read_with_its_suffix() {
-        assert_eq!(parse(b"2000000", Unit::Bytes), Some(Some(2_000_000)));
-        assert_eq!(parse(b"4k", Unit::Bytes), Some(Some(4096)));
-        assert_eq!(parse(b"3M", Unit::Bytes), Some(Some(3 << 20)));
-        assert_eq!(parse(b"1g", Unit::Bytes), Some(Some(1 << 30)));
-        assert_eq!(parse(b"=", Unit::Single), Some(None));
-        assert_eq!(parse(b"", Unit::Single), Some(Some(0)));
+        assert_eq!(parse(b"2000000", Unit::Bytes), Some(Wanted::Number(2_000_000)));
+        assert_eq!(parse(b"4k", Unit::Bytes), Some(Wanted::Number(4096)));
+        assert_eq!(parse(b"3M", Unit::Bytes), Some(Wanted::Number(3 << 20)));
+        assert_eq!(parse(b"1g", Unit::Bytes), Some(Wanted::Number(1 << 30)));
+        assert_eq!(parse(b"=", Unit::Single), Some(Wanted::Hard));
+        assert_eq!(parse(b"", Unit::Single), Some(Wanted::Number(0)));
     }
 
     #[test]
     fn a_number_too_large_is_the_largest() {
-        assert_eq!(parse(b"18446744073709551617", Unit::Single), Some(Some(u64::MAX)));
-        assert_eq!(parse(b"99999999999999G", Unit::Bytes), Some(Some(u64::MAX)));
+        assert_eq!(parse(b"18446744073709551617", Unit::Single), Some(Wanted::Number(u64::MAX)));
+        assert_eq!(parse(b"99999999999999G", Unit::Bytes), Some(Wanted::Number(u64::MAX)));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The family's own words for what a system call may answer.
+//! The causes of failed system calls, in the words that daemontools uses.
 //!
 //! Scripts and people know these texts; `strerror`'s differ from one C library to the next.
 

@@ -1,4 +1,4 @@
-//! Exit codes, as the whole family uses them.
+//! Exit codes, the same in all programs.
 
 use std::ffi::c_int;
 

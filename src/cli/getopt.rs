@@ -1,4 +1,4 @@
-//! Options as the family reads them.
+//! Parses command-line options as daemontools does.
 //!
 //! An option is a letter after `-`; letters may be bundled (`-nx`); a value follows its letter directly or is the next
 //! argument (`-o10`, `-o 10`). Options end before the first argument that does not begin with `-`, before a `-` alone,
@@ -42,14 +42,14 @@ pub struct Given<'a> {
 
 /// An option that makes no sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadOption<'a> {
+pub struct Error<'a> {
     /// The name under which the program was called, without its directory.
     program: &'a [u8],
     letter: u8,
     lacks_value: bool,
 }
 
-impl Display for BadOption<'_> {
+impl Display for Error<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = if self.lacks_value { "option requires an argument" } else { "illegal option" };
         write!(out, "{}: {problem} -- {}", Shown(self.program), Shown(&[self.letter]))
@@ -81,7 +81,7 @@ impl<'a> Options<'a> {
 }
 
 impl<'a> Iterator for Options<'a> {
-    type Item = Result<Given<'a>, BadOption<'a>>;
+    type Item = Result<Given<'a>, Error<'a>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.bundle.is_empty() {
@@ -99,7 +99,7 @@ impl<'a> Iterator for Options<'a> {
         }
         let (&letter, rest) = self.bundle.split_first()?;
         self.bundle = rest;
-        let bad = |lacks_value| BadOption { program: self.program, letter, lacks_value };
+        let bad = |lacks_value| Error { program: self.program, letter, lacks_value };
         // A colon is not a letter of its own, wherever it stands.
         let Some(known) = self.known.iter().position(|&one| one == letter && one != b':') else {
             return Some(Err(bad(false)));

@@ -1,4 +1,4 @@
-//! The edge that all commands share: how a program speaks to its user and how it leaves.
+//! What all commands share: messages, options and exit codes.
 //!
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
 //! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it.

@@ -42,7 +42,7 @@ const STACK_BYTES: usize = 128 * 1024;
 
 /// What prints without blocking; `None` in a program that may wait.
 static OUTLET: Mutex<Option<Outlet>> = Mutex::new(None);
-/// TERM has been taken: the program leaves.
+/// TERM has come: the program exits.
 static IS_LEAVING: AtomicBool = AtomicBool::new(false);
 
 /// Whether a program may start a thread.

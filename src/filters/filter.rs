@@ -1,4 +1,4 @@
-//! What the filters share: bytes in, bytes out, and nothing held back.
+//! The loop that the filters share: it reads, filters and writes, and holds nothing back.
 //!
 //! What was read is written before the next read, the beginning of a line too, so that `tail -f current | tai64nlocal`
 //! shows each line when it comes. Errors are told by exit code 111 alone, as 0.76 does: a filter that loses its reader
@@ -111,11 +111,40 @@ type Job = (Output, Result<()>);
 /// How many outputs may be on their way at once, so that neither side waits for a short pause of the other.
 const UNDER_WAY: usize = 4;
 
+/// The thread that writes to standard output.
+#[derive(Debug, Default)]
+enum WriterThread {
+    /// It has not been wanted yet.
+    #[default]
+    NotStarted,
+    /// It runs.
+    Running(BackgroundWriter<Job>),
+    /// The system does not give us one.
+    Unavailable,
+}
+
+impl WriterThread {
+    /// The writer, if the thread runs.
+    fn running(&mut self) -> Option<&mut BackgroundWriter<Job>> {
+        match self {
+            WriterThread::Running(writer) => Some(writer),
+            WriterThread::NotStarted | WriterThread::Unavailable => None,
+        }
+    }
+
+    /// The writer, whose thread is started when it is first wanted; `None` where no thread can be had.
+    fn wanted(&mut self) -> Option<&mut BackgroundWriter<Job>> {
+        if let WriterThread::NotStarted = self {
+            *self = BackgroundWriter::start(write_job).map_or(WriterThread::Unavailable, WriterThread::Running);
+        }
+        self.running()
+    }
+}
+
 /// The way to standard output: a thread while much comes, so that it is written while more is read; else no thread.
 #[derive(Debug, Default)]
 struct Outlet {
-    /// The thread, once it has been wanted; `None` in it if it cannot be had.
-    aside: Option<Option<BackgroundWriter<Job>>>,
+    thread: WriterThread,
     /// Places for the next lines.
     spares: Vec<Output>,
 }
@@ -123,8 +152,8 @@ struct Outlet {
 impl Outlet {
     /// Sees to it that `output` is written, and leaves it empty. With `is_sustained` it may still be on its way then.
     fn write(&mut self, output: &mut Output, is_sustained: bool) -> Result<()> {
-        if is_sustained && let Some(aside) = self.aside.get_or_insert_with(|| BackgroundWriter::start(write_job)) {
-            aside.hand_over((std::mem::take(output), Ok(())));
+        if is_sustained && let Some(writer) = self.thread.wanted() {
+            writer.hand_over((std::mem::take(output), Ok(())));
             self.finish(UNDER_WAY)?;
             *output = self.spares.pop().unwrap_or_default();
             return Ok(());
@@ -137,9 +166,7 @@ impl Outlet {
 
     /// Waits until no more than so many outputs are on their way.
     fn finish(&mut self, under_way: usize) -> Result<()> {
-        while let Some((mut output, answer)) =
-            self.aside.iter_mut().flatten().find_map(|aside| aside.take_back(under_way))
-        {
+        while let Some((mut output, answer)) = self.thread.running().and_then(|writer| writer.take_back(under_way)) {
             output.clear();
             self.spares.push(output);
             answer?;

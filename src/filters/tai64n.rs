@@ -1,4 +1,4 @@
-//! tai64n: puts a stamp before each line, of the moment at which its first byte was read.
+//! tai64n: puts a stamp before each line: the time at which its first byte was read.
 
 use crate::cli::Exit;
 use crate::filters::filter::{self, Filter, begun_bytes};

@@ -27,7 +27,7 @@ const SECOND_BYTES: usize = 17;
 pub fn run(arguments: &Arguments) -> Exit {
     let zone = match Zone::local() {
         Ok(zone) => zone,
-        Err(refusal) => return PROGRAM.fatal(refusal),
+        Err(error) => return PROGRAM.fatal(error),
     };
     let mut localiser = Localiser::new(zone);
     match arguments.get(1..).unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! Lines: read from a descriptor, stamped, written. multilog and the filters stand on this.
+//! Reads lines from a descriptor, stamps them and writes them. multilog and the filters use it.
 //!
 //! - [`reader`]: one buffer between the input and the lines borrowed from it; [`page_buffer`]: its memory.
 //! - [`window`]: whole lines at the front of the input, and their stamps.

@@ -1,8 +1,8 @@
-//! Memory that begins where a page begins, for what is read from pipes.
+//! A buffer that begins at a page boundary, for reading from pipes.
 //!
 //! A pipe is made of pages, and the kernel copies each of them with one instruction. On widespread processors (AMD's Zen 3
 //! was measured) that takes four times as long where a byte comes to lie 1 to 31 bytes further on in its page than it lay in
-//! the pipe's. Whoever reads each byte to the same place of a page as it has in the pipe never meets that.
+//! the pipe's. This never happens to a program that reads each byte to the same place of a page as it has in the pipe.
 
 use std::ops::{Deref, DerefMut};
 

@@ -1,4 +1,4 @@
-//! Rewriting: whole lines, each with a beginning of its own, in one pass over the bytes.
+//! Copies whole lines and gives each a beginning of its own, in one pass over the bytes.
 //!
 //! The bytes are copied 64 at a time, and in the same pass a mask says where among them newlines are. Behind each newline
 //! the next line's beginning is put (a stamp, or local time instead of a label) and the rest of the block copied once more
@@ -111,7 +111,8 @@ pub fn rewrite_lines(lines: &[u8], head: &mut impl Head, room_bytes: usize, outp
         from += BLOCK_BYTES;
     }
     output.filled_bytes = to;
-    rewrite_rest(Done { lines_bytes: done_bytes, output_bytes: filled_bytes }, from, lines, head, room_bytes, output)
+    let done = Done { lines_bytes: done_bytes, output_bytes: filled_bytes };
+    rewrite_rest(Rest { lines, done, from }, head, room_bytes, output)
 }
 
 /// The same, one line after the other.
@@ -123,7 +124,7 @@ pub fn rewrite_lines_plainly(lines: &[u8], head: &mut impl Head, room_bytes: usi
     let mut beginning = [0; HEAD_BYTES_MAX];
     let (skipped_bytes, made_bytes) = head.put(true, lines, &mut beginning);
     output.push(&beginning[..made_bytes]);
-    rewrite_rest(done, skipped_bytes, lines, head, room_bytes, output)
+    rewrite_rest(Rest { lines, done, from: skipped_bytes }, head, room_bytes, output)
 }
 
 /// Behind the last line that is done.
@@ -133,15 +134,19 @@ struct Done {
     output_bytes: usize,
 }
 
-/// Goes on within a line of which all before `from` is in the output. What is not done in the end is taken out again.
-fn rewrite_rest(
-    mut done: Done,
-    mut from: usize,
-    lines: &[u8],
-    head: &mut impl Head,
-    room_bytes: usize,
-    output: &mut Output,
-) -> usize {
+/// What is still to be rewritten.
+#[derive(Clone, Copy)]
+struct Rest<'l> {
+    /// All lines, the done ones too.
+    lines: &'l [u8],
+    done: Done,
+    /// Where to go on: of the line after the done ones, all before this is in the output.
+    from: usize,
+}
+
+/// Rewrites the rest within a line. What is not done in the end is taken out of the output again.
+fn rewrite_rest(rest: Rest<'_>, head: &mut impl Head, room_bytes: usize, output: &mut Output) -> usize {
+    let Rest { lines, mut done, mut from } = rest;
     let mut beginning = [0; HEAD_BYTES_MAX];
     while let Some(newline) = memchr(b'\n', &lines[from..]) {
         let end = from + newline + 1;

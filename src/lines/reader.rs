@@ -256,7 +256,7 @@ impl Reader {
         self.is_in_line = true;
     }
 
-    /// Forgets what stands behind the first line at hand: it stays in the source, for whoever comes next.
+    /// Forgets what stands behind the first line at hand: it stays in the source for the next reader.
     pub fn leave_other_lines(&mut self) {
         if let Some(newline) = memchr(b'\n', &self.buffer[self.written..self.end]) {
             self.end = self.written + newline + 1;
@@ -264,7 +264,7 @@ impl Reader {
         }
     }
 
-    /// Forgets the beginning of a line: it stays in the source, for whoever comes next.
+    /// Forgets the beginning of a line: it stays in the source for the next reader.
     pub fn leave_rest(&mut self) {
         self.end = self.written;
         self.lines_end = self.written;

@@ -1,4 +1,4 @@
-//! What a reader has to give: a window of lines, and the stamps that belong to them.
+//! A window of lines that a reader has at hand, and their stamps.
 
 use crate::tai64n::Stamp;
 

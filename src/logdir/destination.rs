@@ -1,4 +1,4 @@
-//! What a script says of a log directory.
+//! The settings of a log directory, as the script gives them.
 
 use std::ffi::{CStr, CString};
 use std::time::Duration;

@@ -2,18 +2,17 @@
 //!
 //! ```text
 //! lock        locked while a writer runs
-//! current     what is being appended to: 0644, and 0744 once its writer has left in good order
+//! current     what is being appended to: 0644, and 0744 once its writer has exited cleanly
 //! previous    what was current, on its way to become an archive; 0744 once it is on the disk
 //! rewritten   a copy of previous, for a moment, where the disk refused the original
 //! processed   what the processor makes of previous; 0744 once it is complete and on the disk
 //! state       what the processor wrote to descriptor 5 the last time
-//! journal     what a successor must know if this writer is killed: 0600, gone once it has left in good order
+//! journal     what a successor must know if this writer is killed: 0600, removed when the writer exits cleanly
 //! newjournal  a journal that is being made
 //! newstate    what it is writing to descriptor 5 this time
 //! @label.s    an archive, safely written (and processed), named after the moment it was finished
 //! @label.u    an archive that an outage may have cut short
 //! ```
-
 //!
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
 //! - [`room`]: where a file ends. [`destination`]: size, number, processor and disk interval of a directory.

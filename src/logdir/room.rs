@@ -1,4 +1,4 @@
-//! How much of a file of its largest size is used, and where it may end.
+//! The size policy: how full a file is, and where it may end.
 
 /// How near the largest size a file may end at a newline.
 pub const NEWLINE_ZONE_BYTES: u64 = 2000;
@@ -41,5 +41,21 @@ impl Room {
     #[must_use]
     pub fn with(self, bytes: usize) -> Room {
         self.at(self.filled_bytes + bytes as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_used_up_when_full_or_when_a_line_ends_near_the_end() {
+        let room = |filled_bytes| Room { filled_bytes, size_max_bytes: 4096 };
+
+        assert!(!room(2095).is_used_up(true));
+        assert!(room(2096).is_used_up(true));
+        assert!(!room(4095).is_used_up(false));
+        assert!(room(4096).is_used_up(false));
+        assert!(room(5000).is_used_up(false), "taken over from a writer with a larger size");
     }
 }

@@ -1,4 +1,4 @@
-//! Alerts: selected lines on standard error, where somebody watches.
+//! Alerts: selected lines are written to standard error.
 //!
 //! A line of more than 200 bytes is shown by its first 200 and three dots.
 

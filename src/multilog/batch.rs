@@ -1,4 +1,4 @@
-//! The batch: what one turn of the engine writes, decided without touching anything.
+//! The batch: what one turn of the engine writes and where. It is planned without a system call.
 //!
 //! A batch takes lines from the front of the window for as long as every directory they go to has room for them, so that
 //! within a batch nothing is rotated. It ends

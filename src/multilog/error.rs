@@ -1,4 +1,4 @@
-//! What went wrong.
+//! Steps of the logger that failed, and why.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::cause;
 use crate::sys::Errno;
 
-/// A step that failed, and why. `Display` is a sentence without its subject: `unable to create ./main/current: out of
+/// A step that failed, and why. Its `Display` is a sentence without its subject: `unable to create ./main/current: out of
 /// disk space`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -25,6 +25,12 @@ impl Error {
     #[must_use]
     pub fn new(what: impl fmt::Display, cause: Errno) -> Error {
         Error { cause: Some(cause), ..Error::unexplained(what) }
+    }
+
+    /// A system call that failed, with what it was to do: `unable to create ./main/current: out of disk space`.
+    #[must_use]
+    pub fn unable(to_do: impl fmt::Display, cause: Errno) -> Error {
+        Error::new(format_args!("unable to {to_do}"), cause)
     }
 
     /// Something that failed without the system having a word for it.
@@ -97,3 +103,15 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Says of a system call that failed what it was to do.
+pub trait ResultExt<T> {
+    /// Turns a failure into `unable to TO_DO: CAUSE`. `to_do` is formatted only then.
+    fn or_unable(self, to_do: impl fmt::Display) -> Result<T, Error>;
+}
+
+impl<T> ResultExt<T> for crate::sys::Result<T> {
+    fn or_unable(self, to_do: impl fmt::Display) -> Result<T, Error> {
+        self.map_err(|errno| Error::unable(to_do, errno))
+    }
+}

@@ -1,4 +1,4 @@
-//! multilog's name in messages.
+//! The name of multilog in messages.
 
 use crate::cli::Program;
 

@@ -1,4 +1,4 @@
-//! A line that a batch ended within.
+//! A line whose beginning has been written and whose end has not come yet.
 
 /// Whether a batch ends within a line, and where that line goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

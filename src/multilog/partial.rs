@@ -1,4 +1,4 @@
-//! A batch that is only partly written: how much of it every directory has.
+//! A batch that is only partly written: finds how much of it every directory has.
 
 use memchr::memchr_iter;
 
@@ -7,33 +7,51 @@ use crate::logdir::room::Room;
 use crate::multilog::batch::Batch;
 use crate::multilog::script::Script;
 
-/// Finds how many of the window's first bytes are written everywhere, where of each directory's share `written` bytes
-/// are: whole lines, or any part of a line whose beginning was written before. Leaves `batch` planned for just these.
-pub fn fitting_bytes(
-    batch: &mut Batch,
-    script: &Script,
-    window: Window<'_>,
-    stamps: &Stamps,
-    rooms: &[Room],
-    written: &[u64],
-) -> usize {
-    let ends: Vec<usize> = if batch.open_lines()[0].is_open {
-        (1..=window.bytes.len()).collect()
-    } else {
-        memchr_iter(b'\n', window.bytes).map(|newline| newline + 1).collect()
-    };
-    let mut fits = |end: usize| {
-        let part = Window { bytes: &window.bytes[..end], is_open: window.bytes[end - 1] != b'\n' };
-        batch.plan(script, part, stamps, rooms.iter().copied());
-        batch.input_bytes() == end
-            && written.iter().enumerate().all(|(number, &bytes)| batch.output(number, part).len() as u64 <= bytes)
-    };
-    // What a longer part writes contains what a shorter one does, so the parts that fit come first.
-    match ends.partition_point(|&end| fits(end)).checked_sub(1) {
-        Some(last) => {
-            fits(ends[last]);
-            ends[last]
+/// What was planned for a batch, and how much of that every directory has.
+#[derive(Debug)]
+pub struct PartlyWritten<'w> {
+    /// The script that the batch follows.
+    pub script: &'w Script,
+    /// The lines it was planned for.
+    pub window: Window<'w>,
+    /// Their stamps.
+    pub stamps: Stamps,
+    /// How full each `current` was before the batch.
+    pub rooms: &'w [Room],
+    /// How many bytes of each directory's share are written: whole lines, or any part of a line whose beginning was
+    /// written before.
+    pub written: &'w [u64],
+}
+
+impl PartlyWritten<'_> {
+    /// Finds how many of the window's first bytes are written everywhere. Leaves `batch` planned for just these.
+    pub fn fitting_bytes(&self, batch: &mut Batch) -> usize {
+        let Window { bytes, .. } = self.window;
+        let ends: Vec<usize> = if batch.open_lines()[0].is_open {
+            (1..=bytes.len()).collect()
+        } else {
+            memchr_iter(b'\n', bytes).map(|newline| newline + 1).collect()
+        };
+        // What a longer part writes contains what a shorter one does, so the parts that fit come first.
+        match ends.partition_point(|&end| self.fits(end, batch)).checked_sub(1) {
+            Some(last) => {
+                self.fits(ends[last], batch);
+                ends[last]
+            }
+            None => 0,
         }
-        None => 0,
+    }
+
+    /// Plans the batch for the bytes before `end`, and tells whether all of their output is written.
+    fn fits(&self, end: usize, batch: &mut Batch) -> bool {
+        let bytes = &self.window.bytes[..end];
+        let part = Window { bytes, is_open: bytes[end - 1] != b'\n' };
+        batch.plan(self.script, part, &self.stamps, self.rooms.iter().copied());
+        batch.input_bytes() == end
+            && self
+                .written
+                .iter()
+                .enumerate()
+                .all(|(number, &written)| batch.output(number, part).len() as u64 <= written)
     }
 }

@@ -1,18 +1,18 @@
-//! Who decides whether a step that failed is tried again.
+//! Decides whether a step that failed is tried again.
 
 use std::os::fd::BorrowedFd;
 
 use crate::multilog::error::Error;
 
-/// Says what went wrong, waits a while, and decides: `Ok` to try again, `Err` to give up.
+/// Announces a failure, waits a while, and decides: `Ok` to retry, `Err` to give up.
 pub trait Patience {
-    /// A step failed that can be tried again. Announces it and waits.
-    fn pause(&mut self, trouble: Error) -> Result<(), Error>;
+    /// A step failed that can be tried again. Announces the failure and waits.
+    fn pause(&mut self, error: Error) -> Result<(), Error>;
 
     /// Something failed that nothing depends on. Announces it.
-    fn complain(&mut self, trouble: &Error);
+    fn complain(&mut self, error: &Error);
 
-    /// Tells whether the logger is leaving, so that what can be left undone is.
+    /// Tells whether the logger is about to exit: what can be left undone is left undone.
     fn is_hurried(&self) -> bool {
         false
     }
@@ -22,7 +22,7 @@ pub trait Patience {
         false
     }
 
-    /// What becomes readable when the logger begins to leave.
+    /// What becomes readable when the logger begins to exit.
     fn hurry(&self) -> Option<BorrowedFd<'_>> {
         None
     }
@@ -35,7 +35,7 @@ pub trait Patience {
         loop {
             match step(self) {
                 Ok(done) => return Ok(done),
-                Err(trouble) => self.pause(trouble)?,
+                Err(error) => self.pause(error)?,
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Pausing: a step that failed is announced and tried again after a while; the data waits too.
+//! Pausing: announces a step that failed and retries it after a while; no data is dropped.
 
 use std::os::fd::BorrowedFd;
 
@@ -14,18 +14,18 @@ use crate::sys::memory;
 pub struct Pausing<'i, I>(pub &'i mut I);
 
 impl<I: Input> Patience for Pausing<'_, I> {
-    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        if trouble.is_want_of_memory() && memory::is_scarce() {
-            // The limit is this process's own: waiting brings no more. What it leaves is what a killed one leaves.
-            let Exit(code) = PROGRAM.fatal(&trouble);
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        if error.is_want_of_memory() && memory::is_scarce() {
+            // The limit is this process's own: waiting does not help. It leaves its files as a killed logger does.
+            let Exit(code) = PROGRAM.fatal(&error);
             std::process::exit(code);
         }
-        PROGRAM.warn(trouble.pausing());
-        if self.0.rest(trouble.pause()) { Ok(()) } else { Err(trouble) }
+        PROGRAM.warn(error.pausing());
+        if self.0.rest(error.pause()) { Ok(()) } else { Err(error) }
     }
 
-    fn complain(&mut self, trouble: &Error) {
-        PROGRAM.warn(trouble);
+    fn complain(&mut self, error: &Error) {
+        PROGRAM.warn(error);
     }
 
     fn is_hurried(&self) -> bool {
@@ -42,12 +42,12 @@ impl<I: Input> Patience for Pausing<'_, I> {
 pub struct Interruptible<'i, I>(pub &'i mut I);
 
 impl<I: Input> Patience for Interruptible<'_, I> {
-    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        if trouble.is_interruption() { Err(trouble) } else { Pausing(self.0).pause(trouble) }
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        if error.is_interruption() { Err(error) } else { Pausing(self.0).pause(error) }
     }
 
-    fn complain(&mut self, trouble: &Error) {
-        PROGRAM.warn(trouble);
+    fn complain(&mut self, error: &Error) {
+        PROGRAM.warn(error);
     }
 
     fn is_interrupted(&mut self) -> bool {

@@ -2,13 +2,13 @@
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program};
-use crate::multilog::engine::Engine;
+use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::input::standard::StandardInput;
-use crate::multilog::journal::journal_file;
+use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
-use crate::multilog::journal::replay::settle;
+use crate::multilog::journal::replay::replay;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::Interruptible;
 use crate::multilog::script::Script;
@@ -52,8 +52,8 @@ fn run_on(arguments: &Arguments, input: fn() -> sys::Result<StandardInput>) -> E
     }
     let exit = match start(script, input) {
         Ok(engine) => engine.run(),
-        Err(trouble) if trouble.is_interruption() => Exit::OK,
-        Err(trouble) => PROGRAM.fatal(trouble),
+        Err(error) if error.is_interruption() => Exit::OK,
+        Err(error) => PROGRAM.fatal(error),
     };
     standard_error::report_dropped();
     exit
@@ -68,7 +68,7 @@ fn start(script: Script, input: fn() -> sys::Result<StandardInput>) -> Result<En
     assemble(script, input, directories, statuses)
 }
 
-/// Says once if a directory is on a file system on which nobody has tried what a killed logger leaves.
+/// Warns once if a directory is on a file system on which kills are untested.
 fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     let found = directories
         .iter()
@@ -82,7 +82,7 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     }
 }
 
-/// Completes what a predecessor left half done, puts the directories right, and makes an engine of it all.
+/// Completes what a predecessor left half done, repairs the directories, and makes the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
@@ -91,12 +91,21 @@ pub(super) fn assemble<D: Directory, I: Input>(
 ) -> Result<Engine<D, I>, Error> {
     for directory in &locked {
         // Of a logger that was killed while it made its journal. Where it cannot be removed it is in nobody's way.
-        let _ = journal_file::discard_unfinished(directory.place());
+        let _ = discard_unfinished(directory.place());
     }
     let origin = input.origin().filter(|_| !locked.is_empty());
-    let legacy = settle(origin, &locked, &mut input)?;
+    let legacy = replay(origin, &locked, &mut input)?;
+    if legacy.left_out_bytes > 0 {
+        PROGRAM.warn(format_args!(
+            "{} bytes of the last logger's belong to directories that are no longer named, and are not written there",
+            legacy.left_out_bytes
+        ));
+    }
     let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));
-    let journal = heading.as_ref().and_then(|heading| journal_file::reserve(locked[0].place(), heading));
+    let journal = heading.as_ref().and_then(|heading| {
+        let reserved = reserve(locked[0].place(), heading);
+        reserved.inspect_err(|error| PROGRAM.warn(error)).ok()
+    });
     let mut patience = Interruptible(&mut input);
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for (number, directory) in locked.into_iter().enumerate() {
@@ -105,12 +114,12 @@ pub(super) fn assemble<D: Directory, I: Input>(
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
     let open_line = legacy.open_line().cloned();
-    let mut engine = Engine::new(script, input, directories, statuses, heading, open_line);
+    let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line });
     engine.take_over(journal, &legacy.has_journal)?;
     Ok(engine)
 }
 
-/// A reader of alerts that went away, or a limit on the size of files, is an error that is told, and no death.
+/// A reader of alerts that went away, or a limit on the size of files, is an error that is reported; it does not kill the logger.
 fn catch_signals(input: fn() -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()

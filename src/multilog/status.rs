@@ -7,7 +7,7 @@ use std::ffi::CStr;
 
 use crate::cli::Shown;
 use crate::logdir::names::MODE_PRIVATE;
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::script::SEEN_BYTES;
 use crate::sys::fd;
 use crate::sys::file::File;
@@ -36,10 +36,8 @@ impl StatusFile {
     /// Opens the file, made if it is not there and otherwise as it is.
     pub fn open(path: &CStr) -> Result<StatusFile, Error> {
         let name = Shown(path.to_bytes()).to_string();
-        match File::open_or_create(path, MODE_PRIVATE) {
-            Ok(file) => Ok(StatusFile { name, file, is_failing: false }),
-            Err(errno) => Err(Error::new(format_args!("unable to create {name}"), errno)),
-        }
+        let file = File::open_or_create(path, MODE_PRIVATE).or_unable(format_args!("create {name}"))?;
+        Ok(StatusFile { name, file, is_failing: false })
     }
 
     /// Replaces the record. Says what is wrong the first time that it fails; a status that cannot be shown is no reason
@@ -47,11 +45,8 @@ impl StatusFile {
     pub fn replace(&mut self, record: &[u8]) -> Result<(), Error> {
         let name = &self.name;
         let answer = fd::rewind(&self.file)
-            .map_err(|errno| Error::new(format_args!("unable to move to beginning of {name}"), errno))
-            .and_then(|()| {
-                fd::write_all(&self.file, record)
-                    .map_err(|errno| Error::new(format_args!("unable to write {name}"), errno))
-            });
+            .or_unable(format_args!("move to beginning of {name}"))
+            .and_then(|()| fd::write_all(&self.file, record).or_unable(format_args!("write {name}")));
         match std::mem::replace(&mut self.is_failing, answer.is_err()) {
             true => Ok(()),
             false => answer,

@@ -1,12 +1,13 @@
-//! What starts svscan when the host boots.
+//! How svscan is started when the host boots: by systemd, OpenRC, init or a script.
 
 use std::fmt;
 use std::process::{Command, Stdio};
 
 use crate::setup::config_line::{LineFile, has_id};
-use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::manifest::{Manifest, ManifestEntry};
 use crate::setup::resource::{Content, Resource};
 use crate::setup::whole_file::{read_all, split};
+use crate::sys::process::pid::Pid;
 use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};
 
@@ -29,9 +30,6 @@ const INITTAB_LINE: &str = "123456:respawn:/command/svscanboot";
 const INITTAB_IDS: [&str; 5] = ["SV", "SV1", "SV2", "SV3", "SV4"];
 /// The same for the init of busybox, which has no runlevels and takes the first field for a terminal.
 const INITTAB_LINE_BUSYBOX: &str = "::respawn:/command/svscanboot";
-
-/// The process that init is.
-const INIT: i32 = 1;
 
 /// A way to be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +84,7 @@ impl Method {
     /// The method by which an earlier run entered svscan.
     #[must_use]
     pub fn of_record(record: &Manifest) -> Method {
-        let of_entry = |entry: &Entry| match entry.path() {
+        let of_entry = |entry: &ManifestEntry| match entry.path() {
             UNIT => Some(Method::Systemd),
             SCRIPT => Some(Method::OpenRc),
             INITTAB => Some(Method::Inittab),
@@ -196,7 +194,7 @@ fn has_busybox_init(tree: &Tree) -> bool {
 }
 
 fn tell_init() -> Result<(), String> {
-    signal::send(INIT, Signal::SIGHUP).map_err(|_| "kill -HUP 1".to_owned())
+    signal::send(Pid::INIT, Signal::SIGHUP).map_err(|_| "kill -HUP 1".to_owned())
 }
 
 /// Starts svscanboot in a session of its own, where no terminal's hangup finds it.

@@ -1,4 +1,4 @@
-//! One line more, or less, in a file that belongs to the administrator: `/etc/inittab`, `/etc/rc.local`.
+//! Adds a line to a file that belongs to the administrator, or removes it: `/etc/inittab`, `/etc/rc.local`.
 //!
 //! Everything else in the file stays as it is, and the file is never seen half written.
 

@@ -1,4 +1,4 @@
-//! What could not be done.
+//! What setup could not do.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What belongs where: the commands, their links, the manual pages, the scan directory.
+//! The layout of an installation: the commands, their links, the manual pages, the scan directory.
 //!
 //! The commands are copied, not linked to where `cargo install` put them: init must not run what an ordinary user may
 //! replace, nor depend on a home directory that is mounted later. Each copy has the names that scripts of 0.76 expect:

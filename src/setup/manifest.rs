@@ -1,4 +1,4 @@
-//! The record of what setup made: what `--remove` takes away, and nothing else.
+//! The manifest: records what setup made. `--remove` removes this and nothing else.
 //!
 //! It is written before anything in it is made, so an interrupted run can be undone, and its order is that of making.
 
@@ -19,7 +19,7 @@ pub(super) const ASIDE: &str = ".before-logyard";
 
 /// One thing that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Entry {
+pub enum ManifestEntry {
     /// A directory that was not there.
     Directory(String),
     /// A file.
@@ -32,29 +32,29 @@ pub enum Entry {
     Moved(String),
 }
 
-impl fmt::Display for Entry {
+impl fmt::Display for ManifestEntry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Entry::Directory(path) => write!(out, "directory {path}"),
-            Entry::File(path) => write!(out, "file {path}"),
-            Entry::Link(path, target) => write!(out, "link {path} {target}"),
-            Entry::Line(path, line) => write!(out, "line {path} {line}"),
-            Entry::Moved(path) => write!(out, "moved {path}"),
+            ManifestEntry::Directory(path) => write!(out, "directory {path}"),
+            ManifestEntry::File(path) => write!(out, "file {path}"),
+            ManifestEntry::Link(path, target) => write!(out, "link {path} {target}"),
+            ManifestEntry::Line(path, line) => write!(out, "line {path} {line}"),
+            ManifestEntry::Moved(path) => write!(out, "moved {path}"),
         }
     }
 }
 
-impl Entry {
-    fn parse(line: &str) -> Option<Entry> {
+impl ManifestEntry {
+    fn parse(line: &str) -> Option<ManifestEntry> {
         let (kind, rest) = line.split_once(' ')?;
         let pair = || rest.split_once(' ').map(|(path, rest)| (path.to_owned(), rest.to_owned()));
         let path = rest.starts_with('/').then(|| rest.to_owned())?;
         match kind {
-            "directory" => Some(Entry::Directory(path)),
-            "file" => Some(Entry::File(path)),
-            "link" => pair().map(|(path, target)| Entry::Link(path, target)),
-            "line" => pair().map(|(path, line)| Entry::Line(path, line)),
-            "moved" => Some(Entry::Moved(path)),
+            "directory" => Some(ManifestEntry::Directory(path)),
+            "file" => Some(ManifestEntry::File(path)),
+            "link" => pair().map(|(path, target)| ManifestEntry::Link(path, target)),
+            "line" => pair().map(|(path, line)| ManifestEntry::Line(path, line)),
+            "moved" => Some(ManifestEntry::Moved(path)),
             _ => None,
         }
     }
@@ -63,15 +63,18 @@ impl Entry {
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
-            Entry::Directory(path) | Entry::File(path) | Entry::Link(path, _) | Entry::Line(path, _) => path,
-            Entry::Moved(path) => path,
+            ManifestEntry::Directory(path)
+            | ManifestEntry::File(path)
+            | ManifestEntry::Link(path, _)
+            | ManifestEntry::Line(path, _) => path,
+            ManifestEntry::Moved(path) => path,
         }
     }
 }
 
 /// What setup has made, in the order of making.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Manifest(Vec<Entry>);
+pub struct Manifest(Vec<ManifestEntry>);
 
 impl Manifest {
     /// Reads the record; it is empty where there is none.
@@ -81,7 +84,7 @@ impl Manifest {
             Err(Errno::ENOENT) => return Ok(Manifest::default()),
             Err(errno) => return Err(Error::at("read", &format!("{HOME}/installed"))(errno)),
         };
-        Ok(Manifest(String::from_utf8_lossy(&text).lines().filter_map(Entry::parse).collect()))
+        Ok(Manifest(String::from_utf8_lossy(&text).lines().filter_map(ManifestEntry::parse).collect()))
     }
 
     /// Writes the record.
@@ -98,7 +101,7 @@ impl Manifest {
     }
 
     /// Enters something, unless it is entered.
-    pub fn enter(&mut self, entry: Entry) {
+    pub fn enter(&mut self, entry: ManifestEntry) {
         if !self.0.contains(&entry) {
             self.0.push(entry);
         }
@@ -107,11 +110,13 @@ impl Manifest {
     /// Whether a file or link at a path was made by setup.
     #[must_use]
     pub fn has(&self, path: &str) -> bool {
-        self.0.iter().any(|entry| matches!(entry, Entry::File(_) | Entry::Link(..)) && entry.path() == path)
+        self.0
+            .iter()
+            .any(|entry| matches!(entry, ManifestEntry::File(_) | ManifestEntry::Link(..)) && entry.path() == path)
     }
 
     /// All entries, the last one made first.
-    pub fn latest_first(&self) -> impl Iterator<Item = &Entry> {
+    pub fn latest_first(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.0.iter().rev()
     }
 
@@ -129,15 +134,15 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for entry in [
-            Entry::Directory("/service".into()),
-            Entry::File("/usr/local/lib/logyard/svc".into()),
-            Entry::Link("/command/svc".into(), "/usr/local/lib/logyard/svc".into()),
-            Entry::Line("/etc/rc.local".into(), "/command/svscanboot &".into()),
-            Entry::Moved("/command/svc".into()),
+            ManifestEntry::Directory("/service".into()),
+            ManifestEntry::File("/usr/local/lib/logyard/svc".into()),
+            ManifestEntry::Link("/command/svc".into(), "/usr/local/lib/logyard/svc".into()),
+            ManifestEntry::Line("/etc/rc.local".into(), "/command/svscanboot &".into()),
+            ManifestEntry::Moved("/command/svc".into()),
         ] {
-            assert_eq!(Entry::parse(&entry.to_string()), Some(entry));
+            assert_eq!(ManifestEntry::parse(&entry.to_string()), Some(entry));
         }
-        assert_eq!(Entry::parse("file relative"), None);
-        assert_eq!(Entry::parse("device /dev/null"), None);
+        assert_eq!(ManifestEntry::parse("file relative"), None);
+        assert_eq!(ManifestEntry::parse("device /dev/null"), None);
     }
 }

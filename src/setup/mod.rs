@@ -16,10 +16,10 @@
 //!
 //! # Promises
 //!
-//! - What is there already is not made again, and belongs to whoever made it: `--remove` leaves it.
+//! - What exists already is not made again, and `--remove` does not remove it.
 //! - What is in the way is refused before anything is changed, or moved aside (`--replace`) and put back by `--remove`.
 //! - No process is signalled and nothing is started unless `--now` is said.
-//! - Every file is replaced at once; two runs wait for each other.
+//! - Every file is replaced in one step; two runs wait for each other.
 #![forbid(unsafe_code)]
 
 pub mod boot;

@@ -1,4 +1,4 @@
-//! logyard-setup's name in messages.
+//! The name of logyard-setup in messages.
 
 use crate::cli::Program;
 

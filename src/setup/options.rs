@@ -1,4 +1,4 @@
-//! The command line.
+//! Parses the command line of logyard-setup.
 
 use std::ffi::{CStr, CString};
 

@@ -1,88 +1,85 @@
-//! What there is to do: the things that are not there yet, in order.
+//! The plan: which resources are missing, and in which order they are made.
 
 use crate::setup::error::Error;
 use crate::setup::error::text;
 use crate::setup::manifest::ASIDE;
-use crate::setup::manifest::{Entry, HOME, Manifest};
+use crate::setup::manifest::{HOME, Manifest, ManifestEntry};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
-use crate::setup::resource::{Resource, State};
+use crate::setup::resource::{Resource, ResourceState};
 use crate::setup::whole_file::split;
 use crate::sys::root_dir::Tree;
 
+/// The host that is prepared, and what it gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Host<'h> {
+    /// Its files.
+    pub tree: &'h Tree,
+    /// The programs that are copied.
+    pub programs: &'h Programs,
+}
+
 /// What there is to do, in order.
 #[derive(Debug)]
-pub struct Work(Vec<Step>);
+pub struct Plan(Vec<PlanStep>);
 
 /// One thing to be made.
 #[derive(Debug)]
-struct Step {
+struct PlanStep {
     thing: Resource,
     /// What is there has to be moved aside first.
     moves_aside: bool,
 }
 
-impl Work {
+impl Plan {
     /// Looks at everything, and changes nothing.
-    pub fn plan(
-        tree: &Tree,
-        things: Vec<Resource>,
-        programs: &Programs,
-        record: &Manifest,
-        replace: bool,
-    ) -> Result<Work, String> {
+    pub fn new(host: Host<'_>, things: Vec<Resource>, record: &Manifest, replace: bool) -> Result<Plan, String> {
         let mut steps = Vec::new();
         for thing in with_parents(things) {
-            let bytes = programs.bytes(&thing)?;
-            match thing.find(tree, record.has(thing.path()), &bytes).map_err(text)? {
-                State::Ready => {}
-                State::Absent | State::Outdated => steps.push(Step { thing, moves_aside: false }),
-                State::Foreign if replace => steps.push(Step { thing, moves_aside: true }),
-                State::Foreign => {
+            let bytes = host.programs.bytes(&thing)?;
+            match thing.find(host.tree, record.has(thing.path()), &bytes).map_err(text)? {
+                ResourceState::Ready => {}
+                ResourceState::Absent | ResourceState::Outdated => steps.push(PlanStep { thing, moves_aside: false }),
+                ResourceState::Foreign if replace => steps.push(PlanStep { thing, moves_aside: true }),
+                ResourceState::Foreign => {
                     let path = thing.path();
                     return Err(format!("unable to make {path}: something else is there (--replace moves it aside)"));
                 }
             }
         }
-        Ok(Work(steps))
+        Ok(Plan(steps))
     }
 
     /// Carries it out, or only says so. What is done is entered in the record before.
-    pub fn carry_out(
-        &self,
-        tree: &Tree,
-        programs: &Programs,
-        mut record: Manifest,
-        report: &mut Report,
-    ) -> Result<(), String> {
+    pub fn carry_out(&self, host: Host<'_>, mut record: Manifest, report: &mut Report) -> Result<(), String> {
         if !report.is_dry && !self.0.is_empty() {
             // The record needs its place before it can be kept there.
-            for Step { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
+            for PlanStep { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
                 report.say(thing);
-                thing.make(tree, &[]).map_err(text)?;
+                thing.make(host.tree, &[]).map_err(text)?;
             }
             self.enter_in(&mut record);
-            record.write(tree).map_err(text)?;
+            record.write(host.tree).map_err(text)?;
         }
         for step in &self.0 {
             if report.is_dry || !step.leads_home() {
-                step.carry_out(tree, programs, report)?;
+                step.carry_out(host, report)?;
             }
         }
         Ok(())
     }
 
     fn enter_in(&self, record: &mut Manifest) {
-        for Step { thing, moves_aside } in &self.0 {
+        for PlanStep { thing, moves_aside } in &self.0 {
             if *moves_aside {
-                record.enter(Entry::Moved(thing.path().to_owned()));
+                record.enter(ManifestEntry::Moved(thing.path().to_owned()));
             }
             record.enter(thing.entry());
         }
     }
 }
 
-impl Step {
+impl PlanStep {
     /// Whether it makes the directory of the record, or one that it is in.
     fn leads_home(&self) -> bool {
         let path = self.thing.path();
@@ -91,15 +88,15 @@ impl Step {
             && (path == HOME || HOME.starts_with(&format!("{path}/")))
     }
 
-    fn carry_out(&self, tree: &Tree, programs: &Programs, report: &mut Report) -> Result<(), String> {
-        let Step { thing, moves_aside } = self;
+    fn carry_out(&self, host: Host<'_>, report: &mut Report) -> Result<(), String> {
+        let PlanStep { thing, moves_aside } = self;
         let path = thing.path();
         if *moves_aside {
             report.say(format_args!("move {path} to {path}{ASIDE}"));
             if !report.is_dry {
                 let (parent, name) = split(path);
                 let moved =
-                    tree.dir(parent).and_then(|dir| dir.rename_to_new(name, &[name, ASIDE.as_bytes()].concat()));
+                    host.tree.dir(parent).and_then(|dir| dir.rename_to_new(name, &[name, ASIDE.as_bytes()].concat()));
                 moved.map_err(|errno| text(Error::at("move", path)(errno)))?;
             }
         }
@@ -107,7 +104,7 @@ impl Step {
         if report.is_dry {
             return Ok(());
         }
-        thing.make(tree, &programs.bytes(thing)?).map_err(text)
+        thing.make(host.tree, &host.programs.bytes(thing)?).map_err(text)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The program: reads the options, looks what is there, and makes or removes the rest.
+//! The program: reads the options, checks what the host has, and makes what is missing or removes what it made.
 
 use crate::cli::{Exit, Shown, cause};
 use crate::setup::error::text;
@@ -13,7 +13,7 @@ use crate::sys::{dir, fd};
 use crate::setup::boot::Method;
 use crate::setup::manifest::Manifest;
 use crate::setup::options::{Options, SYNOPSIS};
-use crate::setup::plan::Work;
+use crate::setup::plan::{Host, Plan};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
 
@@ -62,8 +62,9 @@ fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut R
     let mut things = layout::things(|command| programs.has(command));
     things.extend(method.things(tree));
     let record = Manifest::read(tree).map_err(text)?;
-    let work = Work::plan(tree, things, &programs, &record, options.replace)?;
-    work.carry_out(tree, &programs, record, report)?;
+    let host = Host { tree, programs: &programs };
+    let plan = Plan::new(host, things, &record, options.replace)?;
+    plan.carry_out(host, record, report)?;
     if options.now {
         report.say(format_args!("start svscan now ({method})"));
         if !options.dry_run {

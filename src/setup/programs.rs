@@ -1,4 +1,4 @@
-//! The programs to be copied: those beside this one.
+//! The programs that are copied: those beside this one.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! What is done, or would be, on standard output.
+//! Reports on standard output what is done, or would be done.
 
 use std::fmt::Display;
 
@@ -22,7 +22,7 @@ impl Report {
 
     /// Says something besides.
     pub fn note(&self, what: impl Display) {
-        // Whoever closed standard output does not want to know.
+        // Nobody reads a closed standard output.
         let _ = fd::write_all(fd::stdout(), format!("{what}\n").as_bytes());
     }
 

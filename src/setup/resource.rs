@@ -1,4 +1,4 @@
-//! The things that setup makes: directories, files, links, and lines in files that belong to others.
+//! The resources that setup makes: directories, files, links, and lines in files that belong to others.
 //!
 //! A [`Resource`] knows whether it is there, how to make it and how it is entered in the record; what is in the record was
 //! made by setup and is taken away by `--remove`. Files appear whole, under another name first: a program that runs keeps
@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::setup::config_line::LineFile;
 use crate::setup::error::Error;
-use crate::setup::manifest::Entry;
+use crate::setup::manifest::ManifestEntry;
 use crate::setup::whole_file::read_all;
 use crate::setup::whole_file::replace;
 use crate::setup::whole_file::split;
@@ -61,7 +61,7 @@ pub enum Content {
 
 /// How a thing is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ResourceState {
     /// There is nothing.
     Absent,
     /// It is as it should be.
@@ -104,44 +104,44 @@ impl Resource {
 
     /// How it is entered in the record.
     #[must_use]
-    pub fn entry(&self) -> Entry {
+    pub fn entry(&self) -> ManifestEntry {
         match self.clone() {
-            Resource::Directory { path } => Entry::Directory(path),
-            Resource::File { path, .. } => Entry::File(path),
-            Resource::Link { path, target } => Entry::Link(path, target),
-            Resource::Line { path, line, .. } => Entry::Line(path, line),
+            Resource::Directory { path } => ManifestEntry::Directory(path),
+            Resource::File { path, .. } => ManifestEntry::File(path),
+            Resource::Link { path, target } => ManifestEntry::Link(path, target),
+            Resource::Line { path, line, .. } => ManifestEntry::Line(path, line),
         }
     }
 
     /// Looks whether it is there. `is_ours` says whether the record has it; `bytes` is what a file is to hold.
-    pub fn find(&self, tree: &Tree, is_ours: bool, bytes: &[u8]) -> Result<State, Error> {
+    pub fn find(&self, tree: &Tree, is_ours: bool, bytes: &[u8]) -> Result<ResourceState, Error> {
         let (parent, name) = split(self.path());
-        let other = if is_ours { State::Outdated } else { State::Foreign };
+        let other = if is_ours { ResourceState::Outdated } else { ResourceState::Foreign };
         let dir = match tree.dir(parent) {
             Ok(dir) => dir,
-            Err(Errno::ENOENT) => return Ok(State::Absent),
+            Err(Errno::ENOENT) => return Ok(ResourceState::Absent),
             Err(errno) => return Err(Error::at("read", parent)(errno)),
         };
-        let state = || -> Answer<State> {
-            let Some(stat) = dir.stat(name)? else { return Ok(State::Absent) };
+        let state = || -> Answer<ResourceState> {
+            let Some(stat) = dir.stat(name)? else { return Ok(ResourceState::Absent) };
             Ok(match self {
                 Resource::Directory { path } => match tree.dir(path) {
-                    Ok(_) => State::Ready,
-                    Err(_) => State::Foreign,
+                    Ok(_) => ResourceState::Ready,
+                    Err(_) => ResourceState::Foreign,
                 },
                 Resource::File { mode, .. } if stat.is_plain => {
                     let is_same = stat.mode == *mode && read_all(&dir, name)? == bytes;
-                    if is_same { State::Ready } else { other }
+                    if is_same { ResourceState::Ready } else { other }
                 }
-                Resource::File { .. } => State::Foreign,
+                Resource::File { .. } => ResourceState::Foreign,
                 Resource::Link { target, .. } => match dir.read_link(name)? {
-                    Some(found) if found == target.as_bytes() => State::Ready,
+                    Some(found) if found == target.as_bytes() => ResourceState::Ready,
                     Some(_) => other,
-                    None => State::Foreign,
+                    None => ResourceState::Foreign,
                 },
                 Resource::Line { style, .. } => {
                     let has_line = style.has_svscanboot(&read_all(&dir, name)?);
-                    if has_line { State::Ready } else { State::Absent }
+                    if has_line { ResourceState::Ready } else { ResourceState::Absent }
                 }
             })
         };

@@ -1,4 +1,4 @@
-//! What a shell script comes to: whether it starts svscanboot, and where it ends.
+//! Reads a shell script: whether it starts svscanboot, and where it ends.
 //!
 //! The script is read as a shell reads it, word by word: comments, quotes, arithmetic, here-documents, and what is in `if`,
 //! loops and braces. What its commands do is guessed by their names: `echo svscanboot` starts nothing, `nohup svscanboot &` and

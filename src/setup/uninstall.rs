@@ -1,11 +1,11 @@
-//! `--remove`: takes away what the record says was made, the last one first.
+//! `--remove`: removes what the manifest lists, the last one first.
 
 use crate::setup::boot::Method;
 use crate::setup::config_line;
 use crate::setup::error::Error;
 use crate::setup::error::text;
 use crate::setup::manifest::ASIDE;
-use crate::setup::manifest::{Entry, Manifest};
+use crate::setup::manifest::{Manifest, ManifestEntry};
 use crate::setup::name::SETUP;
 use crate::setup::options::Options;
 use crate::setup::report::Report;
@@ -29,7 +29,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
         }
     }
     let mut failed = false;
-    for entry in record.latest_first().filter(|entry| !matches!(entry, Entry::Directory(_))) {
+    for entry in record.latest_first().filter(|entry| !matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
             SETUP.warn(error);
             failed = true;
@@ -41,7 +41,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
     if !options.dry_run {
         Manifest::remove(tree).map_err(text)?;
     }
-    for entry in record.latest_first().filter(|entry| matches!(entry, Entry::Directory(_))) {
+    for entry in record.latest_first().filter(|entry| matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
             SETUP.warn(error);
         }
@@ -55,7 +55,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
     Ok(())
 }
 
-fn take_away(tree: &Tree, entry: &Entry, report: &mut Report) -> Result<(), Error> {
+fn take_away(tree: &Tree, entry: &ManifestEntry, report: &mut Report) -> Result<(), Error> {
     let (parent, name) = split(entry.path());
     match tree.dir(parent) {
         Ok(dir) => undo(&dir, name, entry, report).map_err(Error::at("remove", entry.path())),
@@ -65,10 +65,10 @@ fn take_away(tree: &Tree, entry: &Entry, report: &mut Report) -> Result<(), Erro
 }
 
 /// Undoes one entry. What is not there, or not as it was made, has been somebody else's business since.
-fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()> {
+fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> Answer<()> {
     let path = entry.path();
     let is_dry = report.is_dry;
-    if let Entry::Moved(_) = entry {
+    if let ManifestEntry::Moved(_) = entry {
         let aside = [name, ASIDE.as_bytes()].concat();
         if dir.stat(&aside)?.is_some() {
             report.say(format_args!("move {path}{ASIDE} to {path}"));
@@ -78,9 +78,9 @@ fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()
     }
     let Some(stat) = dir.stat(name)? else { return Ok(()) };
     match entry {
-        Entry::File(_) | Entry::Link(..) => {
+        ManifestEntry::File(_) | ManifestEntry::Link(..) => {
             let is_ours = match entry {
-                Entry::Link(_, target) => dir.read_link(name)?.as_deref() == Some(target.as_bytes()),
+                ManifestEntry::Link(_, target) => dir.read_link(name)?.as_deref() == Some(target.as_bytes()),
                 _ => stat.is_plain,
             };
             if !is_ours {
@@ -90,19 +90,19 @@ fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()
             report.say(format_args!("remove {path}"));
             if is_dry { Ok(()) } else { dir.unlink(name) }
         }
-        Entry::Line(_, line) if !config_line::has(dir, name, line)? => {
+        ManifestEntry::Line(_, line) if !config_line::has(dir, name, line)? => {
             report.note(format_args!("leaving {path}: it is not ours any more"));
             Ok(())
         }
-        Entry::Line(_, line) => {
+        ManifestEntry::Line(_, line) => {
             report.say(format_args!("remove from {path}: {line}"));
             if is_dry { Ok(()) } else { config_line::remove(dir, name, line).map(drop) }
         }
-        Entry::Directory(_) if is_dry => {
+        ManifestEntry::Directory(_) if is_dry => {
             report.say(format_args!("remove directory {path} if it is empty"));
             Ok(())
         }
-        Entry::Directory(_) => match dir.remove_dir(name) {
+        ManifestEntry::Directory(_) => match dir.remove_dir(name) {
             Ok(()) => {
                 report.say(format_args!("remove directory {path}"));
                 Ok(())
@@ -113,6 +113,6 @@ fn undo(dir: &Dir, name: &[u8], entry: &Entry, report: &mut Report) -> Answer<()
             }
             Err(errno) => Err(errno),
         },
-        Entry::Moved(_) => Ok(()),
+        ManifestEntry::Moved(_) => Ok(()),
     }
 }

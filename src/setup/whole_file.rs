@@ -1,7 +1,8 @@
-//! Files that are read and replaced whole.
+//! Reads and replaces whole files.
 
 use crate::sys::Result as Answer;
 use crate::sys::dir::Dir;
+use crate::sys::replace::Replacement;
 
 /// The directory and the name of an absolute path.
 #[must_use]
@@ -23,13 +24,8 @@ pub fn read_all(dir: &Dir, name: &[u8]) -> Answer<Vec<u8>> {
     }
 }
 
-/// Puts a file in place at once: written under another name, brought to the disk, renamed.
+/// Makes or replaces a file in one step, and waits until it is on the disk.
 pub fn replace(dir: &Dir, name: &[u8], bytes: &[u8], mode: u32) -> Answer<()> {
-    let new = [name, b"{new}"].concat();
-    let file = dir.open_to_replace(&new, mode)?;
-    file.set_mode(mode)?;
-    crate::sys::fd::write_all(&file, bytes)?;
-    file.sync()?;
-    dir.rename(&new, name)?;
-    dir.sync()
+    let replacement = Replacement { suffix: b"{new}", mode, overrides_umask: true, is_durable: true };
+    replacement.carry_out(dir, name, bytes).map_err(|(_, errno)| errno)
 }

@@ -1,4 +1,4 @@
-//! Facilities: the kinds that syslog sorts messages by.
+//! The facilities of syslog, by name and by number.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Lines cut into messages that every syslog daemon takes.
+//! Cuts lines into messages that every syslog daemon accepts.
 //!
 //! The rules are those of qmail's program. A byte that is not printable ASCII becomes `?`. A line of more than 799 bytes
 //! goes on in further messages, which repeat its moment and are marked with `+`; all of them have the priority that the

@@ -1,4 +1,4 @@
-//! The way to the syslog daemon, which may go away and come back.
+//! The connection to the syslog daemon, which may exit and come back.
 //!
 //! Nobody confirms a message. The kernel can be asked, though, whether everything that was sent has been taken; so what
 //! was sent since it last said yes is what a daemon that goes away may have left unread. That number is kept, and said.

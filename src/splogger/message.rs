@@ -1,4 +1,4 @@
-//! A message as `/dev/log` takes it: `<22>Apr 12 19:38:02 qmail: 1018607882.966157 status: exiting`.
+//! A message in the format of `/dev/log`: `<22>Apr 12 19:38:02 qmail: 1018607882.966157 status: exiting`.
 //!
 //! That is RFC 3164 without the host's name, which the receiver adds, as the C library's `syslog` writes it.
 

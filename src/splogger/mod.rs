@@ -1,4 +1,4 @@
-//! `splogger [tag [facility]]`: reads lines and hands them to syslog, with the name and the manners of qmail's program,
+//! `splogger [tag [facility]]`: reads lines and sends them to syslog, with the name and the behaviour of qmail's program,
 //! so that a script which says `| splogger pop3d 3 &` runs as it is.
 //!
 //! - [`facility`]: which of syslog's 24 kinds a message is of, by number or by name.

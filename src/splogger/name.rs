@@ -1,4 +1,4 @@
-//! splogger's name in messages.
+//! The name of splogger in messages.
 
 use crate::cli::Program;
 

@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 #[derive(Debug)]
 struct Splogger {
     signals: SignalQueue,
-    /// The uptime at which it leaves, sent or not.
+    /// The uptime at which it exits, whether or not everything is sent.
     leaving_at: Option<Duration>,
     folder: Folder,
     writer: Writer,

@@ -1,7 +1,7 @@
 //! The files in a service's `supervise` directory.
 //!
 //! Only the supervisor writes them (and svscan the log pipe). Nothing in the directory is followed: a link where a file of
-//! ours should be is refused with a [`Fault`] that says so. The directory itself may be a link to somewhere that can be
+//! ours should be is refused with a [`Error`] that says so. The directory itself may be a link to somewhere that can be
 //! written.
 //!
 //! # Whose files these are
@@ -10,20 +10,21 @@
 //! a guarded directory was put there by its owner: `control` and `ok` may then have been given to an operator, who steers
 //! the service by them. The lock and the log pipe must be this program's user's own.
 //!
-//! In any other directory a service runs too, as whoever owns it may move every file in it anyway. Nothing that is read
+//! In any other directory a service runs too, as its owner may move every file in it anyway. Nothing that is read
 //! there is acted upon: see [`Files::believed`].
 
-use std::fmt;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::cli::cause;
-use crate::supervise::record::Record;
+use crate::supervise::error::Error;
+use crate::supervise::last_exit::LastExit;
+use crate::supervise::record::ProcessRecord;
 use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
 use crate::sys::file::Lock;
 use crate::sys::process::pidfd;
+use crate::sys::replace::{ReplaceStep, Replacement};
 use crate::sys::stat::Stat;
 use crate::sys::{Errno, fd};
 
@@ -37,7 +38,7 @@ pub const CONTROL: &[u8] = b"control";
 pub const OK: &[u8] = b"ok";
 /// How the service is: see [`Status`].
 pub const STATUS: &[u8] = b"status";
-/// Which process the service is: see [`Record`].
+/// Which process the service is: see [`ProcessRecord`].
 pub const PROCESS: &[u8] = b"process";
 /// How often `./run` has been started since the directory was made, in decimal.
 pub const STARTS: &[u8] = b"starts";
@@ -61,49 +62,15 @@ const WRITABLE_BY_OTHERS: u32 = 0o022;
 const ROOT: u32 = 0;
 const DIRECTORY_MODE: u32 = 0o700;
 const LOCK_MODE: u32 = 0o600;
-const FILE_MODE: u32 = 0o644;
+
+/// How the files with text or records are replaced: they need not survive a power failure.
+const REPLACEMENT: Replacement =
+    Replacement { suffix: b".new", mode: 0o644, overrides_umask: false, is_durable: false };
 
 /// How often, and how long apart, the lock is asked for: a process between fork and exec holds it for a moment after
 /// its supervisor was killed.
 const LOCK_ATTEMPTS: u32 = 20;
 const BETWEEN_LOCK_ATTEMPTS: Duration = Duration::from_millis(5);
-
-/// Why a file of ours cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The system refuses.
-    System(Errno),
-    /// Something else is where a FIFO should be.
-    NoFifo,
-    /// Something else is where a plain file should be.
-    NoPlainFile,
-    /// The file belongs to another user.
-    Foreign,
-    /// Others than its owner can write to it.
-    Writable,
-    /// In a directory of another user, a file that also has a name elsewhere.
-    Linked,
-}
-
-impl From<Errno> for Fault {
-    fn from(errno: Errno) -> Fault {
-        // `Fifo::open` says so of what is not a FIFO.
-        if errno == Errno::EPROTO { Fault::NoFifo } else { Fault::System(errno) }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Fault::System(errno) => cause(*errno),
-            Fault::NoFifo => "not a FIFO",
-            Fault::NoPlainFile => "not a plain file",
-            Fault::Foreign => "owned by another user",
-            Fault::Writable => "writable by others",
-            Fault::Linked => "has more than one name",
-        })
-    }
-}
 
 /// A `supervise` directory that is held open.
 #[derive(Debug)]
@@ -111,12 +78,12 @@ pub struct Files(Dir);
 
 impl Files {
     /// Opens the directory of a service.
-    pub fn open(service: &Dir) -> Result<Files, Fault> {
+    pub fn open(service: &Dir) -> Result<Files, Error> {
         Ok(Files(service.reach_dir(SUPERVISE)?))
     }
 
     /// Opens the directory of a service, and makes it if it is not there.
-    pub fn make(service: &Dir) -> Result<Files, Fault> {
+    pub fn make(service: &Dir) -> Result<Files, Error> {
         match service.reach_dir(SUPERVISE) {
             Ok(dir) => Ok(Files(dir)),
             Err(Errno::ENOENT) => {
@@ -134,26 +101,26 @@ impl Files {
     }
 
     /// Takes the lock that says that a supervisor runs.
-    pub fn lock(&self) -> Result<Lock, Fault> {
+    pub fn lock(&self) -> Result<Lock, Error> {
         for _ in 1..LOCK_ATTEMPTS {
             match self.try_lock() {
-                Err(Fault::System(Errno::EAGAIN)) => sleep(BETWEEN_LOCK_ATTEMPTS),
+                Err(Error::System(Errno::EAGAIN)) => sleep(BETWEEN_LOCK_ATTEMPTS),
                 answer => return answer,
             }
         }
         self.try_lock()
     }
 
-    fn try_lock(&self) -> Result<Lock, Fault> {
+    fn try_lock(&self) -> Result<Lock, Error> {
         let file = self.0.open_to_append(LOCK, LOCK_MODE)?;
         let stat = file.stat()?;
         if !stat.is_plain {
-            return Err(Fault::NoPlainFile);
+            return Err(Error::NoPlainFile);
         }
         match self.guard() {
-            Ok(()) if stat.owner != pidfd::own_user() => return Err(Fault::Foreign),
+            Ok(()) if stat.owner != pidfd::own_user() => return Err(Error::Foreign),
             // A lock of somebody else's that was linked here would be taken from those whom it belongs to.
-            Err(_) if stat.links > 1 => return Err(Fault::Linked),
+            Err(_) if stat.links > 1 => return Err(Error::Linked),
             _ => {}
         }
         Ok(Lock::try_exclusive(file)?)
@@ -171,29 +138,29 @@ impl Files {
 
     /// Opens a FIFO of ours, and makes it if it is not there. `Ok(true)`: others could have used it, which is now put
     /// right.
-    pub fn fifo(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Fault> {
+    pub fn fifo(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Error> {
         let fifo = self.open_or_make_fifo(name, access)?;
         if fifo.owner()? != pidfd::own_user() {
-            return Err(Fault::Foreign);
+            return Err(Error::Foreign);
         }
         self.close_to(OTHERS | GROUP, fifo)
     }
 
     /// Opens a FIFO that may have been given to an operator, or to a group of them, and makes one of ours if it is not
     /// there. `Ok(true)`: everybody could have used it, which is now put right.
-    pub fn fifo_to_share(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Fault> {
+    pub fn fifo_to_share(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Error> {
         let fifo = self.open_or_make_fifo(name, access)?;
         let is_all_ours = fifo.owner()? == pidfd::own_user() && fifo.is_of_own_group()?;
         self.close_to(if is_all_ours { OTHERS | GROUP } else { OTHERS }, fifo)
     }
 
     /// Opens a FIFO of ours that is there.
-    pub fn own_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Fault> {
+    pub fn own_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Error> {
         let fifo = Fifo::open(&self.0, name, access)?;
-        if fifo.owner()? == pidfd::own_user() { Ok(fifo) } else { Err(Fault::Foreign) }
+        if fifo.owner()? == pidfd::own_user() { Ok(fifo) } else { Err(Error::Foreign) }
     }
 
-    fn open_or_make_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Fault> {
+    fn open_or_make_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Error> {
         // What is there is looked at by the opening; a failure to make one shows there too.
         let made = Fifo::make(&self.0, name, FIFO_MODE);
         match (Fifo::open(&self.0, name, access), made) {
@@ -203,50 +170,42 @@ impl Files {
     }
 
     /// Takes these bits from a FIFO; says whether it had any of them.
-    fn close_to(&self, bits: u32, fifo: Fifo) -> Result<(Fifo, bool), Fault> {
+    fn close_to(&self, bits: u32, fifo: Fifo) -> Result<(Fifo, bool), Error> {
         let stat = fifo.stat()?;
         // Whoever has linked it here does not decide who may use it elsewhere.
         if stat.links > 1 && self.guard().is_err() {
-            return Err(Fault::Linked);
+            return Err(Error::Linked);
         }
         if stat.mode & bits == 0 {
             return Ok((fifo, false));
         }
         match fifo.set_mode(FIFO_MODE | stat.mode & GROUP & !bits) {
             Ok(()) => Ok((fifo, true)),
-            Err(Errno::EPERM) => Err(Fault::Writable),
+            Err(Errno::EPERM) => Err(Error::Writable),
             Err(errno) => Err(errno.into()),
         }
     }
 
     /// Whether what is in the directory was put there by this program's user, or by root; what speaks against it if not.
-    pub fn guard(&self) -> Result<(), Fault> {
+    pub fn guard(&self) -> Result<(), Error> {
         guard(self.0.stat_self()?)
     }
 
     /// What an earlier supervisor has left, for one that is to act on it. Only what is in a guarded directory is believed:
     /// else anybody could name a process that is then signalled.
-    pub fn believed(&self) -> Result<Believed<'_>, Fault> {
+    pub fn believed(&self) -> Result<Believed<'_>, Error> {
         self.guard().map(|()| Believed(&self.0))
     }
 
     /// Opens a FIFO that a supervisor reads, to write to it; `ENXIO` when no supervisor runs.
-    pub fn fifo_of_supervisor(&self, name: &[u8]) -> Result<Fifo, Fault> {
+    pub fn fifo_of_supervisor(&self, name: &[u8]) -> Result<Fifo, Error> {
         Ok(Fifo::open(&self.0, name, Access::Write)?)
     }
 
-    /// Makes or replaces a file in one step: whoever reads it sees the old bytes or the new ones. Returns the step that
+    /// Makes or replaces a file in one step: a reader sees the old bytes or the new ones. Returns the step that
     /// failed.
-    pub fn replace(&self, name: &[u8], bytes: &[u8]) -> Result<(), (Step, Errno)> {
-        let new = [name, b".new"].concat();
-        let file = match self.0.open_new(&new, FILE_MODE) {
-            // Left behind by a supervisor that was killed, or planted: its name goes, what it may lead to stays.
-            Err(Errno::EEXIST) => self.0.unlink(&new).and_then(|()| self.0.open_new(&new, FILE_MODE)),
-            answer => answer,
-        }
-        .map_err(|errno| (Step::Open, errno))?;
-        fd::write_all(&file, bytes).map_err(|errno| (Step::Write, errno))?;
-        self.0.rename(&new, name).map_err(|errno| (Step::Rename, errno))
+    pub fn replace(&self, name: &[u8], bytes: &[u8]) -> Result<(), (ReplaceStep, Errno)> {
+        REPLACEMENT.carry_out(&self.0, name, bytes)
     }
 
     /// Takes a file away, if it is there.
@@ -282,92 +241,47 @@ pub struct Believed<'f>(&'f Dir);
 
 impl Believed<'_> {
     /// Which process the service is or was.
-    pub fn record(self) -> Result<Option<Record>, Fault> {
-        let mut room = [0; Record::TEXT_BYTES_MAX];
-        Ok(self.read(PROCESS, &mut room)?.and_then(Record::parse))
+    pub fn record(self) -> Result<Option<ProcessRecord>, Error> {
+        let mut room = [0; ProcessRecord::TEXT_BYTES_MAX];
+        Ok(self.read(PROCESS, &mut room)?.and_then(ProcessRecord::parse))
     }
 
     /// How the service was.
-    pub fn status(self) -> Result<Option<Status>, Fault> {
+    pub fn status(self) -> Result<Option<Status>, Error> {
         let mut room = [0; Status::BYTES];
         Ok(self.read(STATUS, &mut room)?.and_then(Status::from_bytes))
     }
 
     /// How often the service has been started.
-    pub fn starts(self) -> Result<Option<u64>, Fault> {
+    pub fn starts(self) -> Result<Option<u64>, Error> {
         let mut room = [0; 32];
         Ok(self.read(STARTS, &mut room)?.and_then(parse_starts))
     }
 
     /// How the service last ended.
-    pub fn last_exit(self) -> Result<Option<LastExit>, Fault> {
+    pub fn last_exit(self) -> Result<Option<LastExit>, Error> {
         let mut room = [0; 32];
         Ok(self.read(LAST_EXIT, &mut room)?.and_then(LastExit::parse))
     }
 
-    fn read<'r>(self, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Fault> {
+    fn read<'r>(self, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Error> {
         read_if(self.0, name, room, guard)
     }
 }
 
-fn guard(stat: Stat) -> Result<(), Fault> {
+fn guard(stat: Stat) -> Result<(), Error> {
     if stat.owner != pidfd::own_user() && stat.owner != ROOT {
-        return Err(Fault::Foreign);
+        return Err(Error::Foreign);
     }
-    if stat.mode & WRITABLE_BY_OTHERS == 0 { Ok(()) } else { Err(Fault::Writable) }
+    if stat.mode & WRITABLE_BY_OTHERS == 0 { Ok(()) } else { Err(Error::Writable) }
 }
 
 fn parse_starts(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.trim_end().parse().ok()
 }
 
-/// The steps of replacing a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Opening the new file.
-    Open,
-    /// Writing it.
-    Write,
-    /// Giving it its name.
-    Rename,
-}
-
-/// How `./run` last ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LastExit {
-    /// With this code.
-    Exit(i32),
-    /// Killed by this signal.
-    Signal(i32),
-    /// The system did not tell.
-    Unknown,
-}
-
-impl LastExit {
-    /// Reads the file's text.
-    #[must_use]
-    pub fn parse(text: &[u8]) -> Option<LastExit> {
-        match std::str::from_utf8(text).ok()?.trim_end().split_once(' ') {
-            Some(("exit", code)) => code.parse().ok().map(LastExit::Exit),
-            Some(("signal", signal)) => signal.parse().ok().map(LastExit::Signal),
-            Some(_) => None,
-            None => (text.trim_ascii_end() == b"unknown").then_some(LastExit::Unknown),
-        }
-    }
-}
-
-impl fmt::Display for LastExit {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LastExit::Exit(code) => write!(out, "exit {code}"),
-            LastExit::Signal(signal) => write!(out, "signal {signal}"),
-            LastExit::Unknown => out.write_str("unknown"),
-        }
-    }
-}
-
 /// Reads the beginning of a plain file, at most as much as `room` holds; `None` when there is no such name.
-pub fn read<'r>(dir: &Dir, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Fault> {
+pub fn read<'r>(dir: &Dir, name: &[u8], room: &'r mut [u8]) -> Result<Option<&'r [u8]>, Error> {
     read_if(dir, name, room, |_| Ok(()))
 }
 
@@ -376,32 +290,17 @@ fn read_if<'r>(
     dir: &Dir,
     name: &[u8],
     room: &'r mut [u8],
-    check: impl Fn(Stat) -> Result<(), Fault>,
-) -> Result<Option<&'r [u8]>, Fault> {
+    check: impl Fn(Stat) -> Result<(), Error>,
+) -> Result<Option<&'r [u8]>, Error> {
     let file = match dir.open_to_read(name) {
         Err(Errno::ENOENT) => return Ok(None),
         answer => answer?,
     };
     let stat = file.stat()?;
     if !stat.is_plain {
-        return Err(Fault::NoPlainFile);
+        return Err(Error::NoPlainFile);
     }
     check(stat)?;
     let length = fd::read(&file, room)?;
     Ok(Some(&room[..length]))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_exit_survives_its_text() {
-        for exit in [LastExit::Exit(0), LastExit::Exit(255), LastExit::Signal(9), LastExit::Unknown] {
-            assert_eq!(LastExit::parse(format!("{exit}\n").as_bytes()), Some(exit));
-        }
-        for text in ["", "exit", "exit x", "left 1", "unknown 1"] {
-            assert_eq!(LastExit::parse(text.as_bytes()), None, "{text:?}");
-        }
-    }
 }

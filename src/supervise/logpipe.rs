@@ -2,13 +2,14 @@
 //!
 //! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing, so it never lacks
 //! a reader or a writer; service and logger get openings of their own, for writing and for reading alone, so that the
-//! logger sees the end of file once svscan has let go and the service is gone. Whoever dies, the bytes stay as long as
-//! one of them is left, and a new svscan opens the same pipe.
+//! logger sees the end of file once svscan has let go and the service is gone. Whichever of them is killed, the bytes stay as long as
+//! one is left, and a new svscan opens the same pipe.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use crate::supervise::files::{Fault, Files, LOGPIPE};
+use crate::supervise::error::Error;
+use crate::supervise::files::{Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{self, Access, Fifo};
 use crate::sys::{Errno, Result, pipe, poll};
@@ -46,15 +47,15 @@ impl AsFd for End<'_> {
 }
 
 impl LogPipe {
-    /// Opens the pipe of a service, and makes it if it is not there. The fault is that of the FIFO, if there can be none.
-    pub fn make(service: &Dir) -> Result<(LogPipe, Option<Fault>)> {
+    /// Opens the pipe of a service, and makes it if it is not there. The error is that of the FIFO, if there can be none.
+    pub fn make(service: &Dir) -> Result<(LogPipe, Option<Error>)> {
         match Files::make(service).and_then(|files| files.fifo(LOGPIPE, Access::Both)) {
             Ok((fifo, _)) => Ok((LogPipe::Named(fifo), None)),
             // More descriptors would be needed for the other kind.
-            Err(Fault::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
-            Err(fault) => {
+            Err(Error::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
+            Err(error) => {
                 let (reads, writes) = pipe::new()?;
-                Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(fault)))
+                Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(error)))
             }
         }
     }

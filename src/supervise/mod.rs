@@ -1,4 +1,4 @@
-//! Supervision: services that are kept running, steered by name, and paired with a logger through a pipe that loses
+//! Supervision: keeps services running, controls them by name, and pairs each with a logger through a pipe that loses
 //! nothing.
 //!
 //! ```text
@@ -7,16 +7,18 @@
 //! svc ──▶ sub/supervise/control      svstat, svwait ◀── sub/supervise/status      svok ──▶ sub/supervise/ok
 //! ```
 //!
-//! One supervisor a directory:
+//! One supervisor for each directory:
 //!
 //! - [`state`] is its policy, a function; [`throttle`] says when the next start is due.
 //! - [`supervise`] is the daemon that carries out what they say.
-//! - [`files`], [`status`], [`control`], [`record`]: what is in `supervise`, and what it means.
+//! - [`files`], [`status`], [`control`], [`record`], [`last_exit`]: what is in `supervise`, and what it means;
+//!   [`error`](mod@error): why a file there cannot be used.
 //! - [`options`]: the optional files beside `run`.
 //!
 //! One svscan for all of them:
 //!
-//! - [`svscan`] is its loop; [`service`] one service as it sees it; [`supervisor_process`] one supervisor.
+//! - [`svscan`] is its loop; [`service`] one service as it sees it; [`supervisor_process`] one supervisor; [`limits`]: the
+//!   limits of the system that it reaches.
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
 //! - [`svscanboot`]: svscan for a whole system.
 //!
@@ -24,15 +26,18 @@
 //!
 //! # Promises
 //!
-//! - There are never two copies of a service, whoever is killed: a supervisor knows the process of the one before.
+//! - There are never two copies of a service, whichever process is killed: a supervisor knows the process of its predecessor.
 //! - No line is lost between a service and its logger as long as one of them, their supervisors or svscan is left.
-//! - Commands are obeyed at once, in every state.
+//! - Commands are obeyed immediately, in every state.
 //! - While nothing happens, nothing runs: no timer, no scan.
 //! - In a service directory nothing is followed but `supervise` itself, and nothing outside is touched.
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod error;
 pub mod files;
+pub mod last_exit;
+pub mod limits;
 pub mod logpipe;
 pub mod options;
 pub mod pair;

@@ -1,12 +1,13 @@
-//! The optional files of a service directory. None of them is there by default, and a service without them is treated
-//! as 0.76 treats it.
+//! The optional files of a service directory. None of them exists by default; a service without them is treated as by
+//! 0.76.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::cli::Shown;
-use crate::supervise::files::{Fault, read};
+use crate::supervise::error::Error as FileError;
+use crate::supervise::files::read;
 use crate::sys::dir::Dir;
 use crate::sys::signal::Signal;
 
@@ -25,25 +26,27 @@ const SETSID: &[u8] = b"setsid";
 /// The time between the starts of a service that keeps failing grows up to so many seconds.
 const RESTART_DELAY_MAX: &[u8] = b"restart-delay-max";
 
-/// A file that does not say what it should.
+/// An optional file that cannot be read or makes no sense.
 #[derive(Debug)]
-pub struct BadOption {
+pub struct Error {
     file: &'static [u8],
-    trouble: Trouble,
+    reason: Reason,
 }
 
 #[derive(Debug)]
-enum Trouble {
-    Fault(Fault),
+enum Reason {
+    /// It cannot be read.
+    File(FileError),
+    /// Its text makes no sense.
     Text,
 }
 
-impl fmt::Display for BadOption {
+impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = Shown(self.file);
-        match self.trouble {
-            Trouble::Fault(fault) => write!(out, "{file}: {fault}"),
-            Trouble::Text => write!(out, "{file}: bad format"),
+        match self.reason {
+            Reason::File(error) => write!(out, "{file}: {error}"),
+            Reason::Text => write!(out, "{file}: bad format"),
         }
     }
 }
@@ -66,7 +69,7 @@ impl Options<'_> {
     }
 
     /// The signal that asks the service to end.
-    pub fn down_signal(self) -> Result<Option<Signal>, BadOption> {
+    pub fn down_signal(self) -> Result<Option<Signal>, Error> {
         self.parse(DOWN_SIGNAL, |text| {
             if let Ok(number) = i32::from_str(text) {
                 return Signal::try_from(number).ok();
@@ -77,26 +80,26 @@ impl Options<'_> {
     }
 
     /// How long a service may take to end.
-    pub fn timeout_kill(self) -> Result<Option<Duration>, BadOption> {
+    pub fn timeout_kill(self) -> Result<Option<Duration>, Error> {
         self.parse(TIMEOUT_KILL, |text| text.parse().ok().map(Duration::from_millis))
     }
 
     /// The descriptor on which the service says that it is ready; 0, 1 and 2 have other uses.
-    pub fn notification_fd(self) -> Result<Option<i32>, BadOption> {
+    pub fn notification_fd(self) -> Result<Option<i32>, Error> {
         self.parse(NOTIFICATION_FD, |text| text.parse().ok().filter(|number| (3..1024).contains(number)))
     }
 
     /// How long the delay between starts may become.
-    pub fn restart_delay_max(self) -> Result<Option<Duration>, BadOption> {
+    pub fn restart_delay_max(self) -> Result<Option<Duration>, Error> {
         self.parse(RESTART_DELAY_MAX, |text| text.parse().ok().map(Duration::from_secs))
     }
 
-    fn parse<T>(self, file: &'static [u8], meaning: impl Fn(&str) -> Option<T>) -> Result<Option<T>, BadOption> {
+    fn parse<T>(self, file: &'static [u8], meaning: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
         let mut room = [0; 64];
-        let text = read(self.0, file, &mut room).map_err(|fault| BadOption { file, trouble: Trouble::Fault(fault) })?;
+        let text = read(self.0, file, &mut room).map_err(|error| Error { file, reason: Reason::File(error) })?;
         let Some(text) = text else { return Ok(None) };
         let value = std::str::from_utf8(text).ok().and_then(|text| meaning(text.trim()));
-        value.map(Some).ok_or(BadOption { file, trouble: Trouble::Text })
+        value.map(Some).ok_or(Error { file, reason: Reason::Text })
     }
 }
 

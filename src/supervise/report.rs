@@ -1,9 +1,11 @@
-//! What can be learnt of a service from outside: what `svstat` shows and `svwait` waits for.
+//! What a service looks like from outside: what `svstat` shows and `svwait` waits for.
 
 use std::fmt;
 
 use crate::cli::cause;
-use crate::supervise::files::{Fault, Files, LastExit, OK, READY, STATUS, read};
+use crate::supervise::error::Error as FileError;
+use crate::supervise::files::{Files, OK, READY, STATUS, read};
+use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::{DOWN, Options};
 use crate::supervise::state::Want;
 use crate::supervise::status::Status;
@@ -37,46 +39,46 @@ pub enum Readiness {
 
 /// Why nothing can be said of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum Error {
     /// `down` cannot be asked for.
     Down(Errno),
     /// No supervisor has the FIFO open.
     NotRunning,
     /// The FIFO that says that a supervisor runs cannot be opened.
-    Ok(Fault),
+    Ok(FileError),
     /// The status cannot be opened.
-    OpenStatus(Fault),
+    OpenStatus(FileError),
     /// The status is too short, or begins with no label.
     BadStatus,
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Down(errno) => write!(out, "unable to stat down: {}", cause(*errno)),
-            Trouble::NotRunning => out.write_str("supervise not running"),
-            Trouble::Ok(fault) => write!(out, "unable to open supervise/ok: {fault}"),
-            Trouble::OpenStatus(fault) => write!(out, "unable to open supervise/status: {fault}"),
-            Trouble::BadStatus => out.write_str("unable to read supervise/status: bad format"),
+            Error::Down(errno) => write!(out, "unable to stat down: {}", cause(*errno)),
+            Error::NotRunning => out.write_str("supervise not running"),
+            Error::Ok(error) => write!(out, "unable to open supervise/ok: {error}"),
+            Error::OpenStatus(error) => write!(out, "unable to open supervise/status: {error}"),
+            Error::BadStatus => out.write_str("unable to read supervise/status: bad format"),
         }
     }
 }
 
 impl Report {
     /// Asks what there is to know of a service.
-    pub fn of(service: &Dir) -> Result<Report, Trouble> {
-        let is_normally_up = service.target(DOWN).map_err(Trouble::Down)?.is_none();
-        let files = Files::open(service).map_err(Trouble::Ok)?;
+    pub fn of(service: &Dir) -> Result<Report, Error> {
+        let is_normally_up = service.target(DOWN).map_err(Error::Down)?.is_none();
+        let files = Files::open(service).map_err(Error::Ok)?;
         match files.fifo_of_supervisor(OK) {
             Ok(_) => {}
-            Err(Fault::System(Errno::ENXIO)) => return Err(Trouble::NotRunning),
-            Err(fault) => return Err(Trouble::Ok(fault)),
+            Err(FileError::System(Errno::ENXIO)) => return Err(Error::NotRunning),
+            Err(error) => return Err(Error::Ok(error)),
         }
         let mut room = [0; Status::BYTES];
         let record = read(files.dir(), STATUS, &mut room)
-            .and_then(|record| record.ok_or(Fault::System(Errno::ENOENT)))
-            .map_err(Trouble::OpenStatus)?;
-        let status = Status::from_bytes(record).ok_or(Trouble::BadStatus)?;
+            .and_then(|record| record.ok_or(FileError::System(Errno::ENOENT)))
+            .map_err(Error::OpenStatus)?;
+        let status = Status::from_bytes(record).ok_or(Error::BadStatus)?;
         let readiness = matches!(Options(service).notification_fd(), Ok(Some(_))).then(|| readiness(&files));
         Ok(Report { status, is_normally_up, readiness, starts: files.starts(), last_exit: files.last_exit() })
     }
@@ -84,7 +86,7 @@ impl Report {
     /// Whether the service runs, and is ready if it can say so.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        self.status.process != 0 && self.readiness != Some(Readiness::NotReady)
+        self.status.process.is_some() && self.readiness != Some(Readiness::NotReady)
     }
 }
 
@@ -100,11 +102,10 @@ fn readiness(files: &Files) -> Readiness {
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { status, is_normally_up, .. } = self;
-        let is_up = status.process != 0;
-        if is_up {
-            write!(out, "up (pid {}) ", status.process.cast_unsigned())?;
-        } else {
-            out.write_str("down ")?;
+        let is_up = status.process.is_some();
+        match status.process {
+            Some(process) => write!(out, "up (pid {}) ", process.number().cast_unsigned())?,
+            None => out.write_str("down ")?,
         }
         write!(out, "{} seconds", status.age_seconds())?;
         let additions = [

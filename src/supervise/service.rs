@@ -1,19 +1,20 @@
 //! A service as svscan knows it: its supervisor, its log's supervisor, and the pipe between the two.
 
-use std::collections::BTreeSet;
 use std::ffi::{CStr, CString};
-use std::fmt::Display;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::{Program, Shown, cause};
+use crate::supervise::limits::Limits;
 use crate::supervise::logpipe::LogPipe;
-use crate::supervise::pair::{LOG, Log, Pairing, Seen};
-use crate::supervise::supervisor_process::{Ends, Keeper, has_process};
-use crate::sys::Errno;
+use crate::supervise::pair::{Log, Pairing, Seen};
+use crate::supervise::supervisor_process::{Ends, SupervisorProcess};
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
-use crate::sys::signal::Signal;
+use crate::sys::process::pid::Pid;
+use crate::sys::stat::FileId;
+
+mod ending;
 
 const SVSCAN: Program = Program("svscan");
 
@@ -26,34 +27,22 @@ pub enum Role {
     Log,
 }
 
-/// The limits of the system that have been reached and named. Each is named once, until it is no longer reached.
-#[derive(Debug, Default)]
-pub struct Limits(BTreeSet<i32>);
-
-impl Limits {
-    fn is_limit(errno: Errno) -> bool {
-        matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM)
-    }
-
-    fn reached(&mut self, errno: Errno, text: impl Display) {
-        if !Limits::is_limit(errno) || self.0.insert(errno as i32) {
-            SVSCAN.warn(format_args!("{text}: {}", cause(errno)));
-        }
-    }
-
-    /// Forgets what was named: there was room for everything.
-    pub fn clear(&mut self) {
-        self.0.clear();
-    }
+/// Which of a service's supervisors have been told to end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// The service's own.
+    service: bool,
+    /// The logger's: to end with its input.
+    log: bool,
 }
 
 /// A service that svscan looks after.
 #[derive(Debug)]
-pub struct Watched {
+pub struct WatchedService {
     /// Its name in the scan directory, and that of its log.
     name: CString,
     log_name: CString,
-    identity: (u64, u64),
+    identity: FileId,
     /// Whether the name was there at the last scan.
     pub is_present: bool,
     /// What is done about its output.
@@ -63,10 +52,10 @@ pub struct Watched {
     is_joined: bool,
     /// Whether it has been said that its log is awaited.
     is_named: bool,
-    service: Keeper,
-    log: Keeper,
-    /// What it was told when svscan came to leave: the service to end, the logger to end with its input.
-    was_told: (bool, bool),
+    service: SupervisorProcess,
+    log: SupervisorProcess,
+    /// What it was told when svscan came to exit.
+    told: Told,
     /// How often its supervisors have been started since.
     last_starts: u32,
     /// Since when the pipe has been empty, the service being gone.
@@ -79,11 +68,11 @@ pub struct Watched {
     service_overdue: Option<Duration>,
 }
 
-impl Watched {
+impl WatchedService {
     /// A service that was never seen before.
     #[must_use]
-    pub fn new(name: CString, identity: (u64, u64), seen: Seen) -> Watched {
-        let mut watched = Watched {
+    pub fn new(name: CString, identity: FileId, seen: Seen) -> WatchedService {
+        let mut watched = WatchedService {
             name: CString::default(),
             log_name: CString::default(),
             identity,
@@ -92,9 +81,9 @@ impl Watched {
             pipe: None,
             is_joined: false,
             is_named: false,
-            service: Keeper::Absent(Duration::ZERO),
-            log: Keeper::Absent(Duration::ZERO),
-            was_told: (false, false),
+            service: SupervisorProcess::Absent(Duration::ZERO),
+            log: SupervisorProcess::Absent(Duration::ZERO),
+            told: Told::default(),
             last_starts: 0,
             empty_since: None,
             unheard_since: None,
@@ -156,7 +145,7 @@ impl Watched {
         }
     }
 
-    fn keeper(&mut self, role: Role) -> &mut Keeper {
+    fn supervisor(&mut self, role: Role) -> &mut SupervisorProcess {
         match role {
             Role::Service => &mut self.service,
             Role::Log => &mut self.log,
@@ -172,22 +161,24 @@ impl Watched {
 
     /// One of its supervisors, a child of ours, has ended.
     pub fn ended(&mut self, role: Role, how: Ended) {
-        self.keeper(role).ended(how);
+        self.supervisor(role).ended(how);
         self.forget(role);
     }
 
     /// The supervisors that are not our children, to be waited for.
     pub fn found(&self) -> impl Iterator<Item = (Role, std::os::fd::BorrowedFd<'_>)> {
-        [(Role::Service, &self.service), (Role::Log, &self.log)].into_iter().filter_map(|(role, keeper)| match keeper {
-            Keeper::Found { ok, .. } => Some((role, ok.as_fd())),
-            Keeper::Absent(_) | Keeper::Child { .. } => None,
+        [(Role::Service, &self.service), (Role::Log, &self.log)].into_iter().filter_map(|(role, supervisor)| {
+            match supervisor {
+                SupervisorProcess::Found { ok, .. } => Some((role, ok.as_fd())),
+                SupervisorProcess::Absent(_) | SupervisorProcess::Child { .. } => None,
+            }
         })
     }
 
     /// One of those has gone.
     pub fn vanished(&mut self, role: Role) {
         let directory = self.directory(role).to_owned();
-        self.keeper(role).vanished(&directory);
+        self.supervisor(role).vanished(&directory);
         self.forget(role);
     }
 
@@ -195,9 +186,9 @@ impl Watched {
         match role {
             Role::Service => {
                 self.is_joined = false;
-                self.was_told.0 = false;
+                self.told.service = false;
             }
-            Role::Log => self.was_told.1 = false,
+            Role::Log => self.told.log = false,
         }
     }
 
@@ -214,9 +205,9 @@ impl Watched {
             return None;
         }
         let log = (self.pairing == Pairing::Paired).then_some(&self.log);
-        let absent = [Some(&self.service), log].into_iter().flatten().filter_map(|keeper| match keeper {
-            Keeper::Absent(moment) => Some(*moment),
-            Keeper::Child { .. } | Keeper::Found { .. } => None,
+        let absent = [Some(&self.service), log].into_iter().flatten().filter_map(|supervisor| match supervisor {
+            SupervisorProcess::Absent(moment) => Some(*moment),
+            SupervisorProcess::Child { .. } | SupervisorProcess::Found { .. } => None,
         });
         let joining = (self.is_to_be_joined()).then_some(Duration::ZERO);
         absent.chain(joining).min()
@@ -228,7 +219,7 @@ impl Watched {
     }
 
     /// Starts what is missing, and joins service and logger. Returns the children it has started.
-    pub fn keep(&mut self, limits: &mut Limits) -> Vec<(Role, i32)> {
+    pub fn keep(&mut self, limits: &mut Limits) -> Vec<(Role, Pid)> {
         let mut started = Vec::new();
         if !self.is_present || self.pairing == Pairing::Awaiting {
             return started;
@@ -248,7 +239,7 @@ impl Watched {
         }
         for role in [Role::Log, Role::Service] {
             let is_wanted = role == Role::Service || self.pairing == Pairing::Paired;
-            if is_wanted && self.keeper(role).is_due() {
+            if is_wanted && self.supervisor(role).is_due() {
                 started.extend(self.start(role, &dir, limits).map(|process| (role, process)));
             }
         }
@@ -268,9 +259,9 @@ impl Watched {
     }
 
     fn postpone(&mut self) {
-        for keeper in [&mut self.service, &mut self.log] {
-            if keeper.is_due() {
-                keeper.postpone();
+        for supervisor in [&mut self.service, &mut self.log] {
+            if supervisor.is_due() {
+                supervisor.postpone();
             }
         }
     }
@@ -295,11 +286,11 @@ impl Watched {
     }
 
     /// Starts one supervisor, or finds it running. Returns the child, if it is one.
-    fn start(&mut self, role: Role, dir: &Dir, limits: &mut Limits) -> Option<i32> {
+    fn start(&mut self, role: Role, dir: &Dir, limits: &mut Limits) -> Option<Pid> {
         let directory = self.directory(role).to_owned();
         let shown = Shown(directory.to_bytes());
         let target = Dir::reach(directory.as_c_str());
-        if target.as_ref().is_ok_and(|target| self.keeper(role).find(target)) {
+        if target.as_ref().is_ok_and(|target| self.supervisor(role).find(target)) {
             return None;
         }
         let identity = target.and_then(|target| Ok(target.stat_self()?.identity)).unwrap_or_default();
@@ -312,7 +303,7 @@ impl Watched {
             Ok(end) => end,
             Err(errno) => {
                 limits.reached(errno, format_args!("unable to set up descriptors for {shown}"));
-                self.keeper(role).postpone();
+                self.supervisor(role).postpone();
                 return None;
             }
         };
@@ -324,23 +315,23 @@ impl Watched {
         let complain = |errno| {
             SVSCAN.warn(format_args!("unable to start supervise {shown}: {}", cause(errno)));
         };
-        let keeper = match role {
+        let supervisor = match role {
             Role::Service => &mut self.service,
             Role::Log => &mut self.log,
         };
-        match keeper.start(&directory, identity, ends, complain) {
+        match supervisor.start(&directory, identity, ends, complain) {
             Ok(()) => {
                 let is_piped = ends.output.is_some();
                 self.is_joined |= role == Role::Service && is_piped;
             }
             Err(errno) => {
                 limits.reached(errno, format_args!("unable to fork for {shown}"));
-                keeper.postpone();
+                supervisor.postpone();
             }
         }
-        match self.keeper(role) {
-            Keeper::Child { process, .. } => Some(*process),
-            Keeper::Absent(_) | Keeper::Found { .. } => None,
+        match self.supervisor(role) {
+            SupervisorProcess::Child { process, .. } => Some(*process),
+            SupervisorProcess::Absent(_) | SupervisorProcess::Found { .. } => None,
         }
     }
 
@@ -348,134 +339,5 @@ impl Watched {
     pub fn hurry(&mut self) {
         self.service.hurry();
         self.log.hurry();
-    }
-}
-
-/// How svscan leaves: services first; then loggers, which see the end of file and have written everything by then.
-impl Watched {
-    /// How long a pipe may stay empty and held open by a process that is no longer the service's, before its logger is
-    /// asked to end.
-    const EMPTY: Duration = Duration::from_secs(5);
-    /// How long a logger that has read its input to the end may take to write it, where it cannot be waited for.
-    const LAST_WORDS: Duration = Duration::from_millis(500);
-    /// How long a logger may take to end when somebody has asked a second time; multilog promises a second.
-    const PRESSED: Duration = Duration::from_millis(1500);
-    /// How long the end of a service that was killed is waited for: its logger then writes its last lines. A process that
-    /// waits for a disk cannot be killed, and a supervisor may not listen.
-    const KILLED: Duration = Duration::from_millis(500);
-    /// Supervisors started to stop what others have left.
-    const LAST_STARTS_MAX: u32 = 5;
-
-    /// Does what is next for ending. Returns the children it has started, or `None` when nothing is left. `is_pressed`:
-    /// somebody has asked a second time.
-    ///
-    /// The supervisors that run are told whatever has become of the service's name; only one that is to be started needs
-    /// the name.
-    pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, i32)>> {
-        if self.service.is_there() {
-            if !self.was_told.0 {
-                let (commands, signal) =
-                    if is_pressed { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
-                self.was_told.0 = self.service.ask(&self.name, commands, signal);
-            }
-            if !is_pressed || *self.service_overdue.get_or_insert(now + Watched::KILLED) > now {
-                return Some(Vec::new());
-            }
-        } else if self.has_process(Role::Service) && self.may_start_again() {
-            return Some(self.start_to_end(Role::Service, limits));
-        }
-        if self.log.is_there() {
-            if !self.was_told.1 {
-                self.was_told.1 = if is_pressed {
-                    let is_told = self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
-                    // Asking again does not put it off.
-                    let overdue = is_told.then_some(now + Watched::PRESSED);
-                    self.log_overdue = [self.log_overdue, overdue].into_iter().flatten().min();
-                    is_told
-                } else {
-                    !self.log.is_erased() && self.log.tell_trusted(&self.log_name, b"ox") || self.end_unheard(now)
-                };
-            }
-            if self.log_overdue.is_some_and(|moment| moment <= now) {
-                self.log_overdue = None;
-                self.log.ask(&self.log_name, b"dxk", Signal::SIGQUIT);
-            }
-            if self.was_told.1 {
-                self.drain(now);
-            }
-            return Some(Vec::new());
-        }
-        if self.service.is_there() {
-            return Some(Vec::new());
-        }
-        let is_unwritten = self.pipe.as_ref().is_some_and(|pipe| pipe.bytes_waiting() > 0);
-        if (self.has_process(Role::Log) || is_unwritten) && self.may_start_again() {
-            return Some(self.start_to_end(Role::Log, limits));
-        }
-        None
-    }
-
-    /// Ends a logger whose directory has been removed: the logger sees the end of its input, gets a moment to write what it
-    /// has read, and is asked to end. Its own log directory may be gone too, so that it would try to write for ever. Says
-    /// whether it was asked.
-    fn end_unheard(&mut self, now: Duration) -> bool {
-        let Some(since) = self.unheard_since else {
-            let dir = self.reach();
-            if let Some(pipe) = &mut self.pipe {
-                pipe.let_go(dir.as_ref());
-            }
-            self.unheard_since = Some(now);
-            return false;
-        };
-        let waited = now.saturating_sub(since);
-        let is_empty = self.pipe.as_ref().is_none_or(|pipe| pipe.bytes_waiting() == 0 && !pipe.has_writer());
-        let is_time = waited >= Watched::EMPTY || is_empty && waited >= Watched::LAST_WORDS;
-        let is_told = is_time && self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
-        self.log_overdue = is_told.then_some(now + Watched::EMPTY);
-        is_told
-    }
-
-    fn has_process(&self, role: Role) -> bool {
-        let dir = match role {
-            Role::Service => self.reach(),
-            Role::Log => self.reach().and_then(|dir| dir.reach_dir(LOG).ok()),
-        };
-        dir.is_some_and(|dir| has_process(&dir))
-    }
-
-    /// Somebody has asked a second time: everything is told again.
-    pub fn press(&mut self) {
-        self.was_told = (false, false);
-    }
-
-    fn may_start_again(&mut self) -> bool {
-        self.last_starts += 1;
-        self.last_starts <= Watched::LAST_STARTS_MAX
-    }
-
-    fn start_to_end(&mut self, role: Role, limits: &mut Limits) -> Vec<(Role, i32)> {
-        let Some(dir) = self.reach() else { return Vec::new() };
-        self.start(role, &dir, limits).map(|process| (role, process)).into_iter().collect()
-    }
-
-    /// Gives up the pipe, so that the logger sees its end. A logger that does not, as another process has the pipe open,
-    /// is asked to end when nothing has come for a while.
-    fn drain(&mut self, now: Duration) {
-        let dir = self.reach();
-        let Some(pipe) = &mut self.pipe else { return };
-        let Some(since) = self.empty_since else {
-            pipe.let_go(dir.as_ref());
-            self.empty_since = Some(now);
-            return;
-        };
-        // A logger that has only not come round to it yet sees its end by itself.
-        if pipe.bytes_waiting() > 0 || !pipe.has_writer() {
-            self.empty_since = Some(now);
-        } else if now.saturating_sub(since) >= Watched::EMPTY {
-            let name = Shown(self.name.to_bytes());
-            SVSCAN.warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
-            self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
-            self.empty_since = Some(now);
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What a supervisor does, as a function: a state and an event give the next state and what is to be done.
+//! The policy of a supervisor, a pure function: from a state and an event to the next state and the effects.
 //!
 //! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervise) carries out the
 //! effects and reports back what became of them. When a start is due is for the
@@ -42,14 +42,14 @@ pub enum Phase {
 
 /// All that a supervisor remembers of a service from one event to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct ServiceState {
     /// Where the service is in its life.
     pub phase: Phase,
     /// What is wanted of it.
     pub want: Want,
     /// Whether the process was told to pause.
     pub is_paused: bool,
-    /// Whether the supervisor leaves when the service is down.
+    /// Whether the supervisor exits when the service is down.
     pub is_leaving: bool,
 }
 
@@ -94,12 +94,12 @@ pub enum Effect {
     Leave,
 }
 
-impl State {
+impl ServiceState {
     /// How a supervisor begins: `is_wanted` unless there is a file `down`.
     #[must_use]
-    pub fn new(is_wanted: bool) -> State {
+    pub fn new(is_wanted: bool) -> ServiceState {
         let (phase, want) = if is_wanted { (Phase::Delayed, Want::Up) } else { (Phase::Down, Want::Down) };
-        State { phase, want, is_paused: false, is_leaving: false }
+        ServiceState { phase, want, is_paused: false, is_leaving: false }
     }
 
     /// Whether a process runs.
@@ -109,22 +109,22 @@ impl State {
     }
 
     /// What becomes of a service whose process has ended, all being done.
-    fn rest(self, effects: &mut Vec<Effect>) -> State {
-        // As in 0.76, a supervisor that was told to leave does so when the service ends, wanted up or not.
+    fn rest(self, effects: &mut Vec<Effect>) -> ServiceState {
+        // As in 0.76, a supervisor that was told to exit does so when the service ends, wanted up or not.
         if self.is_leaving {
             effects.push(Effect::Leave);
-            return State { phase: Phase::Down, ..self };
+            return ServiceState { phase: Phase::Down, ..self };
         }
         match self.want {
-            Want::Up => State { phase: Phase::Delayed, ..self },
-            Want::Down | Want::Once => State { phase: Phase::Down, ..self },
+            Want::Up => ServiceState { phase: Phase::Delayed, ..self },
+            Want::Down | Want::Once => ServiceState { phase: Phase::Down, ..self },
         }
     }
 }
 
 /// The policy: what follows from an event.
 #[must_use]
-pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
+pub fn step(state: ServiceState, event: Event) -> (ServiceState, Vec<Effect>) {
     let mut effects = Vec::new();
     let next = match (state.phase, event) {
         (_, Event::Asked(control)) => obey(state, control, &mut effects),
@@ -138,11 +138,11 @@ pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
 
         (Phase::Delayed, Event::Started) => {
             effects.push(Effect::Announce);
-            State { phase: Phase::Up, is_paused: false, ..state }
+            ServiceState { phase: Phase::Up, is_paused: false, ..state }
         }
         (Phase::Finishing, Event::Started) => {
             effects.push(Effect::Announce);
-            State { is_paused: false, ..state }
+            ServiceState { is_paused: false, ..state }
         }
         // A process runs already, or none was wanted: nothing was started.
         (Phase::Down | Phase::Up, Event::Started) => state,
@@ -157,11 +157,11 @@ pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
 
         (Phase::Up, Event::Ended { finishes: true }) => {
             effects.extend([Effect::Forbear, Effect::Finish]);
-            State { phase: Phase::Finishing, is_paused: false, ..state }
+            ServiceState { phase: Phase::Finishing, is_paused: false, ..state }
         }
         (Phase::Up, Event::Ended { finishes: false }) | (Phase::Finishing, Event::Ended { .. }) => {
             effects.extend([Effect::Forbear, Effect::Announce]);
-            State { is_paused: false, ..state }.rest(&mut effects)
+            ServiceState { is_paused: false, ..state }.rest(&mut effects)
         }
         // Nothing ran.
         (Phase::Down | Phase::Delayed, Event::Ended { .. }) => state,
@@ -175,35 +175,35 @@ pub fn step(state: State, event: Event) -> (State, Vec<Effect>) {
     (next, effects)
 }
 
-fn obey(state: State, control: Control, effects: &mut Vec<Effect>) -> State {
+fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> ServiceState {
     match (control, state.phase) {
         (Control::Up, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
-            State { want: Want::Up, phase: Phase::Delayed, ..state }
+            ServiceState { want: Want::Up, phase: Phase::Delayed, ..state }
         }
         (Control::Up, Phase::Up) => {
             effects.extend([Effect::Announce, Effect::Forbear]);
-            State { want: Want::Up, ..state }
+            ServiceState { want: Want::Up, ..state }
         }
         (Control::Up, Phase::Finishing) => {
             effects.push(Effect::Announce);
-            State { want: Want::Up, ..state }
+            ServiceState { want: Want::Up, ..state }
         }
         (Control::Once, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
-            State { want: Want::Once, phase: Phase::Delayed, ..state }
+            ServiceState { want: Want::Once, phase: Phase::Delayed, ..state }
         }
         (Control::Once, Phase::Up) => {
             effects.extend([Effect::Announce, Effect::Forbear]);
-            State { want: Want::Once, ..state }
+            ServiceState { want: Want::Once, ..state }
         }
         (Control::Once, Phase::Finishing) => {
             effects.push(Effect::Announce);
-            State { want: Want::Once, ..state }
+            ServiceState { want: Want::Once, ..state }
         }
         (Control::Down, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
-            let state = State { want: Want::Down, phase: Phase::Down, ..state };
+            let state = ServiceState { want: Want::Down, phase: Phase::Down, ..state };
             if state.is_leaving {
                 effects.push(Effect::Leave);
             }
@@ -211,12 +211,12 @@ fn obey(state: State, control: Control, effects: &mut Vec<Effect>) -> State {
         }
         (Control::Down, Phase::Up) => {
             effects.extend([Effect::Stop, Effect::Announce]);
-            State { want: Want::Down, is_paused: false, ..state }
+            ServiceState { want: Want::Down, is_paused: false, ..state }
         }
         // What cleans up after the service is not cut short.
         (Control::Down, Phase::Finishing) => {
             effects.push(Effect::Announce);
-            State { want: Want::Down, ..state }
+            ServiceState { want: Want::Down, ..state }
         }
         (Control::Exit, Phase::Down) => leave(state, effects),
         (Control::Exit, Phase::Delayed) => match state.want {
@@ -224,20 +224,20 @@ fn obey(state: State, control: Control, effects: &mut Vec<Effect>) -> State {
             // `svc -ox` asks for one more run first: so a logger writes what is left in its pipe.
             Want::Once => {
                 effects.push(Effect::Announce);
-                State { is_leaving: true, ..state }
+                ServiceState { is_leaving: true, ..state }
             }
         },
         (Control::Exit, Phase::Up | Phase::Finishing) => {
             effects.push(Effect::Announce);
-            State { is_leaving: true, ..state }
+            ServiceState { is_leaving: true, ..state }
         }
         (Control::Pause, Phase::Up | Phase::Finishing) => {
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGSTOP)]);
-            State { is_paused: true, ..state }
+            ServiceState { is_paused: true, ..state }
         }
         (Control::Continue, Phase::Up | Phase::Finishing) => {
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGCONT)]);
-            State { is_paused: false, ..state }
+            ServiceState { is_paused: false, ..state }
         }
         // 0.76 announces, and shows no pause of what does not run.
         (Control::Pause | Control::Continue, Phase::Down | Phase::Delayed) => {
@@ -256,9 +256,9 @@ fn obey(state: State, control: Control, effects: &mut Vec<Effect>) -> State {
     }
 }
 
-fn leave(state: State, effects: &mut Vec<Effect>) -> State {
+fn leave(state: ServiceState, effects: &mut Vec<Effect>) -> ServiceState {
     effects.extend([Effect::Announce, Effect::Leave]);
-    State { phase: Phase::Down, is_leaving: true, ..state }
+    ServiceState { phase: Phase::Down, is_leaving: true, ..state }
 }
 
 #[cfg(test)]
@@ -268,15 +268,11 @@ mod tests {
     const PHASES: [Phase; 4] = [Phase::Down, Phase::Delayed, Phase::Up, Phase::Finishing];
     const WANTS: [Want; 3] = [Want::Up, Want::Down, Want::Once];
 
-    fn states() -> impl Iterator<Item = State> {
+    fn states() -> impl Iterator<Item = ServiceState> {
         PHASES.into_iter().flat_map(|phase| {
             WANTS.into_iter().flat_map(move |want| {
-                [(false, false), (false, true), (true, false), (true, true)].map(|(is_paused, is_leaving)| State {
-                    phase,
-                    want,
-                    is_paused,
-                    is_leaving,
-                })
+                [(false, false), (false, true), (true, false), (true, true)]
+                    .map(|(is_paused, is_leaving)| ServiceState { phase, want, is_paused, is_leaving })
             })
         })
     }
@@ -296,7 +292,7 @@ mod tests {
         ])
     }
 
-    fn all() -> impl Iterator<Item = (State, Event, State, Vec<Effect>)> {
+    fn all() -> impl Iterator<Item = (ServiceState, Event, ServiceState, Vec<Effect>)> {
         states().flat_map(|state| {
             events().map(move |event| {
                 let (next, effects) = step(state, event);
@@ -368,7 +364,7 @@ mod tests {
     #[test]
     fn every_change_that_the_status_shows_is_announced() {
         for (state, event, next, effects) in all() {
-            let shows = |state: State| (state.want, state.is_paused, state.phase == Phase::Up);
+            let shows = |state: ServiceState| (state.want, state.is_paused, state.phase == Phase::Up);
             if shows(state) != shows(next) {
                 let is_announced = effects.iter().any(|effect| matches!(effect, Effect::Announce | Effect::Finish));
                 assert!(is_announced, "{state:?} {event:?}");
@@ -379,7 +375,7 @@ mod tests {
     #[test]
     fn a_service_wanted_up_is_started_again_and_others_are_not() {
         for want in WANTS {
-            let state = State { phase: Phase::Up, want, is_paused: false, is_leaving: false };
+            let state = ServiceState { phase: Phase::Up, want, is_paused: false, is_leaving: false };
 
             let (next, _) = step(state, Event::Ended { finishes: false });
 
@@ -389,7 +385,7 @@ mod tests {
 
     #[test]
     fn down_asks_the_process_to_end_and_takes_back_the_pause() {
-        let state = State { phase: Phase::Up, want: Want::Up, is_paused: true, is_leaving: false };
+        let state = ServiceState { phase: Phase::Up, want: Want::Up, is_paused: true, is_leaving: false };
 
         let (next, effects) = step(state, Event::Asked(Control::Down));
 
@@ -408,7 +404,7 @@ mod tests {
 
     #[test]
     fn one_more_run_comes_before_leaving_when_asked_for() {
-        let down = State { phase: Phase::Down, want: Want::Down, is_paused: false, is_leaving: false };
+        let down = ServiceState { phase: Phase::Down, want: Want::Down, is_paused: false, is_leaving: false };
 
         let (once, _) = step(down, Event::Asked(Control::Once));
         let (leaving, effects) = step(once, Event::Asked(Control::Exit));

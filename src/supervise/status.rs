@@ -1,4 +1,4 @@
-//! `supervise/status`: 18 bytes that say how a service is.
+//! `supervise/status`: the state of a service in 18 bytes.
 //!
 //! | bytes | meaning |
 //! |---|---|
@@ -10,13 +10,14 @@
 //! runit and daemontools-encore write more after these; it is left alone.
 
 use crate::supervise::state::Want;
+use crate::sys::process::pid::Pid;
 use crate::tai64n::Label;
 
 /// How a service is, as its supervisor last said.
 ///
 /// ```
 /// use logyard::{supervise::{status::Status, state::Want}, tai64n::Label};
-/// let status = Status { changed: Label::now(), process: 258, is_paused: false, want: Want::Up };
+/// let status = Status { changed: Label::now(), process: Some(258.into()), is_paused: false, want: Want::Up };
 /// assert_eq!(status.to_bytes()[12..], [2, 1, 0, 0, 0, b'u']);
 /// assert_eq!(Status::from_bytes(&status.to_bytes()), Some(status));
 /// ```
@@ -24,8 +25,8 @@ use crate::tai64n::Label;
 pub struct Status {
     /// When the process last started or ended.
     pub changed: Label,
-    /// The number of the process; 0 when there is none.
-    pub process: i32,
+    /// The process, if there is one.
+    pub process: Option<Pid>,
     /// Whether it was stopped with `svc -p`.
     pub is_paused: bool,
     /// What the administrator wants.
@@ -41,7 +42,7 @@ impl Status {
     pub fn to_bytes(self) -> [u8; Status::BYTES] {
         let mut bytes = [0; Status::BYTES];
         bytes[..12].copy_from_slice(&self.changed.to_bytes());
-        bytes[12..16].copy_from_slice(&self.process.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.process.map_or(0, Pid::number).to_le_bytes());
         bytes[16] = u8::from(self.is_paused);
         bytes[17] = match self.want {
             Want::Up => b'u',
@@ -55,9 +56,10 @@ impl Status {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Status> {
         let record: &[u8; Status::BYTES] = bytes.first_chunk()?;
+        let process = i32::from_le_bytes([record[12], record[13], record[14], record[15]]);
         Some(Status {
             changed: Label::from_bytes(*record.first_chunk()?).ok()?,
-            process: i32::from_le_bytes([record[12], record[13], record[14], record[15]]),
+            process: (process != 0).then(|| Pid::new(process)),
             is_paused: record[16] != 0,
             want: match record[17] {
                 b'u' => Want::Up,
@@ -85,7 +87,7 @@ mod tests {
 
         let status = Status::from_bytes(&bytes).expect("this is a record");
 
-        assert_eq!((status.process, status.is_paused, status.want), (25483, false, Want::Up));
+        assert_eq!((status.process, status.is_paused, status.want), (Some(Pid::new(25483)), false, Want::Up));
         assert_eq!(status.to_bytes(), bytes);
     }
 
@@ -96,7 +98,7 @@ mod tests {
 
     #[test]
     fn what_follows_the_record_is_left_alone() {
-        let status = Status { changed: Label::now(), process: 0, is_paused: true, want: Want::Once };
+        let status = Status { changed: Label::now(), process: None, is_paused: true, want: Want::Once };
         let mut bytes = status.to_bytes().to_vec();
         bytes.extend(b"more");
 

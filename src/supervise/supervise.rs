@@ -1,5 +1,8 @@
 //! The daemon `supervise`: one service, one thread, one wait.
 //!
+//! This file has the loop. `adoption`: what is taken over from a supervisor that was killed. `start`: how `./run` and
+//! `./finish` are started.
+//!
 //! The wait covers the signals, the control FIFO, the process if it is not our child, and the readiness FIFO; its
 //! timeout is the next start or the moment when a service that was asked to end is overdue. What follows from an event
 //! is [`step`]'s to say; this file carries it out. While nothing happens, nothing wakes it.
@@ -10,39 +13,41 @@
 //! that very process, and carries on where the other one was: what is wanted is in `supervise/status`. A process is let
 //! go only after it has been recorded, so there is none that the next supervisor could miss.
 
-use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::control::Control;
-use crate::supervise::files::{
-    self, CONTROL, Fault, Files, LAST_EXIT, LOGPIPE, LastExit, NOTIFY, OK, PROCESS, READY, STARTS, STATUS, Step,
-};
-use crate::supervise::options::{BadOption, DOWN, Options};
-use crate::supervise::record::{Record, Script};
-use crate::supervise::state::{Effect, Event, Phase, State, Want, step};
+use crate::supervise::error::Error;
+use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STATUS};
+use crate::supervise::last_exit::LastExit;
+use crate::supervise::options::{self, DOWN, Options};
+use crate::supervise::record::ServiceScript;
+use crate::supervise::state::{Effect, Event, Phase, ServiceState, step};
 use crate::supervise::status::Status;
 use crate::supervise::throttle::Throttle;
 use crate::sys::dir::{self, Dir};
 use crate::sys::fifo::{self, Access, Fifo};
 use crate::sys::file::Lock;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
 use crate::sys::process::spawn::{self, Waiting};
 use crate::sys::process::wait::{self, Reaped};
+use crate::sys::replace::ReplaceStep;
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Result, boot_id, clock, fd, memory, poll, program};
 use crate::tai64n::Label;
+
+mod adoption;
+mod start;
 
 const PROGRAM: Program = Program("supervise");
 
 /// Commands that are taken from the FIFO at a time.
 const CONTROL_BYTES: usize = 64;
 
-/// What is read of an earlier supervisor; `None` if it says nothing.
-type FileResult<T> = std::result::Result<Option<T>, Fault>;
 /// Between two looks at an adopted process where the system cannot tell of its end.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
@@ -61,8 +66,8 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 /// A process that is looked after.
 #[derive(Debug)]
 struct Running {
-    process: i32,
-    script: Script,
+    process: Pid,
+    script: ServiceScript,
     /// Held when it is not our child: a supervisor that was killed has started it.
     adopted: Option<Pidfd>,
 }
@@ -89,7 +94,7 @@ struct Supervisor {
     signals: SignalQueue,
     /// Which run of the system this is; 0 where it cannot be told.
     boot: u128,
-    state: State,
+    state: ServiceState,
     throttle: Throttle,
     /// When the process last changed.
     changed: Label,
@@ -112,8 +117,8 @@ impl Supervisor {
     /// that says that commands are obeyed.
     fn begin(name: &[u8]) -> std::result::Result<Supervisor, Exit> {
         let shown = Shown(name).to_string();
-        let about = |verb: &str, file: &str, fault: Fault| {
-            PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {fault}"))
+        let about = |verb: &str, file: &str, error: Error| {
+            PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {error}"))
         };
 
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT])
@@ -123,12 +128,12 @@ impl Supervisor {
         dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;
         let service = Dir::open(c".").map_err(|errno| about("chdir to", "", errno.into()))?;
         let is_wanted = service.target(DOWN).map_err(|errno| about("stat", "/down", errno.into()))?.is_none();
-        let files = Files::make(&service).map_err(|fault| about("acquire", "/supervise/lock", fault))?;
-        let lock = files.lock().map_err(|fault| about("acquire", "/supervise/lock", fault))?;
+        let files = Files::make(&service).map_err(|error| about("acquire", "/supervise/lock", error))?;
+        let lock = files.lock().map_err(|error| about("acquire", "/supervise/lock", error))?;
         let (control, was_open) =
-            files.fifo_to_share(CONTROL, Access::Both).map_err(|fault| about("read", "/supervise/control", fault))?;
-        if let Err(fault) = files.guard() {
-            PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {fault}"));
+            files.fifo_to_share(CONTROL, Access::Both).map_err(|error| about("read", "/supervise/control", error))?;
+        if let Err(error) = files.guard() {
+            PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {error}"));
         }
         if was_open {
             PROGRAM.warn(format_args!("{shown}/supervise/control could be written by others, which is put right"));
@@ -143,7 +148,7 @@ impl Supervisor {
             ok: None,
             signals,
             boot: boot_id::id(),
-            state: State::new(is_wanted),
+            state: ServiceState::new(is_wanted),
             throttle: Throttle::default(),
             changed: Label::now(),
             running: None,
@@ -159,71 +164,12 @@ impl Supervisor {
         supervisor.adopt();
         supervisor.announce();
         let (ok, was_open) =
-            supervisor.files.fifo_to_share(OK, Access::Read).map_err(|fault| about("read", "/supervise/ok", fault))?;
+            supervisor.files.fifo_to_share(OK, Access::Read).map_err(|error| about("read", "/supervise/ok", error))?;
         if was_open {
             PROGRAM.warn(format_args!("{shown}/supervise/ok could be written by others, which is put right"));
         }
         supervisor.ok = Some(ok);
         Ok(supervisor)
-    }
-
-    /// What one of the files of an earlier supervisor says. One that is not to be believed is named and ignored.
-    fn heed<T>(&self, file: &[u8], answer: FileResult<T>) -> Option<T> {
-        if let Err(fault @ (Fault::Foreign | Fault::Writable)) = answer {
-            let (name, file) = (Shown(&self.name), Shown(file));
-            PROGRAM.warn(format_args!("ignoring {name}/supervise/{file}: {fault}"));
-        }
-        answer.ok().flatten()
-    }
-
-    /// Goes on counting where an earlier supervisor has stopped.
-    fn remember(&mut self) {
-        // Of a directory that is not to be believed this has been said.
-        let Ok(left) = self.files.believed() else { return };
-        let starts = self.heed(STARTS, left.starts()).unwrap_or(0);
-        let last_exit = self.heed(LAST_EXIT, left.last_exit()).unwrap_or(LastExit::Unknown);
-        (self.starts, self.last_exit) = (starts, last_exit);
-    }
-
-    /// Recognises the process that a killed supervisor has left, if it still runs, and looks after it.
-    fn adopt(&mut self) {
-        let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
-        let Some(record) = record.filter(Record::is_alive) else {
-            self.files.remove(READY);
-            return;
-        };
-        // Fails only if it has ended.
-        let Ok(held) = Pidfd::open(record.process) else { return };
-        // It may have ended, and its number been given away, between the look and the grip.
-        if !record.is_alive() {
-            return;
-        }
-        if held.end().is_none() {
-            let (name, process) = (Shown(&self.name), record.process);
-            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, looking at it twice a second"));
-        }
-        let phase = match record.script {
-            Script::Run => Phase::Up,
-            Script::Finish => Phase::Finishing,
-        };
-        self.running = Some(Running { process: record.process, script: record.script, adopted: Some(held) });
-        self.state.phase = phase;
-        self.state.want = Want::Up;
-        let status = self.files.believed().ok().and_then(|left| self.heed(STATUS, left.status()));
-        if let Some(status) = status {
-            self.state.want = status.want;
-            self.state.is_paused = status.is_paused;
-            // A supervisor killed before it could announce the start has left an older status.
-            if status.process == record.process {
-                self.changed = status.changed;
-            }
-        }
-        if phase == Phase::Up {
-            self.notify = self.notification().map(|(fifo, _)| fifo);
-            if self.state.want == Want::Down {
-                self.limit_time();
-            }
-        }
     }
 
     fn go_on(mut self) -> Exit {
@@ -286,7 +232,7 @@ impl Supervisor {
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             if let Signal::SIGTERM | Signal::SIGQUIT = signal {
-                // What ends a supervisor in order ends its service too: nothing is left running.
+                // A signal that makes a supervisor exit cleanly ends its service too: nothing is left running.
                 self.feed(Event::Asked(Control::Down));
                 self.feed(Event::Asked(Control::Exit));
             }
@@ -327,8 +273,8 @@ impl Supervisor {
         for effect in effects {
             match effect {
                 Effect::Announce => self.announce(),
-                Effect::Start => self.start(Script::Run),
-                Effect::Finish => self.start(Script::Finish),
+                Effect::Start => self.start(ServiceScript::Run),
+                Effect::Finish => self.start(ServiceScript::Finish),
                 Effect::Send(signal) => self.send(signal),
                 Effect::Stop => self.stop(),
                 Effect::Forbear => self.overdue = None,
@@ -342,7 +288,7 @@ impl Supervisor {
     fn ended(&mut self, how: Option<Ended>) {
         let Some(running) = self.running.take() else { return };
         self.waiting = None;
-        let is_run = running.script == Script::Run;
+        let is_run = running.script == ServiceScript::Run;
         if is_run {
             self.last_exit = match how {
                 Some(Ended::Exited(code)) => LastExit::Exit(code),
@@ -362,100 +308,6 @@ impl Supervisor {
         memory::give_back();
         let finishes = is_run && Options(&self.service).has_finish();
         self.feed(Event::Ended { finishes });
-    }
-
-    fn start(&mut self, script: Script) {
-        let notification = if script == Script::Run { self.notification() } else { None };
-        let arguments = self.arguments(script);
-        let arguments: Vec<_> = arguments.iter().map(CString::as_c_str).collect();
-        let service = spawn::Service {
-            program: arguments[0],
-            arguments: &arguments,
-            leads_session: Options(&self.service).leads_session(),
-            extra: notification.as_ref().map(|(fifo, number)| (fifo.as_fd(), *number)),
-            withheld: self.lock.as_fd(),
-        };
-        let started = Waiting::start(&service, |errno| {
-            let (name, file) = (Shown(&self.name), Shown(&arguments[0].to_bytes()[2..]));
-            let _ = PROGRAM.fatal(format_args!("unable to start {name}/{file}: {}", cause(errno)));
-        });
-        let now = clock::uptime();
-        match started {
-            Ok(waiting) => {
-                let process = waiting.process();
-                self.record(script, process);
-                self.running = Some(Running { process, script, adopted: None });
-                self.waiting = Some(waiting);
-                if script == Script::Run {
-                    self.changed = Label::now();
-                    self.throttle.started(now);
-                    self.starts += 1;
-                    self.write(STARTS, format!("{}\n", self.starts).as_bytes());
-                    self.notify = notification.map(|(fifo, _)| fifo);
-                    self.was_asked = false;
-                } else {
-                    self.limit_time();
-                }
-                self.feed(Event::Started);
-                // Fails only if the process was killed already, which its end will tell.
-                let _ = self.waiting.take().map(Waiting::let_go);
-            }
-            Err(errno) => {
-                let wait = self.throttle.not_started(now).as_secs();
-                let unit = if wait == 1 { "second" } else { "seconds" };
-                let (name, why) = (Shown(&self.name), cause(errno));
-                PROGRAM.warn(format_args!("unable to fork for {name}, sleeping {wait} {unit}: {why}"));
-                self.feed(Event::NotStarted);
-            }
-        }
-    }
-
-    /// What the script is called with, its own name first.
-    fn arguments(&self, script: Script) -> Vec<CString> {
-        match script {
-            Script::Run => vec![c"./run".to_owned()],
-            Script::Finish => {
-                let (code, signal) = match self.last_exit {
-                    LastExit::Exit(code) => (code, 0),
-                    LastExit::Signal(signal) => (-1, signal),
-                    LastExit::Unknown => (-1, 0),
-                };
-                let number = |number: i32| CString::new(number.to_string()).expect("a number holds no NUL");
-                vec![c"./finish".to_owned(), number(code), number(signal)]
-            }
-        }
-    }
-
-    /// Writes down which process the service is, for the supervisor that comes after this one is killed.
-    fn record(&self, script: Script, process: i32) {
-        // Without /proc a process cannot be told from another one of the same number: then there is no record.
-        let record = Record::of(script, process, self.boot).filter(|_| self.boot != 0);
-        match record {
-            Some(record) => self.write(PROCESS, record.to_text().as_bytes()),
-            None => self.files.remove(PROCESS),
-        }
-    }
-
-    /// The FIFO on which the service says that it is ready, emptied of what an earlier process said, and the number
-    /// under which the service gets it.
-    ///
-    /// It is open for reading and writing on both sides: the service does not die of writing while there is no
-    /// supervisor, and the next supervisor reads what it wrote then.
-    fn notification(&mut self) -> Option<(Fifo, i32)> {
-        let number = self.option(Options::notification_fd)?;
-        match self.files.fifo_to_share(NOTIFY, Access::Both) {
-            Ok((fifo, _)) => {
-                if self.running.is_none() {
-                    self.files.remove(READY);
-                    while fd::read(&fifo, &mut [0; 256]).is_ok_and(|count| count > 0) {}
-                }
-                Some((fifo, number))
-            }
-            Err(fault) => {
-                self.warn("open", "supervise/notify", &fault);
-                None
-            }
-        }
     }
 
     fn take_notice(&mut self) {
@@ -499,40 +351,45 @@ impl Supervisor {
         match joined {
             Ok(true) if self.state.phase == Phase::Up => self.stop(),
             Ok(_) => {}
-            Err(fault) => self.warn("open", "supervise/logpipe", &fault),
+            Err(error) => self.warn("open", "supervise/logpipe", &error),
         }
     }
 
     fn announce(&self) {
         let process = match self.state.phase {
-            Phase::Up => self.running.as_ref().map_or(0, |running| running.process),
-            Phase::Down | Phase::Delayed | Phase::Finishing => 0,
+            Phase::Up => self.running.as_ref().map(|running| running.process),
+            Phase::Down | Phase::Delayed | Phase::Finishing => None,
         };
-        let State { want, is_paused, .. } = self.state;
+        let ServiceState { want, is_paused, .. } = self.state;
         self.write(STATUS, &Status { changed: self.changed, process, is_paused, want }.to_bytes());
     }
 
-    /// Writes one of the files beside the status. A failure is said, and the service goes on without.
+    /// Writes one of the files beside the status. A failure is announced, and the service goes on without the file.
     fn write(&self, file: &[u8], bytes: &[u8]) {
         let Err((at, errno)) = self.files.replace(file, bytes) else { return };
         let (name, file) = (Shown(&self.name), Shown(file));
         let why = cause(errno);
         match at {
-            Step::Open => PROGRAM.warn(format_args!("unable to open {name}/supervise/{file}.new: {why}")),
-            Step::Write => PROGRAM.warn(format_args!("unable to write {name}/supervise/{file}.new: {why}")),
-            Step::Rename => PROGRAM.warn(format_args!("unable to rename {name}/supervise/{file}.new to {file}: {why}")),
+            ReplaceStep::Open => PROGRAM.warn(format_args!("unable to open {name}/supervise/{file}.new: {why}")),
+            ReplaceStep::Write => PROGRAM.warn(format_args!("unable to write {name}/supervise/{file}.new: {why}")),
+            ReplaceStep::Rename => {
+                PROGRAM.warn(format_args!("unable to rename {name}/supervise/{file}.new to {file}: {why}"));
+            }
         }
     }
 
     /// What an optional file says; one that makes no sense is named and treated as absent.
-    fn option<'a, T>(&'a self, read: impl Fn(Options<'a>) -> std::result::Result<Option<T>, BadOption>) -> Option<T> {
+    fn option<'a, T>(
+        &'a self,
+        read: impl Fn(Options<'a>) -> std::result::Result<Option<T>, options::Error>,
+    ) -> Option<T> {
         read(Options(&self.service)).unwrap_or_else(|bad| {
             PROGRAM.warn(format_args!("unable to read {}/{bad}", Shown(&self.name)));
             None
         })
     }
 
-    fn warn(&self, verb: &str, file: &str, fault: &files::Fault) {
-        PROGRAM.warn(format_args!("unable to {verb} {}/{file}: {fault}", Shown(&self.name)));
+    fn warn(&self, verb: &str, file: &str, error: &Error) {
+        PROGRAM.warn(format_args!("unable to {verb} {}/{file}: {error}", Shown(&self.name)));
     }
 }

@@ -1,21 +1,24 @@
-//! The supervisor of one directory, as svscan sees it: started by it, found running, or absent.
+//! The supervisor of one directory as svscan sees it: a child of its own, found running, or absent.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
-use crate::supervise::files::{CONTROL, Fault, Files, OK};
+use crate::supervise::error::Error;
+use crate::supervise::files::{CONTROL, Files, OK};
 use crate::supervise::state::Want;
 use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::Fifo;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::process::spawn::Program;
 use crate::sys::signal::{self, Signal};
+use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, clock, fd, program};
 
-/// Until a supervisor that left by itself is started again: it was told to leave, or will fail again.
+/// Until a supervisor that exited by itself is started again: it was told to exit, or will fail again.
 const AFTER_LEAVING: Duration = Duration::from_secs(5);
 /// After so long a supervisor obeys by its control FIFO and by signals, unless something is wrong with it.
 const READY_WITHIN: Duration = Duration::from_secs(1);
@@ -24,17 +27,17 @@ const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
 /// The supervisor of one directory.
 #[derive(Debug)]
-pub enum Keeper {
+pub enum SupervisorProcess {
     /// There is none, and it may be started from this moment on.
     Absent(Duration),
     /// A child of ours.
     Child {
         /// Its process.
-        process: i32,
+        process: Pid,
         /// When it was started.
         since: Duration,
         /// The identity of its directory, whose name may go.
-        directory: (u64, u64),
+        directory: FileId,
     },
     /// Somebody else's: an earlier svscan was killed.
     Found {
@@ -45,50 +48,52 @@ pub enum Keeper {
     },
 }
 
-impl Keeper {
+impl SupervisorProcess {
     /// Whether one runs.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        !matches!(self, Keeper::Absent(_))
+        !matches!(self, SupervisorProcess::Absent(_))
     }
 
     /// Whether there is none and one may be started now.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        matches!(self, Keeper::Absent(moment) if *moment <= clock::uptime())
+        matches!(self, SupervisorProcess::Absent(moment) if *moment <= clock::uptime())
     }
 
     /// The child has ended.
     pub fn ended(&mut self, how: Ended) {
         let now = clock::uptime();
         *self = match (how, &self) {
-            (Ended::Exited(_), _) => Keeper::Absent(now + AFTER_LEAVING),
-            (Ended::Killed(_), Keeper::Child { since, .. }) => Keeper::Absent(now.max(*since + BETWEEN_STARTS)),
-            (Ended::Killed(_), _) => Keeper::Absent(now),
+            (Ended::Exited(_), _) => SupervisorProcess::Absent(now + AFTER_LEAVING),
+            (Ended::Killed(_), SupervisorProcess::Child { since, .. }) => {
+                SupervisorProcess::Absent(now.max(*since + BETWEEN_STARTS))
+            }
+            (Ended::Killed(_), _) => SupervisorProcess::Absent(now),
         };
     }
 
-    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has left by itself;
-    /// if nothing runs and something should, it was killed while it waited, or was told to leave as it was.
+    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has exited by itself;
+    /// if nothing runs and something should, it was killed while it waited, or was told to exit in that state.
     pub fn vanished(&mut self, directory: &CStr) {
         let status =
             Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.believed().ok()?.status().ok()?);
         let wait = match status {
-            Some(Status { process: 0, want: Want::Up, .. }) => BETWEEN_STARTS,
-            Some(Status { process: 0, .. }) => AFTER_LEAVING,
+            Some(Status { process: None, want: Want::Up, .. }) => BETWEEN_STARTS,
+            Some(Status { process: None, .. }) => AFTER_LEAVING,
             _ => Duration::ZERO,
         };
-        *self = Keeper::Absent(clock::uptime() + wait);
+        *self = SupervisorProcess::Absent(clock::uptime() + wait);
     }
 
     /// An attempt to start it has failed.
     pub fn postpone(&mut self) {
-        *self = Keeper::Absent(clock::uptime() + AFTER_LEAVING);
+        *self = SupervisorProcess::Absent(clock::uptime() + AFTER_LEAVING);
     }
 
     /// Waits for nothing any more.
     pub fn hurry(&mut self) {
-        if let Keeper::Absent(moment) = self {
+        if let SupervisorProcess::Absent(moment) = self {
             *moment = Duration::ZERO;
         }
     }
@@ -104,10 +109,10 @@ impl Keeper {
                 Some(is_locked) => is_locked,
                 None => ok.owner()? == pidfd::own_user(),
             };
-            if is_supervisor { Ok((ok, control)) } else { Err(Fault::Foreign) }
+            if is_supervisor { Ok((ok, control)) } else { Err(Error::Foreign) }
         });
         if let Ok((ok, control)) = found {
-            *self = Keeper::Found { ok, control };
+            *self = SupervisorProcess::Found { ok, control };
         }
         self.is_there()
     }
@@ -115,7 +120,7 @@ impl Keeper {
     /// Whether the control FIFO of one that was found has been removed, by its directory's removal.
     #[must_use]
     pub fn is_erased(&self) -> bool {
-        let Keeper::Found { control: Some(control), .. } = self else { return false };
+        let SupervisorProcess::Found { control: Some(control), .. } = self else { return false };
         control.stat().is_ok_and(|stat| stat.links == 0)
     }
 
@@ -132,12 +137,12 @@ impl Keeper {
 
     fn tell_if(&self, name: &CStr, commands: &[u8], condition: impl Fn(&Files) -> bool) -> bool {
         let told = match self {
-            Keeper::Absent(_) => None,
-            Keeper::Found { control: Some(control), .. } => fd::write(control, commands).ok(),
-            Keeper::Found { control: None, .. } => {
+            SupervisorProcess::Absent(_) => None,
+            SupervisorProcess::Found { control: Some(control), .. } => fd::write(control, commands).ok(),
+            SupervisorProcess::Found { control: None, .. } => {
                 Dir::reach(name).ok().and_then(|dir| write(&Files::open(&dir).ok()?, commands))
             }
-            Keeper::Child { process, directory, .. } => {
+            SupervisorProcess::Child { process, directory, .. } => {
                 let is_its = |dir: &Dir| dir.stat_self().is_ok_and(|stat| stat.identity == *directory);
                 // Its name may be gone or lead elsewhere; the child, which has not been collected, works in it.
                 let dir = Dir::reach(name).ok().filter(is_its);
@@ -154,7 +159,7 @@ impl Keeper {
     pub fn ask(&self, name: &CStr, commands: &[u8], signal: Signal) -> bool {
         let is_told = self.tell_trusted(name, commands);
         match self {
-            Keeper::Child { process, since, .. } if !is_told && clock::uptime() >= *since + READY_WITHIN => {
+            SupervisorProcess::Child { process, since, .. } if !is_told && clock::uptime() >= *since + READY_WITHIN => {
                 signal::send(*process, signal).is_ok()
             }
             _ => is_told,
@@ -165,7 +170,7 @@ impl Keeper {
     pub fn start(
         &mut self,
         directory: &CStr,
-        identity: (u64, u64),
+        identity: FileId,
         ends: Ends<'_>,
         complain: impl Fn(Errno),
     ) -> Result<()> {
@@ -178,7 +183,7 @@ impl Keeper {
             environment: None,
         };
         let process = supervisor.start(complain)?;
-        *self = Keeper::Child { process, since: clock::uptime(), directory: identity };
+        *self = SupervisorProcess::Child { process, since: clock::uptime(), directory: identity };
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! `svc options services`: steers services by name.
+//! `svc options services`: controls services by name.
 //!
 //! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
 //! know: see [`Control`](crate::supervise::control::Control).
@@ -6,7 +6,8 @@
 use std::ffi::CStr;
 
 use crate::cli::{Exit, Options, Program, Shown, cause, message};
-use crate::supervise::files::{CONTROL, Fault, Files};
+use crate::supervise::error::Error;
+use crate::supervise::files::{CONTROL, Files};
 use crate::sys::dir::Dir;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{Errno, fd, program};
@@ -31,7 +32,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
             }
         }
     }
-    // A supervisor may leave between the opening and the writing.
+    // A supervisor may exit between the opening and the writing.
     if let Err(errno) = signal::ignore(Signal::SIGPIPE) {
         return SVC.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
     }
@@ -49,10 +50,10 @@ fn steer(dir: &CStr, letters: &[u8]) {
     };
     let control = match Files::open(&service).and_then(|files| files.fifo_of_supervisor(CONTROL)) {
         Ok(control) => control,
-        Err(Fault::System(Errno::ENXIO)) => {
+        Err(Error::System(Errno::ENXIO)) => {
             return SVC.warn(format_args!("unable to control {name}: supervise not running"));
         }
-        Err(fault) => return SVC.warn(format_args!("unable to control {name}: {fault}")),
+        Err(error) => return SVC.warn(format_args!("unable to control {name}: {error}")),
     };
     let written = control.set_blocking().and_then(|()| fd::write_all(&control, letters));
     if let Err(errno) = written {

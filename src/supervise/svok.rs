@@ -3,7 +3,8 @@
 use std::ffi::CStr;
 
 use crate::cli::{Exit, Program, Shown, cause};
-use crate::supervise::files::{Fault, Files, OK};
+use crate::supervise::error::Error;
+use crate::supervise::files::{Files, OK};
 use crate::sys::dir::Dir;
 use crate::sys::{Errno, program};
 
@@ -26,7 +27,7 @@ fn is_supervised(dir: &CStr) -> Result<bool, Exit> {
         Dir::reach(dir).map_err(|errno| SVOK.fatal(format_args!("unable to chdir to {name}: {}", cause(errno))))?;
     match Files::open(&service).and_then(|files| files.fifo_of_supervisor(OK)) {
         Ok(_) => Ok(true),
-        Err(Fault::System(Errno::ENOENT | Errno::ENXIO)) => Ok(false),
-        Err(fault) => Err(SVOK.fatal(format_args!("unable to open {name}/supervise/ok: {fault}"))),
+        Err(Error::System(Errno::ENOENT | Errno::ENXIO)) => Ok(false),
+        Err(error) => Err(SVOK.fatal(format_args!("unable to open {name}/supervise/ok: {error}"))),
     }
 }

@@ -3,11 +3,11 @@
 //! It is told of new services, of logs and sticky bits that come later, and of supervisors that end; while nothing
 //! happens, nothing wakes it. Where it cannot be told, it looks every five seconds, as 0.76 always does.
 //!
-//! - [`Watched`] is one service: what is started for it and how its output goes.
+//! - [`WatchedService`] is one service: what is started for it and how its output goes.
 //! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
 //!
-//! TERM (or INT) ends the services first, lets the loggers write what is left, and leaves when nothing runs; a second
-//! one waits for nobody. HUP looks at everything at once.
+//! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
+//! second one it waits for nothing. On HUP svscan looks at everything immediately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
@@ -16,12 +16,15 @@ use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
+use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
-use crate::supervise::service::{Limits, Role, Watched};
+use crate::supervise::service::{Role, WatchedService};
 use crate::sys::dir::{self, Dir};
+use crate::sys::inotify::{Notification, Notifier, Watch};
+use crate::sys::process::pid::Pid;
 use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
-use crate::sys::watch::{Change, Changes, Watch};
+use crate::sys::stat::FileId;
 use crate::sys::{Result, clock, fd, limit, poll, program};
 
 const SVSCAN: Program = Program("svscan");
@@ -36,7 +39,7 @@ const SETTLING_MAX: Duration = Duration::from_millis(300);
 /// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
 /// supervisor that does not listen, must not keep it.
 const PRESSED_MAX: Duration = Duration::from_secs(3);
-/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while leaving.
+/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// Runs `svscan [dir]`.
@@ -56,45 +59,42 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     }
 }
 
-/// A service's identity: the file system it is on, and its number there.
-type Identity = (u64, u64);
-
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum WatchedFor {
     Scan,
-    Service(Identity),
+    Service(FileId),
 }
 
-impl Place {
+impl WatchedFor {
     /// Whether a change is of interest: a service's other files are its own affair.
     fn concerns(self, name: Option<&[u8]>) -> bool {
         match (self, name) {
-            (Place::Scan, Some(name)) => !name.starts_with(b"."),
-            (Place::Scan, None) => false,
-            (Place::Service(_), Some(name)) => name == LOG || name == b"run",
-            (Place::Service(_), None) => true,
+            (WatchedFor::Scan, Some(name)) => !name.starts_with(b"."),
+            (WatchedFor::Scan, None) => false,
+            (WatchedFor::Service(_), Some(name)) => name == LOG || name == b"run",
+            (WatchedFor::Service(_), None) => true,
         }
     }
 }
 
-/// How svscan goes about leaving.
+/// Whether and how svscan exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     No,
     /// Everything is being stopped.
     Yes,
-    /// And at once.
+    /// Everything is being killed: TERM has come twice.
     Pressed,
 }
 
 #[derive(Debug)]
 struct Scan {
     signals: SignalQueue,
-    changes: Option<Changes>,
-    places: BTreeMap<Watch, Place>,
-    services: BTreeMap<Identity, Watched>,
-    children: BTreeMap<i32, (Identity, Role)>,
+    changes: Option<Notifier>,
+    watches: BTreeMap<Watch, WatchedFor>,
+    services: BTreeMap<FileId, WatchedService>,
+    children: BTreeMap<Pid, (FileId, Role)>,
     limits: Limits,
     /// Names that could not be looked at, which has been said.
     unseen: BTreeSet<Vec<u8>>,
@@ -110,12 +110,12 @@ impl Scan {
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
         // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
         let _ = limit::raise_descriptors();
-        // A supervisor may leave just when it is told something.
+        // A supervisor may exit just when it is told something.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
-        let mut places = BTreeMap::new();
-        let watched = Changes::new().and_then(|changes| {
-            places.insert(changes.watch(c".")?, Place::Scan);
+        let mut watches = BTreeMap::new();
+        let watched = Notifier::new().and_then(|changes| {
+            watches.insert(changes.watch_attributes(c".")?, WatchedFor::Scan);
             Ok(changes)
         });
         if let Err(errno) = &watched {
@@ -126,7 +126,7 @@ impl Scan {
         Ok(Scan {
             signals,
             changes,
-            places,
+            watches,
             services: BTreeMap::new(),
             children: BTreeMap::new(),
             limits: Limits::default(),
@@ -156,7 +156,7 @@ impl Scan {
 
     /// Waits until something happens, or is due.
     fn wait(&mut self) -> Result<()> {
-        let found: Vec<(Identity, Role)> = self
+        let found: Vec<(FileId, Role)> = self
             .services
             .iter()
             .flat_map(|(identity, watched)| watched.found().map(|(role, _)| (*identity, role)))
@@ -184,7 +184,7 @@ impl Scan {
         if self.leaving != Leaving::No {
             return Some(BETWEEN_ATTEMPTS);
         }
-        let due = self.services.values().filter_map(Watched::due).min();
+        let due = self.services.values().filter_map(WatchedService::due).min();
         // What is overdue has been tried just now and is to be tried again.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
@@ -198,10 +198,10 @@ impl Scan {
                 (Signal::SIGTERM | Signal::SIGINT, Leaving::Yes | Leaving::Pressed) => {
                     self.leaving = Leaving::Pressed;
                     self.pressed_since.get_or_insert_with(clock::uptime);
-                    self.services.values_mut().for_each(Watched::press);
+                    self.services.values_mut().for_each(WatchedService::press);
                 }
                 (Signal::SIGHUP, _) => {
-                    self.services.values_mut().for_each(Watched::hurry);
+                    self.services.values_mut().for_each(WatchedService::hurry);
                     self.next_scan = Some((Duration::ZERO, Duration::ZERO));
                 }
                 // SIGCHLD: below.
@@ -223,12 +223,14 @@ impl Scan {
 
     fn take_changes(&mut self) {
         let Some(changes) = &self.changes else { return };
-        let concerns = |change: &Change| match change.watch {
-            // More has happened than could be told.
-            None => true,
-            Some(watch) => self.places.get(&watch).is_some_and(|place| place.concerns(change.name.as_deref())),
+        let concerns = |notification: &Notification| match notification {
+            // More has happened than the queue holds.
+            Notification::Overflow => true,
+            Notification::Of(watch, event) => {
+                self.watches.get(watch).is_some_and(|purpose| purpose.concerns(event.name()))
+            }
         };
-        if changes.take().iter().any(concerns) {
+        if changes.take().unwrap_or_default().iter().any(concerns) {
             self.scan_soon();
         }
     }
@@ -244,7 +246,7 @@ impl Scan {
 
     /// Looks at every name in the directory.
     fn scan(&mut self) {
-        let mut sees_all = self.changes.is_some() && self.places.values().any(|place| *place == Place::Scan);
+        let mut sees_all = self.changes.is_some() && self.watches.values().any(|purpose| *purpose == WatchedFor::Scan);
         self.next_scan = None;
         match Dir::open(c".").and_then(|dir| Ok((dir.names()?, dir))) {
             Ok((names, dir)) => {
@@ -256,7 +258,7 @@ impl Scan {
                     sees_all &= self.look(&dir, name);
                 }
                 self.services.retain(|_, watched| !watched.is_over());
-                self.forget_places();
+                self.forget_watches();
             }
             Err(errno) => {
                 SVSCAN.warn(format_args!("unable to read directory: {}", cause(errno)));
@@ -289,7 +291,7 @@ impl Scan {
         let Ok(name) = CString::new(name) else { return true };
         let Ok(service) = dir.reach_dir(name.to_bytes()) else { return false };
         let known = self.services.get(&target.identity).map(|watched| watched.pairing);
-        // Watched before it is looked at, so that nothing happens in between.
+        // WatchedService before it is looked at, so that nothing happens in between.
         let is_watched = known == Some(Pairing::Paired) || self.watch(name.to_bytes(), target.identity);
         let mut seen = Seen::of(&service);
         let mut is_log_watched = true;
@@ -297,8 +299,10 @@ impl Scan {
             is_log_watched = self.watch(&[name.to_bytes(), b"/log"].concat(), target.identity);
             seen = Seen::of(&service);
         }
-        let watched =
-            self.services.entry(target.identity).or_insert_with(|| Watched::new(name.clone(), target.identity, seen));
+        let watched = self
+            .services
+            .entry(target.identity)
+            .or_insert_with(|| WatchedService::new(name.clone(), target.identity, seen));
         if !watched.is_present || known.is_none() {
             watched.rename(name);
         }
@@ -307,24 +311,26 @@ impl Scan {
         is_watched && is_log_watched
     }
 
-    fn watch(&mut self, path: &[u8], identity: Identity) -> bool {
-        let Some(watch) = self.changes.as_ref().and_then(|changes| changes.watch(path).ok()) else { return false };
-        self.places.insert(watch, Place::Service(identity));
+    fn watch(&mut self, path: &[u8], identity: FileId) -> bool {
+        let Some(watch) = self.changes.as_ref().and_then(|changes| changes.watch_attributes(path).ok()) else {
+            return false;
+        };
+        self.watches.insert(watch, WatchedFor::Service(identity));
         true
     }
 
     /// Ends the watch on services of which nothing more is to be learnt.
-    fn forget_places(&mut self) {
+    fn forget_watches(&mut self) {
         let Some(changes) = &self.changes else { return };
         let services = &self.services;
-        let is_needed = |place: &Place| match place {
-            Place::Scan => true,
-            Place::Service(identity) => {
+        let is_needed = |purpose: &WatchedFor| match purpose {
+            WatchedFor::Scan => true,
+            WatchedFor::Service(identity) => {
                 services.get(identity).is_some_and(|watched| watched.pairing != Pairing::Paired)
             }
         };
-        self.places.retain(|watch, place| {
-            let is_needed = is_needed(place);
+        self.watches.retain(|watch, purpose| {
+            let is_needed = is_needed(purpose);
             if !is_needed {
                 changes.forget(*watch);
             }

@@ -3,7 +3,7 @@
 //! Everything starts from a clean slate: standard descriptors on /dev/null, and of the environment PATH alone. The pipe
 //! to readproctitle is held here, so that either side can be started again when it is killed; the services meanwhile go
 //! on, and a new svscan finds their supervisors. (0.76's script stops them all first, as its svscan cannot.) svscanboot
-//! leaves when svscan does, and passes on the signals that ask it to.
+//! exits when svscan does, and passes on the signals that ask it to.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,6 +14,7 @@ use crate::cli::{Exit, Program, cause};
 use crate::supervise::supervisor_process::sibling;
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::spawn;
 use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
@@ -71,8 +72,8 @@ struct Boot {
     /// The pipe that carries the messages: the end of readproctitle, and that of everybody else.
     messages: OwnedFd,
     said: OwnedFd,
-    svscan: Option<i32>,
-    readproctitle: Option<i32>,
+    svscan: Option<Pid>,
+    readproctitle: Option<Pid>,
 }
 
 impl Boot {
@@ -94,7 +95,7 @@ impl Boot {
         }
     }
 
-    /// Passes signals on and collects children. Says how to leave when svscan has left.
+    /// Passes signals on and collects children. Returns the exit code once svscan has exited.
     fn take_signals(&mut self) -> Option<Exit> {
         while let Some(signal) = self.signals.take() {
             if let (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP, Some(svscan)) = (signal, self.svscan) {
@@ -117,7 +118,7 @@ impl Boot {
         None
     }
 
-    fn start(&self, arguments: &[&CStr], standard: [Option<BorrowedFd<'_>>; 3]) -> Result<i32> {
+    fn start(&self, arguments: &[&CStr], standard: [Option<BorrowedFd<'_>>; 3]) -> Result<Pid> {
         let environment = CString::new(format!("PATH={}", self.path)).expect("made from C strings");
         let found = self.find(arguments[0]);
         let program = spawn::Program {

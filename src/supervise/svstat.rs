@@ -1,4 +1,4 @@
-//! `svstat [-l | --json] services`: says how services are.
+//! `svstat [-l | --json] services`: prints the state of services.
 //!
 //! One line each, as 0.76; with `-l`, the service, its log service and what svscan makes of the two; with `--json`, an
 //! object a line for programs. The exit code is 0 whatever there is to say.
@@ -7,7 +7,7 @@ use std::ffi::CStr;
 use std::fmt::Write;
 
 use crate::cli::{Exit, Shown, cause};
-use crate::supervise::files::LastExit;
+use crate::supervise::last_exit::LastExit;
 use crate::supervise::pair::{LOG, Seen};
 use crate::supervise::report::{Readiness, Report};
 use crate::supervise::state::Want;
@@ -34,7 +34,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 
 /// Why nothing can be said, or how it is.
 fn look(service: &Dir) -> Result<Report, String> {
-    Report::of(service).map_err(|trouble| trouble.to_string())
+    Report::of(service).map_err(|error| error.to_string())
 }
 
 fn reach(dir: &CStr) -> Result<Dir, String> {
@@ -45,7 +45,7 @@ fn line(dir: &CStr) -> String {
     let name = Shown(dir.to_bytes());
     match reach(dir).and_then(|service| look(&service)) {
         Ok(report) => format!("{name}: {report}\n"),
-        Err(trouble) => format!("{name}: {trouble}\n"),
+        Err(error) => format!("{name}: {error}\n"),
     }
 }
 
@@ -88,7 +88,7 @@ fn json(dir: &CStr) -> String {
             text.push_str(",\"svscan\":");
             string(&mut text, &Seen::of(&service).to_string());
         }
-        trouble => members(&mut text, &trouble.and_then(|service| look(&service))),
+        error => members(&mut text, &error.and_then(|service| look(&service))),
     }
     text.push_str("}\n");
     text
@@ -97,15 +97,15 @@ fn json(dir: &CStr) -> String {
 fn members(text: &mut String, report: &Result<Report, String>) {
     let report = match report {
         Ok(report) => report,
-        Err(trouble) => {
+        Err(error) => {
             text.push_str(",\"error\":");
-            return string(text, trouble);
+            return string(text, error);
         }
     };
     let status = &report.status;
-    let is_up = status.process != 0;
+    let is_up = status.process.is_some();
     let state = if is_up { "up" } else { "down" };
-    let pid = if is_up { status.process.to_string() } else { "null".to_owned() };
+    let pid = status.process.map_or("null".to_owned(), |process| process.to_string());
     let want = match status.want {
         Want::Up => "\"up\"",
         Want::Down => "\"down\"",

@@ -1,6 +1,6 @@
 //! `svwait -u|-d [-t seconds] services`: waits until all the services are up, or down.
 //!
-//! A service that can say that it is ready counts as up when it has. One whose supervisor has left is down when its
+//! A service that can say that it is ready counts as up when it has. One whose supervisor has exited is down when its
 //! last status says so.
 
 use std::ffi::CStr;
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::cli::{Exit, Options, Program, Shown, cause, message};
 use crate::supervise::files::Files;
-use crate::supervise::report::{Report, Trouble};
+use crate::supervise::report::{Error, Report};
 use crate::sys::dir::Dir;
-use crate::sys::watch::Changes;
+use crate::sys::inotify::Notifier;
 use crate::sys::{Errno, clock, poll, program};
 
 const SVWAIT: Program = Program("svwait");
@@ -71,7 +71,7 @@ fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> 
     let service = Dir::reach(dir).map_err(|errno| unable("chdir to", errno))?;
     let path = [dir.to_bytes(), b"/supervise"].concat();
     // Watched before the first look, so that nothing happens in between.
-    let changes = Changes::new().ok().filter(|changes| changes.watch(path.as_slice()).is_ok());
+    let changes = Notifier::new().ok().filter(|changes| changes.watch_attributes(path.as_slice()).is_ok());
     loop {
         if is_reached(&service, goal) {
             return Ok(());
@@ -96,13 +96,13 @@ fn is_reached(service: &Dir, goal: Goal) -> bool {
     match (goal, Report::of(service)) {
         (Goal::Up, Ok(report)) => report.is_up(),
         (Goal::Up, Err(_)) => false,
-        (Goal::Down, Ok(report)) => report.status.process == 0,
-        // A supervisor that left in order has said that nothing runs; one that was killed has not.
-        (Goal::Down, Err(Trouble::NotRunning)) => {
-            Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process == 0)
+        (Goal::Down, Ok(report)) => report.status.process.is_none(),
+        // A supervisor that exited cleanly has said that nothing runs; one that was killed has not.
+        (Goal::Down, Err(Error::NotRunning)) => {
+            Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process.is_none())
         }
         // Never supervised.
-        (Goal::Down, Err(Trouble::Ok(_))) => true,
+        (Goal::Down, Err(Error::Ok(_))) => true,
         (Goal::Down, Err(_)) => false,
     }
 }

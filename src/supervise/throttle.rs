@@ -1,6 +1,6 @@
-//! When the next start is due.
+//! Limits how often a service is started: tells when the next start is due.
 //!
-//! A service that ends is started again at most once a second; one that somebody asks for is started at once. With a
+//! A service that ends is started again at most once a second; one that somebody asks for is started immediately. With a
 //! file `restart-delay-max`, the time between the starts of one that keeps failing doubles from one second up to that,
 //! and is a second again after it has stayed up for as long.
 
@@ -52,7 +52,7 @@ impl Throttle {
         wait
     }
 
-    /// Somebody asks for a start: it is due at once. The limit is for what happens by itself.
+    /// Somebody asks for a start: it is due immediately. Only restarts without a request are limited.
     pub fn hurry(&mut self) {
         self.last_start = None;
         self.retry = None;

@@ -1,4 +1,4 @@
-//! Where the system keeps its accounts: the file, and the name services behind it.
+//! The accounts of the system: `/etc/passwd`, and the name services behind it.
 //!
 //! Not the C library's `getpwnam`: in a static program it loads the name services' shared objects into a process that
 //! has no shared C library. Measured with glibc 2.36 and `passwd: files systemd`: an account that is not in the file

@@ -1,4 +1,4 @@
-//! Which run of the system this is.
+//! The id of this boot of the system.
 
 /// A number that this boot of this machine has and no other; 0 where the system does not say.
 #[must_use]

@@ -1,4 +1,4 @@
-//! Whose process this is: users and groups.
+//! The user and the groups of this process.
 
 use nix::unistd::{Gid, Uid, getgroups, getresgid, getresuid};
 

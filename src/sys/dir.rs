@@ -16,7 +16,8 @@ use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, un
 
 use crate::sys::clock::UnixTime;
 use crate::sys::file::File;
-use crate::sys::stat::Stat;
+use crate::sys::process::pid::Pid;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What every file is opened with.
@@ -49,7 +50,7 @@ impl Dir {
     }
 
     /// Takes hold of the directory that a process works in, whatever its name is by now. Needs `/proc`.
-    pub fn of_process(process: i32) -> Result<Dir> {
+    pub fn of_process(process: Pid) -> Result<Dir> {
         Dir::reach(format!("/proc/{process}/cwd").as_str())
     }
 
@@ -159,7 +160,7 @@ impl Dir {
             Ok(stat) => Ok(Some(Target {
                 is_directory: stat.st_mode & libc::S_IFMT == libc::S_IFDIR,
                 is_sticky: stat.st_mode & libc::S_ISVTX != 0,
-                identity: (stat.st_dev, stat.st_ino),
+                identity: FileId::new(stat.st_dev, stat.st_ino),
             })),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
@@ -301,8 +302,8 @@ pub struct Target {
     pub is_directory: bool,
     /// Whether it has the sticky bit.
     pub is_sticky: bool,
-    /// The file system it is on, and its number there: together its identity.
-    pub identity: (u64, u64),
+    /// Which file it is.
+    pub identity: FileId,
 }
 
 impl AsFd for Dir {

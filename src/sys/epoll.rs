@@ -39,7 +39,7 @@ impl EdgeWatch {
         EdgeWatch(watch().ok())
     }
 
-    /// Waits, at most for `timeout` (`None`: for ever). Says of the edge and of the other, both as they were given to
+    /// Waits, at most for `timeout` (`None`: without a limit). Says of the edge and of the other, both as they were given to
     /// [`EdgeWatch::new`], what there is. The edge may be said to have changed when it has not.
     pub fn wait(
         &mut self,

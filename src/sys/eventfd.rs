@@ -1,4 +1,4 @@
-//! Events: one thread tells another something, by a descriptor that can be waited for with others.
+//! Events: one thread wakes another through a descriptor, which can be waited for together with others.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 

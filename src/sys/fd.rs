@@ -1,4 +1,4 @@
-//! Reading and writing descriptors, and making sure that 0, 1 and 2 are taken.
+//! Reads and writes descriptors, and makes sure that 0, 1 and 2 are open.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 

@@ -7,7 +7,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, SFlag, fchmod, fstat, mknodat};
 
 use crate::sys::dir::Dir;
-use crate::sys::stat::Stat;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What a FIFO is opened for.
@@ -88,7 +88,7 @@ impl AsFd for Fifo {
     }
 }
 
-/// What is open under a descriptor: the file system and the number there.
-pub fn identity(descriptor: impl AsFd) -> Result<(u64, u64)> {
-    fstat(descriptor.as_fd()).map(|stat| (stat.st_dev, stat.st_ino))
+/// Which file is open under a descriptor.
+pub fn identity(descriptor: impl AsFd) -> Result<FileId> {
+    fstat(descriptor.as_fd()).map(|stat| Stat::from(&stat).identity)
 }

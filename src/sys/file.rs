@@ -11,7 +11,8 @@ use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 
-use crate::sys::stat::Stat;
+use crate::sys::process::pid::Pid;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, uninterrupted};
 
 /// An open file, closed on drop and on exec.
@@ -131,9 +132,9 @@ pub fn process_user() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
-/// Asks for the file system and number of a pipe or FIFO; `None` if the descriptor is anything else.
+/// Which pipe or FIFO is open under a descriptor; `None` if the descriptor is anything else.
 #[must_use]
-pub fn pipe_identity(descriptor: impl AsFd) -> Option<(u64, u64)> {
+pub fn pipe_identity(descriptor: impl AsFd) -> Option<FileId> {
     let stat = fstat(descriptor).ok()?;
     (stat.st_mode & nix::libc::S_IFMT == nix::libc::S_IFIFO).then(|| Stat::from(&stat).identity)
 }
@@ -169,20 +170,22 @@ impl Lock {
     }
 }
 
-/// Asks which process holds a lock on a file, by its number in this process's view; `None` where the system does not say.
+/// Which process holds a lock on a file, by its number in this process's view; `None` where the system does not say.
 #[must_use]
-pub fn lock_holder(stat: Stat) -> Option<u32> {
-    let (device, inode) = stat.identity;
+pub fn lock_holder(stat: Stat) -> Option<Pid> {
+    let FileId { device, inode } = stat.identity;
     let locks = std::fs::read_to_string("/proc/locks").ok()?;
     find_holder(&locks, &format!("{:02x}:{:02x}:{inode}", nix::libc::major(device), nix::libc::minor(device)))
 }
 
 /// Finds in `/proc/locks` who has a `flock` on a file: `1: FLOCK  ADVISORY  WRITE 1234 fd:00:5678 0 EOF`.
-fn find_holder(locks: &str, identity: &str) -> Option<u32> {
+fn find_holder(locks: &str, identity: &str) -> Option<Pid> {
     locks.lines().find_map(|line| {
         let words: Vec<&str> = line.split_ascii_whitespace().collect();
         match words[..] {
-            [_, "FLOCK", _, _, process, file, ..] if file == identity => process.parse().ok().filter(|&pid| pid != 0),
+            [_, "FLOCK", _, _, process, file, ..] if file == identity => {
+                process.parse().ok().filter(|&pid| pid != Pid::new(0))
+            }
             _ => None,
         }
     })
@@ -198,7 +201,7 @@ mod tests {
                      2: FLOCK  ADVISORY  WRITE 8 fe:00:42 0 EOF\n\
                      2: -> FLOCK  ADVISORY  WRITE 9 fe:00:42 0 EOF\n";
 
-        assert_eq!(find_holder(locks, "fe:00:42"), Some(8));
+        assert_eq!(find_holder(locks, "fe:00:42"), Some(Pid::new(8)));
         assert_eq!(find_holder(locks, "fe:00:43"), None);
         assert_eq!(find_holder("garbage\n", "fe:00:42"), None);
     }

@@ -1,4 +1,4 @@
-//! Being told what happens in a directory, name by name and in order.
+//! Watches directories: what happens in them, name by name and in order.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -21,8 +21,21 @@ pub enum Event {
     Removed(Vec<u8>),
     /// The file that has the name was written to, or its attributes changed.
     Changed(Vec<u8>),
+    /// The attributes of the directory itself changed, or it is no longer watched.
+    Itself,
     /// The directory itself is gone or has another name.
     Lost,
+}
+
+impl Event {
+    /// The name that it happened to; `None`: the directory itself.
+    #[must_use]
+    pub fn name(&self) -> Option<&[u8]> {
+        match self {
+            Event::Came(name) | Event::Went(name) | Event::Removed(name) | Event::Changed(name) => Some(name),
+            Event::Itself | Event::Lost => None,
+        }
+    }
 }
 
 /// What happened, and where; more than the queue holds is [`Notification::Overflow`].
@@ -66,6 +79,17 @@ impl Notifier {
         self.0.add_watch(directory, what)
     }
 
+    /// Watches a directory: its names, files that are closed after writing, and attributes, its own too.
+    pub fn watch_attributes<P: NixPath + ?Sized>(&self, directory: &P) -> Result<Watch> {
+        let what = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVE
+            | AddWatchFlags::IN_DELETE
+            | AddWatchFlags::IN_ATTRIB
+            | AddWatchFlags::IN_CLOSE_WRITE
+            | AddWatchFlags::IN_ONLYDIR;
+        self.0.add_watch(directory, what)
+    }
+
     /// Watches a directory no longer. One that is gone has taken its watch with it.
     pub fn forget(&self, watch: Watch) {
         let _ = self.0.rm_watch(watch);
@@ -98,6 +122,8 @@ impl Notifier {
                         Event::Changed(name)
                     };
                     all.push(Notification::Of(event.wd, event_of_name));
+                } else {
+                    all.push(Notification::Of(event.wd, Event::Itself));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Limits on what a process may use.
+//! Resource limits of a process.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

@@ -6,15 +6,16 @@
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
 //!   waiting for a reader.
 //! - [`mod@file`], [`mod@stat`], [`dir`]: open files, what the system says of them, and directories that are held open and named once.
+//! - [`replace`]: replacing a file in one step.
 //! - [`signal`], [`poll`], [`epoll`], [`eventfd`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`pipe`], [`fifo`]: pipes without and with a name. [`watch`]: being told of changes in directories.
+//! - [`pipe`], [`fifo`]: pipes without and with a name.
 //! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
 //!   that outlives the process.
 //! - [`process`]: this process, its children, and those of others.
 //! - [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another program: users and groups, limits, a
 //!   lock that stays. [`accounts`]: who the system's users are.
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
-//! - [`inotify`]: being told what happens in a directory. [`terminal`]: what stands at the other end of a descriptor.
+//! - [`inotify`]: watches directories. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
 //! - [`newlines`]: vector instructions that find newlines.
 #![allow(unsafe_code)]
@@ -40,13 +41,13 @@ pub mod poll;
 pub mod process;
 pub mod program;
 pub mod prompt;
+pub mod replace;
 pub mod root_dir;
 pub mod sendfile;
 pub mod signal;
 pub mod stat;
 pub mod terminal;
 pub mod unix_socket;
-pub mod watch;
 
 pub use nix::errno::Errno;
 

@@ -1,4 +1,4 @@
-//! Pipes, and looking at what is in one without taking it out.
+//! Pipes, and peeking at their bytes without taking them out.
 
 use std::io::IoSliceMut;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
@@ -9,6 +9,7 @@ use nix::sys::stat::Mode;
 use nix::sys::uio::readv;
 use nix::unistd::pipe2;
 
+use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, uninterrupted};
 
 /// Makes a pipe: the end to read from, and the end to write to.
@@ -120,7 +121,7 @@ fn slices<'r>(rooms: &'r mut [&mut [u8]]) -> Vec<IoSliceMut<'r>> {
 
 /// Lets other processes know that this one reads a pipe, until it ends; unless another one does, whose number is
 /// returned. Processes that do not ask are not seen.
-pub fn claim(pipe: impl AsFd) -> Result<Option<i32>> {
+pub fn claim(pipe: impl AsFd) -> Result<Option<Pid>> {
     // A lock for reading needs no right to write. It excludes nobody else who reads; but it can be seen.
     lock(&pipe, libc::F_RDLCK)?;
     let mut other = flock(libc::F_WRLCK);
@@ -129,7 +130,7 @@ pub fn claim(pipe: impl AsFd) -> Result<Option<i32>> {
         return Ok(None);
     }
     lock(&pipe, libc::F_UNLCK)?;
-    Ok(Some(other.l_pid))
+    Ok(Some(Pid::new(other.l_pid)))
 }
 
 fn lock(pipe: impl AsFd, kind: i32) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Waiting until one of several descriptors has something to say.
+//! Waits until one of several descriptors is ready.
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Ready {
     pub hung_up: bool,
 }
 
-/// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: for ever), and says of each
+/// Waits until one of `sources` can be read without blocking, at most for `timeout` (`None`: without a limit), and says of each
 /// what it has to say.
 pub fn wait<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Duration>) -> Result<[Ready; N]> {
     let mut asked = sources.map(|source| PollFd::new(source, PollFlags::POLLIN));
@@ -51,7 +51,7 @@ pub fn readable_of(sources: &[BorrowedFd<'_>], timeout: Option<Duration>) -> Res
     Ok(asked.iter().map(|one| answer(one).is_readable).collect())
 }
 
-/// Waits until `sink` has room for some bytes, at most for `timeout` (`None`: for ever), and says whether it has. An error
+/// Waits until `sink` has room for some bytes, at most for `timeout` (`None`: without a limit), and says whether it has. An error
 /// counts as room: writing tells.
 pub fn writable(sink: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool> {
     let mut asked = [PollFd::new(sink, PollFlags::POLLOUT)];

@@ -1,4 +1,4 @@
-//! Writing to a descriptor that others share, without waiting for a reader and without changing it for the others.
+//! Writes to a shared descriptor without waiting for a reader and without changing the descriptor for the others.
 //!
 //! `O_NONBLOCK` belongs to the open file, which other processes share, so it is never set. What does instead depends on
 //! what the descriptor leads to:
@@ -85,7 +85,7 @@ impl Prompt {
         !matches!(self.way, Way::Plain)
     }
 
-    /// Waits until there is room, at most for `timeout` (`None`: for ever), and says whether there is. An error is room.
+    /// Waits until there is room, at most for `timeout` (`None`: without a limit), and says whether there is. An error is room.
     pub fn wait(&self, timeout: Option<Duration>) -> Result<bool> {
         poll::writable(self.sink, timeout)
     }

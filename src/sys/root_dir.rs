@@ -1,4 +1,4 @@
-//! A root directory that nothing leads out of. The links in an image are meant for the system that it will be: followed
+//! A root directory that no link leads out of. The links in an image are meant for the system that it will be: followed
 //! as they stand, an absolute one would lead to the files of the host that prepares it.
 
 use std::ffi::CStr;

@@ -1,4 +1,4 @@
-//! Sending bytes so that a killed sender's successor knows how many arrived.
+//! Sends bytes in such a way that the successor of a killed sender knows how many arrived.
 //!
 //! `write` tells only its caller how much it wrote, and a caller that is killed before it takes a note takes the answer
 //! with it. `sendfile` has the kernel take the note: it writes back the offset up to which it read, within the same call,

@@ -1,4 +1,4 @@
-//! Signals as things to read.
+//! Signals that are read from a descriptor.
 //!
 //! A [`SignalQueue`] blocks its signals and makes them readable, so that one wait covers them and the input: a signal
 //! that comes a moment before the wait ends it all the same. Nothing runs in a handler; where the system has no
@@ -20,6 +20,7 @@ use nix::sys::time::TimeSpec;
 
 pub use nix::sys::signal::Signal;
 
+use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, pipe};
 
 /// The signals that this process blocked, a bit each.
@@ -260,17 +261,18 @@ pub fn restore_in_child() -> Result<()> {
 }
 
 /// Sends a signal to one process that this program started.
-pub fn send(process: i32, signal: Signal) -> Result<()> {
+pub fn send(process: impl Into<Pid>, signal: Signal) -> Result<()> {
+    let process = process.into().number();
     if process <= 0 {
         return Err(Errno::ESRCH);
     }
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal)
 }
 
-/// The code to leave with when the signal of [`leave_on`] comes.
+/// The code to exit with when the signal of [`leave_on`] comes.
 static LEAVE_CODE: AtomicI32 = AtomicI32::new(0);
 
-/// Leaves with an exit code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
+/// Exits with a code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
 /// a reader who has stopped; what the process keeps on disk must be right at any moment. A signal that was ignored from
 /// the start stays ignored. One signal only.
 pub fn leave_on(signal: Signal, code: i32) -> Result<()> {

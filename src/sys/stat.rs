@@ -1,8 +1,25 @@
-//! What the system says of a file.
+//! What the system says about a file.
 
 use nix::sys::stat::FileStat;
 
-/// What the system says of a file.
+/// Which file it is, whatever its name: the file system that it is on, and its number there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId {
+    /// The file system.
+    pub device: u64,
+    /// The number.
+    pub inode: u64,
+}
+
+impl FileId {
+    /// The file with this number on this file system.
+    #[must_use]
+    pub const fn new(device: u64, inode: u64) -> FileId {
+        FileId { device, inode }
+    }
+}
+
+/// What the system says about a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Whether it is a plain file: no directory, link, FIFO, socket or device.
@@ -17,8 +34,8 @@ pub struct Stat {
     pub owner: u32,
     /// How many names the file has.
     pub links: u64,
-    /// The file system it is on, and its number there: together its identity.
-    pub identity: (u64, u64),
+    /// Which file it is.
+    pub identity: FileId,
 }
 
 impl From<&FileStat> for Stat {
@@ -33,7 +50,7 @@ impl From<&FileStat> for Stat {
             allocated_bytes: u64::try_from(stat.st_blocks).unwrap_or(0) * 512,
             owner: stat.st_uid,
             links: u64::from(stat.st_nlink),
-            identity: (stat.st_dev, stat.st_ino),
+            identity: FileId::new(stat.st_dev, stat.st_ino),
         }
     }
 }

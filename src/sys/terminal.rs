@@ -1,4 +1,4 @@
-//! What stands at the other end of a descriptor: a terminal, and of what size.
+//! Tells whether a descriptor is a terminal, and how large it is.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd};

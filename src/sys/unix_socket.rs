@@ -1,4 +1,4 @@
-//! Sockets that have a path: the way to a syslog daemon.
+//! Sockets that have a path, such as that of a syslog daemon.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::sys::{Errno, Result, poll::milliseconds, uninterrupted};
 
-/// A connection to whoever listens at a path. Sending never waits.
+/// A connection to the process that listens at a path. Sending never waits.
 #[derive(Debug)]
 pub enum Peer {
     /// Each message arrives as it was sent.
@@ -62,7 +62,7 @@ impl Peer {
         Ok(unread == 0)
     }
 
-    /// Waits until there is room to send, or until `other` can be read, at most for `timeout` (`None`: for ever).
+    /// Waits until there is room to send, or until `other` can be read, at most for `timeout` (`None`: without a limit).
     pub fn wait_for_room(&self, other: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout
             .map_or(PollTimeout::NONE, |time| PollTimeout::try_from(milliseconds(time)).unwrap_or(PollTimeout::MAX));

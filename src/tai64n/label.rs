@@ -1,4 +1,4 @@
-//! A moment in TAI64N: 12 bytes, or `@` and 24 hexadecimal digits.
+//! A time in TAI64N: 12 bytes, or `@` and 24 hexadecimal digits.
 
 use std::fmt;
 
@@ -8,6 +8,9 @@ use crate::sys::clock::{self, UnixTime};
 
 /// The label of 1970-01-01 00:00:00 UTC, as 0.76 counts: 2^62 + 10.
 const UNIX_EPOCH_SECONDS: u64 = (1 << 62) + 10;
+
+/// The hexadecimal digits of labels.
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// The largest nanosecond within a second.
 const NANOSECOND_MAX: u32 = 999_999_999;
@@ -58,7 +61,6 @@ impl Label {
     /// The label's text.
     #[must_use]
     pub fn to_text(self) -> [u8; Label::TEXT_BYTES] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [b'@'; Label::TEXT_BYTES];
         for (pair, byte) in text[1..].chunks_exact_mut(2).zip(self.to_bytes()) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
@@ -129,7 +131,7 @@ const NIBBLES: [u8; 256] = {
     let mut table = [NOT_HEX; 256];
     let mut value = 0;
     while value < 16 {
-        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[DIGITS[value as usize] as usize] = value;
         value += 1;
     }
     table

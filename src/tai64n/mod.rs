@@ -1,4 +1,4 @@
-//! Labels: moments as daemontools writes them, `@` and 24 hexadecimal digits.
+//! Labels: times as daemontools writes them, `@` and 24 hexadecimal digits.
 //!
 //! A TAI64N label holds 8 bytes of seconds and 4 bytes of nanoseconds, big-endian, so that labels sort as bytes, as
 //! text and as file names in the order of time.

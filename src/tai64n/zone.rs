@@ -37,30 +37,30 @@ pub struct Zone(TimeZone);
 
 /// Why a zone cannot be used.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum Error {
     /// Its clock counts leap seconds.
     CountsLeapSeconds(PathBuf),
     /// It is a rule that makes sense only half way.
     BadFormat(OsString),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::CountsLeapSeconds(file) => {
+            Error::CountsLeapSeconds(file) => {
                 let file = Shown(file.as_os_str().as_bytes());
                 write!(out, "unable to use time zone {file}: it counts leap seconds")
             }
-            Refusal::BadFormat(rule) => write!(out, "unable to use time zone {}: bad format", Shown(rule.as_bytes())),
+            Error::BadFormat(rule) => write!(out, "unable to use time zone {}: bad format", Shown(rule.as_bytes())),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Error {}
 
 impl Zone {
     /// The zone that `TZ` names, or that of the host; UTC where neither makes sense, as the C library has it.
-    pub fn local() -> Result<Zone, Refusal> {
+    pub fn local() -> Result<Zone, Error> {
         let Some(name) = env::var_os("TZ") else {
             return Ok(Zone(read(Path::new(HOST_ZONE))?.unwrap_or(TimeZone::UTC)));
         };
@@ -77,7 +77,7 @@ impl Zone {
         }
         match posix::zone(name.as_bytes()) {
             Ok(zone) => Ok(Zone(zone.unwrap_or(TimeZone::UTC))),
-            Err(posix::BadRule) => Err(Refusal::BadFormat(name.to_owned())),
+            Err(posix::BadRule) => Err(Error::BadFormat(name.to_owned())),
         }
     }
 
@@ -126,7 +126,7 @@ impl From<Zone> for TimeZone {
 }
 
 /// Reads the file of a zone (TZif, RFC 8536); `None` where there is no such file, or it describes none.
-fn read(path: &Path) -> Result<Option<TimeZone>, Refusal> {
+fn read(path: &Path) -> Result<Option<TimeZone>, Error> {
     let Ok(file) = File::open(path) else { return Ok(None) };
     if !file.metadata().is_ok_and(|data| data.is_file()) {
         return Ok(None);
@@ -137,7 +137,7 @@ fn read(path: &Path) -> Result<Option<TimeZone>, Refusal> {
     }
     // The header's number of leap seconds.
     if bytes.get(28..32).is_some_and(|count| count != [0; 4]) {
-        return Err(Refusal::CountsLeapSeconds(path.to_owned()));
+        return Err(Error::CountsLeapSeconds(path.to_owned()));
     }
     Ok(TimeZone::tzif("local", &bytes).ok())
 }

@@ -221,10 +221,10 @@ fn peak_bytes(child: &Child, pipe: &OwnedFd) -> Option<u64> {
     while pipe::waiting_bytes(pipe).is_ok_and(|bytes| bytes > 0) && start.elapsed() < DRAINING {
         std::hint::spin_loop();
     }
-    peak_bytes_of(child.number())
+    peak_bytes_of(child.pid())
 }
 
-fn peak_bytes_of(process: i32) -> Option<u64> {
+fn peak_bytes_of(process: logyard::sys::process::pid::Pid) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let own = line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024;

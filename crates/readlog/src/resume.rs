@@ -15,6 +15,7 @@ use crate::log_dir::LogDir;
 use crate::stream::{FilePosition, LabelCount, Printed, Span, Stream};
 use logyard::cli::Shown;
 use logyard::sys::file::File;
+use logyard::sys::stat::FileId;
 
 /// How many bytes before the offset are compared.
 const TAIL_BYTES: u64 = 256;
@@ -22,8 +23,8 @@ const TAIL_BYTES: u64 = 256;
 /// A place in a directory, between two lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Position {
-    /// The file system and the number of the file.
-    pub(super) identity: (u64, u64),
+    /// Which file it is.
+    pub(super) identity: FileId,
     /// Where in it, or in what it unpacks to.
     pub(super) offset: u64,
     /// The bytes before, some of them; none of a packed file.

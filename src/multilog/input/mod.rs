@@ -1,11 +1,13 @@
 //! The input: where bytes and signals come from.
 //!
 //! - [`standard`]: descriptor 0, with the signals that can come while it is waited for.
-//! - [`pipe`]: looks into a pipe without taking the bytes out. [`stray`]: bytes that others who read the pipe make us consume.
+//! - [`pipe`]: looks into a pipe without taking the bytes out. [`turn`](mod@turn): two loggers on
+//!   one pipe. [`stray`]: bytes that others who read the pipe make us consume.
 
 pub mod pipe;
 pub mod standard;
 pub mod stray;
+pub mod turn;
 
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -29,7 +31,7 @@ pub enum Wake {
 
 /// Where bytes and signals come from.
 pub trait Input: Source {
-    /// Waits until there is something to do, at most for `timeout` (`None`: for ever). Signals come before bytes.
+    /// Waits until there is something to do, at most for `timeout` (`None`: without a limit). Signals come before bytes.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake>;
 
     /// Waits for the whole time and returns true; or returns false as soon as TERM has come. Signals are not lost. Where

@@ -1,4 +1,6 @@
-//! Peeking: a pipe's bytes are copied without being taken out, and taken out when they are written.
+//! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
+//!
+//! This file looks and waits; `consume` takes out; [`turn`](mod@crate::multilog::input::turn) makes two loggers take turns.
 //!
 //! `tee` copies from the head of the pipe, so what is not consumed is shown again by every look; of that only the new
 //! part is handed on. The beginning of a line stays in the pipe until its end comes, and is waited for by the edge: the
@@ -11,50 +13,55 @@
 //! pieces. Everybody who shares the pipe can make it smaller, and then perhaps nothing more can be written to it: as long
 //! as the beginning of a line is held, the size is asked for now and then.
 //!
-//! Whoever shares the pipe may also read from it, or change pages that he lent to it. So what is shown is compared with
+//! Other processes that share the pipe may also read from it, or change pages that they lent to it. So what is shown is compared with
 //! what was shown before, and what is consumed with what was shown. What was consumed and never shown is handed on as the
 //! next bytes: nobody else has it. Two loggers on one pipe would take lines from each other all the time; the second waits
 //! until the first is gone.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::lines::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::lines::reader::Taken;
 use crate::multilog::error::Error;
-use crate::multilog::input::stray;
+use crate::multilog::input::turn::{Notice, TURN_CHECK, Turn};
 use crate::multilog::journal::record::Origin;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::script::SEEN_BYTES;
 use crate::sys::epoll::EdgeWatch;
 use crate::sys::file::pipe_identity;
 use crate::sys::pipe::{self, Outlet};
+use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, boot_id, fd, poll};
+
+mod consume;
 
 /// The size that a pipe is asked to have once a look comes back full. Measured: 64 KiB to 1 MiB gives a third more.
 const PIPE_BYTES: usize = 1024 * 1024;
-/// How often taking bytes out is tried again where bytes wait and the system says that there are none.
-const REFUSALS_MAX: u32 = 3;
 /// How much is looked at at once, well below the size of the pipe, so that the writer always has room.
 pub const CHUNK_BYTES: usize = 128 * 1024;
 /// How soon the pipe is asked what is in it, and how large it is, while the beginning of a line is held in it; and how often
 /// at last, if nothing comes.
 const HELD_CHECK_FIRST: Duration = Duration::from_millis(1);
 const HELD_CHECK: Duration = Duration::from_secs(1);
-/// How often a logger looks whether the one before it has left the pipe.
-const TURN_CHECK: Duration = Duration::from_millis(100);
-/// How long the pipe may stand still before its other reader is taken for one that reads no more.
-const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// What ends a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PipeEvent {
+    /// A signal has come, whatever else has.
+    Signal,
+    /// The pipe is worth a look.
+    Input,
+    /// Neither: the time is over.
+    Nothing,
+}
 
-/// Whether this process is the one that reads the pipe.
-#[derive(Debug)]
-enum Turn {
-    /// It is, or nobody can tell.
-    Ours,
-    /// It has not been asked yet.
-    Unknown,
-    /// Another logger reads it. So many bytes have been waiting since that moment; whether it has been announced.
-    Theirs { waiting_bytes: usize, since: Instant, is_told: bool },
+impl PipeEvent {
+    fn of(has_signal: bool, has_input: bool) -> PipeEvent {
+        match (has_signal, has_input) {
+            (true, _) => PipeEvent::Signal,
+            (false, true) => PipeEvent::Input,
+            (false, false) => PipeEvent::Nothing,
+        }
+    }
 }
 
 /// A pipe on descriptor 0, looked into.
@@ -63,13 +70,14 @@ pub struct PipeInput {
     /// Where looks are copied to, and read from.
     copy: (OwnedFd, OwnedFd),
     copy_bytes: usize,
-    identity: (u64, u64),
+    identity: FileId,
     pipe_bytes: usize,
     /// A larger pipe has been asked for, with or without success.
     has_grown: bool,
     /// How bytes are taken out; `None` where they can only be moved to the copy.
     outlet: Option<Outlet>,
     turn: Turn,
+    notices: Vec<Notice>,
     /// The bytes at the head of the pipe that have been handed on and not been consumed.
     ahead_bytes: usize,
     /// Bytes that are out of the pipe and not logged: they come before those that are in it.
@@ -96,11 +104,10 @@ pub struct PipeInput {
 }
 
 impl PipeInput {
-    /// Looks into descriptor 0 if that is a pipe and the system lets it be looked into; says so if it does not.
-    #[must_use]
-    pub fn new() -> Option<PipeInput> {
-        let identity = pipe_identity(fd::stdin())?;
-        // Found out before a journal is kept, which is of no use to whoever has to read.
+    /// Looks into descriptor 0; `None` if that is no pipe. It is an error if the system does not let it be looked into.
+    pub fn new() -> std::result::Result<Option<PipeInput>, Error> {
+        let Some(identity) = pipe_identity(fd::stdin()) else { return Ok(None) };
+        // Found out before a journal is kept, which is of no use where bytes have to be read.
         let outlet = Outlet::of_stdin().ok().filter(Outlet::is_usable);
         let copy = pipe::new().and_then(|copy| {
             pipe::can_peek(fd::stdin(), &copy.1)?;
@@ -109,7 +116,7 @@ impl PipeInput {
             }
             Ok(copy)
         });
-        let copy = copy.inspect_err(|&errno| PROGRAM.warn(unable_to_look(errno))).ok()?;
+        let copy = copy.map_err(unable_to_look)?;
         // That its size is not told is no reason to do without.
         let [pipe_bytes, copy_bytes] =
             [fd::stdin(), copy.0.as_fd()].map(|pipe| fd::pipe_size(pipe).unwrap_or(PAGE_BYTES));
@@ -120,7 +127,8 @@ impl PipeInput {
             pipe_bytes,
             has_grown: pipe_bytes >= PIPE_BYTES,
             outlet,
-            turn: Turn::Unknown,
+            turn: Turn::default(),
+            notices: Vec::new(),
             ahead_bytes: 0,
             stray: Vec::new(),
             stray_ahead_bytes: 0,
@@ -135,7 +143,19 @@ impl PipeInput {
             edge: None,
         };
         peek.fit_copy(CHUNK_BYTES);
-        Some(peek)
+        Ok(Some(peek))
+    }
+
+    /// What is to be announced since this was last asked.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
+        std::mem::take(&mut self.notices)
+    }
+
+    /// Takes note, once, that the pipe changes under our hands.
+    fn note_change(&mut self) {
+        if !std::mem::replace(&mut self.has_told, true) {
+            self.notices.push(Notice::HasChanged);
+        }
     }
 
     /// Tells whether no look has succeeded yet.
@@ -187,15 +207,15 @@ impl PipeInput {
         (self.pipe_bytes / 2).clamp(PAGE_BYTES, CHUNK_BYTES).min(self.copy_bytes)
     }
 
-    /// Waits for new bytes, their end, or a signal; says whether there is a signal, and whether it is worth a look.
-    pub fn wait(&mut self, signals: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<(bool, bool)> {
-        let at_once = || poll::readable([signals], Some(Duration::ZERO)).map(|[signal]| (signal, true));
+    /// Waits for new bytes, their end, or a signal.
+    pub fn wait(&mut self, signals: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<PipeEvent> {
+        let at_once = || poll::readable([signals], Some(Duration::ZERO)).map(|[signal]| PipeEvent::of(signal, true));
         if self.has_stray() {
             return at_once();
         }
-        if !self.has_turn() {
+        if !self.turn.is_ours(&mut self.notices) {
             let time = timeout.map_or(TURN_CHECK, |time| time.min(TURN_CHECK));
-            return poll::readable([signals], Some(time)).map(|[signal]| (signal, false));
+            return poll::readable([signals], Some(time)).map(|[signal]| PipeEvent::of(signal, false));
         }
         let [signal, input] = if self.ahead_bytes == 0 || !self.saw_all {
             poll::wait([signals, fd::stdin()], timeout)?
@@ -214,12 +234,12 @@ impl PipeInput {
             if !input.is_readable && !signal.is_readable {
                 let is_needed = self.needs_look()?;
                 self.held_check = (4 * time).min(HELD_CHECK);
-                return Ok((false, is_needed));
+                return Ok(PipeEvent::of(false, is_needed));
             }
             [signal, input]
         };
         self.hung_up |= input.hung_up;
-        Ok((signal.is_readable, input.is_readable))
+        Ok(PipeEvent::of(signal.is_readable, input.is_readable))
     }
 
     /// Tells whether a look is needed though no write has been noticed: a write fills the pipe, somebody has made the pipe so
@@ -238,37 +258,6 @@ impl PipeInput {
         self.is_crowded |= self.held_check == HELD_CHECK && pipe_bytes / 2 < PAGE_BYTES + SEEN_BYTES;
         let is_other = pipe::waiting_bytes(fd::stdin())? != self.ahead_bytes;
         Ok(has_changed || is_other || self.ahead_bytes >= self.piece_bytes())
-    }
-
-    /// Tells whether it is our turn to read. Only who holds nothing of the pipe asks.
-    fn has_turn(&mut self) -> bool {
-        if matches!(self.turn, Turn::Ours) {
-            return true;
-        }
-        // Where it cannot be asked for, nobody waits.
-        let Ok(Some(other)) = pipe::claim(fd::stdin()) else {
-            self.turn = Turn::Ours;
-            return true;
-        };
-        let waiting_bytes = pipe::waiting_bytes(fd::stdin()).unwrap_or(0);
-        let Turn::Theirs { waiting_bytes: before, since, is_told } = self.turn else {
-            // It may be about to exit.
-            self.turn = Turn::Theirs { waiting_bytes, since: Instant::now(), is_told: false };
-            return false;
-        };
-        if !is_told {
-            let what = "standard input is read by another multilog, waiting until it exits";
-            PROGRAM.warn(format_args!("{what} (pid {other})"));
-        }
-        let stands_still = before == waiting_bytes && waiting_bytes > 0;
-        if stands_still && since.elapsed() >= TURN_PATIENCE {
-            PROGRAM.warn(format_args!("the other multilog does not read standard input, reading it (pid {other})"));
-            self.turn = Turn::Ours;
-            return true;
-        }
-        let since = if stands_still { since } else { Instant::now() };
-        self.turn = Turn::Theirs { waiting_bytes, since, is_told: true };
-        false
     }
 
     /// Looks, and hands on what was not handed on before. `held` is what was and has not been consumed; `None` if that is
@@ -303,7 +292,7 @@ impl PipeInput {
         if self.scratch[self.head_at..][..known] != held[..known]
             || (known < held.len() && pipe::waiting_bytes(fd::stdin())? < held.len())
         {
-            self.tell();
+            self.note_change();
             self.ahead_bytes = 0;
             return Ok(None);
         }
@@ -344,107 +333,6 @@ impl PipeInput {
         Ok(())
     }
 
-    /// Takes bytes off the pipe that were handed on before and are logged. This never waits. False if the pipe did not hold
-    /// them any more: then what was handed on and not consumed has to be taken anew.
-    pub fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
-        let stray_bytes = self.stray_ahead_bytes.min(logged.len());
-        self.stray.drain(..stray_bytes);
-        self.stray_ahead_bytes -= stray_bytes;
-        let piped = &logged[stray_bytes..];
-        let is_as_shown = piped.is_empty() || self.take_out_shown(piped, last)?;
-        // Whatever became of them, they are logged, and nobody is to log them again.
-        last[0] = logged[logged.len() - 1];
-        Ok(is_as_shown)
-    }
-
-    /// Takes out as many bytes as are in `shown`, and compares. What is something else, and not logged yet, becomes stray.
-    fn take_out_shown(&mut self, shown: &[u8], last: &mut [u8]) -> Result<bool> {
-        let before_last = shown.len() - 1;
-        self.reserve_scratch(self.head_at + before_last);
-        // A process that is being killed gets no new pages: the call would stop half-way.
-        for page in self.scratch[self.head_at..][..before_last].chunks_mut(PAGE_BYTES) {
-            let last = page.len() - 1;
-            (page[0], page[last]) = (0, 0);
-        }
-        let mut spare = [0];
-        let mut landing = last;
-        let mut has_landing = true;
-        let (mut taken, mut refusals) = (0, 0);
-        loop {
-            match self.take_out(taken, before_last, landing) {
-                // Not for want of bytes.
-                Err(Errno::EAGAIN) if refusals < REFUSALS_MAX && pipe::waiting_bytes(fd::stdin())? > 0 => refusals += 1,
-                Ok(0) | Err(Errno::EAGAIN) => break,
-                Ok(count) => taken += count,
-                Err(Errno::EFAULT) if has_landing => {
-                    // The landing went away with its file; the byte must go all the same.
-                    landing = &mut spare;
-                    has_landing = false;
-                }
-                Err(errno) => return Err(errno),
-            }
-            let known = taken.min(before_last);
-            // What comes behind something else is not ours to take.
-            if taken == shown.len() || self.scratch[self.head_at..][..known] != shown[..known] {
-                break;
-            }
-        }
-        let known = taken.min(before_last);
-        let taken_bytes = &self.scratch[self.head_at..][..known];
-        let taken_last = &landing[..taken - known];
-        // The last byte may lie in a journal that somebody is overwriting: where there are others, they are believed.
-        let is_last_as_shown = known > 0 || taken_last == &shown[known..];
-        if taken == shown.len() && taken_bytes == &shown[..known] && is_last_as_shown {
-            self.ahead_bytes -= taken;
-            let is_drained = self.saw_all && self.ahead_bytes == 0;
-            self.head_at = if is_drained { 0 } else { (self.head_at + taken) % PAGE_BYTES };
-            self.is_crowded = false;
-            return Ok(true);
-        }
-        if taken > 0 {
-            let strays = stray::find(shown, &[taken_bytes, taken_last].concat());
-            self.stray.extend_from_slice(&strays);
-        }
-        self.tell();
-        self.stray_ahead_bytes = 0;
-        self.ahead_bytes = 0;
-        self.head_at = 0;
-        self.is_crowded = false;
-        Ok(false)
-    }
-
-    /// Takes bytes out of the pipe, those from `from` to `before_last` to the scratch and one more to `last`.
-    fn take_out(&mut self, from: usize, before_last: usize, last: &mut [u8]) -> Result<usize> {
-        let scratch_part = &mut self.scratch[self.head_at..][from..before_last];
-        if let Some(outlet) = &self.outlet {
-            match outlet.take(&mut [&mut *scratch_part, &mut *last]) {
-                // The system does not know the call, or refuses it.
-                Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::EBADF) => self.outlet = None,
-                answer => return answer,
-            }
-        }
-        let shifted = pipe::shift(fd::stdin(), &self.copy.1, scratch_part.len() + 1)?;
-        let mut read = 0;
-        while read < shifted {
-            let at = read.min(scratch_part.len());
-            match pipe::read_scattered(&self.copy.0, &mut [&mut scratch_part[at..], &mut *last])? {
-                0 => return Err(Errno::EIO),
-                count => read += count,
-            }
-        }
-        Ok(shifted)
-    }
-
-    /// Announces, once, that the pipe changes under our hands.
-    fn tell(&mut self) {
-        if !std::mem::replace(&mut self.has_told, true) {
-            PROGRAM.warn(
-                "what standard input showed has changed: another process reads from it, or changes what it wrote; lines may \
-                 be logged twice, or be missing here",
-            );
-        }
-    }
-
     fn reserve_scratch(&mut self, bytes: usize) {
         if self.scratch.len() < bytes {
             self.scratch = PageBuffer::new(bytes.next_power_of_two());
@@ -461,7 +349,7 @@ impl PipeInput {
     /// A logger that starts meanwhile waits for its turn. One that has the turn already is not waited for: it may have hung
     /// for hours. What it takes out is seen when the bytes are consumed.
     pub fn show(&mut self, bytes: usize) -> Result<Vec<u8>> {
-        let _ = self.has_turn();
+        let _ = self.turn.is_ours(&mut self.notices);
         // Each page of the pipe takes a page of the copy, full or not.
         let copy_bytes = bytes.max(self.pipe_bytes);
         if copy_bytes > self.copy_bytes && fd::set_pipe_size(&self.copy.1, copy_bytes).is_ok() {

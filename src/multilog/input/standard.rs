@@ -1,10 +1,10 @@
-//! The input: descriptor 0, with the signals that can come while it is waited for.
+//! Standard input: descriptor 0, and the signals that can come while multilog waits for it.
 //!
 //! Nothing here can miss a signal: TERM and ALRM are blocked from the start and read like any other input, so one that
 //! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.
 //!
 //! There are two ways to take bytes. From a pipe they are peeked at and stay there until they are on their way to the
-//! disk ([`peek`](crate::multilog::input::pipe)): a logger that is killed leaves its successor all that it had not written. From
+//! disk ([`pipe`](crate::multilog::input::pipe)): a logger that is killed leaves its successor all that it had not written. From
 //! anything else they are read, and what a killed logger had read and not written is gone.
 
 use std::cell::OnceCell;
@@ -15,7 +15,7 @@ use crate::cli::standard_error;
 use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::Input;
 use crate::multilog::input::Wake;
-use crate::multilog::input::pipe::{PipeInput, unable_to_look};
+use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
 use crate::multilog::journal::record::Origin;
 use crate::multilog::name::PROGRAM;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
@@ -26,7 +26,7 @@ use crate::sys::{Errno, Result, fd, poll};
 pub struct StandardInput {
     signals: SignalQueue,
     /// How to look into the pipe; `None` if bytes can only be read.
-    peek: Option<PipeInput>,
+    pipe: Option<PipeInput>,
     /// TERM has come and has not been told.
     has_term: bool,
     /// TERM has come.
@@ -44,7 +44,11 @@ pub struct StandardInput {
 impl StandardInput {
     /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
     pub fn new() -> Result<StandardInput> {
-        Ok(StandardInput { peek: PipeInput::new(), ..StandardInput::reading()? })
+        let pipe = PipeInput::new().unwrap_or_else(|error| {
+            PROGRAM.warn(error);
+            None
+        });
+        Ok(StandardInput { pipe, ..StandardInput::reading()? })
     }
 
     /// The same, but bytes are read whatever the input is.
@@ -53,7 +57,7 @@ impl StandardInput {
         let is_plain = fd::stat(fd::stdin()).is_ok_and(|stat| stat.is_plain);
         Ok(StandardInput {
             signals,
-            peek: None,
+            pipe: None,
             has_term: false,
             is_terminated: false,
             has_retried: false,
@@ -86,19 +90,23 @@ impl Input for StandardInput {
                 return Ok(Wake::Alarm);
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
-            let (has_signal, has_input) = match &mut self.peek {
-                Some(peek) => peek.wait(self.signals.as_fd(), left)?,
-                None => {
-                    let [signals, input] = poll::readable([self.signals.as_fd(), fd::stdin()], left)?;
-                    (signals, input)
+            let event = match &mut self.pipe {
+                Some(pipe) => {
+                    let event = pipe.wait(self.signals.as_fd(), left);
+                    announce(pipe);
+                    event?
                 }
+                None => match poll::readable([self.signals.as_fd(), fd::stdin()], left)? {
+                    [true, _] => PipeEvent::Signal,
+                    [false, true] => PipeEvent::Input,
+                    [false, false] => PipeEvent::Nothing,
+                },
             };
-            if has_signal {
-                self.take_signals();
-            } else if has_input {
-                return Ok(Wake::Input);
-            } else if left.is_some_and(|left| left.is_zero()) {
-                return Ok(Wake::Timeout);
+            match event {
+                PipeEvent::Signal => self.take_signals(),
+                PipeEvent::Input => return Ok(Wake::Input),
+                PipeEvent::Nothing if left.is_some_and(|left| left.is_zero()) => return Ok(Wake::Timeout),
+                PipeEvent::Nothing => {}
             }
         }
     }
@@ -150,16 +158,16 @@ impl Input for StandardInput {
     }
 
     fn keeps_rest(&self) -> bool {
-        self.peek.as_ref().is_some_and(PipeInput::keeps_rest)
+        self.pipe.as_ref().is_some_and(PipeInput::keeps_rest)
     }
 
     fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8] {
         // Of what was shown, the rest is still in the pipe.
-        self.peek.as_ref().map_or(unwritten, PipeInput::stray)
+        self.pipe.as_ref().map_or(unwritten, PipeInput::stray)
     }
 
     fn has_stray(&self) -> bool {
-        self.peek.as_ref().is_some_and(PipeInput::has_stray)
+        self.pipe.as_ref().is_some_and(PipeInput::has_stray)
     }
 
     fn put_back(&mut self, bytes: usize) -> bool {
@@ -175,29 +183,34 @@ impl Input for StandardInput {
     }
 
     fn origin(&self) -> Option<Origin> {
-        self.peek.as_ref().map(PipeInput::origin)
+        self.pipe.as_ref().map(PipeInput::origin)
     }
 
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
-        self.peek.as_mut().map_or(Ok(Vec::new()), |peek| peek.show(bytes))
+        let Some(pipe) = &mut self.pipe else { return Ok(Vec::new()) };
+        let shown = pipe.show(bytes);
+        announce(pipe);
+        shown
     }
 
     fn look_anew(&mut self) {
-        if let Some(peek) = &mut self.peek {
-            peek.look_anew();
+        if let Some(pipe) = &mut self.pipe {
+            pipe.look_anew();
         }
     }
 }
 
 impl Source for StandardInput {
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
-        if let Some(peek) = &mut self.peek {
-            match peek.take(held, room) {
+        if let Some(pipe) = &mut self.pipe {
+            let taken = pipe.take(held, room);
+            announce(pipe);
+            match taken {
                 // The system does not let us look: then we read. Nothing has been taken yet.
-                Err(errno) if peek.is_new() => {
+                Err(errno) if pipe.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
                     PROGRAM.warn(unable_to_look(errno));
-                    self.peek = None;
+                    self.pipe = None;
                 }
                 answer => return answer,
             }
@@ -215,24 +228,33 @@ impl Source for StandardInput {
     }
 
     fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
-        match &mut self.peek {
-            Some(peek) => peek.consume(logged, last),
+        match &mut self.pipe {
+            Some(pipe) => {
+                let answer = pipe.consume(logged, last);
+                announce(pipe);
+                answer
+            }
             // Reading has consumed them.
             None => Ok(true),
         }
     }
 
     fn gave_all(&self, count: usize, room_bytes: usize) -> bool {
-        self.peek.as_ref().map_or(count < room_bytes, PipeInput::saw_all)
+        self.pipe.as_ref().map_or(count < room_bytes, PipeInput::saw_all)
     }
 
     fn shrink(&mut self) {
-        if let Some(peek) = &mut self.peek {
-            peek.shrink();
+        if let Some(pipe) = &mut self.pipe {
+            pipe.shrink();
         }
     }
 
     fn piece_bytes(&self) -> usize {
-        self.peek.as_ref().map_or(usize::MAX, PipeInput::piece_bytes)
+        self.pipe.as_ref().map_or(usize::MAX, PipeInput::piece_bytes)
     }
+}
+
+/// Says what is to be said of a pipe.
+fn announce(pipe: &mut PipeInput) {
+    pipe.take_notices().into_iter().for_each(|notice| PROGRAM.warn(notice));
 }

@@ -1,7 +1,7 @@
-//! Stray bytes: those that were consumed in the place of what had been shown and logged.
+//! Stray bytes: bytes that were consumed in place of those that had been shown and logged.
 //!
-//! Whoever else reads a pipe takes what this logger was shown: then consuming as much takes what comes behind. Whoever
-//! lent pages to a pipe can change them. Either way it turns out when the bytes that were consumed are compared with those
+//! Another process that reads the pipe takes what this logger was shown: consuming as much then takes the bytes behind. A
+//! process that lent pages to the pipe can change them. Either way it turns out when the bytes that were consumed are compared with those
 //! that were logged, and what is not logged yet is logged then.
 
 use memchr::memchr_iter;

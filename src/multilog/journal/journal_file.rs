@@ -12,81 +12,15 @@
 //! successor in the same boot knows whether a `current` is whole, and goes on with it.
 //!
 //! The journal says nothing that is believed blindly: a checksum, the machine's boot and the pipe must agree, and the
-//! bytes are compared.
-//!
-//! A record is noted beside the one before it and then, by one byte, put in its place: whenever the logger is killed, one
-//! of the two is told, and with it the line that was in hand. A journal is made under another name and then, by a rename,
-//! put in the place of the one before it.
-//!
-//! ```text
-//! 0   "LOGYARD" and the version
-//! 8   which slot tells: 1 or 2; 0 for neither
-//! 16  length of the heading     20  length of a slot     24  checksum of the two lengths and the heading
-//! 32  the heading, and behind it, from a multiple of 8, slot 1 and slot 2; in each:
-//!     0   the landing: the last byte of the batch once it has been read off the pipe, its complement before
-//!     1   the last byte of the batch
-//!     4   length of the body     8  checksum of byte 1 and the body     16  the body
-//! ```
+//! bytes are compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
 
-use crate::lines::page_buffer::PAGE_BYTES;
 use crate::logdir::memory::Memory;
-use crate::logdir::names::{JOURNAL, NEWJOURNAL};
-use crate::multilog::error::Error;
 use crate::multilog::journal::hash::hash;
+use crate::multilog::journal::layout::{
+    BODY, BODY_LENGTH, CHECKSUM, HEADING, LANDING, LENGTHS, LENGTHS_CHECKSUM, Layout, MAGIC, TELLING, checksum,
+    lengths, read_heading, read_slot, slot_bytes, telling_slot,
+};
 use crate::multilog::journal::record::{Heading, Record};
-use crate::multilog::name::PROGRAM;
-use crate::multilog::writer::directory::Directory;
-use crate::multilog::writer::place::Place;
-use crate::sys::{Errno, Result};
-
-/// What every journal begins with.
-const NAME: &[u8; 7] = b"LOGYARD";
-/// What a journal of this version begins with.
-const MAGIC: &[u8; 8] = b"LOGYARD\x03";
-/// Where in the file it stands which slot tells, in each version.
-const TELLING: usize = 8;
-/// Where the lengths are, their checksum, and the heading.
-const LENGTHS: usize = 16;
-const LENGTHS_CHECKSUM: usize = 24;
-const HEADING: usize = 32;
-/// Where things are in a slot.
-const LANDING: usize = 0;
-const LAST_BYTE: usize = 1;
-const BODY_LENGTH: usize = 4;
-const CHECKSUM: usize = 8;
-const BODY: usize = 16;
-
-/// More than a journal can be: the kernel takes no more arguments.
-pub const BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// Where in a journal the slots are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Layout {
-    slots_at: usize,
-    slot_bytes: usize,
-}
-
-impl Layout {
-    fn new(heading_bytes: usize, slot_bytes: usize) -> Option<Layout> {
-        let slots_at = HEADING.checked_add(heading_bytes)?.checked_next_multiple_of(8)?;
-        Some(Layout { slots_at, slot_bytes })
-    }
-
-    fn slot_at(self, slot: usize) -> Option<usize> {
-        self.slots_at.checked_add(slot.checked_mul(self.slot_bytes)?)
-    }
-}
-
-/// What a journal says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// What it says of all its batches.
-    pub heading: Heading,
-    /// The last batch, or the state since.
-    pub record: Record,
-    /// The bytes of the batch are no longer in the pipe.
-    pub is_consumed: bool,
-}
 
 /// A journal that is kept.
 #[derive(Debug)]
@@ -101,64 +35,8 @@ pub struct Journal<M> {
     body: Vec<u8>,
 }
 
-/// Makes a journal that nobody finds before it is published. Where that is not possible, nothing is lost when the logger
-/// is killed, but up to a batch may be logged twice; that is announced.
-pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Option<Journal<D::Memory>> {
-    try_to_reserve(place, heading).inspect_err(|&errno| warn(place, errno)).ok()
-}
-
-/// Tries once more to make a journal that could not be made, and says so when it is there.
-pub fn make_again<D: Directory>(place: &Place<D>, heading: &Heading, first: &Record) -> Option<Journal<D::Memory>> {
-    let journal = try_to_reserve(place, heading).and_then(|journal| journal.try_to_publish(place, first)).ok()?;
-    PROGRAM.warn(format_args!("keeping {}/{JOURNAL} again", place.name));
-    Some(journal)
-}
-
-fn try_to_reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> Result<Journal<D::Memory>> {
-    // Somebody else's file keeps its name.
-    place.directory.load(JOURNAL, 0)?;
-    discard_unfinished(place)?;
-    let memory = place.directory.memory(NEWJOURNAL, file_bytes(heading)).inspect_err(|_| {
-        let _ = discard_unfinished(place);
-    })?;
-    Ok(Journal::new(memory, heading))
-}
-
-/// Removes a journal that somebody was making and did not publish.
-pub fn discard_unfinished<D: Directory>(place: &Place<D>) -> Result<()> {
-    match place.directory.unlink(NEWJOURNAL.as_bytes()) {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(errno),
-    }
-}
-
-/// Tells whether the journal with a heading is the one that a successor would find, and tells it something.
-pub fn is_in<D: Directory>(place: &Place<D>, heading: &Heading) -> bool {
-    match place.directory.load(JOURNAL, BYTES_MAX) {
-        Ok(file) => file.and_then(|file| read(&file)).is_some_and(|told| told.heading == *heading),
-        // What has its name is another's; of other errors nothing follows.
-        Err(errno) => errno != Errno::EPERM,
-    }
-}
-
-fn warn<D: Directory>(place: &Place<D>, errno: Errno) {
-    PROGRAM.warn(Error::new(format_args!("unable to keep {}/{JOURNAL}", place.name), errno));
-}
-
-/// How large the file of a journal with a heading is.
-#[must_use]
-pub fn file_bytes(heading: &Heading) -> usize {
-    let mut bytes = Vec::new();
-    heading.encode(&mut bytes);
-    (HEADING + bytes.len() + 8 + 2 * slot_bytes(heading.names.len())).next_multiple_of(PAGE_BYTES)
-}
-
-fn slot_bytes(directories: usize) -> usize {
-    (BODY + Record::encoded_bytes(directories)).next_multiple_of(8)
-}
-
 impl<M: Memory> Journal<M> {
-    /// A journal in fresh memory of [`file_bytes`] bytes.
+    /// A journal in fresh memory of [`file_bytes`](crate::multilog::journal::layout::file_bytes) bytes.
     pub fn new(mut memory: M, heading: &Heading) -> Journal<M> {
         let mut bytes = Vec::new();
         heading.encode(&mut bytes);
@@ -184,20 +62,6 @@ impl<M: Memory> Journal<M> {
     /// The memory that it is kept in.
     pub fn into_memory(self) -> M {
         self.memory
-    }
-
-    /// Puts the journal in the place of the one before it, with a first record. Where that fails there is none, which is
-    /// announced.
-    pub fn publish<D: Directory<Memory = M>>(self, place: &Place<D>, first: &Record) -> Option<Journal<M>> {
-        self.try_to_publish(place, first).inspect_err(|&errno| warn(place, errno)).ok()
-    }
-
-    fn try_to_publish<D: Directory<Memory = M>>(mut self, place: &Place<D>, first: &Record) -> Result<Journal<M>> {
-        self.begin(first);
-        place.directory.rename(NEWJOURNAL, JOURNAL).inspect_err(|_| {
-            let _ = discard_unfinished(place);
-        })?;
-        Ok(self)
     }
 
     /// The record that is told, and whether its bytes have been consumed.
@@ -285,78 +149,17 @@ impl<M: Memory> Journal<M> {
     }
 }
 
-fn lengths(heading_bytes: usize, slot_bytes: usize) -> [u8; 8] {
-    let mut lengths = [0; 8];
-    for (place, length) in lengths.chunks_exact_mut(4).zip([heading_bytes, slot_bytes]) {
-        place.copy_from_slice(&u32::try_from(length).expect("arguments are few and short").to_le_bytes());
-    }
-    lengths
-}
-
-/// Reads a journal, which may hold anything.
-#[must_use]
-pub fn read(file: &[u8]) -> Option<Told> {
-    let (heading, layout) = read_heading(file)?;
-    let (record, is_consumed) = read_slot(file, layout, telling_slot(file)?)?;
-    (record.extents.len() == heading.names.len()).then_some(Told { heading, record, is_consumed })
-}
-
-/// Tells whether a file that cannot be read is a journal of another version that tells something.
-#[must_use]
-pub fn is_foreign(file: &[u8]) -> bool {
-    file.starts_with(NAME) && !file.starts_with(MAGIC) && file.get(TELLING).is_some_and(|&telling| telling != 0)
-}
-
-fn read_heading(file: &[u8]) -> Option<(Heading, Layout)> {
-    if !file.starts_with(MAGIC) {
-        return None;
-    }
-    let lengths = file.get(LENGTHS..LENGTHS_CHECKSUM)?;
-    let number = |at: usize| usize::try_from(u32::from_le_bytes(lengths[at..at + 4].try_into().ok()?)).ok();
-    let (heading_bytes, slot_bytes) = (number(0)?, number(4)?);
-    let heading = file.get(HEADING..)?.get(..heading_bytes)?;
-    let sum = u64::from_le_bytes(file[LENGTHS_CHECKSUM..HEADING].try_into().ok()?);
-    if sum != hash([lengths, heading]) {
-        return None;
-    }
-    Some((Heading::decode(heading)?, Layout::new(heading_bytes, slot_bytes)?))
-}
-
-fn telling_slot(file: &[u8]) -> Option<usize> {
-    match file.get(TELLING)? {
-        1 => Some(0),
-        2 => Some(1),
-        _ => None,
-    }
-}
-
-fn read_slot(file: &[u8], layout: Layout, slot: usize) -> Option<(Record, bool)> {
-    let slot = file.get(layout.slot_at(slot)?..)?;
-    let header = slot.get(..BODY)?;
-    let length = u32::from_le_bytes(header[BODY_LENGTH..CHECKSUM].try_into().ok()?);
-    let body = slot[BODY..].get(..usize::try_from(length).ok()?)?;
-    let last_byte = header[LAST_BYTE];
-    if u64::from_le_bytes(header[CHECKSUM..].try_into().ok()?) != checksum(last_byte, body) {
-        return None;
-    }
-    let record = Record::decode(body, last_byte)?;
-    let is_consumed = record.input_bytes == 0 || header[LANDING] == last_byte;
-    Some((record, is_consumed))
-}
-
-fn checksum(last_byte: u8, body: &[u8]) -> u64 {
-    hash([&[last_byte][..], body])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
+    use crate::sys::stat::FileId;
     use crate::tai64n::Label;
 
     impl Memory for Vec<u8> {
@@ -381,7 +184,7 @@ mod tests {
         let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
         clauses.resize(clauses.len() + directories, Clause::Log);
         Heading {
-            origin: Origin { pipe: (1, 2), boot: 3 },
+            origin: Origin { pipe: FileId::new(1, 2), boot: 3 },
             number: 4,
             rules: Rules { stamps: true, clauses },
             names: (0..directories as u64).collect(),
@@ -407,8 +210,8 @@ mod tests {
             ],
             extents: (0..directories as u64)
                 .map(|number| Extent {
-                    directory: (7, number),
-                    current: (7, 1000 + number),
+                    directory: FileId::new(7, number),
+                    current: FileId::new(7, 1000 + number),
                     offset_bytes: number * 1000,
                     output_bytes: 17,
                     is_doubtful: number % 3 == 1,

@@ -1,4 +1,4 @@
-//! Records: what a successor must know of a logger that was killed.
+//! Records: what a successor must know about a logger that was killed.
 //!
 //! A journal has one [`Heading`], written when it is made, and a [`Record`] for each batch: where in each `current` its
 //! output begins, and which bytes of the pipe it is made of. The heading holds the rules by which lines were chosen, so
@@ -13,9 +13,9 @@ use crate::multilog::script::selector::Selector;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
-use crate::multilog::writer::extent::Identity;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::clock;
+use crate::sys::stat::FileId;
 use crate::tai64n::{Label, Stamp};
 
 /// So many of the first and of the last bytes of a batch are noted.
@@ -24,8 +24,8 @@ pub const SAMPLE_BYTES: usize = 16;
 /// What a batch in the journal belongs to: it means nothing on another machine, since another boot, or with another pipe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The file system and number of the pipe.
-    pub pipe: Identity,
+    /// The pipe.
+    pub pipe: FileId,
     /// This boot of this machine; 0 where the system does not tell one from the other.
     pub boot: u128,
 }
@@ -292,9 +292,9 @@ fn count(number: usize) -> [u8; 4] {
     u32::try_from(number).expect("arguments are few and short").to_le_bytes()
 }
 
-fn push_identity(bytes: &mut Vec<u8>, (system, number): Identity) {
-    bytes.extend(system.to_le_bytes());
-    bytes.extend(number.to_le_bytes());
+fn push_identity(bytes: &mut Vec<u8>, FileId { device, inode }: FileId) {
+    bytes.extend(device.to_le_bytes());
+    bytes.extend(inode.to_le_bytes());
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -311,8 +311,8 @@ fn take_count(rest: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(take(rest)?)).ok()
 }
 
-fn take_identity(rest: &mut &[u8]) -> Option<Identity> {
-    Some((take_number(rest)?, take_number(rest)?))
+fn take_identity(rest: &mut &[u8]) -> Option<FileId> {
+    Some(FileId { device: take_number(rest)?, inode: take_number(rest)? })
 }
 
 #[cfg(test)]
@@ -335,7 +335,7 @@ mod tests {
     #[test]
     fn a_heading_is_read_as_it_was_written() {
         let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"./b"]);
-        let origin = Origin { pipe: (1, 2), boot: 3 };
+        let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();
         heading.encode(&mut bytes);

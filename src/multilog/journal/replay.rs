@@ -1,4 +1,4 @@
-//! Settling: what a killed predecessor had begun to write is completed, before anything else is done in its directories.
+//! Replay: completes what a killed predecessor had begun to write, before anything else is done in its directories.
 //!
 //! Its journal says which bytes of the pipe it was writing. If they are still there, the same output is made of them
 //! again, by its rules and not by ours, and what is not yet in each `current` is appended. If they are gone, all of them
@@ -16,11 +16,11 @@ use crate::lines::window::Window;
 use crate::logdir::names::{CURRENT, JOURNAL, MODE_PRIVATE};
 use crate::logdir::room::Room;
 use crate::multilog::batch::Batch;
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::input::Input;
-use crate::multilog::journal::journal_file::{self, Journal, Told};
+use crate::multilog::journal::journal_file::Journal;
+use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::journal::record::{Heading, Origin, Record, name_hash};
-use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -32,7 +32,7 @@ use crate::sys::Errno;
 
 /// What became of a predecessor's last batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum Replayed {
     /// None was begun that could be known of.
     Nothing,
     /// It is complete, and ended in this line if that is open: the next batch continues it.
@@ -45,21 +45,23 @@ pub enum Settled {
 #[derive(Debug)]
 pub struct Legacy {
     /// What became of the last batch.
-    pub settled: Settled,
+    pub replayed: Replayed,
     /// Of each directory, whether its `current` may be appended to.
     pub is_whole: Vec<bool>,
     /// Of each directory, whether it holds a journal.
     pub has_journal: Vec<bool>,
     /// The greatest number of a journal.
     pub last_number: u64,
+    /// How much of the last batch belongs to directories that the script does not name any more: it is not written.
+    pub left_out_bytes: u64,
 }
 
 impl Legacy {
     /// The line to continue.
     #[must_use]
     pub fn open_line(&self) -> Option<&OpenLine> {
-        match &self.settled {
-            Settled::Complete(line) if line.is_open => Some(line),
+        match &self.replayed {
+            Replayed::Complete(line) if line.is_open => Some(line),
             _ => None,
         }
     }
@@ -67,57 +69,58 @@ impl Legacy {
     /// Tells whether the last line of a directory's `current` may lack its end, which will not come.
     #[must_use]
     pub fn is_torn(&self, number: usize) -> bool {
-        self.settled == Settled::Torn
+        self.replayed == Replayed::Torn
             || (self.is_whole[number] && self.open_line().is_none_or(|line| !line.goes_to[number]))
     }
 }
 
 /// A journal, and the directory that it was found in.
 #[derive(Debug)]
-struct Found {
+struct FoundJournal {
     directory: usize,
     file_bytes: usize,
-    told: Told,
+    contents: Contents,
 }
 
-/// Completes what the journals in the claimed directories say was begun with the input at hand, and tells what is whole.
-pub fn settle<D: Directory>(
+/// Completes what the journals in the locked directories say was begun with the input at hand, and tells what is whole.
+pub fn replay<D: Directory>(
     origin: Option<Origin>,
     directories: &[LockedDirectory<D>],
     input: &mut impl Input,
 ) -> Result<Legacy, Error> {
     let mut legacy = Legacy {
-        settled: Settled::Nothing,
+        replayed: Replayed::Nothing,
         is_whole: vec![false; directories.len()],
         has_journal: vec![false; directories.len()],
         last_number: 0,
+        left_out_bytes: 0,
     };
     // Where no journal is kept, none is believed.
     let Some(origin) = origin else { return Ok(legacy) };
     let (mut journals, mut has_unfinished) = (Vec::new(), false);
     for (number, one) in directories.iter().enumerate() {
         // One that cannot be read says nothing.
-        let Ok(Some(file)) = one.place().directory.load(JOURNAL, journal_file::BYTES_MAX) else { continue };
+        let Ok(Some(file)) = one.place().directory.load(JOURNAL, layout::BYTES_MAX) else { continue };
         legacy.has_journal[number] = true;
-        match journal_file::read(&file) {
-            Some(told) => journals.push(Found { directory: number, file_bytes: file.len(), told }),
-            None => has_unfinished |= journal_file::is_foreign(&file),
+        match layout::read(&file) {
+            Some(contents) => journals.push(FoundJournal { directory: number, file_bytes: file.len(), contents }),
+            None => has_unfinished |= layout::is_foreign(&file),
         }
     }
     journals.retain(|found| {
-        found.told.heading.origin.boot == origin.boot || {
-            has_unfinished |= is_unfinished(&found.told);
+        found.contents.heading.origin.boot == origin.boot || {
+            has_unfinished |= is_unfinished(&found.contents);
             false
         }
     });
     // The newest first.
-    journals.sort_by_key(|found| std::cmp::Reverse(found.told.heading.number));
-    legacy.last_number = journals.first().map_or(0, |newest| newest.told.heading.number);
-    has_unfinished |= journals.iter().any(|found| is_unfinished(&found.told));
-    legacy.settled = match journals.iter_mut().find(|found| found.told.heading.origin == origin) {
-        Some(found) => settle_one(found, directories, input)?,
-        None if has_unfinished => Settled::Torn,
-        None => Settled::Nothing,
+    journals.sort_by_key(|found| std::cmp::Reverse(found.contents.heading.number));
+    legacy.last_number = journals.first().map_or(0, |newest| newest.contents.heading.number);
+    has_unfinished |= journals.iter().any(|found| is_unfinished(&found.contents));
+    legacy.replayed = match journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
+        Some(found) => replay_one(found, directories, input, &mut legacy.left_out_bytes)?,
+        None if has_unfinished => Replayed::Torn,
+        None => Replayed::Nothing,
     };
     if origin.boot != 0 {
         legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
@@ -126,29 +129,32 @@ pub fn settle<D: Directory>(
 }
 
 /// Tells whether a line may be without its end.
-fn is_unfinished(told: &Told) -> bool {
-    !told.is_consumed || told.record.open_lines[1].is_open
+fn is_unfinished(contents: &Contents) -> bool {
+    !contents.is_consumed || contents.record.open_lines[1].is_open
 }
 
-/// Completes the batch of one journal.
-fn settle_one<D: Directory>(
-    found: &mut Found,
+/// Completes the batch of one journal, and says how much of it was left out.
+fn replay_one<D: Directory>(
+    found: &mut FoundJournal,
     directories: &[LockedDirectory<D>],
     input: &mut impl Input,
-) -> Result<Settled, Error> {
-    let Told { heading, record, is_consumed } = &found.told;
+    left_out_bytes: &mut u64,
+) -> Result<Replayed, Error> {
+    let Contents { heading, record, is_consumed } = &found.contents;
     let was_consumed = *is_consumed;
     // A journal that was copied to another directory, or that somebody made up, speaks of none that it is in.
     let matches =
         match_directories(heading, record, directories).filter(|matches| matches.contains(&Some(found.directory)));
     let Some(matches) = matches else {
-        return Ok(if is_unfinished(&found.told) { Settled::Torn } else { Settled::Nothing });
+        return Ok(if is_unfinished(&found.contents) { Replayed::Torn } else { Replayed::Nothing });
     };
     if !was_consumed {
-        let unable = |errno| Error::new("unable to read standard input", errno);
-        let bytes = input.peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX)).map_err(unable)?;
-        let is_settled = complete(heading, record, bytes.clone(), &matches, directories, input)?;
-        if is_settled {
+        let bytes = input
+            .peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX))
+            .or_unable("read standard input")?;
+        let targets: Vec<_> = matches.iter().map(|matched| matched.map(|number| &directories[number])).collect();
+        let is_replayed = complete(&found.contents, bytes.clone(), &targets, input)?;
+        if is_replayed {
             // If they are gone by now, what came in their place is logged as the first bytes.
             let directory = &directories[found.directory].place().directory;
             let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
@@ -157,31 +163,31 @@ fn settle_one<D: Directory>(
                 // Should this logger be killed now, the next one finds other bytes in the pipe.
                 None => input.consume(&bytes, &mut [0]),
             }
-            .map_err(unable)?;
+            .or_unable("read standard input")?;
         }
         input.look_anew();
-        if !is_settled {
-            return Ok(Settled::Torn);
+        if !is_replayed {
+            return Ok(Replayed::Torn);
         }
-        announce_left_out(record, &matches);
+        *left_out_bytes = bytes_left_out(record, &matches);
     }
     let after = &record.open_lines[1];
     if heading.origin.boot == 0 && was_consumed && after.is_open {
         // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
-        return Ok(Settled::Torn);
+        return Ok(Replayed::Torn);
     }
     let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; directories.len()] };
     if after.is_open {
         for (number, extent) in record.extents.iter().enumerate() {
             let Some(directory) = matches[number].filter(|_| after.goes_to[number]) else { continue };
             if !is_as_left(&directories[directory], extent, was_consumed) {
-                return Ok(Settled::Torn);
+                return Ok(Replayed::Torn);
             }
             open_line.goes_to[directory] = true;
         }
     }
-    found.told.is_consumed = true;
-    Ok(Settled::Complete(open_line))
+    found.contents.is_consumed = true;
+    Ok(Replayed::Complete(open_line))
 }
 
 /// Finds each directory of a record among those that are claimed: `None` for one that the script does not name any more.
@@ -203,15 +209,10 @@ fn match_directories<D: Directory>(
     (!is_replaced).then_some(matches)
 }
 
-/// Announces what is not written, as it belongs to directories that the script does not name any more.
-fn announce_left_out(record: &Record, matches: &[Option<usize>]) {
+/// How much of a batch belongs to directories that the script does not name any more.
+fn bytes_left_out(record: &Record, matches: &[Option<usize>]) -> u64 {
     let shares = record.extents.iter().zip(matches).filter(|(_, found)| found.is_none());
-    let bytes = shares.fold(0_u64, |sum, (extent, _)| sum.saturating_add(extent.output_bytes));
-    if bytes > 0 {
-        PROGRAM.warn(format_args!(
-            "{bytes} bytes of the last logger's belong to directories that are no longer named, and are not written there"
-        ));
-    }
+    shares.fold(0, |sum, (extent, _)| sum.saturating_add(extent.output_bytes))
 }
 
 /// Tells whether nobody has written to `current` since the batch was: another logger that had the pipe meanwhile may
@@ -226,20 +227,21 @@ fn is_as_left<D: Directory>(locked: &LockedDirectory<D>, extent: &Extent, was_co
 }
 
 /// Tells whether the newest journal that speaks of a directory's `current` says that it is whole.
-fn is_whole<D: Directory>(locked: &LockedDirectory<D>, journals: &[Found]) -> bool {
+fn is_whole<D: Directory>(locked: &LockedDirectory<D>, journals: &[FoundJournal]) -> bool {
     let Place { directory, .. } = locked.place();
     let (Ok(home), Ok(Some(stat))) = (directory.identity(), directory.stat(CURRENT)) else { return false };
     if !stat.is_plain || stat.links != 1 {
         return false;
     }
     let speaks_of_it = |extent: &&Extent| extent.directory == home && extent.current == stat.identity;
-    journals.iter().find_map(|found| Some((found, found.told.record.extents.iter().find(speaks_of_it)?))).is_some_and(
-        |(found, extent)| {
+    journals
+        .iter()
+        .find_map(|found| Some((found, found.contents.record.extents.iter().find(speaks_of_it)?)))
+        .is_some_and(|(found, extent)| {
             let is_at_end = Some(stat.size_bytes) == extent.end_bytes();
-            let is_at_beginning = !found.told.is_consumed && stat.size_bytes == extent.offset_bytes;
+            let is_at_beginning = !found.contents.is_consumed && stat.size_bytes == extent.offset_bytes;
             !extent.is_doubtful && (is_at_end || is_at_beginning)
-        },
-    )
+        })
 }
 
 /// A `current` that a batch went to, and what is missing in it.
@@ -249,15 +251,15 @@ struct Gap<F> {
     missing: Vec<u8>,
 }
 
-/// Makes the batch again and appends what is missing; false if what is found does not agree with it.
+/// Makes the batch again and appends what is missing; false if what is found does not agree with it. `targets` are the
+/// directories of the journal's rules, those that this logger has.
 fn complete<D: Directory>(
-    heading: &Heading,
-    record: &Record,
+    contents: &Contents,
     mut bytes: Vec<u8>,
-    matches: &[Option<usize>],
-    directories: &[LockedDirectory<D>],
+    targets: &[Option<&LockedDirectory<D>>],
     input: &mut impl Input,
 ) -> Result<bool, Error> {
+    let Contents { heading, record, .. } = contents;
     if !record.covers(&bytes) {
         return Ok(false);
     }
@@ -271,7 +273,7 @@ fn complete<D: Directory>(
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
     batch.resume(before.clone());
-    batch.plan(&script, window, &record.stamps(), matches.iter().map(|_| endless));
+    batch.plan(&script, window, &record.stamps(), targets.iter().map(|_| endless));
     if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
         return Ok(false);
     }
@@ -281,19 +283,21 @@ fn complete<D: Directory>(
         if output.len() as u64 != extent.output_bytes {
             return Ok(false);
         }
-        let Some(directory) = matches[number].filter(|_| !output.is_empty()) else { continue };
-        match find_gap(&directories[directory], extent, output) {
+        let Some(target) = targets[number].filter(|_| !output.is_empty()) else { continue };
+        match find_gap(target, extent, output) {
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }
     }
     for Gap { shown, current, missing } in gaps {
-        let unable = |errno| Error::new(format_args!("unable to write to {shown}/current"), errno);
         let mut rest = &missing[..];
         while !rest.is_empty() {
-            let written = Pausing(input).retry(|_| match current.write(rest) {
-                Ok(0) => Err(unable(Errno::ENOSPC)),
-                answer => answer.map_err(unable),
+            let written = Pausing(input).retry(|_| {
+                let answer = current.write(rest).and_then(|written| match written {
+                    0 => Err(Errno::ENOSPC),
+                    written => Ok(written),
+                });
+                answer.or_unable(format_args!("write to {shown}/current"))
             })?;
             rest = &rest[written..];
         }

@@ -6,9 +6,9 @@
 //! +pattern     select the line if it is deselected and matches
 //! e            alert: the selected line to standard error
 //! =file        status: the selected line replaces the contents of file
-//! sSIZE        largest size of the files of the directories that follow; 99999 unless told
-//! nNUMBER      how many files the directories that follow keep, current included; 10 unless told
-//! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; not bounded unless told
+//! sSIZE        largest size of the files of the directories that follow; default: 99999
+//! nNUMBER      how many files the directories that follow keep, current included; default: 10
+//! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```

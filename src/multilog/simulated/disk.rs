@@ -15,7 +15,7 @@ use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::sys::clock::UnixTime;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::Stat;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -32,7 +32,7 @@ struct Content {
 type Names = BTreeMap<String, u64>;
 
 #[derive(Clone, Debug, Default)]
-struct State {
+struct DiskState {
     /// The number of the disk.
     device: u64,
     contents: BTreeMap<u64, Content>,
@@ -48,12 +48,12 @@ struct State {
 
 /// A disk with one log directory.
 #[derive(Clone, Debug)]
-pub(super) struct Disk(Arc<Mutex<State>>);
+pub(super) struct Disk(Arc<Mutex<DiskState>>);
 
 impl Disk {
     /// An empty disk, and a clock that goes so fast.
     pub(super) fn new(device: u64, clock_step_nanoseconds: i64) -> Disk {
-        let state = State { device, history: vec![Names::new()], clock_step_nanoseconds, ..State::default() };
+        let state = DiskState { device, history: vec![Names::new()], clock_step_nanoseconds, ..DiskState::default() };
         Disk(Arc::new(Mutex::new(state)))
     }
 
@@ -113,7 +113,7 @@ impl Disk {
     }
 }
 
-impl State {
+impl DiskState {
     fn find(&self, name: &str) -> Result<u64> {
         self.names.get(name).copied().ok_or(Errno::ENOENT)
     }
@@ -148,7 +148,7 @@ impl State {
             allocated_bytes: content.bytes.len() as u64,
             owner: 0,
             links: self.names.values().filter(|&&other| other == inode).count() as u64,
-            identity: (self.device, inode),
+            identity: FileId::new(self.device, inode),
         }
     }
 }
@@ -160,7 +160,7 @@ pub(super) struct DiskDirectory {
 }
 
 impl DiskDirectory {
-    fn call<T>(&self, act: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+    fn call<T>(&self, act: impl FnOnce(&mut DiskState) -> Result<T>) -> Result<T> {
         self.calls.call()?;
         act(&mut lock(&self.disk.0))
     }
@@ -172,7 +172,7 @@ impl DiskDirectory {
 
 impl Directory for DiskDirectory {
     const FINISHES_ASIDE: bool = false;
-    const SPARE_BYTES_MIN: u64 = 4096;
+    const PREALLOCATED_BYTES_MIN: u64 = 4096;
     type File = DiskFile;
     type Lock = ();
     type Memory = DiskPage;
@@ -183,7 +183,7 @@ impl Directory for DiskDirectory {
     }
 
     fn create(&self, name: &str, mode: u32) -> Result<DiskFile> {
-        let create = |state: &mut State| match state.find(name) {
+        let create = |state: &mut DiskState| match state.find(name) {
             Ok(_) => Err(Errno::EEXIST),
             Err(_) => Ok(state.create(name, mode)),
         };
@@ -241,8 +241,8 @@ impl Directory for DiskDirectory {
         self.call(|state| Ok(state.find(name).ok().map(|inode| state.stat(inode))))
     }
 
-    fn identity(&self) -> Result<(u64, u64)> {
-        Ok((lock(&self.disk.0).device, 0))
+    fn identity(&self) -> Result<FileId> {
+        Ok(FileId::new(lock(&self.disk.0).device, 0))
     }
 
     fn is_removed(&self) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! What goes wrong, and when.
+//! Injected faults: which call fails or kills the process.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

@@ -8,8 +8,8 @@ use super::pipe::Pipe;
 use super::tests::{End, Machine, Workload, for_each_call, line_numbers, lines};
 use crate::cli::Exit;
 use crate::logdir::names::{CURRENT, JOURNAL};
-use crate::multilog::journal::journal_file;
-use crate::multilog::journal::journal_file::{Journal, Told};
+use crate::multilog::journal::journal_file::Journal;
+use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::script::Script;
 use crate::sys::Errno;
 use crate::tai64n::Stamp;
@@ -38,7 +38,7 @@ fn archive_names(disk: &Disk) -> Vec<String> {
 
 /// Tells whether the journal says that the disk may lack some of a `current`.
 fn is_doubtful(disk: &Disk) -> bool {
-    let told = disk.files().get(JOURNAL).and_then(|file| journal_file::read(file));
+    let told = disk.files().get(JOURNAL).and_then(|file| layout::read(file));
     told.is_some_and(|told| told.record.extents.iter().any(|extent| extent.is_doubtful))
 }
 
@@ -327,10 +327,10 @@ fn a_forged_journal_with_valid_checksums_makes_nobody_stumble() {
                 let machine = machine(2);
                 machine.pipe.write(&numbered(0..100));
                 machine.run(&workload, &Calls::new(Fault::Kill { at }), false);
-                let Some(told) = machine.disks[0].files().get(JOURNAL).and_then(|file| journal_file::read(file)) else {
+                let Some(told) = machine.disks[0].files().get(JOURNAL).and_then(|file| layout::read(file)) else {
                     continue;
                 };
-                let Told { heading, mut record, is_consumed } = told;
+                let Contents { heading, mut record, is_consumed } = told;
                 for extent in &mut record.extents {
                     (extent.offset_bytes, extent.output_bytes) = (offset_bytes, output_bytes);
                 }
@@ -340,7 +340,7 @@ fn a_forged_journal_with_valid_checksums_makes_nobody_stumble() {
                     3 => record.open_lines[1].is_open = true,
                     _ => {}
                 }
-                let mut forged = Journal::new(vec![0; journal_file::file_bytes(&heading)], &heading);
+                let mut forged = Journal::new(vec![0; layout::file_bytes(&heading)], &heading);
                 forged.begin(&record);
                 if is_consumed {
                     forged.land(|last| last[0] = record.last_byte);

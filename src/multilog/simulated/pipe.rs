@@ -10,6 +10,7 @@ use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
 use crate::sys::Result;
+use crate::sys::stat::FileId;
 
 /// A pipe to which nobody writes any more, with what was written.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ pub(super) struct PipeInput {
 impl Source for PipeInput {
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         self.ahead_bytes = held.len();
-        // A look that fails is the input's trouble, which has tests of its own.
+        // A look that fails is the input's error, which has tests of its own.
         let _ = self.calls.call();
         let pipe = lock(&self.pipe.0);
         let new = pipe.len().saturating_sub(self.ahead_bytes).min(room.len()).min(self.look_bytes);
@@ -106,7 +107,7 @@ impl Input for PipeInput {
     }
 
     fn origin(&self) -> Option<Origin> {
-        Some(Origin { pipe: (0, Arc::as_ptr(&self.pipe.0) as u64), boot: self.boot })
+        Some(Origin { pipe: FileId::new(0, Arc::as_ptr(&self.pipe.0) as u64), boot: self.boot })
     }
 
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {

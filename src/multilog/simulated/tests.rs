@@ -7,8 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
-use crate::cli::Exit;
-use crate::logdir::archive_name::Code;
+use crate::cli::{Exit, message};
 use crate::logdir::names::CURRENT;
 use crate::logdir::names::NEWJOURNAL;
 use crate::logdir::names::PREVIOUS;
@@ -17,8 +16,7 @@ use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::program::assemble;
 use crate::multilog::script::Script;
-use crate::multilog::writer::archive::archive;
-use crate::multilog::writer::archive::archive_on;
+use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
@@ -92,6 +90,7 @@ impl Machine {
 
     /// Runs the engine until it ends, by itself or not.
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
+        message::drop_all();
         let script = Script::parse(workload.script);
         let run = || {
             let locked: Result<Vec<_>, _> = script
@@ -99,7 +98,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place::new("./dir", disk.directory(calls));
+                    let place = Place::new("./dir", disk.directory(calls), destination.files_max);
                     LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
@@ -359,12 +358,12 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
     assert!(all.repeat(2).as_bytes().ends_with(&kept), "what is kept is the end");
 }
 
-/// The patience of a worker whose logger leaves: what archives are too many stay.
+/// The patience of a worker whose logger exits: surplus archives stay.
 struct Hurried;
 
 impl Patience for Hurried {
-    fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        Err(trouble)
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
     }
 
     fn complain(&mut self, _trouble: &Error) {}
@@ -378,15 +377,15 @@ impl Patience for Hurried {
 fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     let disk = Disk::new(1, 0);
     disk.set_clock(1_700_000_000);
-    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)));
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
     // The worker keeps what its first look shows, as it has archives to remove.
     let mut shelf = Shelf::new(2);
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
-        archive_on(&mut shelf, &place, PREVIOUS, Code::Safe, &mut Hurried).unwrap();
+        archive_on(&mut shelf, &place, Candidate::safe(PREVIOUS), &mut Hurried).unwrap();
         // The engine looks anew, and finds a stranger's file.
         place.directory.create(CURRENT, 0o644).unwrap();
-        archive(&place, CURRENT, Code::Unfinished, 2, &mut Hurried).unwrap();
+        archive(&place, Candidate::unfinished(CURRENT), &mut Hurried).unwrap();
     }
 
     let names: Vec<String> = disk.files().into_keys().collect();

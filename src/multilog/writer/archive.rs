@@ -1,4 +1,4 @@
-//! Archives: the names that finished files get.
+//! Gives finished files their names as archives.
 //!
 //! A file becomes an archive by a second name, `@label.s` or `@label.u`, and the loss of its first. A crash between the
 //! two leaves a file with two links, of which only the first name has to go: so the step can be repeated and never makes
@@ -11,58 +11,77 @@
 use crate::logdir::archive_name::Code;
 use crate::logdir::archive_name::Name;
 use crate::logdir::archive_name::is_archive_name;
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::trim::{Shelf, Survey};
 use crate::sys::Errno;
+use crate::sys::stat::FileId;
 
-/// Makes an archive of a file and removes archives beyond `files_max`; where very many are too many, some of them. A file
-/// that is not there has been archived before. May be called again after a failure.
+/// A file that is to become an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub file: &'static str,
+    /// What the archive's name says of it.
+    pub code: Code,
+}
+
+impl Candidate {
+    /// A file that is complete and on the disk.
+    #[must_use]
+    pub fn safe(file: &'static str) -> Candidate {
+        Candidate { file, code: Code::Safe }
+    }
+
+    /// A file that an outage may have cut short.
+    #[must_use]
+    pub fn unfinished(file: &'static str) -> Candidate {
+        Candidate { file, code: Code::Unfinished }
+    }
+}
+
+/// Makes an archive of a file and removes the oldest archives if there are too many; of very many, only some. A file that
+/// does not exist has been archived before. The call may be repeated after a failure.
 pub fn archive<D: Directory>(
     place: &Place<D>,
-    file: &str,
-    code: Code,
-    files_max: u64,
+    candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    archive_on(&mut Shelf::new(files_max), place, file, code, patience)
+    archive_on(&mut Shelf::new(place.files_max), place, candidate, patience)
 }
 
 /// The same, with a shelf that knows afterwards whether more archives have to go.
 pub fn archive_on<D: Directory>(
     shelf: &mut Shelf,
     place: &Place<D>,
-    file: &str,
-    code: Code,
+    candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    let Place { name: shown, directory, .. } = place;
-    let stat =
-        directory.stat(file).map_err(|errno| Error::new(format_args!("unable to stat {shown}/{file}"), errno))?;
+    let Candidate { file, .. } = candidate;
+    let stat = place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))?;
     let Some(stat) = stat else { return Ok(()) };
-    let survey = shelf.look(place, patience)?;
-    let made = if stat.links > 1 && has_archive(place, stat.identity, &survey)? {
+    let mut survey = shelf.look(place, patience)?;
+    if stat.links > 1 && has_archive(place, stat.identity, &survey)? {
         // The second name was given before a crash.
         remove(place, file)?;
-        None
     } else {
-        Some(give_name(place, file, code, &survey)?)
-    };
-    shelf.remember(place, survey, made, patience);
+        survey.add(give_name(place, candidate, &survey)?);
+    }
+    shelf.remember(place, survey, patience);
     Ok(())
 }
 
 /// Tells whether one of the archives is this file: any other second name is somebody else's.
-fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), survey: &Survey) -> Result<bool, Error> {
+fn has_archive<D: Directory>(place: &Place<D>, identity: FileId, survey: &Survey) -> Result<bool, Error> {
     let is_it = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else { return Ok(false) };
         place
             .directory
             .stat(name)
             .map(|stat| stat.is_some_and(|stat| stat.identity == identity))
-            .map_err(|errno| Error::new(format_args!("unable to stat {}/{name}", place.name), errno))
+            .or_unable(format_args!("stat {}/{name}", place.name))
     };
     // The name that was given last before a crash is the newest.
     if let Some((_, newest)) = &survey.newest
@@ -77,14 +96,14 @@ fn has_archive<D: Directory>(place: &Place<D>, identity: (u64, u64), survey: &Su
         }
         matches!(answer, Ok(false))
     };
-    let unable = |errno| Error::new(format_args!("unable to read {}", place.name), errno);
-    place.directory.visit(&mut see).map_err(unable)?;
+    place.directory.visit(&mut see).or_unable(format_args!("read {}", place.name))?;
     answer
 }
 
 /// Gives the file its name and takes the first one away, with the new one on the disk before that.
-fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Survey) -> Result<Name, Error> {
+fn give_name<D: Directory>(place: &Place<D>, candidate: Candidate, survey: &Survey) -> Result<Name, Error> {
     let Place { name: shown, directory, .. } = place;
+    let Candidate { file, code } = candidate;
     let mut label = place.give_label(survey.newest.as_ref().map(|(newest, _)| *newest));
     loop {
         let name = Name { label, code };
@@ -105,22 +124,15 @@ fn give_name<D: Directory>(place: &Place<D>, file: &str, code: Code, survey: &Su
                 return Ok(name);
             }
             (Err(Errno::EEXIST), Some(_)) => label = place.give_label(Some(label)),
-            (Err(errno), _) => {
-                return Err(Error::new(format_args!("unable to link to {shown}/{path}"), errno));
-            }
+            (Err(errno), _) => return Err(Error::unable(format_args!("link to {shown}/{path}"), errno)),
         }
     }
 }
 
 fn sync_names<D: Directory>(place: &Place<D>) -> Result<(), Error> {
-    let Place { name: shown, directory, .. } = place;
-    directory.sync().map_err(|errno| Error::new(format_args!("unable to write {shown} to disk"), errno))
+    place.directory.sync().or_unable(format_args!("write {} to disk", place.name))
 }
 
 fn remove<D: Directory>(place: &Place<D>, file: &str) -> Result<(), Error> {
-    let Place { name: shown, directory, .. } = place;
-    match directory.unlink(file.as_bytes()) {
-        Ok(()) | Err(Errno::ENOENT) => Ok(()),
-        Err(errno) => Err(Error::new(format_args!("unable to remove {shown}/{file}"), errno)),
-    }
+    place.remove(file).or_unable(format_args!("remove {}/{file}", place.name))
 }

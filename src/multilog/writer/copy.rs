@@ -1,4 +1,4 @@
-//! Copying a file that only its descriptor still reaches, or whose bytes the disk refused.
+//! Copies a file that only its descriptor still reaches, or whose bytes the disk refused.
 
 use crate::logdir::names::MODE_OPEN;
 use crate::multilog::writer::directory::{Directory, LogFile};
@@ -11,10 +11,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// Makes `name` anew, with all that is in `source`. What had the name is gone.
 pub(super) fn copy<D: Directory>(place: &Place<D>, source: &D::File, name: &str) -> Result<D::File> {
     let directory = &place.directory;
-    match directory.unlink(name.as_bytes()) {
-        Ok(()) | Err(Errno::ENOENT) => {}
-        Err(errno) => return Err(errno),
-    }
+    place.remove(name)?;
     let target = directory.create(name, MODE_OPEN)?;
     target.set_mode(MODE_OPEN)?;
     let mut room = vec![0; CHUNK_BYTES];

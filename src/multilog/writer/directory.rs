@@ -1,4 +1,4 @@
-//! The narrow interface through which a log directory is touched.
+//! The interface through which the writer acts on a log directory: the real one, or a simulated one in tests.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::sys::file::{File, Lock, process_user};
 use crate::sys::page::Page;
 use crate::sys::process::child::Child;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::Stat;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 
@@ -26,8 +26,8 @@ const MESSAGE_PATIENCE: Duration = Duration::from_millis(300);
 pub trait Directory: Send + Sync + 'static {
     /// Whether files may be finished by another thread.
     const FINISHES_ASIDE: bool;
-    /// For files smaller than this a spare is not worth its making.
-    const SPARE_BYTES_MIN: u64;
+    /// Files smaller than this are not preallocated: it does not pay.
+    const PREALLOCATED_BYTES_MIN: u64;
     /// An open file of the directory.
     type File: LogFile + fmt::Debug + Send + 'static;
     /// A lock that is held until it is dropped.
@@ -59,8 +59,8 @@ pub trait Directory: Send + Sync + 'static {
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
-    /// The file system and number of the directory.
-    fn identity(&self) -> Result<(u64, u64)>;
+    /// Which directory it is.
+    fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
     fn is_removed(&self) -> Result<bool>;
     /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
@@ -125,7 +125,7 @@ impl PathDir {
 impl Directory for PathDir {
     const FINISHES_ASIDE: bool = true;
     // Measured in memory: a fifth faster at 1000000 bytes, nothing gained below this, and a loss at 32768.
-    const SPARE_BYTES_MIN: u64 = 256 * 1024;
+    const PREALLOCATED_BYTES_MIN: u64 = 256 * 1024;
     type File = File;
     type Lock = Lock;
     type Memory = Page;
@@ -193,7 +193,7 @@ impl Directory for PathDir {
         self.dir.stat(name.as_bytes())
     }
 
-    fn identity(&self) -> Result<(u64, u64)> {
+    fn identity(&self) -> Result<FileId> {
         self.dir.stat_self().map(|stat| stat.identity)
     }
 

@@ -1,15 +1,14 @@
-//! The part of a batch that one directory gets.
+//! The part of a batch that goes to one directory, as the journal notes it.
 
-/// The file system and number of a file or directory: what it is, whatever its name.
-pub type Identity = (u64, u64);
+use crate::sys::stat::FileId;
 
 /// What a batch does to one directory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
     /// The directory.
-    pub directory: Identity,
+    pub directory: FileId,
     /// Its `current`.
-    pub current: Identity,
+    pub current: FileId,
     /// How long `current` was before the batch.
     pub offset_bytes: u64,
     /// How much the batch adds.

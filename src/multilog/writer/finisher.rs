@@ -1,4 +1,4 @@
-//! The finisher: takes `previous` to its archive.
+//! The finisher: makes `previous` an archive, step by step.
 //!
 //! ```text
 //! Sync      fsync previous                                      its bytes are on the disk
@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use crate::logdir::archive_name::Code;
 use crate::logdir::names::{MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE};
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
-use crate::multilog::writer::archive::{archive, archive_on};
+use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::copy::copy;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::{Place, SharedPlace};
@@ -28,12 +28,12 @@ use crate::sys::{Errno, Result};
 
 /// What remains to be done with `previous`, by the next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum FinishStep {
     Sync,
     Mark(Code),
     Process,
     Keep,
-    Archive(&'static str, Code),
+    Archive(Candidate),
 }
 
 /// What was `current`.
@@ -45,62 +45,73 @@ pub struct Previous<F> {
     pub is_doubtful: bool,
 }
 
+/// A file that is being finished.
+#[derive(Debug)]
+struct Job<F> {
+    /// What was `current` and is `previous` now.
+    previous: Previous<F>,
+    /// The next step.
+    step: FinishStep,
+}
+
 /// Finishes one file after another.
 #[derive(Debug)]
 pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
     shelf: Shelf,
     processor: Option<CString>,
-    /// The file that is being finished: what was `current` and is `previous` now.
-    job: Option<(Previous<D::File>, Step)>,
+    job: Option<Job<D::File>>,
     /// How often the processor failed in a row.
     failures: u32,
 }
 
-/// The longest time that a failing processor is left alone.
+/// The longest time between two runs of a failing processor.
 const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
-    /// A finisher that keeps `files_max` files, `current` included.
-    pub fn new(place: SharedPlace<D>, files_max: u64, processor: Option<CString>) -> Finisher<D> {
-        Finisher { place, shelf: Shelf::new(files_max), processor, job: None, failures: 0 }
+    /// A finisher of a directory's files, with the command that each file is passed through.
+    pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
+        let shelf = Shelf::new(place.files_max);
+        Finisher { place, shelf, processor, job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`. The one before it is finished, or was given up: then the
     /// rotation has made it an archive.
     pub fn accept(&mut self, previous: Previous<D::File>) {
-        self.job = Some((previous, Step::Sync));
+        self.job = Some(Job { previous, step: FinishStep::Sync });
     }
 
     /// Goes on with what is to be done, from the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
-        while let Some((file, step)) = &mut self.job {
-            match take_step(&self.place, file, *step, &mut self.shelf, self.processor.as_ref(), patience) {
+        while let Some(mut job) = self.job.take() {
+            match self.take_step(&mut job, patience) {
                 Ok(next) => {
-                    match next {
-                        Some(next) => *step = next,
-                        None => self.job = None,
-                    }
                     self.failures = 0;
+                    self.job = next.map(|step| Job { step, ..job });
                 }
-                Err(trouble) if matches!(step, Step::Process) => {
-                    // A processor that fails is asked again after 1, 2, 4 … 60 seconds.
-                    let pause = Duration::from_secs(1 << self.failures.min(6)).min(PROCESSOR_PAUSE_MAX);
-                    self.failures += 1;
-                    return Err(trouble.with_pause(pause));
+                Err(error) => {
+                    let is_processor = matches!(job.step, FinishStep::Process);
+                    self.job = Some(job);
+                    return Err(if is_processor { self.with_processor_pause(error) } else { error });
                 }
-                Err(trouble) => return Err(trouble),
             }
         }
         Ok(())
     }
 
-    /// Leaves the file that is being finished as it is: whoever needs its name archives it, or the next start does.
+    /// A processor that fails is run again after 1, 2, 4 … 60 seconds.
+    fn with_processor_pause(&mut self, error: Error) -> Error {
+        let pause = Duration::from_secs(1 << self.failures.min(6)).min(PROCESSOR_PAUSE_MAX);
+        self.failures += 1;
+        error.with_pause(pause)
+    }
+
+    /// Gives up the file that is being finished: the next rotation archives it, or the next start does.
     pub fn leave(&mut self) {
         self.job = None;
     }
 
-    /// Tells whether more archives are left than asked for.
+    /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
         self.shelf.has_excess()
@@ -111,7 +122,7 @@ impl<D: Directory> Finisher<D> {
         self.shelf.trim(&self.place, patience)
     }
 
-    /// Takes over a directory in which more archives were left than asked for.
+    /// Takes over a directory that holds more archives than the script allows.
     pub fn take_over(&mut self, shelf: Shelf) {
         self.shelf = shelf;
     }
@@ -123,83 +134,94 @@ impl<D: Directory> Finisher<D> {
     }
 }
 
-/// Takes a step, and says which is next.
-fn take_step<D: Directory>(
-    place: &Place<D>,
-    previous: &mut Previous<D::File>,
-    step: Step,
-    shelf: &mut Shelf,
-    processor: Option<&CString>,
-    patience: &mut impl Patience,
-) -> std::result::Result<Option<Step>, Error> {
-    let Place { name: shown, directory, .. } = place;
-    let unable = |what: &str, errno: Errno| Error::new(format_args!("unable to {what}"), errno);
-    match step {
-        Step::Sync => {
-            find_previous(place, &previous.file, shelf.files_max(), patience)?;
-            let answer = match previous.is_doubtful {
-                false => previous.file.sync(),
-                true => Err(Errno::EIO),
-            };
-            let Err(errno) = answer else { return Ok(Some(Step::Mark(Code::Safe))) };
-            if !previous.is_doubtful {
-                patience.complain(&unable(&format!("write {shown}/current to disk"), errno));
-            }
-            // Another fsync of the same file would prove nothing. A copy may fare better.
-            match rewrite(place, &previous.file) {
-                Ok(copy) => {
-                    previous.file = copy;
-                    Ok(Some(Step::Mark(Code::Safe)))
-                }
-                Err(_) => Ok(Some(Step::Mark(Code::Unfinished))),
+/// The steps.
+impl<D: Directory> Finisher<D> {
+    /// Takes the next step of a job, and returns the one after it; `None` when the file is an archive.
+    fn take_step(
+        &mut self,
+        job: &mut Job<D::File>,
+        patience: &mut impl Patience,
+    ) -> std::result::Result<Option<FinishStep>, Error> {
+        match job.step {
+            FinishStep::Sync => self.sync(&mut job.previous, patience).map(Some),
+            FinishStep::Mark(code) => self.mark(&job.previous.file, code).map(Some),
+            FinishStep::Process => self.process(patience).map(Some),
+            FinishStep::Keep => self.keep().map(Some),
+            FinishStep::Archive(candidate) => {
+                archive_on(&mut self.shelf, &self.place, candidate, patience).map(|()| None)
             }
         }
-        Step::Mark(code) => {
-            if code == Code::Safe {
-                previous
-                    .file
-                    .set_mode(MODE_DONE)
-                    .map_err(|errno| unable(&format!("set mode of {shown}/previous"), errno))?;
-            }
-            let next = if processor.is_some() { Step::Process } else { Step::Archive(PREVIOUS, code) };
-            Ok(Some(next))
+    }
+
+    fn sync(
+        &self,
+        previous: &mut Previous<D::File>,
+        patience: &mut impl Patience,
+    ) -> std::result::Result<FinishStep, Error> {
+        let place = &*self.place;
+        find_previous(place, &previous.file, patience)?;
+        let answer = match previous.is_doubtful {
+            false => previous.file.sync(),
+            true => Err(Errno::EIO),
+        };
+        let Err(errno) = answer else { return Ok(FinishStep::Mark(Code::Safe)) };
+        if !previous.is_doubtful {
+            patience.complain(&Error::unable(format_args!("write {}/current to disk", place.name), errno));
         }
-        Step::Process => {
-            // Complete or not, what the processor made counts no more: the file is not to be archived twice.
-            let leave_as_it_was = || match directory.unlink(PROCESSED.as_bytes()) {
-                Ok(()) | Err(Errno::ENOENT) => Ok(Some(Step::Archive(PREVIOUS, Code::Unfinished))),
-                Err(errno) => Err(unable(&format!("remove {shown}/processed"), errno)),
-            };
-            let Some(command) = processor.filter(|_| !patience.is_hurried()) else { return leave_as_it_was() };
-            match directory.process(command, patience.hurry()) {
-                Ok(Some(Ended::Exited(0))) => {
-                    seal_output(place, PROCESSED, MODE_DONE)?;
-                    seal_output(place, NEWSTATE, MODE_OPEN)?;
-                    Ok(Some(Step::Keep))
-                }
-                Ok(Some(Ended::Exited(_))) => Err(Error::unexplained(format_args!("processor failed in {shown}"))),
-                Ok(Some(Ended::Killed(_))) => Err(Error::unexplained(format_args!("processor crashed in {shown}"))),
-                // The logger leaves.
-                Ok(None) => leave_as_it_was(),
-                Err(errno) => Err(unable(&format!("fork for processor in {shown}"), errno)),
+        // Another fsync of the same file would prove nothing. A copy may fare better.
+        match rewrite(place, &previous.file) {
+            Ok(copy) => {
+                previous.file = copy;
+                Ok(FinishStep::Mark(Code::Safe))
             }
+            Err(_) => Ok(FinishStep::Mark(Code::Unfinished)),
         }
-        Step::Keep => {
-            directory.sync().map_err(|errno| unable(&format!("write {shown} to disk"), errno))?;
-            match directory.unlink(PREVIOUS.as_bytes()) {
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => return Err(unable(&format!("remove {shown}/previous"), errno)),
-            }
-            match directory.rename(NEWSTATE, STATE) {
-                // Renamed before a failure that came later.
-                Ok(()) | Err(Errno::ENOENT) => {}
-                Err(errno) => {
-                    return Err(unable(&format!("rename newstate to state in directory {shown}"), errno));
-                }
-            }
-            Ok(Some(Step::Archive(PROCESSED, Code::Safe)))
+    }
+
+    fn mark(&self, previous: &D::File, code: Code) -> std::result::Result<FinishStep, Error> {
+        if code == Code::Safe {
+            previous.set_mode(MODE_DONE).or_unable(format_args!("set mode of {}/previous", self.place.name))?;
         }
-        Step::Archive(file, code) => archive_on(shelf, place, file, code, patience).map(|()| None),
+        Ok(match self.processor {
+            Some(_) => FinishStep::Process,
+            None => FinishStep::Archive(Candidate { file: PREVIOUS, code }),
+        })
+    }
+
+    fn process(&self, patience: &mut impl Patience) -> std::result::Result<FinishStep, Error> {
+        let place = &*self.place;
+        let Place { name: shown, directory, .. } = place;
+        // Complete or not, what the processor made counts no more: the file is not to be archived twice.
+        let skip_processor = || {
+            place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
+            Ok(FinishStep::Archive(Candidate::unfinished(PREVIOUS)))
+        };
+        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_hurried()) else {
+            return skip_processor();
+        };
+        match directory.process(command, patience.hurry()) {
+            Ok(Some(Ended::Exited(0))) => {
+                seal_output(place, PROCESSED, MODE_DONE)?;
+                seal_output(place, NEWSTATE, MODE_OPEN)?;
+                Ok(FinishStep::Keep)
+            }
+            Ok(Some(Ended::Exited(_))) => Err(Error::unexplained(format_args!("processor failed in {shown}"))),
+            Ok(Some(Ended::Killed(_))) => Err(Error::unexplained(format_args!("processor crashed in {shown}"))),
+            // The logger exits.
+            Ok(None) => skip_processor(),
+            Err(errno) => Err(Error::unable(format_args!("fork for processor in {shown}"), errno)),
+        }
+    }
+
+    fn keep(&self) -> std::result::Result<FinishStep, Error> {
+        let Place { name: shown, directory, .. } = &*self.place;
+        directory.sync().or_unable(format_args!("write {shown} to disk"))?;
+        self.place.remove(PREVIOUS).or_unable(format_args!("remove {shown}/previous"))?;
+        match directory.rename(NEWSTATE, STATE) {
+            // It does not exist if it was renamed before a later failure.
+            Ok(()) | Err(Errno::ENOENT) => Ok(FinishStep::Archive(Candidate::safe(PROCESSED))),
+            Err(errno) => Err(Error::unable(format_args!("rename newstate to state in directory {shown}"), errno)),
+        }
     }
 }
 
@@ -208,18 +230,16 @@ fn take_step<D: Directory>(
 fn find_previous<D: Directory>(
     place: &Place<D>,
     file: &D::File,
-    files_max: u64,
     patience: &mut impl Patience,
 ) -> std::result::Result<(), Error> {
-    let shown = &place.name;
-    let unable = |errno| Error::new(format_args!("unable to create {shown}/previous"), errno);
-    let identity = file.stat().map_err(unable)?.identity;
-    match place.directory.stat(PREVIOUS).map_err(unable)? {
+    let to_do = format_args!("create {}/previous", place.name);
+    let identity = file.stat().or_unable(to_do)?.identity;
+    match place.directory.stat(PREVIOUS).or_unable(to_do)? {
         Some(stat) if stat.identity == identity => return Ok(()),
-        Some(_) => archive(place, PREVIOUS, Code::Unfinished, files_max, patience)?,
+        Some(_) => archive(place, Candidate::unfinished(PREVIOUS), patience)?,
         None => {}
     }
-    copy(place, file, PREVIOUS).map(drop).map_err(unable)
+    copy(place, file, PREVIOUS).map(drop).or_unable(to_do)
 }
 
 /// Puts a copy of `previous` in its place, once the copy is on the disk.
@@ -240,10 +260,9 @@ fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
 /// `previous` is gone, the mode is all that tells a finished file from a half-written one.
 fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Error> {
     let Place { name: shown, directory, .. } = place;
-    let unable = |what: &str, errno| Error::new(format_args!("unable to {what}"), errno);
-    let file = directory.append_to(name, MODE_OPEN).map_err(|errno| unable(&format!("read {shown}/{name}"), errno))?;
-    let sync = || file.sync().map_err(|errno| unable(&format!("write {shown}/{name} to disk"), errno));
+    let file = directory.append_to(name, MODE_OPEN).or_unable(format_args!("read {shown}/{name}"))?;
+    let sync = || file.sync().or_unable(format_args!("write {shown}/{name} to disk"));
     sync()?;
-    file.set_mode(mode).map_err(|errno| unable(&format!("set mode of {shown}/{name}"), errno))?;
+    file.set_mode(mode).or_unable(format_args!("set mode of {shown}/{name}"))?;
     if mode == MODE_DONE { sync() } else { Ok(()) }
 }

@@ -1,16 +1,19 @@
-//! Claiming a directory: opened and locked, before anything in it is touched.
+//! A directory that is opened and locked, before anything in it is touched.
+
+use std::sync::Arc;
 
 use crate::cli::Shown;
 use crate::logdir::destination::Destination;
 use crate::logdir::room::Room;
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::current::Current;
 use crate::multilog::writer::directory::{Directory, LogFile, PathDir};
 use crate::multilog::writer::lock::lock_place;
 use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::writer::open_log::OpenLog;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::recover::{Known, recover};
+use crate::multilog::writer::recover::{Evidence, recover};
 use crate::multilog::writer::trim::Shelf;
 
 /// A directory that is open and locked, and not yet touched otherwise.
@@ -25,9 +28,8 @@ impl LockedDirectory<PathDir> {
     /// Makes the directory if it is not there, opens and locks it.
     pub fn new(destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
         let name = Shown(destination.path.to_bytes()).to_string();
-        let directory = PathDir::open(destination.path)
-            .map_err(|errno| Error::new(format_args!("unable to open directory {name}"), errno))?;
-        LockedDirectory::lock(Place::new(name, directory), destination.clone())
+        let directory = PathDir::open(destination.path).or_unable(format_args!("open directory {name}"))?;
+        LockedDirectory::lock(Place::new(name, directory, destination.files_max), destination.clone())
     }
 }
 
@@ -62,16 +64,16 @@ impl<D: Directory> LockedDirectory<D> {
     /// `current` may be appended to although its writer was killed.
     pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
         let LockedDirectory { place, lock, destination } = self;
-        let Destination { size_max_bytes, files_max, .. } = destination;
-        let known = Known { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut shelf = Shelf::new(files_max);
-        let current = recover(&place, &mut shelf, known, patience)?;
-        let unable = |what: &str, errno| Error::new(format_args!("unable to stat {what}"), errno);
-        let stat = current.stat().map_err(|errno| unable(&format!("{}/current", place.name), errno))?;
-        let home = place.directory.identity().map_err(|errno| unable(&place.name, errno))?;
+        let Destination { size_max_bytes, .. } = destination;
+        let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
+        let mut shelf = Shelf::new(place.files_max);
+        let file = recover(&place, &mut shelf, evidence, patience)?;
+        let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
+        let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
-        let current = Current { file: current, identity: stat.identity };
-        let mut directory = LogDir::new(place, lock, home, current, room, &destination);
+        let current = Current { file, identity: stat.identity };
+        let log = OpenLog { place: Arc::new(place), lock: Some(lock), home, current };
+        let mut directory = LogDir::new(log, room, &destination);
         if shelf.has_excess() {
             directory.trim(shelf);
         }

@@ -5,11 +5,14 @@
 //!
 //! - [`locked_directory`]: the directory is opened and locked, before anything in it is touched. [`place`]: the directory
 //!   with the name that messages give it.
-//! - [`recover`]: what is found at the start is put right, so that `current` can be appended to.
-//! - `current`: `current` is made, whatever somebody put in its place.
-//! - [`log_dir`]: appends to `current`, and starts a rotation. [`schedule`]: when fsync and checks are due.
+//! - [`recover`]: repairs the directory at the start, so that `current` can be appended to.
+//! - `current`: `current` is made, whatever somebody put in its place. `open_log`: it is found again when somebody has
+//!   removed or replaced it.
+//! - [`log_dir`]: appends to `current`, and rotates it. `rotation`: `current` becomes `previous`. [`schedule`]: when fsync
+//!   and checks are due.
+//! - `finishing`: who finishes `previous`, the engine or a thread.
 //! - [`finisher`]: makes `previous` an archive: to the disk, through the [`processor`], to its name.
-//! - [`preallocated`]: the next `current`, made ahead where files fill quickly.
+//! - [`preallocated`]: the next `current`, made ahead where files fill quickly. `reserve`: all the room that is taken ahead.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
@@ -24,13 +27,17 @@ mod current;
 pub mod directory;
 pub mod extent;
 pub mod finisher;
+mod finishing;
 mod lock;
 pub mod locked_directory;
 pub mod log_dir;
+mod open_log;
 pub mod place;
 pub mod preallocated;
 pub mod processor;
 pub mod recover;
+mod reserve;
+mod rotation;
 pub mod schedule;
 pub mod trim;
 pub mod worker;

@@ -1,8 +1,9 @@
-//! A log directory that is held open, with its name.
+//! A log directory that is held open, with the name that messages give it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::multilog::writer::directory::Directory;
+use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
 /// A log directory that is held open, with the name that messages give it.
@@ -12,14 +13,24 @@ pub struct Place<D> {
     pub name: String,
     /// The directory.
     pub directory: D,
+    /// How many files it keeps, `current` included.
+    pub files_max: u64,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
 }
 
 impl<D: Directory> Place<D> {
     /// A directory in which no file has been given a label yet.
-    pub fn new(name: impl Into<String>, directory: D) -> Place<D> {
-        Place { name: name.into(), directory, newest: Mutex::new(None) }
+    pub fn new(name: impl Into<String>, directory: D, files_max: u64) -> Place<D> {
+        Place { name: name.into(), directory, files_max, newest: Mutex::new(None) }
+    }
+
+    /// Removes a file; that it does not exist is no failure.
+    pub fn remove(&self, file: &str) -> Result<()> {
+        match self.directory.unlink(file.as_bytes()) {
+            Ok(()) | Err(Errno::ENOENT) => Ok(()),
+            Err(errno) => Err(errno),
+        }
     }
 
     /// Gives a label that is later than `seen` and than every label given here before, and not before now.

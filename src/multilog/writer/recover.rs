@@ -1,8 +1,8 @@
-//! Recovery: what is found at start is put right.
+//! Recovery: repairs a directory at the start, before `current` is appended to.
 //!
 //! | found | meaning | done |
 //! |---|---|---|
-//! | `current` with the owner-execute bit, a plain file without another name | the last writer left in good order | appended to; nothing else is touched |
+//! | `current` with the owner-execute bit, a plain file without another name | the last writer exited cleanly | appended to; nothing else is touched |
 //! | `processed` with that bit | the processor had finished | `previous` goes, `processed` → `@label.s` |
 //! | `previous` | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
 //! | neither | no file was being finished | nothing |
@@ -19,25 +19,23 @@
 //!
 //! The mode of a `current` that is appended to is not touched here: it changes once the journal speaks of the file.
 
-use crate::logdir::archive_name::Code;
 use crate::logdir::names::{
     CURRENT, DONE_BIT, MODE_OPEN, MODE_PRIVATE, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE,
 };
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
-use crate::multilog::writer::archive::archive_on;
+use crate::multilog::writer::archive::{Candidate, archive_on};
 use crate::multilog::writer::current::make_current;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::preallocated;
 use crate::multilog::writer::trim::Shelf;
-use crate::sys::Errno;
 use crate::sys::stat::Stat;
 
-/// What the files of a directory say of the writer before us.
+/// How the writer before this one ended, as the files of the directory show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// It left in good order.
+pub enum Shutdown {
+    /// It exited cleanly.
     Clean,
     /// It was stopped after its processor had finished.
     Processed,
@@ -45,21 +43,21 @@ pub enum Found {
     Interrupted,
 }
 
-/// Decides what was found, from `current` and `processed`.
+/// Tells from `current` and `processed` how the last writer ended.
 #[must_use]
-pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Found {
+pub fn decide(current: Option<Stat>, processed: Option<Stat>) -> Shutdown {
     let is_done = |stat: Stat| stat.is_plain && stat.mode & DONE_BIT != 0;
     // What has another name is perhaps somebody else's: it is not written to.
     match (current.is_some_and(|stat| is_done(stat) && stat.links == 1), processed.is_some_and(is_done)) {
-        (true, _) => Found::Clean,
-        (false, true) => Found::Processed,
-        (false, false) => Found::Interrupted,
+        (true, _) => Shutdown::Clean,
+        (false, true) => Shutdown::Processed,
+        (false, false) => Shutdown::Interrupted,
     }
 }
 
 /// What is known of `current` beyond what the directory tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct Evidence {
     /// It is whole, although its writer was killed.
     pub is_whole: bool,
     /// Its last line may lack its end, which will not come. The line gets its newline, so that it does not run into the
@@ -73,31 +71,30 @@ pub struct Known {
 pub fn recover<D: Directory>(
     place: &Place<D>,
     shelf: &mut Shelf,
-    known: Known,
+    evidence: Evidence,
     patience: &mut impl Patience,
 ) -> Result<D::File, Error> {
     let Place { name: shown, directory, .. } = place;
     let current = stat(place, CURRENT)?;
     let processed = stat(place, PROCESSED)?;
-    let found = decide(current, processed);
-    let is_kept = match found {
-        Found::Clean => true,
-        Found::Processed | Found::Interrupted => known.is_whole,
+    let shutdown = decide(current, processed);
+    let is_kept = match shutdown {
+        Shutdown::Clean => true,
+        Shutdown::Processed | Shutdown::Interrupted => evidence.is_whole,
     };
     let was_finishing = processed.is_some() || stat(place, PREVIOUS)?.is_some();
-    match found {
-        Found::Clean => {}
-        Found::Interrupted if is_kept && !was_finishing => {}
-        Found::Processed => {
+    match shutdown {
+        Shutdown::Clean => {}
+        Shutdown::Interrupted if is_kept && !was_finishing => {}
+        Shutdown::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, PROCESSED, Code::Safe, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, Candidate::safe(PROCESSED), patience))?;
         }
-        Found::Interrupted => {
+        Shutdown::Interrupted => {
             forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, PREVIOUS, Code::Unfinished, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(PREVIOUS), patience))?;
         }
     }
-    let unable = |what: &str, errno: Errno| Error::new(format_args!("unable to {what}"), errno);
     if !is_kept && current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
         forget(place, [CURRENT]);
     } else if let Some(stat) = current {
@@ -105,23 +102,21 @@ pub fn recover<D: Directory>(
             if preallocated::has_slack(stat) {
                 give_back(place);
             }
-            if stat.size_bytes < known.torn_below_bytes {
+            if stat.size_bytes < evidence.torn_below_bytes {
                 patience.retry(|_| mend_last_line(place, stat))?;
             }
         }
         if !is_kept {
-            patience.retry(|patience| archive_on(shelf, place, CURRENT, Code::Unfinished, patience))?;
+            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(CURRENT), patience))?;
         }
     }
-    if !is_kept || (found != Found::Clean && was_finishing) {
-        directory.replace(STATE, MODE_OPEN).map_err(|errno| unable(&format!("write to {shown}/{STATE}"), errno))?;
+    if !is_kept || (shutdown != Shutdown::Clean && was_finishing) {
+        directory.replace(STATE, MODE_OPEN).or_unable(format_args!("write to {shown}/{STATE}"))?;
     }
     if is_kept {
-        return directory
-            .append_to(CURRENT, MODE_PRIVATE)
-            .map_err(|errno| unable(&format!("append to {shown}/{CURRENT}"), errno));
+        return directory.append_to(CURRENT, MODE_PRIVATE).or_unable(format_args!("append to {shown}/{CURRENT}"));
     }
-    make_current(place, "write to", shelf.files_max(), patience).map(|current| current.file)
+    make_current(place, "write to", patience).map(|current| current.file)
 }
 
 /// Gives back the room that a killed writer took ahead.
@@ -132,7 +127,6 @@ fn give_back<D: Directory>(place: &Place<D>) {
 
 /// Ends the last line of `current` if nothing does.
 fn mend_last_line<D: Directory>(place: &Place<D>, stat: Stat) -> Result<(), Error> {
-    let shown = &place.name;
     let mend = || {
         let file = place.directory.append_to(CURRENT, MODE_PRIVATE)?;
         let mut last = [b'\n'];
@@ -144,12 +138,11 @@ fn mend_last_line<D: Directory>(place: &Place<D>, stat: Stat) -> Result<(), Erro
         }
         file.write(b"\n").map(drop)
     };
-    mend().map_err(|errno| Error::new(format_args!("unable to append to {shown}/current"), errno))
+    mend().or_unable(format_args!("append to {}/current", place.name))
 }
 
 fn stat<D: Directory>(place: &Place<D>, file: &str) -> Result<Option<Stat>, Error> {
-    let shown = &place.name;
-    place.directory.stat(file).map_err(|errno| Error::new(format_args!("unable to stat {shown}/{file}"), errno))
+    place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))
 }
 
 /// Removes what is of no use any more, as far as that can be done.
@@ -163,23 +156,32 @@ fn forget<D: Directory, const N: usize>(place: &Place<D>, files: [&str; N]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::stat::FileId;
 
     fn file(mode: u32) -> Option<Stat> {
-        Some(Stat { is_plain: true, mode, size_bytes: 1, allocated_bytes: 4096, owner: 0, links: 1, identity: (0, 0) })
+        Some(Stat {
+            is_plain: true,
+            mode,
+            size_bytes: 1,
+            allocated_bytes: 4096,
+            owner: 0,
+            links: 1,
+            identity: FileId::default(),
+        })
     }
 
     #[test]
     fn the_owner_execute_bit_decides() {
-        for (current, processed, found) in [
-            (file(0o744), None, Found::Clean),
-            (file(0o744), file(0o744), Found::Clean),
-            (file(0o644), file(0o744), Found::Processed),
-            (None, file(0o744), Found::Processed),
-            (file(0o644), file(0o644), Found::Interrupted),
-            (file(0o655), None, Found::Interrupted),
-            (None, None, Found::Interrupted),
+        for (current, processed, shutdown) in [
+            (file(0o744), None, Shutdown::Clean),
+            (file(0o744), file(0o744), Shutdown::Clean),
+            (file(0o644), file(0o744), Shutdown::Processed),
+            (None, file(0o744), Shutdown::Processed),
+            (file(0o644), file(0o644), Shutdown::Interrupted),
+            (file(0o655), None, Shutdown::Interrupted),
+            (None, None, Shutdown::Interrupted),
         ] {
-            assert_eq!(decide(current, processed), found, "current {current:?}, processed {processed:?}");
+            assert_eq!(decide(current, processed), shutdown, "current {current:?}, processed {processed:?}");
         }
     }
 
@@ -187,7 +189,7 @@ mod tests {
     fn a_current_that_is_no_plain_file_or_has_another_name_is_not_appended_to() {
         let clean = file(0o744).unwrap();
 
-        assert_eq!(decide(Some(Stat { is_plain: false, ..clean }), None), Found::Interrupted);
-        assert_eq!(decide(Some(Stat { links: 2, ..clean }), None), Found::Interrupted);
+        assert_eq!(decide(Some(Stat { is_plain: false, ..clean }), None), Shutdown::Interrupted);
+        assert_eq!(decide(Some(Stat { links: 2, ..clean }), None), Shutdown::Interrupted);
     }
 }

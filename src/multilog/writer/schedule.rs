@@ -1,4 +1,4 @@
-//! Schedule: what a directory wants done some time after it was written to.
+//! The schedule: when `current` is fsynced and checked after a write.
 //!
 //! Nothing is due while nothing is written, so an idle logger is never woken.
 

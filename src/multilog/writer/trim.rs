@@ -1,4 +1,4 @@
-//! Trimming: the oldest archives go when there are more files than asked for.
+//! Trims a directory: removes the oldest archives when there are more files than the script allows.
 //!
 //! A [`Shelf`] looks through the directory once for each file that becomes an archive, for the newest name and for the
 //! oldest ones, and keeps no more than some thousand of these however many there are. A few archives are removed on the
@@ -12,14 +12,14 @@ use std::collections::BinaryHeap;
 
 use crate::cli::Shown;
 use crate::logdir::archive_name::{NAME_BYTES, Name, is_archive_name};
-use crate::multilog::error::Error;
+use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::sys::{Errno, memory};
 use crate::tai64n::Label;
 
-/// How many archives are removed at once: some milliseconds of work.
+/// How many archives are removed in one piece: some milliseconds of work.
 const PIECE: usize = 256;
 /// How many of the oldest names one look keeps: some hundred kB.
 const OLDEST_MAX: usize = 4096;
@@ -49,6 +49,8 @@ pub(super) struct Survey {
     tried: Option<Vec<u8>>,
     /// How many could not be.
     stuck: u64,
+    /// The archive that was made last since.
+    made: Option<Vec<u8>>,
 }
 
 impl Shelf {
@@ -58,13 +60,7 @@ impl Shelf {
         Shelf { files_max, seen: None, made: None }
     }
 
-    /// How many files it is for.
-    #[must_use]
-    pub fn files_max(&self) -> u64 {
-        self.files_max
-    }
-
-    /// Tells whether more archives are left than asked for.
+    /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
         self.seen.is_some()
@@ -82,19 +78,10 @@ impl Shelf {
         }
     }
 
-    /// Gives back what is known, with the archive that was made; removes some of those that are too many.
-    pub(super) fn remember<D: Directory>(
-        &mut self,
-        place: &Place<D>,
-        mut survey: Survey,
-        made: Option<Name>,
-        patience: &mut impl Patience,
-    ) {
-        if let Some(name) = made {
-            let text = name.to_string().into_bytes();
-            survey.archives += 1;
-            survey.newest = Some((name.label, text.clone()));
-            self.made = Some(text);
+    /// Gives back what is known; removes some of the archives that are too many.
+    pub(super) fn remember<D: Directory>(&mut self, place: &Place<D>, survey: Survey, patience: &mut impl Patience) {
+        if let Some(name) = &survey.made {
+            self.made = Some(name.clone());
         }
         self.seen = Some(survey);
         self.remove_some(place, patience);
@@ -104,7 +91,7 @@ impl Shelf {
     pub fn trim<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) -> Result<(), Error> {
         let Some(survey) = &mut self.seen else { return Ok(()) };
         if survey.oldest.is_empty() {
-            // What was tried is not tried again, or what cannot be removed would be announced for ever.
+            // What was tried is not tried again, or what cannot be removed would be announced again and again.
             let next = Survey::make(place, survey.tried.as_deref(), self.made.as_deref(), patience)?;
             *survey = Survey { stuck: survey.stuck, tried: survey.tried.take(), ..next };
         }
@@ -128,8 +115,7 @@ impl Shelf {
                 Ok(()) | Err(Errno::ENOENT) => survey.archives = survey.archives.saturating_sub(1),
                 Err(errno) => {
                     survey.stuck += 1;
-                    let what = format_args!("unable to remove {}/{}", place.name, Shown(&name));
-                    patience.complain(&Error::new(what, errno));
+                    patience.complain(&Error::unable(format_args!("remove {}/{}", place.name, Shown(&name)), errno));
                 }
             }
             survey.tried = Some(name);
@@ -156,9 +142,16 @@ impl Survey {
             is_interrupted = look.names.is_multiple_of(1024) && patience.is_interrupted();
             !is_interrupted
         };
-        let unable = |errno| Error::new(format_args!("unable to read {}", place.name), errno);
-        place.directory.visit(&mut see).map_err(unable)?;
+        place.directory.visit(&mut see).or_unable(format_args!("read {}", place.name))?;
         if is_interrupted { Err(Error::interruption()) } else { Ok(look.end()) }
+    }
+
+    /// Adds an archive that has just been made.
+    pub(super) fn add(&mut self, name: Name) {
+        let text = name.to_string().into_bytes();
+        self.archives += 1;
+        self.newest = Some((name.label, text.clone()));
+        self.made = Some(text);
     }
 
     /// How many archives are too many, apart from those that cannot be removed.
@@ -221,17 +214,17 @@ impl Look<'_> {
 mod tests {
     use super::*;
 
-    struct Entry {
+    struct Listed {
         name: Vec<u8>,
         is_plain: bool,
     }
 
-    fn entry(name: &str, is_plain: bool) -> Entry {
-        Entry { name: name.into(), is_plain }
+    fn entry(name: &str, is_plain: bool) -> Listed {
+        Listed { name: name.into(), is_plain }
     }
 
     /// Which archives go, the oldest first.
-    fn victims(entries: &[Entry], has_new_one: bool, files_max: u64) -> Vec<Vec<u8>> {
+    fn victims(entries: &[Listed], has_new_one: bool, files_max: u64) -> Vec<Vec<u8>> {
         let mut look = Look::default();
         entries.iter().for_each(|entry| look.see(&entry.name, entry.is_plain));
         let mut survey = look.end();
@@ -246,7 +239,7 @@ mod tests {
 
     #[test]
     fn current_and_n_minus_one_archives_stay() {
-        let archives = || -> Vec<Entry> {
+        let archives = || -> Vec<Listed> {
             (0..5).rev().map(|number| entry(&format!("@40000000000000000000000{number}.s"), true)).collect()
         };
 

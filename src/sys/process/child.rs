@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use nix::libc;
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{ForkResult, Pid, fchdir, fork, setpgid};
+use nix::unistd::{ForkResult, fchdir, fork, setpgid};
 
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::{Errno, Result, poll, signal, uninterrupted};
 
@@ -37,13 +38,13 @@ pub struct Usage {
 
 /// A process that was started and has not been waited for.
 #[derive(Debug)]
-pub struct Child(Pid);
+pub struct Child(nix::unistd::Pid);
 
 impl Child {
     /// Starts `/bin/sh -c command` as the leader of a process group of its own, in `directory` with the given descriptors under the given numbers and standard error
     /// as it is; all others are closed. Signals are as they were inherited.
     ///
-    /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child leaves
+    /// What goes wrong after the fork is for `complain` to say, which must neither allocate nor lock; the child exits
     /// with exit code 111.
     pub fn start_shell<const N: usize>(
         command: &CStr,
@@ -52,7 +53,7 @@ impl Child {
         complain: impl Fn(Errno),
     ) -> Result<Child> {
         let arguments = [c"sh".as_ptr(), c"-c".as_ptr(), command.as_ptr(), std::ptr::null()];
-        // SAFETY: the child makes only async-signal-safe calls before it executes or leaves: nothing in `become_shell`
+        // SAFETY: the child makes only async-signal-safe calls before it executes or exits: nothing in `become_shell`
         // allocates or locks, which `complain` promises too.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => {
@@ -63,7 +64,7 @@ impl Child {
             ForkResult::Child => {
                 let Err(errno) = become_shell(&arguments, directory, descriptors);
                 complain(errno);
-                // SAFETY: leaves at once, without running what the parent has registered for its own end.
+                // SAFETY: exits immediately, without running what the parent has registered for its own end.
                 unsafe { libc::_exit(111) }
             }
         }
@@ -72,14 +73,14 @@ impl Child {
     /// Waits until the process ends, or until `hurry` can be read: then the process and its group are ended, and the
     /// answer is `None`. In every case the process has been collected afterwards.
     pub fn wait_unless(&self, hurry: BorrowedFd<'_>) -> Result<Option<Ended>> {
-        let end = pidfd::hold(self.number());
+        let end = pidfd::hold(self.pid());
         if let Some(ended) = self.ended_within(end.as_ref(), Some(hurry), None)? {
             return Ok(Some(ended));
         }
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
             let _ = killpg(self.0, signal);
             if self.ended_within(end.as_ref(), None, Some(GRACE))?.is_some() {
-                // Whoever of the group is left has had its time.
+                // What is left of the group has had its time.
                 let _ = killpg(self.0, Signal::SIGKILL);
                 return Ok(None);
             }
@@ -131,13 +132,13 @@ impl Child {
         }
     }
 
-    /// The number of the process.
+    /// The process.
     #[must_use]
-    pub fn number(&self) -> i32 {
-        self.0.as_raw()
+    pub fn pid(&self) -> Pid {
+        self.0.into()
     }
 
-    /// Kills the process, and whoever else is in its group.
+    /// Kills the process and all others in its group.
     pub fn kill_group(&self) -> Result<()> {
         killpg(self.0, Signal::SIGKILL)
     }
@@ -164,8 +165,8 @@ impl Child {
     }
 }
 
-impl From<Pid> for Child {
-    fn from(process: Pid) -> Child {
+impl From<nix::unistd::Pid> for Child {
+    fn from(process: nix::unistd::Pid) -> Child {
         Child(process)
     }
 }
@@ -177,7 +178,7 @@ fn become_shell<const N: usize>(
     descriptors: [(BorrowedFd<'_>, RawFd); N],
 ) -> Result<std::convert::Infallible> {
     fchdir(directory)?;
-    setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+    setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0))?;
     // First out of the way of the numbers to come, then into place.
     let mut raised = descriptors.map(|(source, number)| (source.as_raw_fd(), number));
     for (source, _) in &mut raised {

@@ -3,7 +3,7 @@
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// It left with this exit code.
+    /// It exited with this code.
     Exited(i32),
     /// It was killed by this signal.
     Killed(i32),

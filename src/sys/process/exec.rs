@@ -1,4 +1,4 @@
-//! Another program in this one's place.
+//! Executes another program in this process.
 //!
 //! A [`Successor`] is made ready first and run later: everything that needs memory happens when it is made, so that a
 //! program may take the memory away in between. It keeps what it was given: signal mask, dispositions, and every

@@ -1,4 +1,4 @@
-//! This process itself: a copy of it, a session of its own.
+//! Forks this process, and starts a session.
 
 use nix::libc;
 use nix::unistd::{ForkResult, fork as fork_process, setsid};
@@ -6,7 +6,7 @@ use nix::unistd::{ForkResult, fork as fork_process, setsid};
 use crate::sys::Result;
 use crate::sys::process::child::Child;
 
-/// Copies this process, carries out `life` in the copy, and has the copy leave with the code that `life` returns.
+/// Copies this process, carries out `life` in the copy, and makes the copy exit with the code that `life` returns.
 ///
 /// For programs without threads: another thread would be missing from the copy, with whatever it had locked.
 pub fn fork(life: impl FnOnce() -> i32) -> Result<Child> {
@@ -16,7 +16,7 @@ pub fn fork(life: impl FnOnce() -> i32) -> Result<Child> {
         ForkResult::Parent { child } => Ok(Child::from(child)),
         ForkResult::Child => {
             let code = life();
-            // SAFETY: leaves at once, without running what the parent has registered for its own end.
+            // SAFETY: exits immediately, without running what the parent has registered for its own end.
             unsafe { libc::_exit(code) }
         }
     }

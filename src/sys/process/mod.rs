@@ -2,13 +2,14 @@
 //!
 //! - [`fork`](mod@fork): a copy of this process, a session of its own. [`exec`](mod@exec): another program in its place.
 //! - [`child`]: processes that we start. [`spawn`]: services and their supervisors. [`wait`](mod@wait): how they end.
-//! - [`pidfd`]: processes that may be somebody else's children.
+//! - [`pid`]: their numbers. [`pidfd`]: processes that may be somebody else's children.
 //! - [`proctitle`]: what the process list shows of this one.
 
 pub mod child;
 pub mod ended;
 pub mod exec;
 pub mod fork;
+pub mod pid;
 pub mod pidfd;
 pub mod proctitle;
 pub mod spawn;

@@ -1,4 +1,4 @@
-//! Processes that may be somebody else's children: who they are, and how they end.
+//! Processes that may be other processes' children: recognises them, signals them, and tells how they end.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
@@ -6,10 +6,11 @@ use std::time::Duration;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
-use nix::unistd::Pid;
 
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, signal};
 
 /// `PIDFD_GET_INFO` of linux/pidfd.h: `_IOWR(0xff, 11, struct pidfd_info)` with the first published size, 64 bytes.
@@ -21,18 +22,18 @@ const COLLECTED_WITHIN: Duration = Duration::from_millis(200);
 
 /// A process that may be somebody else's child, held so that its number cannot come to mean another one.
 ///
-/// A kernel before 5.3 cannot hold a process. There its number and the moment of its start stand for it: whoever wants
-/// to know whether it has ended looks now and then, and it is looked at before each signal.
+/// A kernel before 5.3 cannot hold a process. There its number and the moment of its start stand for it: the caller
+/// looks now and then whether it has ended, and it is looked at before each signal.
 #[derive(Debug)]
 pub struct Pidfd {
-    process: i32,
+    process: Pid,
     start_time: u64,
     descriptor: Option<OwnedFd>,
 }
 
 impl Pidfd {
     /// Takes hold of a process; `ESRCH` when there is none of this number, or it has ended.
-    pub fn open(process: i32) -> Result<Pidfd> {
+    pub fn open(process: Pid) -> Result<Pidfd> {
         let descriptor = hold(process);
         let start_time = start_time(process).ok_or(Errno::ESRCH)?;
         Ok(Pidfd { process, start_time, descriptor })
@@ -81,9 +82,9 @@ impl Pidfd {
 }
 
 /// Opens a descriptor for a process, which can be read when it has ended; `None` where the system refuses that.
-pub(in crate::sys) fn hold(process: i32) -> Option<OwnedFd> {
+pub(in crate::sys) fn hold(process: Pid) -> Option<OwnedFd> {
     // SAFETY: two plain numbers.
-    let answer = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) }).ok()?;
+    let answer = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, process.number(), 0) }).ok()?;
     // SAFETY: the call has just made this descriptor, and nobody else knows of it.
     Some(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(answer).ok()?) })
 }
@@ -110,7 +111,8 @@ struct Info {
 /// When a process was started, in the kernel's ticks since the system came up: with its number, and the system's own
 /// start, its identity. `None` when there is no such process, or it has ended and waits to be collected.
 #[must_use]
-pub fn start_time(process: i32) -> Option<u64> {
+pub fn start_time(process: impl Into<Pid>) -> Option<u64> {
+    let process = process.into();
     let mut text = [0; 1024];
     let length = read_at_once(&format!("/proc/{process}"), b"stat", &mut text)?;
     // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
@@ -129,17 +131,17 @@ fn read_at_once(dir: &str, name: &[u8], room: &mut [u8]) -> Option<usize> {
     fd::read(&file, room).ok()
 }
 
-/// What a process has open under a descriptor: the file system and the number there. `None` where it cannot be told.
+/// Which file a process has open under a descriptor; `None` where the system does not tell.
 #[must_use]
-pub fn open_by(process: i32, descriptor: RawFd) -> Option<(u64, u64)> {
+pub fn open_by(process: Pid, descriptor: RawFd) -> Option<FileId> {
     let path = format!("/proc/{process}/fd/{descriptor}");
-    nix::sys::stat::stat(path.as_str()).ok().map(|stat| (stat.st_dev, stat.st_ino))
+    nix::sys::stat::stat(path.as_str()).ok().map(|stat| Stat::from(&stat).identity)
 }
 
-/// The number of this process.
+/// This process.
 #[must_use]
-pub fn own() -> i32 {
-    Pid::this().as_raw()
+pub fn own() -> Pid {
+    nix::unistd::Pid::this().into()
 }
 
 /// The user whose rights this process has.

@@ -1,6 +1,6 @@
 //! Starting services and their supervisors.
 //!
-//! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and leaves when its
+//! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and exits when its
 //! parent dies before opening it. So there is never a service that runs and that no file tells of.
 //!
 //! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec.
@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
+use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
 /// The exit code of a child that could not become what it was started for.
@@ -31,10 +32,10 @@ pub struct Service<'a> {
     pub withheld: BorrowedFd<'a>,
 }
 
-/// A process that waits at the gate. Dropped, it leaves without having run.
+/// A process that waits at the gate. Dropped, it exits without having run.
 #[derive(Debug)]
 pub struct Waiting {
-    process: i32,
+    process: Pid,
     gate: OwnedFd,
 }
 
@@ -45,10 +46,10 @@ impl Waiting {
         let (waits_at, gate) = pipe::new()?;
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => Ok(Waiting { process: child.as_raw(), gate }),
+            ForkResult::Parent { child } => Ok(Waiting { process: child.into(), gate }),
             ForkResult::Child => {
                 drop(gate);
-                // SAFETY: the lock's owner in this copy of the process never runs again: it executes or leaves.
+                // SAFETY: the lock's owner in this copy of the process never runs again: it executes or exits.
                 unsafe { libc::close(service.withheld.as_raw_fd()) };
                 if fd::read(&waits_at, &mut [0]) != Ok(1) {
                     leave();
@@ -60,9 +61,9 @@ impl Waiting {
         }
     }
 
-    /// The number of the process.
+    /// The process.
     #[must_use]
-    pub fn process(&self) -> i32 {
+    pub fn process(&self) -> Pid {
         self.process
     }
 
@@ -106,10 +107,10 @@ pub struct Program<'a> {
 impl Program<'_> {
     /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in the
     /// child. Only for programs of one thread.
-    pub fn start(&self, complain: impl Fn(Errno)) -> Result<i32> {
+    pub fn start(&self, complain: impl Fn(Errno)) -> Result<Pid> {
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
-            ForkResult::Parent { child } => Ok(child.as_raw()),
+            ForkResult::Parent { child } => Ok(child.into()),
             ForkResult::Child => {
                 let Err(errno) = self.execute();
                 complain(errno);
@@ -159,7 +160,7 @@ fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
 }
 
-/// Leaves at once, without running what the parent has registered for its own end.
+/// Exits immediately, without running what the parent has registered for its own end.
 fn leave() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(CANNOT_RUN) }

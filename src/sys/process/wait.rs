@@ -1,15 +1,16 @@
-//! Our children, and those that come to us: how they end.
+//! Collects children that have ended, our own and those that we inherit.
 
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 
 use crate::sys::process::ended::Ended;
+use crate::sys::process::pid::Pid;
 use crate::sys::{Result, uninterrupted};
 
 /// What has ended among our children.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaped {
     /// This child ended so.
-    Child(i32, Ended),
+    Child(Pid, Ended),
     /// There are children, and none has ended.
     NoneEnded,
     /// There are no children.
@@ -20,9 +21,9 @@ pub enum Reaped {
 pub fn reap() -> Reaped {
     loop {
         match uninterrupted(|| waitpid(None, Some(WaitPidFlag::WNOHANG))) {
-            Ok(WaitStatus::Exited(process, code)) => return Reaped::Child(process.as_raw(), Ended::Exited(code)),
+            Ok(WaitStatus::Exited(process, code)) => return Reaped::Child(process.into(), Ended::Exited(code)),
             Ok(WaitStatus::Signaled(process, signal, _)) => {
-                return Reaped::Child(process.as_raw(), Ended::Killed(signal as i32));
+                return Reaped::Child(process.into(), Ended::Killed(signal as i32));
             }
             Ok(WaitStatus::StillAlive) => return Reaped::NoneEnded,
             // A stop or a trace, which was not asked for.

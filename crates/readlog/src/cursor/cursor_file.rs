@@ -9,6 +9,7 @@ use crate::resume::Position;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::sendfile::SentMark;
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd};
 
 const MAGIC: &[u8] = b"readlog cursor 1\n";
@@ -39,7 +40,7 @@ struct Contents {
 
 /// A file that was appended to.
 struct Appended {
-    identity: (u64, u64),
+    identity: FileId,
     /// Its length before the batch.
     length: u64,
     /// Its path; empty if that is not known.
@@ -97,7 +98,7 @@ impl CursorFile {
         let (mut device, mut inode, mut length, mut path) = (0, 0, 0, Vec::new());
         if self.is_appended {
             let stat = fd::stat(fd::stdout())?;
-            ((device, inode), length) = (stat.identity, stat.size_bytes);
+            (FileId { device, inode }, length) = (stat.identity, stat.size_bytes);
             path = fd::path(fd::stdout()).filter(|path| path.len() <= HEAD_BYTES - PATH_AT).unwrap_or_default();
         }
         let mut bytes = vec![0; HEAD_BYTES];
@@ -228,9 +229,10 @@ fn find(path: &Path) -> Result<Option<Contents>> {
     let mut text = vec![0; usize::try_from(batch.start).map_err(|_| Errno::EPROTO)? - HEAD_BYTES];
     read_all(&file, &mut text, HEAD_BYTES as u64)?;
     let records = std::str::from_utf8(&text).ok().and_then(record::read).ok_or(Errno::EPROTO)?;
-    let identity = (number(3), number(4));
+    let identity = FileId::new(number(3), number(4));
     let path = usize::try_from(number(6)).ok().and_then(|length| head[PATH_AT..].get(..length)).unwrap_or_default();
-    let appended = (identity != (0, 0)).then(|| Appended { identity, length: number(5), path: path.to_vec() });
+    let appended =
+        (identity != FileId::default()).then(|| Appended { identity, length: number(5), path: path.to_vec() });
     Ok(Some(Contents { file, records, batch, appended }))
 }
 

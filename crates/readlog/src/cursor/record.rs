@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use crate::resume::Position;
 use crate::stream::LabelCount;
+use logyard::sys::stat::FileId;
 use logyard::tai64n::Label;
 
 /// A directory, and the place in it.
@@ -20,7 +21,7 @@ pub(crate) struct Record {
 pub(super) fn write(records: &[Record]) -> String {
     let mut text = String::new();
     for Record { path, position } in records {
-        let Position { identity: (device, inode), offset, tail, last } = position;
+        let Position { identity: FileId { device, inode }, offset, tail, last } = position;
         let (label, count) = match last {
             Some(last) => (last.label.to_string(), last.count),
             None => ("-".to_owned(), 0),
@@ -43,7 +44,7 @@ fn read_line(line: &str) -> Option<Record> {
         "-" => None,
         label => Some(LabelCount { label: Label::parse(label.as_bytes()).ok()?, count: count.parse().ok()? }),
     };
-    let identity = (device.parse().ok()?, inode.parse().ok()?);
+    let identity = FileId { device: device.parse().ok()?, inode: inode.parse().ok()? };
     let position = Position { identity, offset: offset.parse().ok()?, tail: unhex(tail)?, last };
     Some(Record { path: unhex(path)?, position })
 }
@@ -77,11 +78,11 @@ mod tests {
         fn positions_survive_their_text(
             path in proptest::collection::vec(any::<u8>(), 1..20),
             tail in proptest::collection::vec(any::<u8>(), 0..20),
-            identity: (u64, u64), offset: u64, has_label: bool, count: u64,
+            device: u64, inode: u64, offset: u64, has_label: bool, count: u64,
         ) {
             let label = Label::parse(b"@400000003ce2403d3677ea94").expect("a label");
             let last = has_label.then_some(LabelCount { label, count });
-            let records = vec![Record { path, position: Position { identity, offset, tail, last } }; 2];
+            let records = vec![Record { path, position: Position { identity: FileId { device, inode }, offset, tail, last } }; 2];
 
             prop_assert_eq!(read(&write(&records)), Some(records));
         }

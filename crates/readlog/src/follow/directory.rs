@@ -16,6 +16,7 @@ use crate::stream::{Span, Stream};
 use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
 use logyard::sys::inotify::{Event, Notifier, Watch};
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result};
 
 /// A directory that is followed.
@@ -47,7 +48,7 @@ impl Directory {
     }
 
     /// What distinguishes the directory from others.
-    pub(super) fn identity(&self) -> Option<(u64, u64)> {
+    pub(super) fn identity(&self) -> Option<FileId> {
         Some(self.open.as_ref()?.log_dir.dir.stat_self().ok()?.identity)
     }
 
@@ -58,7 +59,7 @@ impl Directory {
 
     /// Opens and watches the directory, unless it is one of those that are `taken`. Returns why it must be polled if it
     /// cannot be watched.
-    pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[(u64, u64)]) -> Result<Result<()>> {
+    pub(super) fn open(&mut self, notifier: Option<&Notifier>, taken: &[FileId]) -> Result<Result<()>> {
         let dir = Dir::open(&self.path[..])?;
         if taken.contains(&dir.stat_self()?.identity) {
             return Err(Errno::EALREADY);

@@ -40,8 +40,9 @@ use crate::output::Writer;
 use crate::stream::Stream;
 use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
-use logyard::sys::inotify::{Notification, Notifier, Watch};
+use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd, poll};
 
 /// The exit code of a reader that was interrupted, as a shell has it.
@@ -159,7 +160,7 @@ impl Follow<'_> {
     /// Opens a directory. If that fails, watches for it to appear.
     fn open(&mut self, i: usize) -> Result<Option<Vec<crate::files::LogFile>>> {
         loop {
-            let taken: Vec<(u64, u64)> = self.directories.iter().filter_map(Directory::identity).collect();
+            let taken: Vec<FileId> = self.directories.iter().filter_map(Directory::identity).collect();
             match self.directories[i].open(self.notifier.as_ref(), &taken) {
                 Ok(watched) => {
                     if let Err(errno) = watched {
@@ -226,6 +227,8 @@ impl Follow<'_> {
                     self.may_have_come = true;
                     self.directories.iter_mut().for_each(Directory::lose_track);
                 }
+                // Of a directory that is no longer watched.
+                Notification::Of(_, Event::Itself) => {}
                 Notification::Of(watch, event) => {
                     self.may_have_come |= self.ancestors.contains(&watch);
                     if let Some(directory) =

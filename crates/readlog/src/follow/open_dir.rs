@@ -11,6 +11,7 @@ use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::clock::UnixTime;
 use logyard::sys::file::File;
 use logyard::sys::inotify::{Event, Watch};
+use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result};
 
 /// How many files that have not been read are held open.
@@ -44,7 +45,7 @@ pub(super) struct Opened {
 struct Snapshot {
     changed: Result<UnixTime>,
     /// The identity of `current`.
-    current: Option<(u64, u64)>,
+    current: Option<FileId>,
 }
 
 /// A directory that is open.
@@ -103,7 +104,7 @@ impl OpenDir {
     /// Notes an event.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Changed(_) => {}
+            Event::Changed(_) | Event::Itself => {}
             Event::Lost => self.is_gone = true,
             _ => {
                 self.events += 1;

@@ -96,7 +96,7 @@ impl Tracker {
                     None => self.linked = Some(name.clone()),
                 }
             }
-            Event::Went(_) | Event::Removed(_) | Event::Changed(_) | Event::Lost => {}
+            Event::Went(_) | Event::Removed(_) | Event::Changed(_) | Event::Itself | Event::Lost => {}
         }
     }
 }

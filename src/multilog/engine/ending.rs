@@ -1,0 +1,143 @@
+//! Ends the engine: completes the line that has been begun, waits for files that are being finished, seals every `current`,
+//! and puts back or counts what could not be written.
+
+use std::time::{Duration, Instant};
+
+use memchr::memchr_iter;
+
+use super::{EarlyEnd, Engine};
+use crate::lines::reader::Taken;
+use crate::logdir::names::JOURNAL;
+use crate::multilog::input::{Input, Wake};
+use crate::multilog::name::PROGRAM;
+use crate::multilog::patience::Patience;
+use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::log_dir::LogDir;
+use crate::sys::poll;
+use crate::tai64n::Label;
+
+/// How long the rest of a line is waited for once TERM has come.
+///
+/// What else has to be waited for then is to fit into the same second.
+const LINE_PATIENCE: Duration = Duration::from_millis(500);
+
+impl<D: Directory, I: Input> Engine<D, I> {
+    /// Tells whether a line is partly written whose rest the next logger will find, and know of.
+    pub(super) fn leaves_line(&self) -> bool {
+        self.reader.is_in_line() && !self.has_ended && self.journal.is_some() && self.input.keeps_rest()
+    }
+
+    /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
+    /// next logger's. What of a line nobody has written stays in an input that keeps it.
+    pub(super) fn complete_line(&mut self) -> Result<(), EarlyEnd> {
+        let deadline = Instant::now() + LINE_PATIENCE;
+        while self.reader.has_open_line() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            if self.input.wait(Some(left))? != Wake::Input {
+                continue;
+            }
+            let taken = if self.input.keeps_rest() {
+                self.reader.fill(&mut self.input, Label::now)?
+            } else {
+                self.reader.fill_one(&mut self.input, Label::now)?
+            };
+            if taken == Taken::End {
+                self.has_ended = true;
+                return Ok(());
+            }
+            if self.input.keeps_rest() {
+                self.reader.leave_other_lines();
+            }
+            self.write_window()?;
+        }
+        while self.input.has_stray() {
+            // No successor finds it in the pipe.
+            self.reader.fill(&mut self.input, Label::now)?;
+            self.write_window()?;
+        }
+        if self.input.keeps_rest() {
+            self.reader.leave_rest();
+        }
+        Ok(())
+    }
+
+    /// Puts back what was read and not written, or says how much of it is lost; false if anything is. In an input that
+    /// keeps it, it waits for the next logger.
+    pub(super) fn account_for_rest(&mut self) -> bool {
+        let rest = self.input.removed(self.reader.unwritten());
+        if rest.is_empty() {
+            return true;
+        }
+        let line_count = memchr_iter(b'\n', rest).count() + usize::from(rest.last() != Some(&b'\n'));
+        let bytes = rest.len();
+        let is_back = self.input.put_back(bytes);
+        if is_back {
+            PROGRAM.warn(format_args!(
+                "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
+            ));
+        } else {
+            PROGRAM.warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+        }
+        is_back
+    }
+
+    /// Waits until the file in hand is finished; TERM shortens it.
+    pub(super) fn wait_until_finished(&mut self, directory: usize) {
+        while let Some(done) = self.directories[directory].under_way() {
+            let may_go_on = if self.is_leaving {
+                poll::readable([done], None).is_ok()
+            } else {
+                self.input.wait_for(done).unwrap_or(true)
+            };
+            if !may_go_on {
+                self.leave();
+            }
+        }
+    }
+
+    /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
+    pub(super) fn wait_until_trimmed(&mut self, directory: usize) {
+        while !self.is_leaving
+            && let Some(settled) = self.directories[directory].trimming(&mut Interruptible(&mut self.input))
+        {
+            if !self.input.wait_for(settled).unwrap_or(true) {
+                self.leave();
+            }
+        }
+    }
+
+    /// TERM has come: nobody waits for a processor or for the disk to recover.
+    pub(super) fn leave(&mut self) {
+        self.is_leaving = true;
+        self.directories.iter().for_each(LogDir::hurry);
+    }
+
+    /// Seals every directory; false if one was left to the next start.
+    pub(super) fn seal(&mut self) -> bool {
+        // A line whose beginning is written, and of which nobody will know: the next start must not append to it.
+        let is_torn = self.reader.is_in_line() && self.journal.is_none();
+        let mut is_sealed = true;
+        for number in 0..self.directories.len() {
+            self.wait_until_finished(number);
+            if is_torn {
+                is_sealed = false;
+                continue;
+            }
+            self.wait_until_trimmed(number);
+            // Until it is known that the disk has it.
+            self.note_doubt(number, true);
+            let directory = &mut self.directories[number];
+            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+            self.note_doubt(number, self.directories[number].is_doubtful());
+        }
+        self.note_currents();
+        if is_sealed && self.journal.take().is_some_and(|journal| !journal.is_needed()) {
+            let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
+        }
+        is_sealed
+    }
+}

@@ -1,0 +1,142 @@
+//! Writes what the reader has at hand, batch by batch, and rotates directories in between.
+
+use super::{EarlyEnd, Engine};
+use crate::multilog::alert;
+use crate::multilog::batch::Batch;
+use crate::multilog::error::Error;
+use crate::multilog::input::Input;
+use crate::multilog::name::PROGRAM;
+use crate::multilog::partial::PartlyWritten;
+use crate::multilog::patience::Patience;
+use crate::multilog::pausing::Pausing;
+use crate::multilog::status::StatusFile;
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::log_dir::LogDir;
+
+impl<D: Directory, I: Input> Engine<D, I> {
+    /// Writes all whole lines at hand, batch by batch.
+    pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
+        while self.write_batch()? {}
+        Ok(())
+    }
+
+    /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
+    pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
+        let Some(window) = self.reader.window() else { return Ok(false) };
+        let rooms = self.directories.iter().map(LogDir::room);
+        self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
+        let input_bytes = self.batch.input_bytes();
+        let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
+        let is_noted = self.note_batch(&before);
+        announce(&self.batch, &mut self.statuses);
+        let window = self.reader.window().expect("nothing has been taken from it");
+        for number in 0..self.directories.len() {
+            let mut rest = self.batch.output(number, window);
+            while !rest.is_empty() {
+                let directories = &mut self.directories;
+                let append = |one: &mut LogDir<D>| one.append(rest);
+                match Pausing(&mut self.input).retry(|_| making_room(directories, number, append)) {
+                    Ok(written) => rest = &rest[written..],
+                    Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
+                }
+            }
+        }
+        let used_up: Vec<usize> =
+            (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
+        self.consume_batch(input_bytes)?;
+        for directory in used_up {
+            self.rotate(directory)?;
+        }
+        Ok(true)
+    }
+
+    /// Consumes a batch that is written.
+    pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
+        self.batch.commit();
+        self.reader.mark_written(input_bytes);
+        let (reader, input) = (&mut self.reader, &mut self.input);
+        match &mut self.journal {
+            Some(journal) => journal.land(|last| reader.consume_written(input, last))?,
+            None => reader.consume_written(input, &mut [0])?,
+        }
+        Ok(())
+    }
+
+    /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
+    /// back and stays in the input. `is_noted` tells that the journal speaks of the batch.
+    pub(super) fn give_up(&mut self, before: &[u64], is_noted: bool) -> Result<(), EarlyEnd> {
+        let Some(window) = self.reader.window() else { return Ok(()) };
+        let written: Vec<u64> =
+            self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
+        let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
+        let stamps = self.reader.stamps();
+        let partly_written = PartlyWritten { script: &self.script, window, stamps, rooms: &rooms, written: &written };
+        let end = partly_written.fitting_bytes(&mut self.batch);
+        for (number, directory) in self.directories.iter_mut().enumerate() {
+            let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
+            if let Err(error) = directory.take_back(before[number] + kept) {
+                // The journal still tells the next start what is there.
+                PROGRAM.warn(error);
+                return Ok(());
+            }
+        }
+        if end > 0 {
+            self.note_batch(before);
+            self.consume_batch(end)?;
+        } else if let Some(journal) = self.journal.as_mut().filter(|_| is_noted) {
+            journal.retract();
+        }
+        if self.input.keeps_rest() {
+            self.reader.leave_rest();
+        }
+        Ok(())
+    }
+
+    /// Rotates every directory that has something in current.
+    pub(super) fn rotate_all(&mut self) -> Result<(), EarlyEnd> {
+        for directory in 0..self.directories.len() {
+            if self.directories[directory].room().filled_bytes > 0 {
+                self.rotate(directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn rotate(&mut self, directory: usize) -> Result<(), EarlyEnd> {
+        self.wait_until_finished(directory);
+        let directories = &mut self.directories;
+        Pausing(&mut self.input)
+            .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
+            .map_err(|_| EarlyEnd::GivenUp)?;
+        self.note_currents();
+        Ok(())
+    }
+}
+
+/// Does something in one directory. If there is no room, it is tried once more with what all of them have taken ahead.
+fn making_room<D: Directory, T>(
+    directories: &mut [LogDir<D>],
+    number: usize,
+    mut act: impl FnMut(&mut LogDir<D>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match act(&mut directories[number]) {
+        Err(error) if error.is_want_of_room() => {
+            // All of them: each holds room for itself.
+            let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
+            if had_any { act(&mut directories[number]) } else { Err(error) }
+        }
+        answer => answer,
+    }
+}
+
+/// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
+fn announce(batch: &Batch, statuses: &mut [StatusFile]) {
+    alert::write(batch.alerts());
+    for (number, file) in statuses.iter_mut().enumerate() {
+        if let Some(record) = batch.status(number)
+            && let Err(error) = file.replace(record)
+        {
+            PROGRAM.warn(error);
+        }
+    }
+}

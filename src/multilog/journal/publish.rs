@@ -1,0 +1,54 @@
+//! Makes the journal's file in the first log directory: under another name first, and a rename publishes it.
+//!
+//! Where a journal cannot be kept no line is lost when the logger is killed, but up to a batch may be logged twice.
+
+use crate::logdir::names::{JOURNAL, NEWJOURNAL};
+use crate::multilog::error::{Error, ResultExt};
+use crate::multilog::journal::journal_file::Journal;
+use crate::multilog::journal::layout::{BYTES_MAX, file_bytes, read};
+use crate::multilog::journal::record::{Heading, Record};
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::place::Place;
+use crate::sys::{Errno, Result};
+
+/// Makes a journal that nobody finds before it is published.
+pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> std::result::Result<Journal<D::Memory>, Error> {
+    let reserve = || {
+        // Somebody else's file keeps its name.
+        place.directory.load(JOURNAL, 0)?;
+        discard_unfinished(place)?;
+        place.directory.memory(NEWJOURNAL, file_bytes(heading)).inspect_err(|_| {
+            let _ = discard_unfinished(place);
+        })
+    };
+    let memory = reserve().or_unable(format_args!("keep {}/{JOURNAL}", place.name))?;
+    Ok(Journal::new(memory, heading))
+}
+
+/// Puts a journal in the place of the one before it, with a first record.
+pub fn publish<D: Directory>(
+    mut journal: Journal<D::Memory>,
+    place: &Place<D>,
+    first: &Record,
+) -> std::result::Result<Journal<D::Memory>, Error> {
+    journal.begin(first);
+    let published = place.directory.rename(NEWJOURNAL, JOURNAL).inspect_err(|_| {
+        let _ = discard_unfinished(place);
+    });
+    published.or_unable(format_args!("keep {}/{JOURNAL}", place.name))?;
+    Ok(journal)
+}
+
+/// Removes a journal that somebody was making and did not publish.
+pub fn discard_unfinished<D: Directory>(place: &Place<D>) -> Result<()> {
+    place.remove(NEWJOURNAL)
+}
+
+/// Tells whether the journal with a heading is the one that a successor would find, and tells it something.
+pub fn is_in<D: Directory>(place: &Place<D>, heading: &Heading) -> bool {
+    match place.directory.load(JOURNAL, BYTES_MAX) {
+        Ok(file) => file.and_then(|file| read(&file)).is_some_and(|contents| contents.heading == *heading),
+        // What has its name is another's; of other errors nothing follows.
+        Err(errno) => errno != Errno::EPERM,
+    }
+}
