@@ -24,10 +24,26 @@ const SOURCES: [(&str, &[&str]); 21] = [
     ("readproctitle.8", &["chain/readproctitle.rs"]),
     (
         "svscan.8",
-        &["supervise/svscan.rs", "supervise/service.rs", "supervise/logpipe.rs", "supervise/supervisor_process.rs"],
+        &[
+            "supervise/svscan.rs",
+            "supervise/service.rs",
+            "supervise/service",
+            "supervise/limits.rs",
+            "supervise/logpipe.rs",
+            "supervise/supervisor_process.rs",
+        ],
     ),
     ("svscanboot.8", &["supervise/svscanboot.rs"]),
-    ("supervise.8", &["supervise/supervise.rs", "supervise/options.rs", "supervise/files.rs"]),
+    (
+        "supervise.8",
+        &[
+            "supervise/supervise.rs",
+            "supervise/supervise",
+            "supervise/options.rs",
+            "supervise/error.rs",
+            "supervise/files.rs",
+        ],
+    ),
     ("svc.8", &["supervise/svc.rs"]),
     ("svok.8", &["supervise/svok.rs"]),
     ("svstat.8", &["supervise/svstat.rs", "supervise/report.rs", "supervise/pair.rs"]),

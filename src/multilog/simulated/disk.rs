@@ -44,6 +44,8 @@ struct DiskState {
     clock_step_nanoseconds: i64,
     /// What was ever synced in a file that is a log.
     safe: Vec<u8>,
+    /// Each file is said to have one name, as FUSE says for up to a second after a second name was given.
+    has_old_link_counts: bool,
 }
 
 /// A disk with one log directory.
@@ -55,6 +57,11 @@ impl Disk {
     pub(super) fn new(device: u64, clock_step_nanoseconds: i64) -> Disk {
         let state = DiskState { device, history: vec![Names::new()], clock_step_nanoseconds, ..DiskState::default() };
         Disk(Arc::new(Mutex::new(state)))
+    }
+
+    /// From now on each file is said to have one name.
+    pub(super) fn show_old_link_counts(&self) {
+        lock(&self.0).has_old_link_counts = true;
     }
 
     /// The directory, for a process whose calls are counted.
@@ -147,7 +154,10 @@ impl DiskState {
             size_bytes: content.bytes.len() as u64,
             allocated_bytes: content.bytes.len() as u64,
             owner: 0,
-            links: self.names.values().filter(|&&other| other == inode).count() as u64,
+            links: match self.has_old_link_counts {
+                true => 1,
+                false => self.names.values().filter(|&&other| other == inode).count() as u64,
+            },
             identity: FileId::new(self.device, inode),
         }
     }

@@ -210,6 +210,22 @@ fn a_kill_at_any_call_loses_doubles_and_tears_nothing() {
 }
 
 #[test]
+fn a_kill_at_any_call_makes_no_second_archive_if_link_counts_are_out_of_date() {
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        for_each_call(|at| {
+            let machine = Machine::new(workload, 1000);
+            machine.disks.iter().for_each(Disk::show_old_link_counts);
+            let calls = Calls::new(Fault::Kill { at });
+            machine.run(workload, &calls, false);
+            machine.run_well(workload);
+            machine.check(workload, &expected, format_args!("killed at call {at}"));
+            calls.has_fired()
+        });
+    }
+}
+
+#[test]
 fn kills_of_one_logger_after_the_other_lose_double_and_tear_nothing() {
     for workload in WORKLOADS {
         let expected = expected(workload);

@@ -17,7 +17,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::trim::{Shelf, Survey};
 use crate::sys::Errno;
-use crate::sys::stat::FileId;
+use crate::sys::stat::Stat;
 
 /// A file that is to become an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub fn archive_on<D: Directory>(
     let stat = place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))?;
     let Some(stat) = stat else { return Ok(()) };
     let mut survey = shelf.look(place, patience)?;
-    if stat.links > 1 && has_archive(place, stat.identity, &survey)? {
+    if has_archive(place, stat, &survey)? {
         // The second name was given before a crash.
         remove(place, file)?;
     } else {
@@ -74,20 +74,21 @@ pub fn archive_on<D: Directory>(
 }
 
 /// Tells whether one of the archives is this file: any other second name is somebody else's.
-fn has_archive<D: Directory>(place: &Place<D>, identity: FileId, survey: &Survey) -> Result<bool, Error> {
+fn has_archive<D: Directory>(place: &Place<D>, file: Stat, survey: &Survey) -> Result<bool, Error> {
     let is_it = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else { return Ok(false) };
-        place
-            .directory
-            .stat(name)
-            .map(|stat| stat.is_some_and(|stat| stat.identity == identity))
-            .or_unable(format_args!("stat {}/{name}", place.name))
+        let stat = place.directory.stat(name).or_unable(format_args!("stat {}/{name}", place.name))?;
+        Ok(stat.is_some_and(|stat| stat.identity == file.identity))
     };
-    // The name that was given last before a crash is the newest.
+    // The name that was given last before a crash is the newest. It is compared whatever the number of links is: on FUSE
+    // the kernel remembers an old number for up to a second.
     if let Some((_, newest)) = &survey.newest
         && is_it(newest)?
     {
         return Ok(true);
+    }
+    if file.links <= 1 {
+        return Ok(false);
     }
     let mut answer = Ok(false);
     let mut see = |name: &[u8], is_plain: bool| {
@@ -110,7 +111,9 @@ fn give_name<D: Directory>(place: &Place<D>, candidate: Candidate, survey: &Surv
         let path = name.to_string();
         let answer = match directory.link(file, &path) {
             // A file system without hard links, or a file of somebody else's that the kernel protects from them.
-            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::EMLINK) => directory.rename_to_new(file, &path),
+            Err(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EMLINK) => {
+                directory.rename_to_new(file, &path)
+            }
             Ok(()) => {
                 sync_names(place)?;
                 remove(place, file)?;
