@@ -5,13 +5,14 @@
 //! has nobody to talk to.
 
 use std::os::fd::BorrowedFd;
+use std::thread;
 
 use memchr::memchr;
 
 use crate::cli::Exit;
-use crate::lines::background_writer::BackgroundWriter;
 use crate::lines::prefix::Output;
 use crate::lines::reader::{Reader, Source, Taken};
+use crate::lines::worker_thread::WorkerThread;
 use crate::sys::{Errno, Result, fd, poll};
 use crate::tai64n::Label;
 
@@ -108,6 +109,8 @@ fn copy(input: &mut Stream<'_>, filter: &mut impl Filter) -> Result<()> {
 /// What is on its way out, and what became of it.
 type Job = (Output, Result<()>);
 
+/// Little is needed: a job is a system call.
+const STACK_BYTES: usize = 64 * 1024;
 /// How many outputs may be on their way at once, so that neither side waits for a short pause of the other.
 const UNDER_WAY: usize = 4;
 
@@ -118,24 +121,24 @@ enum WriterThread {
     #[default]
     NotStarted,
     /// It runs.
-    Running(BackgroundWriter<Job>),
+    Running(WorkerThread<Output, Job>),
     /// The system does not give us one.
     Unavailable,
 }
 
 impl WriterThread {
-    /// The writer, if the thread runs.
-    fn running(&mut self) -> Option<&mut BackgroundWriter<Job>> {
+    /// The thread, if it runs.
+    fn running(&mut self) -> Option<&mut WorkerThread<Output, Job>> {
         match self {
-            WriterThread::Running(writer) => Some(writer),
+            WriterThread::Running(thread) => Some(thread),
             WriterThread::NotStarted | WriterThread::Unavailable => None,
         }
     }
 
-    /// The writer, whose thread is started when it is first wanted; `None` where no thread can be had.
-    fn wanted(&mut self) -> Option<&mut BackgroundWriter<Job>> {
+    /// The thread, which is started when it is first wanted; `None` if the system gives us none.
+    fn wanted(&mut self) -> Option<&mut WorkerThread<Output, Job>> {
         if let WriterThread::NotStarted = self {
-            *self = BackgroundWriter::start(write_job).map_or(WriterThread::Unavailable, WriterThread::Running);
+            *self = start_thread().map_or(WriterThread::Unavailable, WriterThread::Running);
         }
         self.running()
     }
@@ -152,8 +155,8 @@ struct Outlet {
 impl Outlet {
     /// Sees to it that `output` is written, and leaves it empty. With `is_sustained` it may still be on its way then.
     fn write(&mut self, output: &mut Output, is_sustained: bool) -> Result<()> {
-        if is_sustained && let Some(writer) = self.thread.wanted() {
-            writer.hand_over((std::mem::take(output), Ok(())));
+        if is_sustained && let Some(thread) = self.thread.wanted() {
+            thread.hand_over(std::mem::take(output));
             self.finish(UNDER_WAY)?;
             *output = self.spares.pop().unwrap_or_default();
             return Ok(());
@@ -166,7 +169,7 @@ impl Outlet {
 
     /// Waits until no more than so many outputs are on their way.
     fn finish(&mut self, under_way: usize) -> Result<()> {
-        while let Some((mut output, answer)) = self.thread.running().and_then(|writer| writer.take_back(under_way)) {
+        while let Some((mut output, answer)) = self.thread.running().and_then(|thread| thread.take_back(under_way)) {
             output.clear();
             self.spares.push(output);
             answer?;
@@ -175,6 +178,14 @@ impl Outlet {
     }
 }
 
-fn write_job((output, answer): &mut Job) {
-    *answer = fd::write_all(fd::stdout(), output.filled());
+/// `None` if there is no use in a thread, as there is one processor alone, or none can be had.
+fn start_thread() -> Option<WorkerThread<Output, Job>> {
+    if thread::available_parallelism().is_ok_and(|processors| processors.get() == 1) {
+        return None;
+    }
+    let write = |output: Output| {
+        let answer = fd::write_all(fd::stdout(), output.filled());
+        (output, answer)
+    };
+    WorkerThread::start(STACK_BYTES, UNDER_WAY + 1, write).ok()
 }

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use memchr::{memchr, memrchr};
 
@@ -18,6 +18,7 @@ use crate::filter::Pattern;
 use crate::finder::Finder;
 use crate::stamp::recognise;
 use crate::time_scale::TimeScale;
+use logyard::lines::worker_thread::WorkerThread;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 
@@ -25,6 +26,8 @@ use logyard::sys::file::File;
 const UNPACKED_BYTES_MAX: usize = 32 << 20;
 /// However many processors there are, no more files than these are unpacked at the same time.
 const WORKERS_MAX: usize = 16;
+/// What a thread has by default: decoders need some of it.
+const STACK_BYTES: usize = 2 << 20;
 /// The room that a file is read into first.
 const ROOM_BYTES: usize = 1 << 20;
 
@@ -80,19 +83,20 @@ impl Workers {
         }
         let search = self.search.clone();
         let rooms = Arc::clone(&self.rooms);
-        let thread = thread::Builder::new().spawn(move || {
-            let Some(search) = search else {
+        let prefetch = move |()| {
+            let Some(search) = &search else {
                 let mut bytes = Vec::new();
                 let length = read_whole(&file, &mut bytes)?;
                 bytes.truncate(length);
                 return Some(bytes);
             };
             let mut room = lock(&rooms).pop().unwrap_or_default();
-            let kept = read_whole(&file, &mut room).map(|length| thin_out(&room[..length], &search));
+            let kept = read_whole(&file, &mut room).map(|length| thin_out(&room[..length], search));
             lock(&rooms).push(room);
             kept
-        });
-        let thread = thread.ok()?;
+        };
+        let mut thread = WorkerThread::start(STACK_BYTES, 1, prefetch).ok()?;
+        thread.hand_over(());
         self.free.set(self.free.get() - 1);
         Some(Job { thread, free: Rc::clone(&self.free) })
     }
@@ -101,14 +105,14 @@ impl Workers {
 /// A file that is being unpacked and searched.
 #[derive(Debug)]
 pub(super) struct Job {
-    thread: JoinHandle<Option<Vec<u8>>>,
+    thread: WorkerThread<(), Option<Vec<u8>>>,
     free: Rc<Cell<usize>>,
 }
 
 impl Job {
     /// Waits for the bytes; `None` if the file must be read in the ordinary way.
-    pub(super) fn wait(self) -> Option<Vec<u8>> {
-        let bytes = self.thread.join().ok().flatten();
+    pub(super) fn wait(mut self) -> Option<Vec<u8>> {
+        let bytes = self.thread.take_back(0).flatten();
         self.free.set(self.free.get() + 1);
         bytes
     }

@@ -1,16 +1,26 @@
-//! The judge: what the script says of a line, all its selectors in one pass over the line.
+//! The matcher: finds what the script says of a line, with all its selectors in one pass over the line.
 //!
-//! After some bytes of a line each selector is somewhere in its pattern; where they all are together is one state of an
-//! automaton, made when a line first leads there and found again by every line that follows. So a byte costs a look into a
-//! table, however many selectors there are. Two things make that short:
+//! A state of the matcher says where in its pattern each selector is. A state is made when a line first leads to it; the
+//! lines that follow find it in a table. So a byte costs one look into a table, however many selectors there are. Two
+//! things shorten the pass:
 //!
-//! - What cannot make a difference is struck out of the state: a pattern that has failed, which most do after a few bytes
-//!   as a star never looks back; and one whose match would be overruled, or would say what is so already.
-//! - Where nothing is left to find out the rest of the line is not looked at, and where all that are left are at a star
-//!   the bytes up to what they seek are skipped.
+//! - Selectors that cannot make a difference are removed from the state: a pattern that has failed, which most do after a
+//!   few bytes, as a star never backtracks; and a pattern whose match would be overruled or would change nothing.
+//! - When nothing is left to find out, the rest of the line is skipped. When all remaining selectors are at a star, the
+//!   matcher skips to the next byte that one of them seeks.
 //!
-//! States and verdicts take no more than [`MEMORY_BYTES`]. Lines that lead to more of them are judged one selector after the
-//! other; after many such lines all is forgotten and begun anew.
+//! States and verdicts take at most [`MEMORY_BYTES`]. A line that needs more is matched one selector after the other; after
+//! many such lines all states are forgotten.
+//!
+//! # Why this is not the lazy DFA of `regex-automata`
+//!
+//! Star patterns were also tried as anchored regular expressions in one hybrid DFA of `regex-automata` 0.4, on the qmail
+//! log of the bench and in turns with this code. Fed byte by byte it reaches 0.36 of this speed (0.1 where selectors seek a
+//! rare byte). With the same skips by `memchr` it reaches 0.87 to 1.04 (medians) with 20 and 200 selectors that never
+//! match, but 0.34 to 0.44 where many lines match, and 0.04 to 0.17 with 200 selectors that overlap (`+*delivery N*`): its
+//! states take twice the memory, so that [`MEMORY_BYTES`] do not hold them. A DFA cannot strike out a selector that a later
+//! one overrules, which is where this code gains. It would also add 100 kB to an idle logger. Selectors that are regular
+//! expressions would use it.
 
 use std::collections::BTreeMap;
 

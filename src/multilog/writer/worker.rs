@@ -11,10 +11,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Once};
 use std::thread;
 
+use crossbeam_channel::{Receiver, TryRecvError};
+
+use crate::lines::worker_thread::WorkerThread;
 use crate::multilog::error::Error;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
@@ -27,6 +29,8 @@ use crate::sys::{Errno, poll};
 
 /// Little is needed: the finisher does not recurse.
 const STACK_BYTES: usize = 128 * 1024;
+/// How many jobs can wait: a file that was finished, and what a predecessor left.
+const JOBS_MAX: usize = 2;
 
 /// That no thread can be had has been said.
 static REFUSED: Once = Once::new();
@@ -59,7 +63,7 @@ struct Shared {
 /// A thread that finishes files.
 #[derive(Debug)]
 pub struct Worker<F> {
-    jobs: Sender<Job<F>>,
+    thread: WorkerThread<Job<F>, ()>,
     shared: Arc<Shared>,
     is_busy: bool,
     /// How many jobs there have been.
@@ -76,23 +80,13 @@ impl<F: Send + 'static> Worker<F> {
         let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
         let settled = AtomicU64::new(0);
         let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
-        let (jobs, inbox) = channel();
-        let (give, receive) = channel();
-        let thread = thread::Builder::new().stack_size(STACK_BYTES).spawn({
+        let run = {
             let shared = Arc::clone(&shared);
-            move || {
-                if let Ok(finisher) = receive.recv() {
-                    work(finisher, &spare, &inbox, shared);
-                }
-            }
-        });
-        match thread {
-            Ok(_) => {
-                // The thread waits for it.
-                let _ = give.send(finisher);
-                Ok(Worker { jobs, shared, is_busy: false, given: 0 })
-            }
-            Err(error) => {
+            move |finisher, inbox, _| work(finisher, &spare, &inbox, shared)
+        };
+        match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
+            Ok(thread) => Ok(Worker { thread, shared, is_busy: false, given: 0 }),
+            Err((finisher, error)) => {
                 // Too little memory is what old run scripts ask for; a refusal is news, once.
                 let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
                 if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM) {
@@ -118,8 +112,7 @@ impl<F: Send + 'static> Worker<F> {
 
     fn give(&mut self, job: Job<F>) {
         self.given += 1;
-        // The thread lives as long as the sender.
-        let _ = self.jobs.send(job);
+        self.thread.give(job);
     }
 
     /// What becomes readable when the file in hand is done; `None` if none is in hand.

@@ -1,0 +1,116 @@
+//! A thread that does jobs for its owner, in order, while the owner goes on.
+//!
+//! A job belongs to the thread from [`WorkerThread::hand_over`] on; its result belongs to the owner from
+//! [`WorkerThread::take_back`] on. Both ways are bounded channels. The thread ends when its owner drops the handle.
+//!
+//! No owner depends on the thread: old run scripts allow little memory, so a start may fail. Then the owner gets back what
+//! it gave to the thread, and does the work itself.
+
+use std::io;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// A thread, with jobs going to it and results coming back.
+#[derive(Debug)]
+pub struct WorkerThread<J, R> {
+    jobs: Sender<J>,
+    results: Receiver<R>,
+    /// The jobs whose results have not been taken back.
+    under_way: usize,
+    capacity: usize,
+}
+
+impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
+    /// Starts a thread that calls `work` for each job and sends its result back. At most `capacity` jobs are under way at
+    /// once.
+    pub fn start(
+        stack_bytes: usize,
+        capacity: usize,
+        mut work: impl FnMut(J) -> R + Send + 'static,
+    ) -> io::Result<WorkerThread<J, R>> {
+        let run = move |(), inbox: Receiver<J>, outbox: Sender<R>| {
+            while let Ok(job) = inbox.recv() {
+                if outbox.send(work(job)).is_err() {
+                    return;
+                }
+            }
+        };
+        WorkerThread::start_loop(stack_bytes, capacity, (), run).map_err(|(_, error)| error)
+    }
+
+    /// Starts a thread that takes its jobs itself, with a state that belongs to it. Gives the state back if no thread can be
+    /// had.
+    pub fn start_loop<S: Send + 'static>(
+        stack_bytes: usize,
+        capacity: usize,
+        state: S,
+        run: impl FnOnce(S, Receiver<J>, Sender<R>) + Send + 'static,
+    ) -> Result<WorkerThread<J, R>, (S, io::Error)> {
+        let (jobs, inbox) = bounded(capacity);
+        let (outbox, results) = bounded(capacity);
+        // The state is sent once the thread runs: a thread that does not start drops its closure.
+        let (give, receive) = bounded(1);
+        let begin = move || {
+            if let Ok(state) = receive.recv() {
+                run(state, inbox, outbox);
+            }
+        };
+        match thread::Builder::new().stack_size(stack_bytes).spawn(begin) {
+            Ok(_) => {
+                // The thread waits for it.
+                let _ = give.send(state);
+                Ok(WorkerThread { jobs, results, under_way: 0, capacity })
+            }
+            Err(error) => Err((state, error)),
+        }
+    }
+
+    /// Hands over a job. Fewer than `capacity` may be under way.
+    pub fn hand_over(&mut self, job: J) {
+        debug_assert!(self.under_way < self.capacity, "a thread and its owner must not wait for each other");
+        self.under_way += 1;
+        self.give(job);
+    }
+
+    /// Hands over a job that has no result, to a thread that runs a loop of its own. Waits while `capacity` jobs are waiting.
+    pub fn give(&self, job: J) {
+        // A thread that has panicked takes no job and sends no result.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Waits until at most `most` jobs are under way. Takes back the first result; `None` if there is none.
+    pub fn take_back(&mut self, most: usize) -> Option<R> {
+        let result = if self.under_way > most { self.results.recv().ok() } else { self.results.try_recv().ok() };
+        self.under_way -= usize::from(result.is_some());
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jobs_are_done_in_order_and_come_back() {
+        let Ok(mut thread) = WorkerThread::start(64 * 1024, 4, |number: u32| number * 2) else { return };
+        assert_eq!(thread.take_back(0), None);
+        let mut back = Vec::new();
+        for number in 0..100 {
+            thread.hand_over(number);
+            back.extend(thread.take_back(3));
+        }
+        while let Some(number) = thread.take_back(0) {
+            back.push(number);
+        }
+        assert_eq!(back, (0..100).map(|number| 2 * number).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_state_comes_back_if_no_thread_can_be_had() {
+        // No address space is large enough for the stack.
+        let refused = WorkerThread::<(), ()>::start_loop(usize::MAX / 4, 1, "state", |_, _, _| {});
+
+        assert_eq!(refused.map_err(|(state, _)| state).err(), Some("state"));
+    }
+}
