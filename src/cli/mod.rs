@@ -3,7 +3,7 @@
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
 //! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it.
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
-//! - [`exit`]: 0, 100 and 111.
+//! - [`exit`]: 0, 100 and 111. [`Program::usage`] prints the usage and returns 100, for a wrong command line.
 //! - [`getopt`]: options as the family reads them.
 //!
 //! Library code returns errors whose `Display` finishes the sentence; only this module puts the program's name and

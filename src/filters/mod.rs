@@ -1,4 +1,5 @@
-//! The programs `tai64n` and `tai64nlocal`, on one [`filter`].
+//! The programs `tai64n` and `tai64nlocal`, on one [`filter`]. [`zone`](crate::tai64n::zone) finds
+//! the local time zone.
 #![forbid(unsafe_code)]
 
 pub mod filter;

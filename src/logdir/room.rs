@@ -1,4 +1,4 @@
-//! The size policy: how full a file is, and where it may end.
+//! The size policy: how full a file is, and where it may end. `multilog::batch` applies it to lines.
 
 /// How near the largest size a file may end at a newline.
 pub const NEWLINE_ZONE_BYTES: u64 = 2000;

@@ -1,7 +1,8 @@
 //! The engine: waits for input, plans a batch, writes it and consumes it; and in the end it seals every directory.
 //!
 //! - This file: what the engine holds, its start, and its loop. `writing`: batches and rotations.
-//! - `notes`: what it notes in the journal. `ending`: how it ends.
+//! - `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished, which a
+//!   rotation does too.
 //!
 //! What was shown is in `current` before the engine waits again, and it holds nothing back but the beginning of a line. A
 //! batch is noted in the journal before it is written and consumed when it is, so that a successor can go on exactly where

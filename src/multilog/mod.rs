@@ -12,7 +12,7 @@
 //! - [`input`]: bytes from descriptor 0, and signals. The [reader](crate::lines::reader) makes lines of them.
 //! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line that
 //!   a batch ended within.
-//! - [`writer`], [`alert`], [`status`]: where lines go.
+//! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
 //! - [`journal`]: what a logger that was killed leaves its successor, and what the successor makes of it.
 //! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is tried again.
 //!

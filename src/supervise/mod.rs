@@ -9,7 +9,8 @@
 //!
 //! One supervisor for each directory:
 //!
-//! - [`state`] is its policy, a function; [`throttle`] says when the next start is due.
+//! - [`state`] is its policy, a function: it decides what follows from an event, such as a letter of `svc`. [`throttle`] says when
+//!   the next start is due.
 //! - [`supervise`] is the daemon that carries out what they say.
 //! - [`files`], [`status`], [`control`], [`record`], [`last_exit`]: what is in `supervise`, and what it means;
 //!   [`error`](mod@error): why a file there cannot be used.

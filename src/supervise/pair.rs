@@ -4,6 +4,9 @@
 //! directory is sticky. Either will do here. What is there when svscan first sees the service counts as in 0.76; what
 //! comes later counts when it is complete, that is when `log/run` can be executed, so that a directory that is just
 //! being put together does not cost the service a restart for nothing.
+//!
+//! So a sticky bit that is set on a running service without a log restarts nothing: svscan prints a warning (in
+//! [`WatchedService::review`](crate::supervise::service::WatchedService::review)), and joins the two when `log/run` is there.
 
 use std::fmt;
 

@@ -1,7 +1,8 @@
 //! `svc options services`: controls services by name.
 //!
 //! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
-//! know: see [`Control`](crate::supervise::control::Control).
+//! know: see [`Control`](crate::supervise::control::Control) and, for what follows from each,
+//! [`state`](crate::supervise::state).
 
 use std::ffi::CStr;
 

@@ -3,7 +3,7 @@
 //! | behaviour | file |
 //! |---|---|
 //! | error messages and exit codes; nothing is changed by a script that cannot run; the lock | [`messages`] |
-//! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=` | [`differential`] |
+//! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=`; where files end | [`differential`] |
 //! | `=file` | [`status_file`] |
 //! | `!processor`: what it gets, its state, failures, retries; `n` | [`processor`] |
 //! | TERM, ALRM, SIGBUS | [`signals`] |
@@ -19,7 +19,7 @@
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
-//! Kills under load, full disks and file systems: `torture`. Refused system calls: `kernels`.
+//! Kills under load, full disks, file systems, processors that hang and damaged journals: `torture`. Refused system calls: `kernels`.
 #![allow(unreachable_pub)]
 
 mod cases;

@@ -126,6 +126,8 @@ fn a_current_that_another_process_changed_becomes_an_archive() {
 
 #[test]
 fn a_journal_of_another_boot_or_version_is_not_trusted() {
+    // Byte 7 is the version. Byte 48 is in the boot, which the heading's checksum covers: the checksum rejects the journal first.
+    // Another boot with a valid checksum: `multilog::simulated`.
     for at in [7, 48] {
         let fixture = log_and_kill(&["./main"], &numbered(0..20));
         let journal = fixture.main().join("journal");

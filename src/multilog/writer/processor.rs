@@ -2,6 +2,10 @@
 //!
 //! It reads the file on descriptor 0, writes what is to be kept to 1, finds on 4 what it wrote to 5 the last time, and
 //! says by exit code 0 that it is done. Anything else means "run me again", from the beginning.
+//!
+//! It has no time limit. While it hangs, its file stays `previous`, the engine appends to `current`, and the next rotation waits.
+//! TERM ends it: see [`worker`](crate::multilog::writer::worker) and
+//! [`Child::wait_unless`](crate::sys::process::child::Child::wait_unless).
 
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
 

@@ -10,6 +10,10 @@
 //! read line by line, the nearest to the window first, up to [`Context::survey_bytes_max`](crate::context::Context): all of
 //! a usual directory, and of a large one the surroundings of the window.
 //!
+//! A compressed archive (a *packed* file, in the code) has no binary search: it can only be unpacked from its beginning. Its name
+//! and that of the file before it tell whether the window can be in it. If the file before it was finished after the window's end,
+//! the beginning is unpacked for its first label. If the window can be in the archive, all of it is read.
+//!
 //! A line without a label belongs to the last line with a label before it, in whatever file that is. So if a file is read to
 //! its end, the beginning of the next file is read too, up to its first label. If it is not, that beginning is left out.
 //!

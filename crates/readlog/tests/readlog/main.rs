@@ -6,6 +6,7 @@
 //! | reading a directory: order, styles, previous and processed, lines without a label, compression, `-n`, histogram | `reading` |
 //! | directories that multilog, svlogd and s6-log wrote | `writers` |
 //! | `--since` and `--until`; a clock that was set back | `window`, and beside a slow reader `oracle` |
+//! | the same in compressed archives | `oracle` |
 //! | `-g`, `-v`, `-i` | `searching` |
 //! | which log directory a path means; a service whose log comes later | `places` |
 //! | `-f`: rotations, half-written lines, directories that come and go, gaps | `follow`, and bit by bit `oracle` |
