@@ -291,7 +291,7 @@ impl Scan {
         let Ok(name) = CString::new(name) else { return true };
         let Ok(service) = dir.reach_dir(name.to_bytes()) else { return false };
         let known = self.services.get(&target.identity).map(|watched| watched.pairing);
-        // WatchedService before it is looked at, so that nothing happens in between.
+        // Watched before it is looked at, so that nothing happens in between.
         let is_watched = known == Some(Pairing::Paired) || self.watch(name.to_bytes(), target.identity);
         let mut seen = Seen::of(&service);
         let mut is_log_watched = true;

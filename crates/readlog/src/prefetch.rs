@@ -83,7 +83,10 @@ impl Workers {
         }
         let search = self.search.clone();
         let rooms = Arc::clone(&self.rooms);
+        let mut file = Some(file);
         let prefetch = move |()| {
+            // Closed once it has been read: the thread stays until its result is fetched.
+            let file = file.take()?;
             let Some(search) = &search else {
                 let mut bytes = Vec::new();
                 let length = read_whole(&file, &mut bytes)?;

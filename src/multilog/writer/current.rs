@@ -13,7 +13,7 @@ use crate::multilog::writer::place::Place;
 use crate::sys::Errno;
 use crate::sys::stat::FileId;
 
-/// How often somebody may be quicker before that is announced as error.
+/// How often somebody may be quicker before that is announced as an error.
 const TRIES: u32 = 8;
 
 /// `current`, open.
