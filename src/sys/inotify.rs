@@ -47,6 +47,10 @@ pub enum Notification {
     Overflow,
 }
 
+/// How often one call reads: somebody whose files are watched can make events as fast as they are read. Each read returns at
+/// least one event, and this is the kernel's default for the length of the queue.
+const READS_MAX: usize = 16_384;
+
 /// A queue of what happens in several directories.
 #[derive(Debug)]
 pub struct Notifier(Inotify);
@@ -95,14 +99,15 @@ impl Notifier {
         let _ = self.0.rm_watch(watch);
     }
 
-    /// Takes what has happened, oldest first, without waiting.
+    /// Takes what has happened, oldest first, without waiting. What happens meanwhile may be left for the next call.
     pub fn take(&self) -> Result<Vec<Notification>> {
         let mut all = Vec::new();
-        loop {
+        for _ in 0..READS_MAX {
             let events = match uninterrupted(|| self.0.read_events()) {
                 Ok(events) => events,
-                Err(Errno::EAGAIN) => return Ok(all),
-                Err(errno) => return Err(errno),
+                Err(Errno::EAGAIN) => break,
+                Err(errno) if all.is_empty() => return Err(errno),
+                Err(_) => break,
             };
             for event in events {
                 let mask = event.mask;
@@ -127,6 +132,7 @@ impl Notifier {
                 }
             }
         }
+        Ok(all)
     }
 }
 

@@ -78,7 +78,8 @@ fn has_archive<D: Directory>(place: &Place<D>, file: Stat, survey: &Survey) -> R
     let is_it = |name: &[u8]| {
         let Ok(name) = std::str::from_utf8(name) else { return Ok(false) };
         let stat = place.directory.stat(name).or_unable(format_args!("stat {}/{name}", place.name))?;
-        Ok(stat.is_some_and(|stat| stat.identity == file.identity))
+        // The size too: there are FUSE file systems that give several files one number.
+        Ok(stat.is_some_and(|stat| stat.identity == file.identity && stat.size_bytes == file.size_bytes))
     };
     // The name that was given last before a crash is the newest. It is compared whatever the number of links is: on FUSE
     // the kernel remembers an old number for up to a second.
