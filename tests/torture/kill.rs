@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -12,7 +13,7 @@ use super::lines::{Lengths, scramble};
 use super::subject::{Subject, Target, Task};
 use crate::torture::collect::Collected;
 use crate::torture::verdict::{Counts, Verdict};
-use testkit::logger::messages;
+use testkit::logger::{Running, messages};
 use testkit::{Workdir, until};
 
 /// How long a logger may take to read to the end of its input and exit.
@@ -158,12 +159,13 @@ impl Run {
             } else if self.end == End::Killed {
                 logger.kill();
             } else {
-                let (status, took) = logger.terminate();
-                // One that had not come so far as to wait for it dies of it.
+                let (status, took) = match self.subjects[which] {
+                    Subject::Ours => logger.terminate(),
+                    _ => (end_peer(&mut logger), Duration::ZERO),
+                };
+                longest_leave = longest_leave.max(took);
+                // A logger that had not yet come so far as to catch the signal dies of it.
                 refusals += u64::from(!status.success() && status.signal() != Some(Signal::SIGTERM as i32));
-                if self.subjects[which] == Subject::Ours {
-                    longest_leave = longest_leave.max(took);
-                }
             }
             directories.iter_mut().for_each(Collected::gather);
         }
@@ -204,6 +206,21 @@ impl Run {
 
 /// How many ends a case has in the ordinary run.
 const FEW: u64 = 10;
+
+/// Ends a peer. s6-log retries some errors for ever and then ignores SIGTERM: it is killed, and counts as one that failed.
+fn end_peer(peer: &mut Running) -> ExitStatus {
+    const TERM_PATIENCE: Duration = Duration::from_secs(10);
+    peer.signal(Signal::SIGTERM);
+    let start = Instant::now();
+    while start.elapsed() < TERM_PATIENCE {
+        if let Some(status) = peer.ended() {
+            return status;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    peer.signal(Signal::SIGKILL);
+    peer.end()
+}
 
 #[test]
 fn killed_plain_loggers_lose_nothing() {
