@@ -67,40 +67,32 @@ pub(crate) enum Parsed {
 
 const EXAMPLES: &str = "\
 Examples:
-  logbench                                             ours, the peers that are found, and the limit
-  logbench --bytes 20M --runs 3 --shape long           quicker, and longer lines
-  logbench --logger 'mine=mylog -r 10 ./main'          another logger beside them
-  logbench --rate 10000 --bytes 3M                     at a rate: latency, and no line may be missing
-  logbench --html report.html --json report.json       a page to show, figures to keep
+  logbench                                             multilog, the installed peers, and the limit
+  logbench --bytes 20M --runs 3 --shape long           less time, longer lines
+  logbench --logger 'mine=mylog -r 10 ./main'          add another logger
+  logbench --rate 10000 --bytes 3M                     a fixed rate: measure latency
+  logbench --html report.html --json report.json       write a page and the figures
   logbench --filter tai64nlocal --labelled             filters instead of loggers
-  logbench corpus qmail 200M | multilog t ./main       a log to try something with
+  logbench corpus qmail 200M | multilog t ./main       generate a log for other experiments
 
-Sizes are bytes; k, M and G stand for thousands, millions and milliards.
+Sizes are in bytes; k, M and G stand for thousands, millions and billions.
 
-Exit codes: 0 every log was right; 1 some logger lost lines or failed, and the table says so; 100 wrong
-usage; 111 the system failed; 130 interrupted.";
+Exit codes: 0 every log was correct; 1 a logger lost lines or failed, and the table says which; 100 usage
+error; 111 the system refused a call; 130 interrupted.";
 
 /// The command line's grammar.
 fn command() -> Command {
     let corpus = Command::new("corpus")
-        .about("Write a log to standard output: the same bytes for the same words")
-        .arg(
-            Arg::new("shape")
-                .required(true)
-                .value_name("SHAPE")
-                .value_parser(shapes())
-                .help("What its lines look like"),
-        )
-        .arg(Arg::new("size").required(true).value_name("SIZE").value_parser(size).help("How many bytes it has"))
+        .about("Write a generated log to standard output; the same shape, size and seed give the same bytes")
+        .arg(Arg::new("shape").required(true).value_name("SHAPE").value_parser(shapes()).help("The shape of the lines"))
+        .arg(Arg::new("size").required(true).value_name("SIZE").value_parser(size).help("The size of the log in bytes"))
         .arg(seed())
         .arg(labelled());
     Command::new("logbench")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Benchmark loggers and verify their output")
         .override_usage("logbench [run] [options]\n       logbench corpus shape size [options]")
-        .after_help(
-            "`logbench run --help` lists the options of a comparison, which may be asked for without the word run.",
-        )
+        .after_help("The command `run` is the default. `logbench run --help` lists its options.")
         .subcommand_required(true)
         .subcommand(run())
         .subcommand(corpus)
@@ -112,30 +104,33 @@ fn run() -> Command {
         .about("Compare loggers, or filters (the default)")
         .override_usage("logbench [run] [options]")
         .after_help(EXAMPLES)
-        .arg(option("shape", "SHAPE", "What the lines look like").value_parser(shapes()).default_value("qmail"))
-        .arg(option("bytes", "SIZE", "How much is logged in each run").value_parser(size).default_value("200M"))
+        .arg(option("shape", "SHAPE", "The shape of the lines").value_parser(shapes()).default_value("qmail"))
+        .arg(option("bytes", "SIZE", "The amount of input in each run").value_parser(size).default_value("200M"))
         .arg(seed())
-        .arg(path("input", "Log the lines of FILE instead").conflicts_with_all(generated))
+        .arg(path("input", "Use the lines of FILE instead of generated lines").conflicts_with_all(generated))
         .arg(labelled())
         .arg(
-            option("runs", "NUMBER", "How many turns the loggers take")
+            option("runs", "NUMBER", "The number of runs of each logger")
                 .value_parser(value_parser!(u16).range(1..))
                 .default_value("7"),
         )
-        .arg(option("rate", "LINES", "Lines a second (default: as fast as the logger reads)").value_parser(rate))
         .arg(
-            option("write-bytes", "SIZE", "How much is written at once (default: 128 KiB, or a line with --rate)")
+            option("rate", "LINES", "Lines to write per second (default: as fast as the logger reads)")
+                .value_parser(rate),
+        )
+        .arg(
+            option("write-bytes", "SIZE", "The size of each write (default: 128 KiB, or one line with --rate)")
                 .value_parser(size),
         )
         .arg(
-            option("script", "SCRIPT", "What the loggers do, in multilog's words")
+            option("script", "SCRIPT", "What the loggers do, as a multilog script")
                 .default_value("t s1000000 n10 ./main"),
         )
         .arg(
             option(
                 "logger",
                 "NAME=COMMAND",
-                "One more logger, started by a shell in an empty directory; may be repeated",
+                "Add a logger; a shell starts COMMAND in an empty directory; may be repeated",
             )
             .action(ArgAction::Append),
         )
@@ -144,19 +139,23 @@ fn run() -> Command {
                 .action(ArgAction::Append)
                 .conflicts_with_all(["logger", "script"]),
         )
-        .arg(flag("only-given", "Leave out what is found: only the given commands and the limit"))
-        .arg(flag("no-limit", "Leave out the limit, the stand-in that moves the same volume and looks at nothing"))
-        .arg(flag("no-calls", "Do not count system calls, in a run of their own with strace"))
+        .arg(flag("only-given", "Do not search for other loggers: compare only the given commands and the limit"))
+        .arg(flag("no-limit", "Omit the limit, a program that reads and writes the same volume but examines nothing"))
+        .arg(flag("no-calls", "Do not count system calls (otherwise strace counts them in a separate run)"))
         .arg(
-            option("timeout", "SECONDS", "Kill a logger that reads nothing, or does not end, for this long")
-                .value_parser(value_parser!(u64).range(1..))
-                .default_value("60"),
+            option(
+                "timeout",
+                "SECONDS",
+                "Kill a logger that reads nothing for SECONDS, or does not exit within SECONDS",
+            )
+            .value_parser(value_parser!(u64).range(1..))
+            .default_value("60"),
         )
-        .arg(option("baseline", "NAME", "The logger that the others are compared with (default: the first)"))
-        .arg(path("dir", "Where the runs' directories are made; /dev/shm where there is one").value_name("DIR"))
+        .arg(option("baseline", "NAME", "The logger with which the others are compared (default: the first)"))
+        .arg(path("dir", "Where the runs make their directories (default: /dev/shm, if it exists)").value_name("DIR"))
         .arg(path("json", "Write every run as JSON"))
-        .arg(path("svg", "Draw the charts as a picture"))
-        .arg(path("html", "Write a report as a page, in one file"))
+        .arg(path("svg", "Write the charts as a picture"))
+        .arg(path("html", "Write the report as one HTML page"))
 }
 
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
@@ -172,11 +171,13 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
 }
 
 fn seed() -> Arg {
-    option("seed", "NUMBER", "Another log of the same shape").value_parser(value_parser!(u64)).default_value("1")
+    option("seed", "NUMBER", "Generate another log of the same shape")
+        .value_parser(value_parser!(u64))
+        .default_value("1")
 }
 
 fn labelled() -> Arg {
-    flag("labelled", "Put a TAI64N label before each line, as for tai64nlocal; the size is counted without")
+    flag("labelled", "Put a TAI64N label before each line, as input for tai64nlocal; SIZE does not include the labels")
 }
 
 fn shapes() -> PossibleValuesParser {

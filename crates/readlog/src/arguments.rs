@@ -72,27 +72,27 @@ const STYLES: [(&str, Style); 5] = [
 
 const EXAMPLES: &str = "\
 Times: 2026-11-22, '2026-11-22 10:30', 10:30, '10 min ago', -1h, yesterday, today, now,
-2026-11-22T10:30:00Z, @400000006b02cca2200ccfa4, @1795345560. --since is included, --until is not.
+2026-11-22T10:30:00Z, @400000006b02cca2200ccfa4, @1795345560. --since is inclusive, --until is exclusive.
 
 Examples:
   readlog /service/qmail/log/main                     everything, oldest first
   readlog -n 20 /service/*/log/main                   the last 20 lines of all services
-  readlog --since '10 min ago' /service/*/log/main    what happened just now
-  readlog --since 10:30 --until 10:31 -g refused DIR  a minute, and one word in it
-  readlog -f -n 0 /service/qmail/log/main             what is written from now on
-  readlog -f --cursor seen DIR | ship                 go on where the last run was stopped
+  readlog --since '10 min ago' /service/*/log/main    the last ten minutes of all services
+  readlog --since 10:30 --until 10:31 -g refused DIR  one word within one minute
+  readlog -f -n 0 /service/qmail/log/main             only new lines, as they are written
+  readlog -f --cursor seen DIR | ship                 continue where the last run stopped
   readlog --histogram --since yesterday DIR           lines per interval
   readlog --tai real /var/log/s6                      directories of s6 and nosh
 
-Exit codes: 0 all was read; 1 something could not be read, and a message said what; 100 wrong usage;
-111 the system failed; 130 interrupted while following.";
+Exit codes: 0 everything was read; 1 something could not be read, and a message names it; 100 usage error;
+111 the system refused a call, or the cursor file is not a cursor; 130 interrupted while following.";
 
 /// The command line's grammar.
 pub(super) fn command() -> Command {
     let choice = || PossibleValuesParser::new(["auto", "always", "never"]);
     Command::new("readlog")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Read back what multilog, svlogd and s6-log wrote")
+        .about("Read log directories of multilog, svlogd and s6-log")
         .after_help(EXAMPLES)
         .override_usage("readlog [options] dir ...")
         .arg(
@@ -100,24 +100,24 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(OsString))
                 .action(ArgAction::Append)
                 .value_hint(clap::ValueHint::DirPath)
-                .help("Log directories, or services; several are merged in the order of time"),
+                .help("Log directories or service directories; lines of several are merged by time"),
         )
-        .arg(text("since", 'S', "TIME", "Leave out lines before TIME"))
-        .arg(text("until", 'U', "TIME", "Leave out lines at TIME and after"))
+        .arg(text("since", 'S', "TIME", "Omit lines before TIME"))
+        .arg(text("until", 'U', "TIME", "Omit lines at TIME and after"))
         .arg(
             Arg::new("lines")
                 .short('n')
                 .long("lines")
                 .value_name("LINES")
                 .value_parser(value_parser!(usize))
-                .help("Only the last LINES lines"),
+                .help("Print only the last LINES lines"),
         )
-        .arg(flag("reverse", Some('r'), "Latest first"))
-        .arg(text("grep", 'g', "REGEX", "Only lines in which REGEX is found, each with the lines that belong to it"))
-        .arg(flag("invert-match", Some('v'), "Only lines in which it is not found").requires("grep"))
-        .arg(flag("ignore-case", Some('i'), "Letters match in either case").requires("grep"))
+        .arg(flag("reverse", Some('r'), "Print the latest lines first"))
+        .arg(text("grep", 'g', "REGEX", "Print only lines that match REGEX, each with its continuation lines"))
+        .arg(flag("invert-match", Some('v'), "Print only lines that do not match").requires("grep"))
+        .arg(flag("ignore-case", Some('i'), "Ignore the case of letters").requires("grep"))
         .arg(
-            flag("follow", Some('f'), "Go on with what is written, across rotations and restarts")
+            flag("follow", Some('f'), "Print new lines as they are written, across rotations and restarts")
                 .conflicts_with_all(["reverse", "until", "histogram", "svg"]),
         )
         .arg(
@@ -127,7 +127,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(clap::ValueHint::FilePath)
                 .conflicts_with_all(["reverse", "lines", "histogram", "svg"])
-                .help("Begin after the last line that was printed with FILE, and keep FILE up to date"),
+                .help("Start after the last line that the previous run with FILE printed, and keep FILE up to date"),
         )
         .arg(
             Arg::new("output")
@@ -136,7 +136,7 @@ pub(super) fn command() -> Command {
                 .value_name("STYLE")
                 .value_parser(PossibleValuesParser::new(STYLES.map(|(name, _)| name)))
                 .default_value("short")
-                .help("How lines are shown"),
+                .help("Print lines in this style"),
         )
         .arg(
             Arg::new("service")
@@ -144,7 +144,7 @@ pub(super) fn command() -> Command {
                 .value_name("WHEN")
                 .value_parser(choice())
                 .default_value("auto")
-                .help("Show the name of each line's service"),
+                .help("Print the name of each line's service"),
         )
         .arg(
             Arg::new("tai")
@@ -155,9 +155,9 @@ pub(super) fn command() -> Command {
                     _ => TimeScale::Djb,
                 }))
                 .default_value("djb")
-                .help("How labels count: djb (multilog, svlogd) or real (s6, nosh: with leap seconds)"),
+                .help("How labels count time: djb (multilog, svlogd) or real (s6, nosh: with leap seconds)"),
         )
-        .arg(flag("utc", None, "Show and read times in UTC, not in the local time zone"))
+        .arg(flag("utc", None, "Print and read times in UTC"))
         .arg(
             Arg::new("histogram")
                 .long("histogram")
@@ -166,7 +166,7 @@ pub(super) fn command() -> Command {
                 .require_equals(true)
                 .default_missing_value("auto")
                 .conflicts_with_all(["lines", "reverse"])
-                .help("Draw how many lines there are per INTERVAL (10s, 5m, 1h, 1d)"),
+                .help("Draw a chart of the number of lines per INTERVAL (10s, 5m, 1h, 1d)"),
         )
         .arg(
             Arg::new("svg")
@@ -175,7 +175,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(PathBuf))
                 .value_hint(clap::ValueHint::FilePath)
                 .conflicts_with_all(["lines", "reverse"])
-                .help("Draw the histogram as a picture"),
+                .help("Write the histogram to FILE as a picture"),
         )
         .arg(
             Arg::new("color")
@@ -184,16 +184,16 @@ pub(super) fn command() -> Command {
                 .value_name("WHEN")
                 .value_parser(choice())
                 .default_value("auto")
-                .help("Colours"),
+                .help("Use colours"),
         )
-        .arg(flag("no-pager", None, "Do not start a pager for what is longer than the screen"))
+        .arg(flag("no-pager", None, "Do not start a pager"))
         .arg(
             Arg::new("completions")
                 .long("completions")
                 .value_name("SHELL")
                 .value_parser(value_parser!(Shell))
                 .exclusive(true)
-                .help("Print a shell's completions for readlog: bash, zsh, fish"),
+                .help("Print the completions of a shell: bash, zsh or fish"),
         )
 }
 
