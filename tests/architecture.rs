@@ -1,5 +1,5 @@
 //! Imports run downwards: from the programs to the formats, and from these to the system; and no files import each other in
-//! a circle. `doc/architecture.md` draws the floors.
+//! a circle. `doc/architecture.md` names the layers.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
