@@ -1,9 +1,9 @@
 //! logyard: a log-processing toolkit with the commands of daemontools.
 //!
-//! Its programs are in `src/bin`, one short file each, and call this library. The rooms of the library stand on floors; an
-//! import always points to a lower floor (`tests/architecture.rs`):
+//! Its programs are in `src/bin`, one short file each, and call this library. Its folders form layers; an
+//! import always points to a lower layer (`tests/architecture.rs`):
 //!
-//! | floor | rooms |
+//! | layer | folders |
 //! |---|---|
 //! | programs | [`multilog`] writes log directories. [`filters`]: `tai64n`, `tai64nlocal`. [`supervise`] keeps services running. [`splogger`] sends lines to syslog. [`setup`] prepares a host. [`chain`]: tools that change one thing about a process and run another program in it. |
 //! | formats | [`lines`]: lines are read, stamped and written. [`logdir`]: the files of a log directory. |

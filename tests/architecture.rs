@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The floors of the crate `logyard`, the lowest first. Rooms on one floor do not know each other.
-const FLOORS: [&[&str]; 5] = [
+/// The layers of the crate `logyard`, the lowest first. Folders of one layer do not import each other.
+const LAYERS: [&[&str]; 5] = [
     &["sys"],
     &["cli"],
     &["tai64n"],
@@ -82,14 +82,14 @@ fn sources() -> Vec<PathBuf> {
 
 #[test]
 fn no_import_runs_upwards() {
-    let floor = |room: &str| FLOORS.iter().position(|floor| floor.contains(&room));
+    let layer = |folder: &str| LAYERS.iter().position(|layer| layer.contains(&folder));
     let modules = modules(&sources()[0]);
     for (module, imported) in
         imports(&modules).into_iter().filter(|(module, _)| !module.is_empty() && module[0] != "bin")
     {
-        let from = floor(&module[0]).unwrap_or_else(|| panic!("{module:?} is on no floor"));
+        let from = layer(&module[0]).unwrap_or_else(|| panic!("{module:?} is in no layer"));
         for other in imported.into_iter().filter(|other| other.first() != module.first()) {
-            let to = floor(&other[0]).unwrap();
+            let to = layer(&other[0]).unwrap();
             assert!(to < from, "{} must not import {}", module.join("::"), other.join("::"));
         }
     }
