@@ -107,9 +107,9 @@ fn selectors(criterion: &mut Criterion) {
         let actions = patterns.iter().map(|pattern| format!("-{pattern}")).chain(["./main".to_owned()]);
         let arguments: Vec<&CStr> =
             actions.map(|action| &*Box::leak(CString::new(action).unwrap().into_boxed_c_str())).collect();
-        let mut judge = Matcher::new(&Script::parse(&arguments));
+        let mut matcher = Matcher::new(&Script::parse(&arguments));
         group.bench_function("all in one pass", |bencher| {
-            bencher.iter(|| black_box(&lines).iter().fold(0, |sum, line| sum + judge.judge(line)));
+            bencher.iter(|| black_box(&lines).iter().fold(0, |sum, line| sum + matcher.match_line(line)));
         });
         group.bench_function("one after the other", |bencher| {
             let is_selected = |line: &&&[u8]| compiled.iter().any(|pattern| pattern.matches(line));

@@ -38,7 +38,7 @@ pub enum Taken {
 
 /// Where bytes come from.
 pub trait Source {
-    /// Takes what is there, at most as much as `room` holds. The bytes follow `held`, those taken before and not consumed.
+    /// Takes the bytes that have arrived, at most as many as `room` holds. The bytes follow `held`, those taken before and not consumed.
     /// `None` if the source does not hold these any more: then they are forgotten, and it is asked again.
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>>;
 

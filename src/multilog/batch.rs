@@ -8,7 +8,7 @@
 //! - in the middle of a line that does not fit where a file may not end, at exactly the largest size.
 //!
 //! Then the directories that are used up are rotated, and the next batch begins where this one ended. The rule is
-//! 0.76's; only the moment differs: 0.76 judges by pieces of 512 bytes and cuts earlier.
+//! 0.76's; only the moment differs: 0.76 decides for pieces of 512 bytes and cuts earlier.
 //!
 //! Where a line is longer than the window it comes in pieces, and where a batch ended within a line the rest follows in
 //! the next: the verdict of the script is that of the line's first bytes, and holds to its end.
@@ -18,13 +18,11 @@ use std::ops::Range;
 use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::lines::prefix::{Output, rewrite_lines};
-use crate::lines::window::Stamps;
-use crate::lines::window::Window;
+use crate::lines::window::{Stamps, Window};
 use crate::logdir::room::Room;
 use crate::multilog::open_line::OpenLine;
-use crate::multilog::script::SEEN_BYTES;
-use crate::multilog::script::Script;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
+use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
 
 /// A batch of copied lines ends when it is this large, so that memory has a bound.
@@ -82,7 +80,7 @@ pub struct Batch {
     input_bytes: usize,
     /// The directories that the lines in hand go to.
     chosen: Vec<usize>,
-    judge: Matcher,
+    matcher: Matcher,
 }
 
 impl Batch {
@@ -99,7 +97,7 @@ impl Batch {
             after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
             chosen: Vec::new(),
-            judge: Matcher::new(script),
+            matcher: Matcher::new(script),
         }
     }
 
@@ -132,7 +130,7 @@ impl Batch {
     /// Gives back the memory of the largest batch. It must have been committed.
     pub fn shrink(&mut self) {
         self.shares.iter_mut().for_each(|share| share.copied = Output::default());
-        self.judge.shrink();
+        self.matcher.shrink();
     }
 
     /// The batch is written: the next one follows it.
@@ -246,10 +244,10 @@ impl Batch {
             if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };
         let mut stamp = first;
         let mut is_last_stamp = first == rest;
-        self.judge.tidy();
-        self.judge.begin(stamp);
+        self.matcher.tidy();
+        self.matcher.begin(stamp);
         let mut newlines = memchr_iter(b'\n', window.bytes);
-        // The lines that have been judged alike and have room where they go.
+        // The lines that have the same verdict and have room where they go.
         let mut run = 0..0;
         let mut run_verdict = None;
         let mut left_bytes = 0;
@@ -259,12 +257,12 @@ impl Batch {
             let end = newline.unwrap_or(window.bytes.len());
             let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - stamp.len())];
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
-            let verdict = self.judge.judge(seen);
+            let verdict = self.matcher.match_line(seen);
             if run_verdict != Some(verdict) || verdict == UNKEPT {
                 self.take_run(script, window, run.clone(), stamps);
                 run.start = run.end;
                 run_verdict = Some(verdict);
-                let Verdict { directories, statuses, alert_count } = self.judge.verdict(verdict);
+                let Verdict { directories, statuses, alert_count } = self.matcher.verdict(verdict);
                 is_announced = *alert_count > 0 || !statuses.is_empty();
                 self.chosen.clone_from(directories);
                 left_bytes = self.left_for_chosen();
@@ -286,7 +284,7 @@ impl Batch {
             if !is_last_stamp {
                 stamp = rest;
                 is_last_stamp = true;
-                self.judge.begin(stamp);
+                self.matcher.begin(stamp);
             }
         }
         self.input_bytes = run.end;
@@ -311,7 +309,7 @@ impl Batch {
 
     /// Prepares the alerts and status records of a line.
     fn announce(&mut self, verdict: usize, stamp: &[u8], seen: &[u8]) {
-        let verdict = self.judge.verdict(verdict);
+        let verdict = self.matcher.verdict(verdict);
         for _ in 0..verdict.alert_count {
             alert::push(&mut self.alerts, stamp, seen);
         }

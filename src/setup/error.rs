@@ -1,9 +1,8 @@
 //! What setup could not do.
 
-use std::fmt;
+use std::fmt::{self, Display};
 
 use crate::cli::cause;
-use crate::setup::error::fmt::Display;
 use crate::sys::Errno;
 
 /// What could not be done to which path.

@@ -1,9 +1,7 @@
 //! The plan: which resources are missing, and in which order they are made.
 
-use crate::setup::error::Error;
-use crate::setup::error::text;
-use crate::setup::manifest::ASIDE;
-use crate::setup::manifest::{HOME, Manifest, ManifestEntry};
+use crate::setup::error::{Error, text};
+use crate::setup::manifest::{ASIDE, HOME, Manifest, ManifestEntry};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
 use crate::setup::resource::{Resource, ResourceState};
@@ -27,7 +25,7 @@ pub struct Plan(Vec<PlanStep>);
 #[derive(Debug)]
 struct PlanStep {
     thing: Resource,
-    /// What is there has to be moved aside first.
+    /// A foreign file or link is in its place and must be moved aside first.
     moves_aside: bool,
 }
 

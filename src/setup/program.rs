@@ -2,9 +2,8 @@
 
 use crate::cli::{Exit, Shown, cause};
 use crate::setup::error::text;
-use crate::setup::layout;
 use crate::setup::name::SETUP;
-use crate::setup::uninstall;
+use crate::setup::{layout, uninstall};
 use crate::sys::program::Arguments;
 use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};

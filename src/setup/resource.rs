@@ -9,9 +9,7 @@ use std::fmt;
 use crate::setup::config_line::LineFile;
 use crate::setup::error::Error;
 use crate::setup::manifest::ManifestEntry;
-use crate::setup::whole_file::read_all;
-use crate::setup::whole_file::replace;
-use crate::setup::whole_file::split;
+use crate::setup::whole_file::{read_all, replace, split};
 use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};
 

@@ -2,10 +2,8 @@
 
 use crate::setup::boot::Method;
 use crate::setup::config_line;
-use crate::setup::error::Error;
-use crate::setup::error::text;
-use crate::setup::manifest::ASIDE;
-use crate::setup::manifest::{Manifest, ManifestEntry};
+use crate::setup::error::{Error, text};
+use crate::setup::manifest::{ASIDE, Manifest, ManifestEntry};
 use crate::setup::name::SETUP;
 use crate::setup::options::Options;
 use crate::setup::report::Report;

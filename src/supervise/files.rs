@@ -161,7 +161,7 @@ impl Files {
     }
 
     fn open_or_make_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Error> {
-        // What is there is looked at by the opening; a failure to make one shows there too.
+        // Opening it checks an existing file. If it could not be made, opening fails too.
         let made = Fifo::make(&self.0, name, FIFO_MODE);
         match (Fifo::open(&self.0, name, access), made) {
             (Ok(fifo), _) => Ok(fifo),

@@ -1,7 +1,7 @@
 //! The pairing rule: when a service is joined to a log service by a pipe.
 //!
 //! 0.76 pairs a service when `log` exists, daemontools before 0.70 and many texts to this day when the service
-//! directory is sticky. Either will do here. What is there when svscan first sees the service counts as in 0.76; what
+//! directory is sticky. Either will do here. What exists when svscan first sees the service counts as in 0.76; what
 //! comes later counts when it is complete, that is when `log/run` can be executed, so that a directory that is just
 //! being put together does not cost the service a restart for nothing.
 //!

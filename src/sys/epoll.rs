@@ -106,7 +106,7 @@ mod tests {
             let mut wait = |time| watch.wait(reads.as_fd(), other.as_fd(), time).unwrap();
 
             let [edge, _] = wait(Some(Duration::from_secs(60)));
-            assert!(edge.is_readable && !edge.hung_up, "what is there counts");
+            assert!(edge.is_readable && !edge.hung_up, "bytes that wait already count");
             let [edge, other] = wait(Some(Duration::ZERO));
             assert!(!edge.is_readable && !other.is_readable, "nothing has come");
             fd::write_all(&writes, b" more").unwrap();

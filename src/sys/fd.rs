@@ -47,7 +47,7 @@ pub fn occupy_standard() {
     }
 }
 
-/// Reads what is there, at most as much as `room` holds; 0 means end of file.
+/// Reads the bytes that are available, at most as many as `room` holds; 0 means end of file.
 pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
     uninterrupted(|| nix::unistd::read(source.as_fd(), room))
 }

@@ -93,14 +93,14 @@ impl LogTask {
 
     /// Of each line whether the script selects it for its directory; `None` if that depends on the stamp.
     fn selected(&self, lines: &[&[u8]]) -> Vec<Option<bool>> {
-        let mut judge = Matcher::new(&self.script);
+        let mut matcher = Matcher::new(&self.script);
         let mut selected = Vec::new();
         for stamp in self.sample_stamps() {
-            judge.begin(&stamp);
+            matcher.begin(&stamp);
             let verdicts = lines.iter().map(|line| {
                 let seen = &line[..line.len().min(SEEN_BYTES - stamp.len())];
-                let verdict = judge.judge(seen);
-                Some(!judge.verdict(verdict).directories.is_empty())
+                let verdict = matcher.match_line(seen);
+                Some(!matcher.verdict(verdict).directories.is_empty())
             });
             let verdicts: Vec<_> = verdicts.collect();
             if selected.is_empty() {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use logyard::sys::signal::{self, Signal};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::logdir::{LogDirFiles, current_bytes, is_in_use};
 use crate::{DEADLINE, Workdir, peer, until};
@@ -219,7 +220,7 @@ impl Running {
     /// Sends a signal.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        signal::send(self.pid(), signal).expect("a process that was not waited for can be signalled");
+        send(self.pid(), signal).expect("a process that was not waited for can be signalled");
     }
 
     /// Sends a signal that the process blocks or catches, and waits until it has taken it.
@@ -239,7 +240,7 @@ impl Running {
     pub fn kill_with_children(&mut self) {
         if self.is_alive() {
             for child in self.children() {
-                let _ = signal::send(child, Signal::SIGKILL);
+                let _ = send(child, Signal::SIGKILL);
             }
         }
         let _ = self.0.kill();
@@ -269,7 +270,7 @@ impl Running {
     /// Sends the logger that strace has started a signal, and waits for its end.
     #[track_caller]
     pub fn end_traced_logger(mut self, signal: Signal) {
-        signal::send(self.traced_logger(), signal).expect("a process that runs can be signalled");
+        send(self.traced_logger(), signal).expect("a process that runs can be signalled");
         self.end();
     }
 
@@ -379,6 +380,10 @@ impl Stray {
 
 impl Drop for Stray {
     fn drop(&mut self) {
-        let _ = signal::send(self.0, Signal::SIGKILL);
+        let _ = send(self.0, Signal::SIGKILL);
     }
+}
+
+fn send(process: i32, signal: Signal) -> nix::Result<()> {
+    kill(Pid::from_raw(process), signal)
 }

@@ -87,7 +87,7 @@ impl Unread {
         !OFlag::from_bits_retain(fcntl(&self.writer, FcntlArg::F_GETFL).unwrap()).contains(OFlag::O_NONBLOCK)
     }
 
-    /// Reads what is there, without what it was filled with.
+    /// Reads the bytes in it, without the filling.
     pub fn read(&mut self) -> String {
         let mut all = read_available(&self.reader);
         all.retain(|&byte| byte != FILLING);

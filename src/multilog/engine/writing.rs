@@ -62,8 +62,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(())
     }
 
-    /// Leaves a batch that cannot be written: of what all directories have, whole lines are consumed; the rest is taken
-    /// back and stays in the input. `is_noted` tells that the journal speaks of the batch.
+    /// Gives up a batch that cannot be written. The whole lines that every directory has are consumed; the rest is removed
+    /// from the files again and stays in the input. `is_noted` is true if the journal describes the batch.
     pub(super) fn give_up(&mut self, before: &[u64], is_noted: bool) -> Result<(), EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(()) };
         let written: Vec<u64> =
@@ -75,7 +75,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(error) = directory.take_back(before[number] + kept) {
-                // The journal still tells the next start what is there.
+                // The journal still describes the batch, so the next logger can complete it.
                 PROGRAM.warn(error);
                 return Ok(());
             }

@@ -120,7 +120,7 @@ impl PipeInput {
         // That its size is not told is no reason to do without.
         let [pipe_bytes, copy_bytes] =
             [fd::stdin(), copy.0.as_fd()].map(|pipe| fd::pipe_size(pipe).unwrap_or(PAGE_BYTES));
-        let mut peek = PipeInput {
+        let mut input = PipeInput {
             copy,
             copy_bytes,
             identity,
@@ -142,8 +142,8 @@ impl PipeInput {
             is_new: true,
             edge: None,
         };
-        peek.fit_copy(CHUNK_BYTES);
-        Ok(Some(peek))
+        input.fit_copy(CHUNK_BYTES);
+        Ok(Some(input))
     }
 
     /// What is to be announced since this was last asked.

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use crate::cli::standard_error;
 use crate::lines::reader::{Source, Taken};
-use crate::multilog::input::Input;
-use crate::multilog::input::Wake;
 use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
+use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
 use crate::multilog::name::PROGRAM;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};

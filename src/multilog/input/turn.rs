@@ -19,7 +19,8 @@ pub(super) enum Turn {
     /// It has not been asked yet.
     #[default]
     Unknown,
-    /// Another logger reads it. So many bytes have been waiting since that moment; whether it has been announced.
+    /// Another logger reads it. The number of bytes in the pipe has been `waiting_bytes` since `since`. `is_told` is true once a
+    /// message has said so.
     Theirs { waiting_bytes: usize, since: Instant, is_told: bool },
 }
 

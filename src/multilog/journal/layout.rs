@@ -1,8 +1,8 @@
 //! The layout of a journal's file, and how it is read.
 //!
-//! A record is noted beside the one before it and then, by one byte, put in its place: whenever the logger is killed, one
-//! of the two is told, and with it the line that was in hand. A journal is made under another name and then, by a rename,
-//! put in the place of the one before it.
+//! There are two slots. A new record goes into the slot that is not in use; then one byte makes that slot the valid one. So
+//! the journal holds a complete record at every moment at which the logger can be killed. A new journal is written under
+//! another name, and a rename puts it in the place of the old one.
 //!
 //! ```text
 //! 0   "LOGYARD" and the version

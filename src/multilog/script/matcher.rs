@@ -31,7 +31,7 @@ use crate::multilog::script::{Action, Script};
 
 /// What the automaton may take.
 pub const MEMORY_BYTES: usize = 1024 * 1024;
-/// So many lines are judged without it before states that are full are forgotten, as other lines may have come.
+/// So many lines are matched without it before states that are full are forgotten, as other lines may have come.
 const PLAIN_LINES_MAX: usize = 10_000;
 
 /// The number of a verdict that is not kept, as there is no room: it is another for every line.
@@ -111,7 +111,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// A judge of a script's lines, for lines without a stamp until [`Matcher::begin`] tells another beginning.
+    /// A matcher for the lines of a script. Lines have no stamp until [`Matcher::begin`] sets another beginning.
     #[must_use]
     pub fn new(script: &Script) -> Matcher {
         Matcher::with_memory(script, MEMORY_BYTES)
@@ -157,7 +157,7 @@ impl Matcher {
                 class_count += 1;
             }
         }
-        let mut judge = Matcher {
+        let mut matcher = Matcher {
             clauses,
             actions,
             classes,
@@ -173,8 +173,8 @@ impl Matcher {
             verdicts: vec![Verdict::default()],
             numbers: BTreeMap::new(),
         };
-        judge.begin(b"");
-        judge
+        matcher.begin(b"");
+        matcher
     }
 
     /// The lines that follow begin with a stamp.
@@ -186,7 +186,7 @@ impl Matcher {
         self.beginning = pending;
     }
 
-    /// What was decided: see [`Matcher::judge`].
+    /// What was decided: see [`Matcher::match_line`].
     #[must_use]
     pub fn verdict(&self, number: usize) -> &Verdict {
         &self.verdicts[number]
@@ -194,7 +194,7 @@ impl Matcher {
 
     /// Judges a line, its stamp and its newline left out, and says which of the verdicts is its own. Those with the same
     /// number are the same until the next call of [`Matcher::tidy`], but for [`UNKEPT`], which is valid until the next line.
-    pub fn judge(&mut self, line: &[u8]) -> usize {
+    pub fn match_line(&mut self, line: &[u8]) -> usize {
         if self.beginning_row == UNKNOWN {
             let matching = self.matching(&self.beginning, line);
             return self.decide_plainly(&matching);
@@ -438,79 +438,79 @@ mod tests {
             memory_max_bytes in prop_oneof![Just(MEMORY_BYTES), 0..3000_usize],
         ) {
             let script = script(actions);
-            let mut judge = Matcher::with_memory(&script, memory_max_bytes);
-            judge.begin(&stamp);
+            let mut matcher = Matcher::with_memory(&script, memory_max_bytes);
+            matcher.begin(&stamp);
 
             for line in lines {
-                let number = judge.judge(&line);
+                let number = matcher.match_line(&line);
 
                 let whole = [&stamp[..], &line].concat();
-                prop_assert_eq!(judge.verdict(number), &verdict_by_the_book(&script, &whole));
+                prop_assert_eq!(matcher.verdict(number), &verdict_by_the_book(&script, &whole));
             }
-            prop_assert!(judge.memory_bytes <= memory_max_bytes);
+            prop_assert!(matcher.memory_bytes <= memory_max_bytes);
         }
     }
 
     #[test]
-    fn whoever_writes_the_lines_cannot_make_the_judge_grow() {
+    fn lines_cannot_make_the_matcher_grow_beyond_its_memory() {
         let selector = |byte: u8| [(4, b"*".to_vec()), (0, [b"*", &[byte][..], b"*"].concat()), (9, Vec::new())];
         let script = script((b'a'..=b'x').flat_map(selector).collect());
-        let mut judge = Matcher::with_memory(&script, 50_000);
+        let mut matcher = Matcher::with_memory(&script, 50_000);
         // Each line has another set of letters, and so another verdict.
         let letters =
             |set: u32| (0..24_u8).filter(|letter| set >> letter & 1 == 1).map(|letter| b'a' + letter).collect();
 
         for number in 0..PLAIN_LINES_MAX as u32 * 2 {
             let line: Vec<u8> = letters(number.wrapping_mul(0x9e37_79b9));
-            let verdict = judge.judge(&line);
-            assert_eq!(*judge.verdict(verdict), verdict_by_the_book(&script, &line));
-            assert!(judge.verdicts.len() < 500, "{} verdicts", judge.verdicts.len());
+            let verdict = matcher.match_line(&line);
+            assert_eq!(*matcher.verdict(verdict), verdict_by_the_book(&script, &line));
+            assert!(matcher.verdicts.len() < 500, "{} verdicts", matcher.verdicts.len());
         }
     }
 
     /// Many selectors that each find another part of the line lead to many states.
-    fn judge_with_many_states(memory_max_bytes: usize) -> (Script, Matcher) {
+    fn matcher_with_many_states(memory_max_bytes: usize) -> (Script, Matcher) {
         let pattern = |byte: u8| [b"*", &[byte][..], b"*", &[byte], b"x"].concat();
         let script = script((b'a'..b'p').flat_map(|byte| [(4, pattern(byte)), (8, Vec::new())]).collect());
-        let judge = Matcher::with_memory(&script, memory_max_bytes);
-        (script, judge)
+        let matcher = Matcher::with_memory(&script, memory_max_bytes);
+        (script, matcher)
     }
 
     #[test]
     fn states_that_are_full_are_forgotten_once_they_help_no_more() {
-        let (script, mut judge) = judge_with_many_states(20_000);
+        let (script, mut matcher) = matcher_with_many_states(20_000);
         let line = |number: usize| (0..12).map(|place| b'a' + (number >> place) as u8 % 15).collect::<Vec<u8>>();
         let lines: Vec<Vec<u8>> = (0..PLAIN_LINES_MAX * 2).map(line).collect();
 
         for line in &lines {
-            let number = judge.judge(line);
-            assert_eq!(*judge.verdict(number), verdict_by_the_book(&script, line));
+            let number = matcher.match_line(line);
+            assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, line));
         }
 
-        assert!(judge.plain_lines > PLAIN_LINES_MAX && judge.memory_bytes <= 20_000);
-        judge.tidy();
-        assert_eq!((judge.plain_lines, judge.states.len()), (0, 1));
-        let number = judge.judge(&lines[0]);
-        assert_eq!(*judge.verdict(number), verdict_by_the_book(&script, &lines[0]));
+        assert!(matcher.plain_lines > PLAIN_LINES_MAX && matcher.memory_bytes <= 20_000);
+        matcher.tidy();
+        assert_eq!((matcher.plain_lines, matcher.states.len()), (0, 1));
+        let number = matcher.match_line(&lines[0]);
+        assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, &lines[0]));
     }
 
     #[test]
     fn what_makes_no_difference_is_struck_out() {
         let patterns = [(4, "*"), (0, "*a*"), (0, "*b*"), (4, "*c*"), (8, "")];
         let script = script(patterns.map(|(kind, pattern)| (kind, pattern.into())).into());
-        let mut judge = Matcher::new(&script);
-        let pending = |judge: &Matcher| judge.beginning.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+        let mut matcher = Matcher::new(&script);
+        let pending = |matcher: &Matcher| matcher.beginning.iter().map(|(number, _)| *number).collect::<Vec<_>>();
 
-        judge.begin(b"");
-        assert_eq!(pending(&judge), [0, 1, 2, 3]);
+        matcher.begin(b"");
+        assert_eq!(pending(&matcher), [0, 1, 2, 3]);
 
         // Selected as at the beginning, whatever becomes of b; only c can change that.
-        judge.begin(b"a");
-        assert_eq!(pending(&judge), [3]);
-        assert!(matches!(judge.states.last().unwrap().kind, Kind::Seeking(_)));
+        matcher.begin(b"a");
+        assert_eq!(pending(&matcher), [3]);
+        assert!(matches!(matcher.states.last().unwrap().kind, Kind::Seeking(_)));
 
-        judge.begin(b"abc");
-        assert_eq!(pending(&judge), [3]);
-        assert!(matches!(judge.states.last().unwrap().kind, Kind::Decided(_)));
+        matcher.begin(b"abc");
+        assert_eq!(pending(&matcher), [3]);
+        assert!(matches!(matcher.states.last().unwrap().kind, Kind::Decided(_)));
     }
 }

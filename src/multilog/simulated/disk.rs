@@ -412,7 +412,7 @@ impl LogFile for DiskFile {
 }
 
 impl Disk {
-    /// All that was ever brought to the disk by an fsync that succeeded.
+    /// All bytes that a successful fsync ever wrote to the disk.
     pub(super) fn safe(&self) -> Vec<u8> {
         lock(&self.0).safe.clone()
     }

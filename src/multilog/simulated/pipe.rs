@@ -1,6 +1,5 @@
 //! The input: a pipe that outlives its readers.
 
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,11 +13,11 @@ use crate::sys::stat::FileId;
 
 /// A pipe to which nobody writes any more, with what was written.
 #[derive(Clone, Debug)]
-pub(super) struct Pipe(Arc<Mutex<VecDeque<u8>>>);
+pub(super) struct Pipe(Arc<Mutex<Vec<u8>>>);
 
 impl Pipe {
     pub(super) fn new(bytes: &[u8]) -> Pipe {
-        Pipe(Arc::new(Mutex::new(bytes.iter().copied().collect())))
+        Pipe(Arc::new(Mutex::new(bytes.to_vec())))
     }
 
     /// Somebody writes more.
@@ -27,7 +26,7 @@ impl Pipe {
     }
 
     pub(super) fn bytes(&self) -> Vec<u8> {
-        lock(&self.0).iter().copied().collect()
+        lock(&self.0).clone()
     }
 }
 
@@ -57,9 +56,7 @@ impl Source for PipeInput {
             self.calls.idle();
             return Ok(Some(Taken::End));
         }
-        for (place, byte) in room.iter_mut().zip(pipe.iter().skip(self.ahead_bytes).take(new)) {
-            *place = *byte;
-        }
+        room[..new].copy_from_slice(&pipe[self.ahead_bytes..][..new]);
         self.ahead_bytes += new;
         Ok(Some(Taken::Bytes(new)))
     }
@@ -69,8 +66,8 @@ impl Source for PipeInput {
         // The kernel does both in one call.
         let mut pipe = lock(&self.pipe.0);
         last[0] = pipe[logged.len() - 1];
-        let consumed: Vec<u8> = pipe.drain(..logged.len()).collect();
-        assert_eq!(consumed, logged);
+        assert_eq!(&pipe[..logged.len()], logged);
+        pipe.drain(..logged.len());
         self.ahead_bytes -= logged.len();
         Ok(true)
     }
@@ -111,7 +108,8 @@ impl Input for PipeInput {
     }
 
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
-        let shown: Vec<u8> = lock(&self.pipe.0).iter().take(bytes).copied().collect();
+        let pipe = lock(&self.pipe.0);
+        let shown = pipe[..bytes.min(pipe.len())].to_vec();
         self.ahead_bytes = shown.len();
         Ok(shown)
     }

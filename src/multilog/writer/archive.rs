@@ -8,9 +8,7 @@
 //! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given, as what a
 //! look showed may be older: meanwhile the engine may have made an archive of a stranger's file.
 
-use crate::logdir::archive_name::Code;
-use crate::logdir::archive_name::Name;
-use crate::logdir::archive_name::is_archive_name;
+use crate::logdir::archive_name::{Code, Name, is_archive_name};
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;

@@ -8,8 +8,8 @@
 //! Archive   link to @label.s, fsync the directory, unlink the first name; trim
 //! ```
 //!
-//! After an fsync that failed the next one proves nothing, so it is not tried again: the file is copied, and the copy
-//! brought to the disk. If that fails too the file becomes `@label.u`.
+//! A later fsync proves nothing once one has failed, so it is not repeated: the file is copied, and the copy is fsynced. If
+//! that fails too, the file becomes `@label.u`.
 
 use std::ffi::CString;
 use std::time::Duration;

@@ -41,7 +41,9 @@ fn follows(refusal: &Refusal) -> Outcome {
     let mut reader = Running::start(command.current_dir(workdir.path()).stderr(words));
     let printed = || fs::read_to_string(&output).unwrap_or_default();
     let said = || fs::read_to_string(workdir.join("words")).unwrap_or_default();
-    until("what is there is printed, or the reader declined", || printed().ends_with("third\n") || !reader.is_alive());
+    until("the lines in the files are printed, or readlog has exited", || {
+        printed().ends_with("third\n") || !reader.is_alive()
+    });
     if !reader.is_alive() {
         assert_eq!(reader.end().code(), Some(111), "{}", said());
         return Outcome::Declined(said().trim_end().to_owned());

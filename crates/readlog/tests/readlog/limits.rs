@@ -142,7 +142,7 @@ fn more_archives_are_followed_than_there_are_descriptors() {
     let mut command = after(&dir, "ulimit -n 40", &["-f", "-o", "tai64n", "main"]);
     let open = |name| std::fs::File::create(dir.join(name)).unwrap();
     let mut reader = Running::start(command.stdout(open("out")).stderr(open("err")));
-    until("what is there was printed", || text(&dir, "out").ends_with(&line(60)));
+    until("the lines in the files are printed", || text(&dir, "out").ends_with(&line(60)));
     let mut current = std::fs::File::options().append(true).open(dir.join("main/current")).unwrap();
     write!(current, "{}", line(61)).unwrap();
     until("what was appended was printed", || text(&dir, "out").ends_with(&line(61)));
@@ -198,7 +198,7 @@ fn directories_that_cannot_be_watched_are_followed_all_the_same() {
         let open = |name| std::fs::File::create(dir.join(name)).unwrap();
         let mut reader = Running::start(command.stdout(open("out")).stderr(open("err")));
         let count_of = |line: &str| text(&dir, "out").lines().filter(|other| *other == line).count();
-        until("what is there was printed", || count_of("line 19") == 2);
+        until("the lines in the files are printed", || count_of("line 19") == 2);
 
         // Appended, rotated, and a directory that comes later.
         for name in ["one", "two"] {

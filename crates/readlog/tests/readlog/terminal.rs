@@ -159,7 +159,7 @@ fn following_is_ended_by_the_keyboard() {
     let Some(terminal) = Terminal::open(&dir) else { return };
 
     terminal.enter("clear; readlog -f -o cat main; echo code $?");
-    terminal.until_screen("what is there", |screen| screen.contains("line 19\n"));
+    terminal.until_screen("the lines in the file", |screen| screen.contains("line 19\n"));
     let mut current = std::fs::File::options().append(true).open(dir.join("main/current")).unwrap();
     std::io::Write::write_all(&mut current, lines(20, 21).as_bytes()).unwrap();
     terminal.until_screen("what is new", |screen| screen.contains("line 20\n"));

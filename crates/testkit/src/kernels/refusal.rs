@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use logyard::sys::Errno;
+use nix::errno::Errno;
 use nix::libc;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
