@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Once};
 use std::thread;
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::TryRecvError;
 
-use crate::lines::worker_thread::WorkerThread;
+use crate::lines::worker_thread::{Inbox, WorkerThread};
 use crate::multilog::error::Error;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
@@ -146,11 +146,11 @@ impl<F: Send + 'static> Worker<F> {
 fn work<D: Directory>(
     mut finisher: Finisher<D>,
     spare: &Preallocated<D>,
-    inbox: &Receiver<Job<D::File>>,
+    inbox: &Inbox<Job<D::File>>,
     shared: Arc<Shared>,
 ) {
     let mut patience = Unhurried(shared);
-    let mut next = inbox.recv().ok();
+    let mut next = inbox.wait();
     while let Some(job) = next.take() {
         match job {
             Job::Finish(previous) => {
@@ -172,18 +172,18 @@ fn work<D: Directory>(
         next = trim_until_job(&mut finisher, inbox, &mut patience);
         patience.0.settled.fetch_add(1, Ordering::AcqRel);
         patience.0.done.happen();
-        next = next.or_else(|| inbox.recv().ok());
+        next = next.or_else(|| inbox.wait());
     }
 }
 
 /// Removes what archives are too many, until there is another job; `None` if all are gone, or have to stay.
 fn trim_until_job<D: Directory>(
     finisher: &mut Finisher<D>,
-    inbox: &Receiver<Job<D::File>>,
+    inbox: &Inbox<Job<D::File>>,
     patience: &mut Unhurried,
 ) -> Option<Job<D::File>> {
     while finisher.has_excess() && !patience.is_hurried() {
-        match inbox.try_recv() {
+        match inbox.poll() {
             Ok(job) => return Some(job),
             Err(TryRecvError::Disconnected) => return None,
             Err(TryRecvError::Empty) => {}
