@@ -3,6 +3,8 @@
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
+use crate::logdir::limits::Limits;
+
 /// A log directory, with what was in force where it stands in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -10,8 +12,8 @@ pub struct Destination {
     pub path: &'static CStr,
     /// No file grows beyond this.
     pub size_max_bytes: u64,
-    /// How many files are kept, current included; at least 2.
-    pub files_max: u64,
+    /// What of the archives is kept.
+    pub limits: Limits,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
     /// What is written is on the disk so much later.

@@ -160,6 +160,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Reads and writes until nothing more is to be read.
     fn log(&mut self) -> Result<(), EarlyEnd> {
+        // Limits on archives may be new, or may have been exceeded while no logger ran.
+        self.keep_up()?;
         loop {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,

@@ -16,6 +16,7 @@
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | limits on archives by bytes, age and free space | [`retention`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -32,6 +33,7 @@ mod planted_files;
 mod preallocation;
 mod processor;
 mod reads;
+mod retention;
 pub mod shared_pipe;
 mod signals;
 mod status_file;

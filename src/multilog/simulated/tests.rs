@@ -8,6 +8,7 @@ use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::{Exit, message};
+use crate::logdir::limits::Limits;
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
@@ -95,7 +96,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place::new("./dir", disk.directory(calls), destination.files_max);
+                    let place = Place::new("./dir", disk.directory(calls), destination.limits);
                     LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
@@ -395,9 +396,9 @@ impl Patience for Hurried {
 fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     let disk = Disk::new(1, 0);
     disk.set_clock(1_700_000_000);
-    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), Limits::of_number(2));
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut shelf = Shelf::new(2);
+    let mut shelf = Shelf::new(Limits::of_number(2));
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
         archive_on(&mut shelf, &place, Candidate::safe(PREVIOUS), &mut Hurried).unwrap();

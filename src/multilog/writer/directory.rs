@@ -14,7 +14,7 @@ use crate::sys::file::{File, Lock, process_user};
 use crate::sys::page::Page;
 use crate::sys::process::child::Child;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::{FileId, Stat};
+use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 
@@ -58,7 +58,9 @@ pub trait Directory: Send + Sync + 'static {
     /// Maps the first `bytes` bytes of a private file, made if it is not there; what is in it stays.
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
-    fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>>;
+    /// Asks how much space the directory's file system has.
+    fn space(&self) -> Result<Space>;
     /// Which directory it is.
     fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
@@ -189,8 +191,12 @@ impl Directory for PathDir {
         Page::map(&file, bytes)
     }
 
-    fn stat(&self, name: &str) -> Result<Option<Stat>> {
-        self.dir.stat(name.as_bytes())
+    fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>> {
+        self.dir.stat(name.as_ref())
+    }
+
+    fn space(&self) -> Result<Space> {
+        self.dir.space()
     }
 
     fn identity(&self) -> Result<FileId> {

@@ -71,7 +71,7 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher of a directory's files, with the command that each file is passed through.
     pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let shelf = Shelf::new(place.files_max);
+        let shelf = Shelf::new(place.limits);
         Finisher { place, shelf, processor, job: None, failures: 0 }
     }
 
@@ -120,6 +120,11 @@ impl<D: Directory> Finisher<D> {
     /// Removes some of the archives that are too many.
     pub fn trim(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
         self.shelf.trim(&self.place, patience)
+    }
+
+    /// Looks whether archives have to go although no file was finished, and removes some of them.
+    pub fn check(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
+        self.shelf.check(&self.place, patience)
     }
 
     /// Takes over a directory that holds more archives than the script allows.

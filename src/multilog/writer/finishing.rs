@@ -44,6 +44,26 @@ impl<D: Directory> Finishing<D> {
         }
     }
 
+    /// Looks whether a limit on archives is exceeded. Where there is no thread, some of what is too much is removed now; the
+    /// answer is true if there is more.
+    pub(super) fn check_limits(&mut self, next: &Arc<Preallocated<D>>, patience: &mut impl Patience) -> bool {
+        self.start_thread(next);
+        match self {
+            Finishing::Here(finisher) => {
+                let answer = if finisher.has_excess() { finisher.trim(patience) } else { finisher.check(patience) };
+                if let Err(error) = &answer {
+                    patience.complain(error);
+                }
+                answer.is_ok() && finisher.has_excess()
+            }
+            Finishing::Aside(worker) => {
+                worker.check_limits();
+                false
+            }
+            Finishing::Nobody => false,
+        }
+    }
+
     /// Starts the thread, if there is to be one.
     fn start_thread(&mut self, next: &Arc<Preallocated<D>>) {
         *self = match std::mem::replace(self, Finishing::Nobody) {

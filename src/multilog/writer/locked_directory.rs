@@ -29,7 +29,7 @@ impl LockedDirectory<PathDir> {
     pub fn new(destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
         let name = Shown(destination.path.to_bytes()).to_string();
         let directory = PathDir::open(destination.path).or_unable(format_args!("open directory {name}"))?;
-        LockedDirectory::lock(Place::new(name, directory, destination.files_max), destination.clone())
+        LockedDirectory::lock(Place::new(name, directory, destination.limits), destination.clone())
     }
 }
 
@@ -66,7 +66,7 @@ impl<D: Directory> LockedDirectory<D> {
         let LockedDirectory { place, lock, destination } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut shelf = Shelf::new(place.files_max);
+        let mut shelf = Shelf::new(place.limits);
         let file = recover(&place, &mut shelf, evidence, patience)?;
         let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
         let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;

@@ -42,7 +42,7 @@ impl<D: Directory> LogDir<D> {
             room,
             step: RotationStep::Appending,
             finishing: Finishing::Here(finisher),
-            schedule: Schedule::new(destination.sync_interval),
+            schedule: Schedule::new(destination.sync_interval, destination.limits.check_interval()),
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
             log,
@@ -171,7 +171,8 @@ impl<D: Directory> LogDir<D> {
         self.schedule.due_at()
     }
 
-    /// Does what is due: fsyncs `current`, and checks that it is still the file that its name stands for.
+    /// Does what is due: fsyncs `current`, checks that it is still the file that its name stands for, and checks the limits
+    /// on archives.
     pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Error> {
         if self.schedule.is_sync_due(now) {
             self.sync(patience);
@@ -182,7 +183,16 @@ impl<D: Directory> LogDir<D> {
             self.schedule.note_check();
             self.give_back();
         }
+        if self.schedule.is_limits_check_due(now) {
+            self.check_limits(patience);
+        }
         Ok(())
+    }
+
+    /// Looks whether a limit on archives is exceeded although nothing is rotated.
+    fn check_limits(&mut self, patience: &mut impl Patience) {
+        let has_excess = self.finishing.check_limits(self.reserve.next(), patience);
+        self.schedule.note_limits_check(has_excess);
     }
 
     /// Waits until `current` is on the disk. A failure is announced and remembered.

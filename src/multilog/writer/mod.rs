@@ -14,7 +14,8 @@
 //! - [`finisher`]: makes `previous` an archive: to the disk, through the [`processor`], to its name.
 //! - [`preallocated`]: the next `current`, made ahead where files fill quickly. `reserve`: all the room that is taken ahead.
 //! - [`worker`]: the thread that finishes files.
-//! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives.
+//! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
+//!   of them have to go.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
 //! All of them act through the trait [`Directory`](directory::Directory). Tests put a simulated directory and clock behind
@@ -39,5 +40,6 @@ pub mod recover;
 mod reserve;
 mod rotation;
 pub mod schedule;
+mod survey;
 pub mod trim;
 pub mod worker;

@@ -42,6 +42,8 @@ enum Job<F> {
     Finish(Previous<F>),
     /// A predecessor left more archives than asked for.
     Trim(Shelf),
+    /// A limit on archives may be exceeded although nothing is rotated.
+    CheckLimits,
 }
 
 /// What the engine and the thread both see.
@@ -110,6 +112,13 @@ impl<F: Send + 'static> Worker<F> {
         self.give(Job::Trim(shelf));
     }
 
+    /// Looks whether a limit on archives is exceeded, unless there is still something to do: that ends with such a look.
+    pub fn check_limits(&mut self) {
+        if self.shared.settled.load(Ordering::Acquire) == self.given {
+            self.give(Job::CheckLimits);
+        }
+    }
+
     fn give(&mut self, job: Job<F>) {
         self.given += 1;
         self.thread.give(job);
@@ -168,6 +177,11 @@ fn work<D: Directory>(
                 spare.prepare();
             }
             Job::Trim(shelf) => finisher.take_over(shelf),
+            Job::CheckLimits => {
+                if let Err(error) = finisher.check(&mut patience) {
+                    patience.complain(&error);
+                }
+            }
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
         patience.0.settled.fetch_add(1, Ordering::AcqRel);
