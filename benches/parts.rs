@@ -17,7 +17,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logyard::lines::prefix::{Output, rewrite_lines, rewrite_lines_plainly};
 use logyard::lines::window::Stamps;
-use logyard::logdir::destination::Destination;
+use logyard::logdir::destination::{Destination, RotationTimes};
 use logyard::logdir::limits::Limits;
 use logyard::multilog::error::Error;
 use logyard::multilog::patience::Patience;
@@ -148,6 +148,7 @@ fn rotation(criterion: &mut Criterion) {
         path: Box::leak(path.into_boxed_c_str()),
         size_max_bytes: FILE_BYTES as u64,
         limits: Limits::of_number(FILES),
+        rotation: RotationTimes::default(),
         processor: None,
         sync_interval: None,
     };

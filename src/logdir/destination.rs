@@ -4,6 +4,24 @@ use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use crate::logdir::limits::Limits;
+use crate::tai64n::Boundary;
+
+/// When a file ends although it is not full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RotationTimes {
+    /// This long after its first line.
+    pub age_max: Option<Duration>,
+    /// When the local clock begins a new hour or day.
+    pub boundary: Option<Boundary>,
+}
+
+impl RotationTimes {
+    /// Tells whether nothing is rotated by time.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        *self == RotationTimes::default()
+    }
+}
 
 /// A log directory, with what was in force where it stands in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +32,8 @@ pub struct Destination {
     pub size_max_bytes: u64,
     /// What of the archives is kept.
     pub limits: Limits,
+    /// When a file ends although it is not full.
+    pub rotation: RotationTimes,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
     /// What is written is on the disk so much later.

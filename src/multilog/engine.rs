@@ -210,6 +210,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
+        self.rotate_on_time(None)?;
         self.note_currents();
         self.keep_journal();
         Ok(())

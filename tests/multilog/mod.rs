@@ -17,6 +17,7 @@
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
+//! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -34,6 +35,7 @@ mod preallocation;
 mod processor;
 mod reads;
 mod retention;
+mod rotation_by_time;
 pub mod shared_pipe;
 mod signals;
 mod status_file;

@@ -6,7 +6,7 @@
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
 use crate::lines::window::Stamps;
-use crate::logdir::destination::Destination;
+use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::multilog::journal::hash::hash;
 use crate::multilog::open_line::OpenLine;
@@ -77,6 +77,7 @@ impl Rules {
             path: c".",
             size_max_bytes: u64::MAX,
             limits: Limits::of_number(u64::MAX),
+            rotation: RotationTimes::default(),
             processor: None,
             sync_interval: None,
         };

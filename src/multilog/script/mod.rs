@@ -11,6 +11,8 @@
 //! SSIZE        how many bytes those directories may hold; default: no limit
 //! ATIME        how old their archives may become; default: no limit
 //! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
+//! RTIME        how long after its first line a file of those directories ends; default: when it is full
+//! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
@@ -28,10 +30,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cli::Shown;
-use crate::logdir::destination::Destination;
+use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::multilog::script::numbers::{
-    begins_with_digit, parse_free, parse_number, parse_size, parse_time, parse_total,
+    begins_with_digit, parse_free, parse_number, parse_rotation, parse_size, parse_time, parse_total,
 };
 use crate::multilog::script::selector::Selector;
 use crate::sys::program::Arguments;
@@ -101,6 +103,7 @@ impl Script {
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
+        let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
         for &argument in arguments.iter().skip(usize::from(stamps)) {
@@ -144,6 +147,11 @@ impl Script {
                     Some(free) => limits.free = free,
                     None => script.ignore(argument, "it is no free space such as F10% or F2G:5"),
                 },
+                Some(b'R') if begins_with_digit(rest) || rest.starts_with(b"@") => match parse_rotation(rest, rotation)
+                {
+                    Some(times) => rotation = times,
+                    None => script.ignore(argument, "it is no time such as R12h, R@hour or R@midnight"),
+                },
                 Some(b'!') => processor = Some(CString::new(rest).expect("a C string holds no NUL")),
                 Some(b'.' | b'/') => {
                     script.actions.push(Action::Log(script.directories.len()));
@@ -156,6 +164,7 @@ impl Script {
                             archive_bytes_max: total_bytes_max.map(|total| total.saturating_sub(size_max_bytes)),
                             ..limits
                         },
+                        rotation,
                         processor,
                         sync_interval,
                     });
@@ -191,6 +200,7 @@ impl Script {
 mod tests {
     use super::*;
     use crate::logdir::limits::{Amount, FreeSpace};
+    use crate::tai64n::Boundary;
 
     fn destination(arguments: &Arguments) -> Destination {
         Script::parse(arguments).directories.pop().expect("the script names a directory")
@@ -262,6 +272,21 @@ mod tests {
         let expected = Limits { files_max: 10, archive_bytes_max: Some(9 << 20), age_max, free: Some(free) };
         assert_eq!(b.limits, expected);
         assert!(script.ignored.is_empty());
+    }
+
+    #[test]
+    fn rotation_times_hold_for_the_directories_that_follow() {
+        let script = Script::parse(&[c"./a", c"R12h", c"R@midnight", c"./b", c"R@hour", c"./c", c"R0", c"./d"]);
+
+        let times: Vec<_> =
+            script.directories.iter().map(|one| (one.rotation.age_max, one.rotation.boundary)).collect();
+        let age = Some(Duration::from_secs(12 * 60 * 60));
+        let never = (None, None);
+        assert_eq!(times, [never, (age, Some(Boundary::Midnight)), (age, Some(Boundary::Hour)), never]);
+
+        let script = Script::parse(&[c"R@week", c"R@", c"Rotate", c"R", c"R1x", c"R@hourly", c"./a"]);
+        assert!(script.directories[0].rotation.is_never());
+        assert_eq!(script.ignored.len(), 6, "{:?}", script.ignored);
     }
 
     #[test]

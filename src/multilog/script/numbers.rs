@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::logdir::destination::RotationTimes;
 use crate::logdir::limits::{ARCHIVES_LEFT_DEFAULT, Amount, FreeSpace};
+use crate::tai64n::Boundary;
 
 /// Reads leading decimal digits; none are 0, and what is too large to count is the largest that can be counted.
 pub(super) fn parse_number(text: &[u8]) -> (u64, &[u8]) {
@@ -44,6 +46,19 @@ pub(super) fn parse_time(text: &[u8]) -> Option<Option<Duration>> {
     };
     let seconds = number.saturating_mul(unit_seconds);
     begins_with_digit(text).then_some((seconds > 0).then_some(Duration::from_secs(seconds)))
+}
+
+/// Adds to what is in force a time, or a boundary of the local clock as `@hour`; 0 takes both away.
+pub(super) fn parse_rotation(text: &[u8], before: RotationTimes) -> Option<RotationTimes> {
+    let boundary = match text {
+        b"@hour" => Boundary::Hour,
+        b"@midnight" => Boundary::Midnight,
+        _ => {
+            let Some(age) = parse_time(text)? else { return Some(RotationTimes::default()) };
+            return Some(RotationTimes { age_max: Some(age), ..before });
+        }
+    };
+    Some(RotationTimes { boundary: Some(boundary), ..before })
 }
 
 /// Reads a part of a file system, as `10%` or `2G`, with an optional number of archives behind a colon, and nothing else;

@@ -14,6 +14,7 @@ use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::sys::clock::UnixTime;
+use crate::sys::file::Times;
 use crate::sys::process::ended::Ended;
 use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result};
@@ -257,6 +258,13 @@ impl Directory for DiskDirectory {
     fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>> {
         let name = std::str::from_utf8(name.as_ref()).expect("names here are text");
         self.call(|state| Ok(state.find(name).ok().map(|inode| state.stat(inode))))
+    }
+
+    fn times(&self, name: &str) -> Result<Option<Times>> {
+        self.call(|state| {
+            let written = UnixTime { seconds: 0, nanoseconds: 0 };
+            Ok(state.find(name).ok().map(|_| Times { made: None, written }))
+        })
     }
 
     fn space(&self) -> Result<Space> {

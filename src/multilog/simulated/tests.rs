@@ -41,6 +41,8 @@ const WORKLOADS: &[Workload] = &[
         line_bytes: &[5, 400, 6000],
     },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
+    // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
+    Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
     Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50, 700] },
 ];
 

@@ -10,7 +10,7 @@ use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE};
 use crate::multilog::writer::processor;
 use crate::sys::dir::Dir;
-use crate::sys::file::{File, Lock, process_user};
+use crate::sys::file::{File, Lock, Times, process_user};
 use crate::sys::page::Page;
 use crate::sys::process::child::Child;
 use crate::sys::process::ended::Ended;
@@ -59,6 +59,8 @@ pub trait Directory: Send + Sync + 'static {
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Asks what a name stands for; `None` if for nothing.
     fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>>;
+    /// Asks when a file was made and written to; `None` if there is none, or it is not known.
+    fn times(&self, name: &str) -> Result<Option<Times>>;
     /// Asks how much space the directory's file system has.
     fn space(&self) -> Result<Space>;
     /// Which directory it is.
@@ -193,6 +195,14 @@ impl Directory for PathDir {
 
     fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>> {
         self.dir.stat(name.as_ref())
+    }
+
+    fn times(&self, name: &str) -> Result<Option<Times>> {
+        match self.dir.open_to_read(name.as_bytes()) {
+            Ok(file) => file.times().map(Some),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
     }
 
     fn space(&self) -> Result<Space> {

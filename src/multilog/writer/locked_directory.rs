@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use crate::cli::Shown;
 use crate::logdir::destination::Destination;
+use crate::logdir::names::CURRENT;
 use crate::logdir::room::Room;
 use crate::multilog::error::{Error, ResultExt};
+use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::current::Current;
 use crate::multilog::writer::directory::{Directory, LogFile, PathDir};
@@ -14,7 +16,10 @@ use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::open_log::OpenLog;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::recover::{Evidence, recover};
+use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Shelf;
+use crate::sys::file::Times;
+use crate::tai64n::Zone;
 
 /// A directory that is open and locked, and not yet touched otherwise.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct LockedDirectory<D: Directory> {
     place: Place<D>,
     lock: D::Lock,
     destination: Destination,
+    /// When `current` was made and written to, if files end by time: before a batch of a killed logger is completed in it.
+    times: Option<Times>,
 }
 
 impl LockedDirectory<PathDir> {
@@ -37,7 +44,12 @@ impl<D: Directory> LockedDirectory<D> {
     /// Locks a directory that is open.
     pub fn lock(place: Place<D>, destination: Destination) -> Result<LockedDirectory<D>, Error> {
         let lock = lock_place(&place)?;
-        Ok(LockedDirectory { place, lock, destination })
+        let times = match destination.rotation.is_never() {
+            true => None,
+            // Without them the file counts as new.
+            false => place.directory.times(CURRENT).unwrap_or_default(),
+        };
+        Ok(LockedDirectory { place, lock, destination, times })
     }
 
     /// The directory.
@@ -63,7 +75,7 @@ impl<D: Directory> LockedDirectory<D> {
     /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
     /// `current` may be appended to although its writer was killed.
     pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
-        let LockedDirectory { place, lock, destination } = self;
+        let LockedDirectory { place, lock, destination, times } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
         let mut shelf = Shelf::new(place.limits);
@@ -73,10 +85,20 @@ impl<D: Directory> LockedDirectory<D> {
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file, identity: stat.identity };
         let log = OpenLog { place: Arc::new(place), lock: Some(lock), home, current };
-        let mut directory = LogDir::new(log, room, &destination);
+        let times = times.filter(|_| room.filled_bytes > 0);
+        let timetable = Timetable::new(destination.rotation, times, || log.place.directory.now(), local_zone);
+        let mut directory = LogDir::new(log, room, &destination, timetable);
         if shelf.has_excess() {
             directory.trim(shelf);
         }
         Ok(directory)
     }
+}
+
+/// The local zone; UTC, with a warning, if it cannot be used.
+fn local_zone() -> Zone {
+    Zone::local().unwrap_or_else(|error| {
+        PROGRAM.warn(format_args!("{error}; rotating by UTC"));
+        Zone::utc()
+    })
 }

@@ -18,8 +18,10 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
+use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Shelf;
 use crate::sys::Errno;
+use crate::tai64n::Label;
 
 /// A log directory that is locked, put right, and open for appending.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct LogDir<D: Directory> {
     step: RotationStep,
     finishing: Finishing<D>,
     schedule: Schedule,
+    /// `None` if nothing is rotated by time.
+    timetable: Option<Timetable>,
     reserve: Reserve<D>,
     /// An fsync of `current` failed: whatever the next one says, the disk may lack some of it.
     is_doubtful: bool,
@@ -36,13 +40,19 @@ pub struct LogDir<D: Directory> {
 
 impl<D: Directory> LogDir<D> {
     /// A log directory whose `current` has been recovered.
-    pub(super) fn new(log: OpenLog<D>, room: Room, destination: &Destination) -> LogDir<D> {
+    pub(super) fn new(
+        log: OpenLog<D>,
+        room: Room,
+        destination: &Destination,
+        timetable: Option<Timetable>,
+    ) -> LogDir<D> {
         let finisher = Finisher::new(Arc::clone(&log.place), destination.processor.clone());
         LogDir {
             room,
             step: RotationStep::Appending,
             finishing: Finishing::Here(finisher),
             schedule: Schedule::new(destination.sync_interval, destination.limits.check_interval()),
+            timetable,
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
             log,
@@ -95,6 +105,9 @@ impl<D: Directory> LogDir<D> {
         let written = answer.or_unable(format_args!("write to {}/current", self.place().name))?;
         self.room = self.room.with(written);
         self.schedule.note_write();
+        if let Some(timetable) = &mut self.timetable {
+            timetable.note_write();
+        }
         Ok(written)
     }
 
@@ -129,6 +142,9 @@ impl<D: Directory> LogDir<D> {
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
             self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next());
             self.schedule.note_rotation();
+            if let Some(timetable) = &mut self.timetable {
+                timetable.note_rotation();
+            }
             if self.reserve.is_any(self.room.filled_bytes) {
                 // If nothing more is written, it is given back after a while.
                 self.schedule.note_write();
@@ -168,7 +184,24 @@ impl<D: Directory> LogDir<D> {
     /// When [`LogDir::keep_up`] wants to be called; `None` if nothing has been written since it was.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
-        self.schedule.due_at()
+        let rotation = self.timetable.as_ref().and_then(|timetable| {
+            let left = timetable.due_in(self.place().directory.now())?;
+            Some(Instant::now() + left)
+        });
+        self.schedule.due_at().into_iter().chain(rotation).min()
+    }
+
+    /// Tells whether it is time to rotate before lines of this moment are written, or now. Each time counts once. If the
+    /// file before is not finished yet, the rotation is postponed: the input does not wait for it.
+    pub fn take_rotation_due(&mut self, moment: Option<Label>) -> bool {
+        let Some(timetable) = &mut self.timetable else { return false };
+        let moment = moment.unwrap_or_else(|| self.log.place.directory.now());
+        let is_due = timetable.take_due(moment) && self.room.filled_bytes > 0;
+        if is_due && self.finishing.under_way().is_some() {
+            timetable.postpone();
+            return false;
+        }
+        is_due
     }
 
     /// Does what is due: fsyncs `current`, checks that it is still the file that its name stands for, and checks the limits

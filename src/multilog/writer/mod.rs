@@ -9,7 +9,7 @@
 //! - `current`: `current` is made, whatever somebody put in its place. `open_log`: it is found again when somebody has
 //!   removed or replaced it.
 //! - [`log_dir`]: appends to `current`, and rotates it. `rotation`: `current` becomes `previous`. [`schedule`]: when fsync
-//!   and checks are due.
+//!   and checks are due. `timetable`: when it ends although it is not full.
 //! - `finishing`: who finishes `previous`, the engine or a thread.
 //! - [`finisher`]: makes `previous` an archive: to the disk, through the [`processor`], to its name.
 //! - [`preallocated`]: the next `current`, made ahead where files fill quickly. `reserve`: all the room that is taken ahead.
@@ -41,5 +41,6 @@ mod reserve;
 mod rotation;
 pub mod schedule;
 mod survey;
+mod timetable;
 pub mod trim;
 pub mod worker;
