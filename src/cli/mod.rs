@@ -19,4 +19,4 @@ pub mod standard_error;
 pub use cause::cause;
 pub use exit::Exit;
 pub use getopt::Options;
-pub use message::{Program, Shown};
+pub use message::{Messages, Program, Shown};

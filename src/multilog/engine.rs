@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::cli::Exit;
+use crate::cli::{Exit, Messages};
 use crate::lines::reader::{Reader, Taken};
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
@@ -19,7 +19,6 @@ use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -64,6 +63,8 @@ pub struct EngineParts<D: Directory, I> {
     pub heading: Option<Heading>,
     /// What a predecessor was in the middle of.
     pub open_line: Option<OpenLine>,
+    /// Where warnings go.
+    pub messages: Messages,
 }
 
 /// Carries out a script.
@@ -78,6 +79,7 @@ pub struct Engine<D: Directory, I> {
     journal: Option<Journal<D::Memory>>,
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
+    messages: Messages,
     /// TERM has come, and every directory gives up what takes long.
     is_leaving: bool,
     /// The input has ended.
@@ -87,7 +89,7 @@ pub struct Engine<D: Directory, I> {
 impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input.
     pub fn new(parts: EngineParts<D, I>) -> Engine<D, I> {
-        let EngineParts { script, input, directories, statuses, heading, open_line } = parts;
+        let EngineParts { script, input, directories, statuses, heading, open_line, messages } = parts;
         let mut batch = Batch::new(&script);
         let mut reader = Reader::default();
         if let Some(line) = open_line {
@@ -103,6 +105,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             statuses,
             journal: None,
             heading,
+            messages,
             is_leaving: false,
             has_ended: false,
         }
@@ -116,7 +119,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let first = self.snapshot();
             self.journal = reserved.and_then(|journal| {
                 let published = publish(journal, self.directories.first()?.place(), &first);
-                published.inspect_err(|error| PROGRAM.warn(error)).ok()
+                published.inspect_err(|error| self.messages.warn(error)).ok()
             });
             // Theirs says nothing any more that is true; one of a directory that is no longer the first would stay.
             let is_replaced = usize::from(self.journal.is_some());
@@ -128,7 +131,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             if let Err(error) = self.directories[number].mark_open() {
                 // The directories before it were clean, and stay so.
                 for directory in &mut self.directories[..number] {
-                    let _ = directory.seal(&mut Pausing(&mut self.input));
+                    let _ = directory.seal(&mut Pausing { input: &mut self.input, messages: self.messages });
                 }
                 return Err(error);
             }
@@ -154,7 +157,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         match end {
             Ok(()) | Err(EarlyEnd::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(EarlyEnd::GivenUp) => Exit::TROUBLE,
-            Err(EarlyEnd::Unreadable(errno)) => PROGRAM.fatal(Error::new("unable to read standard input", errno)),
+            Err(EarlyEnd::Unreadable(errno)) => self.messages.fatal(Error::new("unable to read standard input", errno)),
         }
     }
 
@@ -203,7 +206,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 self.note_doubt(number, true);
             }
             let directory = &mut self.directories[number];
-            Pausing(&mut self.input)
+            Pausing { input: &mut self.input, messages: self.messages }
                 .retry(|patience| directory.keep_up(now, patience))
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());

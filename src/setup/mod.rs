@@ -27,7 +27,6 @@ pub mod config_line;
 pub mod error;
 pub mod layout;
 pub mod manifest;
-mod name;
 pub mod options;
 pub mod pages;
 pub mod plan;

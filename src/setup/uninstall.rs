@@ -1,10 +1,10 @@
 //! `--remove`: removes what the manifest lists, the last one first.
 
+use crate::cli::Messages;
 use crate::setup::boot::Method;
 use crate::setup::config_line;
 use crate::setup::error::{Error, text};
 use crate::setup::manifest::{ASIDE, Manifest, ManifestEntry};
-use crate::setup::name::SETUP;
 use crate::setup::options::Options;
 use crate::setup::report::Report;
 use crate::setup::whole_file::split;
@@ -13,7 +13,7 @@ use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};
 
 /// Takes everything away.
-pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(), String> {
+pub fn remove(tree: &Tree, options: &Options, report: &mut Report, messages: Messages) -> Result<(), String> {
     let record = Manifest::read(tree).map_err(text)?;
     if record.is_empty() {
         return Ok(());
@@ -29,7 +29,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
     let mut failed = false;
     for entry in record.latest_first().filter(|entry| !matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
-            SETUP.warn(error);
+            messages.warn(error);
             failed = true;
         }
     }
@@ -41,7 +41,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
     }
     for entry in record.latest_first().filter(|entry| matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
-            SETUP.warn(error);
+            messages.warn(error);
         }
     }
     if stops && !options.dry_run {

@@ -4,7 +4,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::cli::{Program, Shown, cause};
+use crate::cli::{Messages, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::logpipe::LogPipe;
 use crate::supervise::pair::{Log, Pairing, Seen};
@@ -15,8 +15,6 @@ use crate::sys::process::pid::Pid;
 use crate::sys::stat::FileId;
 
 mod ending;
-
-const SVSCAN: Program = Program("svscan");
 
 /// Which of the two supervisors of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,12 +64,13 @@ pub struct WatchedService {
     log_overdue: Option<Duration>,
     /// When its logger is to end although the service, which was killed, still runs.
     service_overdue: Option<Duration>,
+    messages: Messages,
 }
 
 impl WatchedService {
     /// A service that was never seen before.
     #[must_use]
-    pub fn new(name: CString, identity: FileId, seen: Seen) -> WatchedService {
+    pub fn new(name: CString, identity: FileId, seen: Seen, messages: Messages) -> WatchedService {
         let mut watched = WatchedService {
             name: CString::default(),
             log_name: CString::default(),
@@ -89,6 +88,7 @@ impl WatchedService {
             unheard_since: None,
             log_overdue: None,
             service_overdue: None,
+            messages,
         };
         watched.rename(name);
         watched.name_what_is_awaited(seen);
@@ -122,7 +122,7 @@ impl WatchedService {
         self.pairing = before.then(seen);
         if before == Pairing::Alone && self.pairing == Pairing::Paired {
             let name = Shown(self.name.to_bytes());
-            SVSCAN.warn(format_args!("{name}/log has come: restarting {name} to join the two"));
+            self.messages.warn(format_args!("{name}/log has come: restarting {name} to join the two"));
         }
         self.name_what_is_awaited(seen);
     }
@@ -135,10 +135,10 @@ impl WatchedService {
         let name = Shown(self.name.to_bytes());
         match self.pairing {
             Pairing::Awaiting => {
-                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
+                self.messages.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
             }
             Pairing::Alone | Pairing::Paired => {
-                SVSCAN.warn(format_args!(
+                self.messages.warn(format_args!(
                     "{name} is sticky and has no log: it runs without until {name}/log/run is there"
                 ));
             }
@@ -271,7 +271,7 @@ impl WatchedService {
         match LogPipe::make(dir) {
             Ok((pipe, fault)) => {
                 if let Some(fault) = fault {
-                    SVSCAN.warn(format_args!(
+                    self.messages.warn(format_args!(
                         "unable to make {name}/supervise/logpipe, so a pipe of svscan's must do: {fault}"
                     ));
                 }
@@ -312,8 +312,9 @@ impl WatchedService {
             Role::Service => Ends { input: None, output: end },
             Role::Log => Ends { input: end, output: None },
         };
+        let messages = self.messages;
         let complain = |errno| {
-            SVSCAN.warn(format_args!("unable to start supervise {shown}: {}", cause(errno)));
+            messages.warn(format_args!("unable to start supervise {shown}: {}", cause(errno)));
         };
         let supervisor = match role {
             Role::Service => &mut self.service,

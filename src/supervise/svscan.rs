@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Program, Shown, cause};
+use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::service::{Role, WatchedService};
@@ -27,7 +27,7 @@ use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::stat::FileId;
 use crate::sys::{Result, clock, fd, limit, poll, program};
 
-const SVSCAN: Program = Program("svscan");
+const PROGRAM: Program = Program("svscan");
 
 /// Between two looks at what cannot be watched.
 const BETWEEN_SCANS: Duration = Duration::from_secs(5);
@@ -46,16 +46,16 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     fd::occupy_standard();
-    standard_error::never_block(SVSCAN, Threads::None);
+    standard_error::never_block(PROGRAM, Threads::None);
     if let Some(dir) = arguments.get(1)
         && let Err(errno) = dir::change_to(*dir)
     {
         let dir = Shown(dir.to_bytes());
-        return SVSCAN.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
+        return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
     match Scan::begin().and_then(Scan::go_on) {
         Ok(exit) => exit,
-        Err(errno) => SVSCAN.fatal(format_args!("unable to wait: {}", cause(errno))),
+        Err(errno) => PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))),
     }
 }
 
@@ -120,7 +120,7 @@ impl Scan {
         });
         if let Err(errno) = &watched {
             let seconds = BETWEEN_SCANS.as_secs();
-            SVSCAN.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
+            PROGRAM.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
         }
         let changes = watched.ok();
         Ok(Scan {
@@ -129,7 +129,7 @@ impl Scan {
             watches,
             services: BTreeMap::new(),
             children: BTreeMap::new(),
-            limits: Limits::default(),
+            limits: Limits::new(Messages::of(PROGRAM)),
             unseen: BTreeSet::new(),
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
             leaving: Leaving::No,
@@ -261,7 +261,7 @@ impl Scan {
                 self.forget_watches();
             }
             Err(errno) => {
-                SVSCAN.warn(format_args!("unable to read directory: {}", cause(errno)));
+                PROGRAM.warn(format_args!("unable to read directory: {}", cause(errno)));
                 sees_all = false;
             }
         }
@@ -278,7 +278,7 @@ impl Scan {
             missing => {
                 let why = cause(missing.err().unwrap_or(crate::sys::Errno::ENOENT));
                 if !self.unseen.contains(&name) {
-                    SVSCAN.warn(format_args!("unable to stat {}: {why}", Shown(&name)));
+                    PROGRAM.warn(format_args!("unable to stat {}: {why}", Shown(&name)));
                     self.unseen.insert(name);
                 }
                 return false;
@@ -302,7 +302,7 @@ impl Scan {
         let watched = self
             .services
             .entry(target.identity)
-            .or_insert_with(|| WatchedService::new(name.clone(), target.identity, seen));
+            .or_insert_with(|| WatchedService::new(name.clone(), target.identity, seen, Messages::of(PROGRAM)));
         if !watched.is_present || known.is_none() {
             watched.rename(name);
         }
@@ -359,7 +359,7 @@ impl Scan {
         for (identity, watched) in &mut self.services {
             if let Some(started) = watched.end(now, is_pressed, &mut self.limits) {
                 if is_late {
-                    SVSCAN.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
+                    PROGRAM.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
                 } else {
                     is_over = false;
                 }

@@ -20,7 +20,7 @@ use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Result, fd, pipe, poll, program};
 
-const SVSCANBOOT: Program = Program("svscanboot");
+const PROGRAM: Program = Program("svscanboot");
 
 /// Where services are when nothing is said.
 const SERVICE: &CStr = c"/service";
@@ -40,7 +40,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     let dir = arguments.get(1).copied().unwrap_or(SERVICE);
     match begin(dir).and_then(Boot::go_on) {
         Ok(exit) => exit,
-        Err(errno) => SVSCANBOOT.fatal(format_args!("unable to start: {}", cause(errno))),
+        Err(errno) => PROGRAM.fatal(format_args!("unable to start: {}", cause(errno))),
     }
 }
 
@@ -130,7 +130,7 @@ impl Boot {
         };
         program.start(|errno| {
             let name = arguments[0].to_string_lossy();
-            let _ = SVSCANBOOT.fatal(format_args!("unable to start {name}: {}", cause(errno)));
+            let _ = PROGRAM.fatal(format_args!("unable to start {name}: {}", cause(errno)));
         })
     }
 

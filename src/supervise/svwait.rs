@@ -14,7 +14,7 @@ use crate::sys::dir::Dir;
 use crate::sys::inotify::Notifier;
 use crate::sys::{Errno, clock, poll, program};
 
-const SVWAIT: Program = Program("svwait");
+const PROGRAM: Program = Program("svwait");
 
 /// Between two looks where nothing tells of a change.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
@@ -62,12 +62,12 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 }
 
 fn usage() -> Exit {
-    SVWAIT.usage("svwait -u|-d [ -t seconds ] service ...")
+    PROGRAM.usage("svwait -u|-d [ -t seconds ] service ...")
 }
 
 fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> {
     let unable =
-        |what: &str, errno| SVWAIT.fatal(format_args!("unable to {what} {}: {}", Shown(dir.to_bytes()), cause(errno)));
+        |what: &str, errno| PROGRAM.fatal(format_args!("unable to {what} {}: {}", Shown(dir.to_bytes()), cause(errno)));
     let service = Dir::reach(dir).map_err(|errno| unable("chdir to", errno))?;
     let path = [dir.to_bytes(), b"/supervise"].concat();
     // Watched before the first look, so that nothing happens in between.

@@ -7,9 +7,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use crate::error::PROGRAM;
+use crate::error::Error;
 use crate::task::{Expected, LogTask, STAMP_BYTES};
-use logyard::cli::{Exit, cause};
 use logyard::lines::page_buffer::PageBuffer;
 use logyard::sys::{Errno, fd};
 
@@ -67,11 +66,8 @@ impl Limit {
     }
 
     /// Runs the stand-in.
-    pub(crate) fn run(&self) -> Exit {
-        match self.copy() {
-            Ok(()) => Exit::OK,
-            Err(errno) => PROGRAM.fatal(format_args!("unable to write: {}", cause(errno))),
-        }
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        self.copy().map_err(|errno| Error::unable("write", errno))
     }
 
     fn copy(&self) -> Result<(), Errno> {

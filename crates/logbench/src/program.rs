@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::{self, Parsed, Request, Source};
-use crate::error::{Error, PROGRAM};
+use crate::error::Error;
 use crate::machine::Machine;
 use crate::measure::Runner;
 use crate::report_file::ReportFile;
@@ -17,7 +17,7 @@ use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
 use crate::{calls, chart, html, json, table, watch};
-use logyard::cli::{Exit, Shown};
+use logyard::cli::{Exit, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
 use logyard::sys::{fd, memory};
@@ -31,20 +31,38 @@ const IN_MEMORY: &str = "/dev/shm";
 const LABELS_FROM: u64 = (1 << 62) + 10 + 1_790_000_000;
 const LABELS_STEP: u64 = 1_234_567;
 
+/// The name in messages.
+const PROGRAM: Program = Program("logbench");
+
+/// The usage line.
+const SYNOPSIS: &str = "logbench [run] [options] | logbench corpus shape size (logbench --help tells more)";
+
 /// Runs `logbench`.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
     let words: Vec<OsString> = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string()).collect();
     let answer = match arguments::parse(words.clone()) {
-        Parsed::Limit(limit) => return limit.run(),
+        Parsed::Limit(limit) => limit.run().map(|()| Exit::OK),
         Parsed::Sweep(directory) => return scratch_dir::sweep(&directory),
         Parsed::Wrong(stop) => Err(stop),
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
         Parsed::Run(request) => compare(&request, &words),
     };
-    answer.unwrap_or_else(Error::exit)
+    answer.unwrap_or_else(exit)
+}
+
+/// Prints why logbench exits, and returns the exit code.
+fn exit(error: Error) -> Exit {
+    match error {
+        Error::Usage(problem) => {
+            logyard::cli::message::say(format_args!("logbench: {problem}\n"));
+            PROGRAM.usage(SYNOPSIS)
+        }
+        Error::System(text) => PROGRAM.fatal(text),
+        Error::Interrupted => Exit(130),
+    }
 }
 
 fn print(text: &[u8]) -> Result<(), Error> {

@@ -9,7 +9,6 @@ use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::input::{Input, Wake};
-use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::writer::directory::Directory;
@@ -76,11 +75,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let bytes = rest.len();
         let is_back = self.input.put_back(bytes);
         if is_back {
-            PROGRAM.warn(format_args!(
+            self.messages.warn(format_args!(
                 "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
             ));
         } else {
-            PROGRAM.warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+            self.messages
+                .warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
         }
         is_back
     }
@@ -102,7 +102,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
     pub(super) fn wait_until_trimmed(&mut self, directory: usize) {
         while !self.is_leaving
-            && let Some(settled) = self.directories[directory].trimming(&mut Interruptible(&mut self.input))
+            && let Some(settled) = self.directories[directory]
+                .trimming(&mut Interruptible(Pausing { input: &mut self.input, messages: self.messages }))
         {
             if !self.input.wait_for(settled).unwrap_or(true) {
                 self.leave();
@@ -131,7 +132,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             // Until it is known that the disk has it.
             self.note_doubt(number, true);
             let directory = &mut self.directories[number];
-            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+            is_sealed &= Pausing { input: &mut self.input, messages: self.messages }
+                .retry(|patience| directory.seal(patience))
+                == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.note_currents();

@@ -5,7 +5,6 @@ use crate::logdir::names::JOURNAL;
 use crate::multilog::input::Input;
 use crate::multilog::journal::publish::{is_in, publish, reserve};
 use crate::multilog::journal::record::{Record, samples};
-use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
@@ -26,8 +25,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let snapshot = self.snapshot();
         let made = reserve(first, &heading).and_then(|journal| publish(journal, first, &snapshot));
         match &made {
-            Ok(_) if is_missing => PROGRAM.warn(format_args!("keeping {}/{JOURNAL} again", first.name)),
-            Err(error) if !is_missing => PROGRAM.warn(error),
+            Ok(_) if is_missing => self.messages.warn(format_args!("keeping {}/{JOURNAL} again", first.name)),
+            Err(error) if !is_missing => self.messages.warn(error),
             // It goes on as before, or the failure has been announced.
             Ok(_) | Err(_) => {}
         }

@@ -1,11 +1,11 @@
 //! Writes what the reader has at hand, batch by batch, and rotates directories in between.
 
 use super::{EarlyEnd, Engine};
+use crate::cli::Messages;
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -28,14 +28,15 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before);
-        announce(&self.batch, &mut self.statuses);
+        announce(&self.batch, &mut self.statuses, self.messages);
         let window = self.reader.window().expect("nothing has been taken from it");
         for number in 0..self.directories.len() {
             let mut rest = self.batch.output(number, window);
             while !rest.is_empty() {
                 let directories = &mut self.directories;
                 let append = |one: &mut LogDir<D>| one.append(rest);
-                match Pausing(&mut self.input).retry(|_| making_room(directories, number, append)) {
+                let mut patience = Pausing { input: &mut self.input, messages: self.messages };
+                match patience.retry(|_| making_room(directories, number, append)) {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
                 }
@@ -76,7 +77,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(error) = directory.take_back(before[number] + kept) {
                 // The journal still describes the batch, so the next logger can complete it.
-                PROGRAM.warn(error);
+                self.messages.warn(error);
                 return Ok(());
             }
         }
@@ -105,7 +106,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub(super) fn rotate(&mut self, directory: usize) -> Result<(), EarlyEnd> {
         self.wait_until_finished(directory);
         let directories = &mut self.directories;
-        Pausing(&mut self.input)
+        Pausing { input: &mut self.input, messages: self.messages }
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
         self.note_currents();
@@ -130,13 +131,13 @@ fn making_room<D: Directory, T>(
 }
 
 /// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
-fn announce(batch: &Batch, statuses: &mut [StatusFile]) {
+fn announce(batch: &Batch, statuses: &mut [StatusFile], messages: Messages) {
     alert::write(batch.alerts());
     for (number, file) in statuses.iter_mut().enumerate() {
         if let Some(record) = batch.status(number)
             && let Err(error) = file.replace(record)
         {
-            PROGRAM.warn(error);
+            messages.warn(error);
         }
     }
 }

@@ -11,12 +11,11 @@ use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use crate::cli::standard_error;
+use crate::cli::{Messages, standard_error};
 use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
-use crate::multilog::name::PROGRAM;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
 use crate::sys::{Errno, Result, fd, poll};
 
@@ -38,20 +37,21 @@ pub struct StandardInput {
     has_alarm: bool,
     /// Made when something has to be waited for that only TERM may cut short.
     leaving: OnceCell<Option<SignalWatch>>,
+    messages: Messages,
 }
 
 impl StandardInput {
     /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
-    pub fn new() -> Result<StandardInput> {
+    pub fn new(messages: Messages) -> Result<StandardInput> {
         let pipe = PipeInput::new().unwrap_or_else(|error| {
-            PROGRAM.warn(error);
+            messages.warn(error);
             None
         });
-        Ok(StandardInput { pipe, ..StandardInput::reading()? })
+        Ok(StandardInput { pipe, ..StandardInput::reading(messages)? })
     }
 
     /// The same, but bytes are read whatever the input is.
-    pub fn reading() -> Result<StandardInput> {
+    pub fn reading(messages: Messages) -> Result<StandardInput> {
         let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
         let is_plain = fd::stat(fd::stdin()).is_ok_and(|stat| stat.is_plain);
         Ok(StandardInput {
@@ -63,6 +63,7 @@ impl StandardInput {
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
             leaving: OnceCell::new(),
+            messages,
         })
     }
 
@@ -92,7 +93,7 @@ impl Input for StandardInput {
             let event = match &mut self.pipe {
                 Some(pipe) => {
                     let event = pipe.wait(self.signals.as_fd(), left);
-                    announce(pipe);
+                    announce(pipe, self.messages);
                     event?
                 }
                 None => match poll::readable([self.signals.as_fd(), fd::stdin()], left)? {
@@ -188,7 +189,7 @@ impl Input for StandardInput {
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
         let Some(pipe) = &mut self.pipe else { return Ok(Vec::new()) };
         let shown = pipe.show(bytes);
-        announce(pipe);
+        announce(pipe, self.messages);
         shown
     }
 
@@ -203,12 +204,12 @@ impl Source for StandardInput {
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         if let Some(pipe) = &mut self.pipe {
             let taken = pipe.take(held, room);
-            announce(pipe);
+            announce(pipe, self.messages);
             match taken {
                 // The system does not let us look: then we read. Nothing has been taken yet.
                 Err(errno) if pipe.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
-                    PROGRAM.warn(unable_to_look(errno));
+                    self.messages.warn(unable_to_look(errno));
                     self.pipe = None;
                 }
                 answer => return answer,
@@ -230,7 +231,7 @@ impl Source for StandardInput {
         match &mut self.pipe {
             Some(pipe) => {
                 let answer = pipe.consume(logged, last);
-                announce(pipe);
+                announce(pipe, self.messages);
                 answer
             }
             // Reading has consumed them.
@@ -254,6 +255,6 @@ impl Source for StandardInput {
 }
 
 /// Says what is to be said of a pipe.
-fn announce(pipe: &mut PipeInput) {
-    pipe.take_notices().into_iter().for_each(|notice| PROGRAM.warn(notice));
+fn announce(pipe: &mut PipeInput, messages: Messages) {
+    pipe.take_notices().into_iter().for_each(|notice| messages.warn(notice));
 }

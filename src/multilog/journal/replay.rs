@@ -86,7 +86,7 @@ struct FoundJournal {
 pub fn replay<D: Directory>(
     origin: Option<Origin>,
     directories: &[LockedDirectory<D>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<Legacy, Error> {
     let mut legacy = Legacy {
         replayed: Replayed::Nothing,
@@ -118,7 +118,7 @@ pub fn replay<D: Directory>(
     legacy.last_number = journals.first().map_or(0, |newest| newest.contents.heading.number);
     has_unfinished |= journals.iter().any(|found| is_unfinished(&found.contents));
     legacy.replayed = match journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
-        Some(found) => replay_one(found, directories, input, &mut legacy.left_out_bytes)?,
+        Some(found) => replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?,
         None if has_unfinished => Replayed::Torn,
         None => Replayed::Nothing,
     };
@@ -137,7 +137,7 @@ fn is_unfinished(contents: &Contents) -> bool {
 fn replay_one<D: Directory>(
     found: &mut FoundJournal,
     directories: &[LockedDirectory<D>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
     left_out_bytes: &mut u64,
 ) -> Result<Replayed, Error> {
     let Contents { heading, record, is_consumed } = &found.contents;
@@ -149,23 +149,24 @@ fn replay_one<D: Directory>(
         return Ok(if is_unfinished(&found.contents) { Replayed::Torn } else { Replayed::Nothing });
     };
     if !was_consumed {
-        let bytes = input
+        let bytes = pausing
+            .input
             .peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX))
             .or_unable("read standard input")?;
         let targets: Vec<_> = matches.iter().map(|matched| matched.map(|number| &directories[number])).collect();
-        let is_replayed = complete(&found.contents, bytes.clone(), &targets, input)?;
+        let is_replayed = complete(&found.contents, bytes.clone(), &targets, pausing)?;
         if is_replayed {
             // If they are gone by now, what came in their place is logged as the first bytes.
             let directory = &directories[found.directory].place().directory;
             let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
             match journal {
-                Some(mut journal) => journal.land(|last| input.consume(&bytes, last)),
+                Some(mut journal) => journal.land(|last| pausing.input.consume(&bytes, last)),
                 // Should this logger be killed now, the next one finds other bytes in the pipe.
-                None => input.consume(&bytes, &mut [0]),
+                None => pausing.input.consume(&bytes, &mut [0]),
             }
             .or_unable("read standard input")?;
         }
-        input.look_anew();
+        pausing.input.look_anew();
         if !is_replayed {
             return Ok(Replayed::Torn);
         }
@@ -257,7 +258,7 @@ fn complete<D: Directory>(
     contents: &Contents,
     mut bytes: Vec<u8>,
     targets: &[Option<&LockedDirectory<D>>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<bool, Error> {
     let Contents { heading, record, .. } = contents;
     if !record.covers(&bytes) {
@@ -292,7 +293,7 @@ fn complete<D: Directory>(
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];
         while !rest.is_empty() {
-            let written = Pausing(input).retry(|_| {
+            let written = pausing.retry(|_| {
                 let answer = current.write(rest).and_then(|written| match written {
                     0 => Err(Errno::ENOSPC),
                     written => Ok(written),

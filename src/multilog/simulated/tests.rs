@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
-use crate::cli::{Exit, message};
+use crate::cli::{Exit, Messages};
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
@@ -87,7 +87,6 @@ impl Machine {
 
     /// Runs the engine until it ends, by itself or not.
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
-        message::drop_all();
         let script = Script::parse(workload.script);
         let run = || {
             let locked: Result<Vec<_>, _> = script
@@ -101,7 +100,9 @@ impl Machine {
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match locked.and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![])) {
+            match locked
+                .and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![], Messages::DROPPED))
+            {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }
@@ -385,6 +386,10 @@ impl Patience for Hurried {
     }
 
     fn complain(&mut self, _trouble: &Error) {}
+
+    fn messages(&self) -> Messages {
+        Messages::DROPPED
+    }
 
     fn is_hurried(&self) -> bool {
         true

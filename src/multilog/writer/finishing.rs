@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use crate::cli::Messages;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
@@ -25,8 +26,8 @@ pub(super) enum Finishing<D: Directory> {
 
 impl<D: Directory> Finishing<D> {
     /// Takes over a file that has just become `previous`.
-    pub(super) fn accept(&mut self, previous: Previous<D::File>, next: &Arc<Preallocated<D>>) {
-        self.start_thread(next);
+    pub(super) fn accept(&mut self, previous: Previous<D::File>, next: &Arc<Preallocated<D>>, messages: Messages) {
+        self.start_thread(next, messages);
         match self {
             Finishing::Here(finisher) => finisher.accept(previous),
             Finishing::Aside(worker) => worker.accept(previous),
@@ -35,8 +36,8 @@ impl<D: Directory> Finishing<D> {
     }
 
     /// Begins to remove the archives that a predecessor left and that are too many.
-    pub(super) fn trim(&mut self, shelf: Shelf, next: &Arc<Preallocated<D>>) {
-        self.start_thread(next);
+    pub(super) fn trim(&mut self, shelf: Shelf, next: &Arc<Preallocated<D>>, messages: Messages) {
+        self.start_thread(next, messages);
         match self {
             Finishing::Here(finisher) => finisher.take_over(shelf),
             Finishing::Aside(worker) => worker.trim(shelf),
@@ -45,10 +46,10 @@ impl<D: Directory> Finishing<D> {
     }
 
     /// Starts the thread, if there is to be one.
-    fn start_thread(&mut self, next: &Arc<Preallocated<D>>) {
+    fn start_thread(&mut self, next: &Arc<Preallocated<D>>, messages: Messages) {
         *self = match std::mem::replace(self, Finishing::Nobody) {
             Finishing::Here(finisher) if D::FINISHES_ASIDE && !memory::is_scarce() => {
-                match Worker::start(finisher, Arc::clone(next)) {
+                match Worker::start(finisher, Arc::clone(next), messages) {
                     Ok(worker) => Finishing::Aside(worker),
                     Err(finisher) => Finishing::Here(*finisher),
                 }

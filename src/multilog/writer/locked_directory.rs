@@ -75,7 +75,7 @@ impl<D: Directory> LockedDirectory<D> {
         let log = OpenLog { place: Arc::new(place), lock: Some(lock), home, current };
         let mut directory = LogDir::new(log, room, &destination);
         if shelf.has_excess() {
-            directory.trim(shelf);
+            directory.trim(shelf, patience.messages());
         }
         Ok(directory)
     }

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cli::Messages;
 use crate::logdir::destination::Destination;
 use crate::logdir::names::{MODE_DONE, MODE_OPEN};
 use crate::logdir::room::Room;
@@ -127,7 +128,7 @@ impl<D: Directory> LogDir<D> {
             self.step = RotationStep::Finish;
             self.reserve.note_rotation(filled_bytes);
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
-            self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next());
+            self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next(), patience.messages());
             self.schedule.note_rotation();
             if self.reserve.is_any(self.room.filled_bytes) {
                 // If nothing more is written, it is given back after a while.
@@ -157,8 +158,8 @@ impl<D: Directory> LogDir<D> {
     }
 
     /// Begins to remove the archives that a predecessor left and that are too many.
-    pub(super) fn trim(&mut self, shelf: Shelf) {
-        self.finishing.trim(shelf, self.reserve.next());
+    pub(super) fn trim(&mut self, shelf: Shelf, messages: Messages) {
+        self.finishing.trim(shelf, self.reserve.next(), messages);
     }
 
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Error> {

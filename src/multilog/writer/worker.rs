@@ -16,9 +16,9 @@ use std::thread;
 
 use crossbeam_channel::TryRecvError;
 
+use crate::cli::Messages;
 use crate::lines::worker_thread::{Inbox, WorkerThread};
 use crate::multilog::error::Error;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
@@ -72,7 +72,11 @@ pub struct Worker<F> {
 
 impl<F: Send + 'static> Worker<F> {
     /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D>(finisher: Finisher<D>, spare: Arc<Preallocated<D>>) -> Result<Worker<F>, Box<Finisher<D>>>
+    pub fn start<D>(
+        finisher: Finisher<D>,
+        spare: Arc<Preallocated<D>>,
+        messages: Messages,
+    ) -> Result<Worker<F>, Box<Finisher<D>>>
     where
         D: Directory<File = F>,
     {
@@ -82,7 +86,7 @@ impl<F: Send + 'static> Worker<F> {
         let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
         let run = {
             let shared = Arc::clone(&shared);
-            move |finisher, inbox, _| work(finisher, &spare, &inbox, shared)
+            move |finisher, inbox, _| work(finisher, &spare, &inbox, Unhurried { shared, messages })
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
             Ok(thread) => Ok(Worker { thread, shared, is_busy: false, given: 0 }),
@@ -90,7 +94,7 @@ impl<F: Send + 'static> Worker<F> {
                 // Too little memory is what old run scripts ask for; a refusal is news, once.
                 let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
                 if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM) {
-                    let say = || PROGRAM.warn(Error::new("unable to start a thread, waiting for each file", errno));
+                    let say = || messages.warn(Error::new("unable to start a thread, waiting for each file", errno));
                     REFUSED.call_once(say);
                 }
                 Err(Box::new(finisher))
@@ -147,9 +151,8 @@ fn work<D: Directory>(
     mut finisher: Finisher<D>,
     spare: &Preallocated<D>,
     inbox: &Inbox<Job<D::File>>,
-    shared: Arc<Shared>,
+    mut patience: Unhurried,
 ) {
-    let mut patience = Unhurried(shared);
     let mut next = inbox.wait();
     while let Some(job) = next.take() {
         match job {
@@ -160,18 +163,18 @@ fn work<D: Directory>(
                 let ended = patience.retry(|patience| finisher.finish(patience));
                 if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
                     finisher.leave();
-                    patience.0.has_left_file.store(true, Ordering::Release);
+                    patience.shared.has_left_file.store(true, Ordering::Release);
                 }
-                patience.0.is_done.store(true, Ordering::Release);
-                patience.0.done.happen();
+                patience.shared.is_done.store(true, Ordering::Release);
+                patience.shared.done.happen();
                 // The file that was finished is out of the way, and the next one is still filling.
                 spare.prepare();
             }
             Job::Trim(shelf) => finisher.take_over(shelf),
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
-        patience.0.settled.fetch_add(1, Ordering::AcqRel);
-        patience.0.done.happen();
+        patience.shared.settled.fetch_add(1, Ordering::AcqRel);
+        patience.shared.done.happen();
         next = next.or_else(|| inbox.wait());
     }
 }
@@ -199,12 +202,15 @@ fn trim_until_job<D: Directory>(
 
 /// The patience of the thread: it ends when the logger leaves.
 #[derive(Debug)]
-struct Unhurried(Arc<Shared>);
+struct Unhurried {
+    shared: Arc<Shared>,
+    messages: Messages,
+}
 
 impl Patience for Unhurried {
     fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        PROGRAM.warn(trouble.pausing());
-        match poll::readable([self.0.hurry.as_fd()], Some(trouble.pause())) {
+        self.messages.warn(trouble.pausing());
+        match poll::readable([self.shared.hurry.as_fd()], Some(trouble.pause())) {
             _ if self.is_hurried() => Err(trouble),
             Ok(_) => Ok(()),
             Err(_) => {
@@ -215,14 +221,18 @@ impl Patience for Unhurried {
     }
 
     fn complain(&mut self, trouble: &Error) {
-        PROGRAM.warn(trouble);
+        self.messages.warn(trouble);
+    }
+
+    fn messages(&self) -> Messages {
+        self.messages
     }
 
     fn is_hurried(&self) -> bool {
-        self.0.is_hurried.load(Ordering::Acquire)
+        self.shared.is_hurried.load(Ordering::Acquire)
     }
 
     fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.hurry.as_fd())
+        Some(self.shared.hurry.as_fd())
     }
 }

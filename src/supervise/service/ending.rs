@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Role, SVSCAN, Told, WatchedService};
+use super::{Role, Told, WatchedService};
 use crate::cli::Shown;
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::LOG;
@@ -132,7 +132,8 @@ impl WatchedService {
             self.empty_since = Some(now);
         } else if now.saturating_sub(since) >= WatchedService::EMPTY {
             let name = Shown(self.name.to_bytes());
-            SVSCAN.warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
+            self.messages
+                .warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
             self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
             self.empty_since = Some(now);
         }

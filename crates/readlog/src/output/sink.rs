@@ -8,8 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
-use crate::warnings::PROGRAM;
-use logyard::cli::{Shown, cause};
+use logyard::cli::{Messages, Shown, cause};
 use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, Result, credentials, fd, limit, pipe, terminal};
@@ -33,16 +32,16 @@ pub(crate) enum Sink {
     /// To standard output.
     Plain,
     /// To a terminal, as long as it fits.
-    Waiting { kept: Vec<u8>, rows: usize, columns: usize },
+    Waiting { kept: Vec<u8>, rows: usize, columns: usize, messages: Messages },
     /// To a pager.
     Paged(Pager),
 }
 
 impl Sink {
     /// A terminal, with a pager for what is longer than its screen.
-    pub(crate) fn paged() -> Sink {
+    pub(crate) fn paged(messages: Messages) -> Sink {
         match terminal::size(fd::stdout()) {
-            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns },
+            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns, messages },
             None => Sink::Plain,
         }
     }
@@ -51,13 +50,13 @@ impl Sink {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Sink::Plain => fd::write_all(fd::stdout(), bytes),
-            Sink::Waiting { kept, rows, columns } => {
+            Sink::Waiting { kept, rows, columns, messages } => {
                 kept.extend_from_slice(bytes);
                 if rows_of(kept, *columns) < *rows {
                     return Ok(());
                 }
                 let kept = std::mem::take(kept);
-                *self = Pager::start().map_or(Sink::Plain, Sink::Paged);
+                *self = Pager::start(*messages).map_or(Sink::Plain, Sink::Paged);
                 self.write(&kept)
             }
             Sink::Paged(pager) => match pager.write(bytes) {
@@ -102,7 +101,7 @@ pub(crate) struct Pager {
 
 impl Pager {
     /// Starts the user's pager; `None` if the user wants none or it cannot be started.
-    fn start() -> Option<Pager> {
+    fn start(messages: Messages) -> Option<Pager> {
         let mut command = command()?;
         command.stdin(Stdio::piped());
         if std::env::var_os("LESS").is_none() {
@@ -120,7 +119,7 @@ impl Pager {
                 if std::env::var_os("PAGER").is_some() {
                     let name = Shown(command.get_program().as_encoded_bytes());
                     let cause = cause(errno(&error));
-                    PROGRAM.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
+                    messages.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
                 }
                 return None;
             }
