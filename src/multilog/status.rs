@@ -1,6 +1,6 @@
 //! Status files: the latest selected line, always 1001 bytes.
 //!
-//! The file is written in place, as it always was: its owner may have put it where the logger can make no other. Of
+//! The file is overwritten in place, as in 0.76, and not replaced: the logger may be unable to create another file in its directory. Of
 //! several lines in one batch only the last is written; nobody could have seen the others.
 
 use std::ffi::CStr;

@@ -2,6 +2,10 @@
 //!
 //! The time zone is queried once for each stretch of time without a change of its offset. Within the stretch, a date is
 //! arithmetic; within one second, it is a copy.
+//!
+//! tai64nlocal and splogger ask [`Zone`] instead. They show the time of logging, which rarely changes its second from line to line,
+//! and a year of any number of digits. readlog shows lines of several directories in turn, in columns of a fixed width, and leaves a
+//! label of another year as it is.
 
 use std::cell::Cell;
 
@@ -128,25 +132,6 @@ pub(super) fn put_digits(place: &mut [u8], mut number: i64) {
     }
 }
 
-/// Writes nine digits, two at a time: this is done for every line.
-pub(super) fn put_nanoseconds(place: &mut [u8; 9], nanoseconds: u32) {
-    const PAIRS: [[u8; 2]; 100] = {
-        let mut pairs = [[0; 2]; 100];
-        let mut i = 0;
-        while i < 100 {
-            pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
-            i += 1;
-        }
-        pairs
-    };
-    let mut rest = nanoseconds;
-    for pair in place[1..].as_chunks_mut::<2>().0.iter_mut().rev() {
-        *pair = PAIRS[(rest % 100) as usize];
-        rest /= 100;
-    }
-    place[0] = b'0' + (rest % 10) as u8;
-}
-
 /// The date of a day, counted from 1970-01-01. Years begin in March here, so that the leap day is their last.
 fn civil_date(day: i64) -> (i64, i64, i64) {
     // From 0000-03-01, in eras of 400 years.
@@ -204,13 +189,6 @@ mod tests {
             check("UTC", &seconds);
             check("Europe/Berlin", &seconds);
             check("Asia/Kathmandu", &seconds);
-        }
-
-        #[test]
-        fn nanoseconds_are_nine_digits(nanoseconds in 0..1_000_000_000_u32) {
-            let mut digits = [0; 9];
-            put_nanoseconds(&mut digits, nanoseconds);
-            prop_assert_eq!(digits.to_vec(), format!("{nanoseconds:09}").into_bytes());
         }
 
         #[test]

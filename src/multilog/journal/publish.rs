@@ -1,5 +1,8 @@
 //! Makes the journal's file in the first log directory: under another name first, and a rename publishes it.
 //!
+//! This is not `sys::replace`: the file is mapped before it gets its name, and all calls go through [`Directory`], so that the simulated
+//! disk can let each of them fail.
+//!
 //! Where a journal cannot be kept no line is lost when the logger is killed, but up to a batch may be logged twice.
 
 use crate::logdir::names::{JOURNAL, NEWJOURNAL};

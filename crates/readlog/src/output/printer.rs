@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use memchr::memchr;
 
-use crate::clock::{SECOND_BYTES, put_digits, put_nanoseconds};
+use crate::clock::{SECOND_BYTES, put_digits};
 use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::{json, visible};
 use crate::stamp::Stamp;
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, put_nanoseconds};
 
 /// The length of a time with its nanoseconds, as `short` shows it.
 const TIME_BYTES: usize = SECOND_BYTES + 10;
