@@ -6,7 +6,7 @@
 use std::ffi::CStr;
 use std::fmt::Write;
 
-use crate::cli::{Exit, Shown, cause};
+use crate::cli::{Exit, Shown, cause, json};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::pair::{LOG, Seen};
 use crate::supervise::report::{Readiness, Report};
@@ -21,7 +21,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     let arguments = arguments.get(1..).unwrap_or_default();
     let (say, dirs): (fn(&CStr) -> String, _) = match arguments {
         [option, dirs @ ..] if *option == c"-l" => (pair, dirs),
-        [option, dirs @ ..] if *option == c"--json" => (json, dirs),
+        [option, dirs @ ..] if *option == c"--json" => (object, dirs),
         [option, dirs @ ..] if *option == c"--" => (line, dirs),
         dirs => (line, dirs),
     };
@@ -71,22 +71,22 @@ fn history(text: &mut String, indent: &str, report: Option<&Report>) {
     let _ = writeln!(text, "{indent}starts: {starts}, last exit: {last}");
 }
 
-fn json(dir: &CStr) -> String {
+fn object(dir: &CStr) -> String {
     let mut text = String::from("{\"service\":");
-    string(&mut text, &Shown(dir.to_bytes()).to_string());
+    json::print(&mut text, dir.to_bytes());
     match reach(dir) {
         Ok(service) => {
             members(&mut text, &look(&service));
             if let Ok(log) = service.reach_dir(LOG) {
                 text.push_str(",\"log\":{\"service\":");
-                string(&mut text, &format!("{}/log", Shown(dir.to_bytes())));
+                json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
                 members(&mut text, &look(&log));
                 text.push('}');
             } else {
                 text.push_str(",\"log\":null");
             }
             text.push_str(",\"svscan\":");
-            string(&mut text, &Seen::of(&service).to_string());
+            json::print(&mut text, Seen::of(&service).to_string().as_bytes());
         }
         error => members(&mut text, &error.and_then(|service| look(&service))),
     }
@@ -99,7 +99,7 @@ fn members(text: &mut String, report: &Result<Report, String>) {
         Ok(report) => report,
         Err(error) => {
             text.push_str(",\"error\":");
-            return string(text, error);
+            return json::print(text, error.as_bytes());
         }
     };
     let status = &report.status;
@@ -133,16 +133,4 @@ fn members(text: &mut String, report: &Result<Report, String>) {
         Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
         Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
     };
-}
-
-/// Appends a JSON string. Control characters have been made visible before.
-fn string(text: &mut String, value: &str) {
-    text.push('"');
-    for character in value.chars() {
-        if let '"' | '\\' = character {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
 }

@@ -135,7 +135,15 @@ fn control_characters_in_service_names_are_escaped() {
         said.starts_with(&format!("supervise: fatal: unable to start {shown}/run: file does not exist\n")),
         "{said}"
     );
-    assert!(String::from_utf8(output.stdout).unwrap().contains(r"a\\x0a\\x1b[31m\\xff"));
+    // Not UTF-8: JSON has the bytes as numbers.
+    let json = String::from_utf8(output.stdout).unwrap();
+    let bytes: Vec<String> = dir.as_os_str().as_bytes().iter().map(u8::to_string).collect();
+    assert!(json.starts_with(&format!("{{\"service\":[{}],", bytes.join(","))), "{json}");
+
+    fs::create_dir(fixture.path("\"\n\x1b\u{202e}ü")).unwrap();
+    let output = fixture.run(Maker::Ours, "svstat", &["--json", "\"\n\x1b\u{202e}ü"]);
+    let json = String::from_utf8(output.stdout).unwrap();
+    assert!(json.starts_with("{\"service\":\"\\\"\\n\\u001b\\u202eü\","), "{json}");
 }
 
 #[test]

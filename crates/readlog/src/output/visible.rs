@@ -6,6 +6,8 @@
 
 use std::io::Write;
 
+use logyard::cli::json::turns_direction;
+
 /// Appends bytes, made visible.
 pub(crate) fn print(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
@@ -34,11 +36,6 @@ fn print_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         let _ = write!(out, "\\x{byte:02x}");
     }
-}
-
-/// Marks that reorder the text around them, or break lines.
-pub(super) fn turns_direction(character: char) -> bool {
-    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
