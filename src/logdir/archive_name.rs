@@ -22,7 +22,7 @@ pub enum Code {
 /// use logyard::{logdir::archive_name::{Code, Name}, tai64n::Label};
 /// let label = Label::parse(b"@400000003ce2403d3677ea94")?;
 /// assert_eq!(Name { label, code: Code::Safe }.to_string(), "@400000003ce2403d3677ea94.s");
-/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// # Ok::<(), logyard::tai64n::InvalidLabel>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {

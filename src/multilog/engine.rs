@@ -81,7 +81,7 @@ pub struct Engine<D: Directory, I> {
     heading: Option<Heading>,
     messages: Messages,
     /// TERM has come, and every directory gives up what takes long.
-    is_leaving: bool,
+    is_exiting: bool,
     /// The input has ended.
     has_ended: bool,
 }
@@ -106,7 +106,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             journal: None,
             heading,
             messages,
-            is_leaving: false,
+            is_exiting: false,
             has_ended: false,
         }
     }
@@ -145,7 +145,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if matches!(end, Err(EarlyEnd::Unreadable(_))) && self.input.keeps_rest() {
             // The next logger may be able to read it.
             self.reader.leave_rest();
-        } else if self.is_leaving && self.leaves_line() {
+        } else if self.is_exiting && self.leaves_open_line() {
             // The rest is in the pipe, and the journal says where it belongs.
         } else if end != Err(EarlyEnd::GivenUp) {
             // The line that the input broke off in is a line, also where it broke off with an error.
@@ -167,7 +167,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
                 Wake::Terminate => {
-                    self.leave();
+                    self.begin_exit();
                     return self.complete_line();
                 }
                 Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {

@@ -17,7 +17,7 @@ pub trait Patience {
     fn messages(&self) -> Messages;
 
     /// Tells whether the logger is about to exit: what can be left undone is left undone.
-    fn is_hurried(&self) -> bool {
+    fn is_exiting(&self) -> bool {
         false
     }
 
@@ -27,7 +27,7 @@ pub trait Patience {
     }
 
     /// What becomes readable when the logger begins to exit.
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 

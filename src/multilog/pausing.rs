@@ -36,12 +36,12 @@ impl<I: Input> Patience for Pausing<'_, I> {
         self.messages
     }
 
-    fn is_hurried(&self) -> bool {
-        self.input.is_leaving()
+    fn is_exiting(&self) -> bool {
+        self.input.is_exiting()
     }
 
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        self.input.leaving()
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        self.input.exit_request()
     }
 }
 

@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     let exit = match started {
         Ok(signals) => Splogger {
             signals,
-            leaving_at: None,
+            exits_at: None,
             folder: Folder::default(),
             writer: Writer::new(tag, facility),
             outbox: VecDeque::new(),
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 struct Splogger {
     signals: SignalQueue,
     /// The uptime at which it exits, whether or not everything is sent.
-    leaving_at: Option<Duration>,
+    exits_at: Option<Duration>,
     folder: Folder,
     writer: Writer,
     /// What was read and is not sent.
@@ -81,7 +81,7 @@ impl Splogger {
         if lost_max > 0 {
             return PROGRAM.fatal(format_args!("leaving, up to {lost_max} messages are lost"));
         }
-        if !self.link.wait_until_taken(self.leaving_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
+        if !self.link.wait_until_taken(self.exits_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
             PROGRAM.warn(format_args!("leaving, {} messages wait for syslog to read them", self.link.unconfirmed()));
         }
         Exit::OK
@@ -90,9 +90,9 @@ impl Splogger {
     /// Reads and sends until the input ends or TERM comes.
     fn log(&mut self) -> Result<()> {
         let mut room = [0; READ_BYTES];
-        while !self.is_leaving() {
+        while !self.is_exiting() {
             let [_, has_input] = poll::readable([self.signals.as_fd(), fd::stdin()], None)?;
-            if self.is_leaving() {
+            if self.is_exiting() {
                 break;
             }
             if !has_input {
@@ -123,7 +123,7 @@ impl Splogger {
                 Sent::NoRoom => None,
                 Sent::Later(pause) => Some(pause),
             };
-            let left = match (self.is_leaving(), self.leaving_at) {
+            let left = match (self.is_exiting(), self.exits_at) {
                 (true, Some(end)) => Some(end.saturating_sub(clock::uptime())),
                 _ => None,
             };
@@ -137,11 +137,11 @@ impl Splogger {
     }
 
     /// Whether TERM has come.
-    fn is_leaving(&mut self) -> bool {
-        if self.signals.take().is_some() && self.leaving_at.is_none() {
-            self.leaving_at = Some(clock::uptime() + GRACE);
-            standard_error::hurry();
+    fn is_exiting(&mut self) -> bool {
+        if self.signals.take().is_some() && self.exits_at.is_none() {
+            self.exits_at = Some(clock::uptime() + GRACE);
+            standard_error::shorten_waits();
         }
-        self.leaving_at.is_some()
+        self.exits_at.is_some()
     }
 }

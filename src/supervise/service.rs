@@ -337,8 +337,8 @@ impl WatchedService {
     }
 
     /// Looks for what is missing at once.
-    pub fn hurry(&mut self) {
-        self.service.hurry();
-        self.log.hurry();
+    pub fn start_at_once(&mut self) {
+        self.service.start_at_once();
+        self.log.start_at_once();
     }
 }

@@ -50,7 +50,7 @@ pub struct ServiceState {
     /// Whether the process was told to pause.
     pub is_paused: bool,
     /// Whether the supervisor exits when the service is down.
-    pub is_leaving: bool,
+    pub is_exiting: bool,
 }
 
 /// What happens to a supervisor.
@@ -90,8 +90,8 @@ pub enum Effect {
     Forbear,
     /// Make the log pipe standard output; then, if it was not that before, do what [`Effect::Stop`] does.
     Join,
-    /// Leave.
-    Leave,
+    /// Exit.
+    Exit,
 }
 
 impl ServiceState {
@@ -99,7 +99,7 @@ impl ServiceState {
     #[must_use]
     pub fn new(is_wanted: bool) -> ServiceState {
         let (phase, want) = if is_wanted { (Phase::Delayed, Want::Up) } else { (Phase::Down, Want::Down) };
-        ServiceState { phase, want, is_paused: false, is_leaving: false }
+        ServiceState { phase, want, is_paused: false, is_exiting: false }
     }
 
     /// Whether a process runs.
@@ -111,8 +111,8 @@ impl ServiceState {
     /// What becomes of a service whose process has ended, all being done.
     fn rest(self, effects: &mut Vec<Effect>) -> ServiceState {
         // As in 0.76, a supervisor that was told to exit does so when the service ends, wanted up or not.
-        if self.is_leaving {
-            effects.push(Effect::Leave);
+        if self.is_exiting {
+            effects.push(Effect::Exit);
             return ServiceState { phase: Phase::Down, ..self };
         }
         match self.want {
@@ -204,8 +204,8 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
         (Control::Down, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
             let state = ServiceState { want: Want::Down, phase: Phase::Down, ..state };
-            if state.is_leaving {
-                effects.push(Effect::Leave);
+            if state.is_exiting {
+                effects.push(Effect::Exit);
             }
             state
         }
@@ -218,18 +218,18 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             effects.push(Effect::Announce);
             ServiceState { want: Want::Down, ..state }
         }
-        (Control::Exit, Phase::Down) => leave(state, effects),
+        (Control::Exit, Phase::Down) => begin_exit(state, effects),
         (Control::Exit, Phase::Delayed) => match state.want {
-            Want::Up | Want::Down => leave(state, effects),
+            Want::Up | Want::Down => begin_exit(state, effects),
             // `svc -ox` asks for one more run first: so a logger writes what is left in its pipe.
             Want::Once => {
                 effects.push(Effect::Announce);
-                ServiceState { is_leaving: true, ..state }
+                ServiceState { is_exiting: true, ..state }
             }
         },
         (Control::Exit, Phase::Up | Phase::Finishing) => {
             effects.push(Effect::Announce);
-            ServiceState { is_leaving: true, ..state }
+            ServiceState { is_exiting: true, ..state }
         }
         (Control::Pause, Phase::Up | Phase::Finishing) => {
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGSTOP)]);
@@ -256,9 +256,9 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
     }
 }
 
-fn leave(state: ServiceState, effects: &mut Vec<Effect>) -> ServiceState {
-    effects.extend([Effect::Announce, Effect::Leave]);
-    ServiceState { phase: Phase::Down, is_leaving: true, ..state }
+fn begin_exit(state: ServiceState, effects: &mut Vec<Effect>) -> ServiceState {
+    effects.extend([Effect::Announce, Effect::Exit]);
+    ServiceState { phase: Phase::Down, is_exiting: true, ..state }
 }
 
 #[cfg(test)]
@@ -272,7 +272,7 @@ mod tests {
         PHASES.into_iter().flat_map(|phase| {
             WANTS.into_iter().flat_map(move |want| {
                 [(false, false), (false, true), (true, false), (true, true)]
-                    .map(|(is_paused, is_leaving)| ServiceState { phase, want, is_paused, is_leaving })
+                    .map(|(is_paused, is_exiting)| ServiceState { phase, want, is_paused, is_exiting })
             })
         })
     }
@@ -325,9 +325,9 @@ mod tests {
     #[test]
     fn a_supervisor_leaves_only_when_nothing_runs() {
         for (state, event, next, effects) in all() {
-            if effects.contains(&Effect::Leave) {
-                assert!(next.is_leaving && !next.has_process(), "{state:?} {event:?}");
-                assert_eq!(effects.last(), Some(&Effect::Leave));
+            if effects.contains(&Effect::Exit) {
+                assert!(next.is_exiting && !next.has_process(), "{state:?} {event:?}");
+                assert_eq!(effects.last(), Some(&Effect::Exit));
             }
         }
     }
@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn a_service_wanted_up_is_started_again_and_others_are_not() {
         for want in WANTS {
-            let state = ServiceState { phase: Phase::Up, want, is_paused: false, is_leaving: false };
+            let state = ServiceState { phase: Phase::Up, want, is_paused: false, is_exiting: false };
 
             let (next, _) = step(state, Event::Ended { finishes: false });
 
@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn down_asks_the_process_to_end_and_takes_back_the_pause() {
-        let state = ServiceState { phase: Phase::Up, want: Want::Up, is_paused: true, is_leaving: false };
+        let state = ServiceState { phase: Phase::Up, want: Want::Up, is_paused: true, is_exiting: false };
 
         let (next, effects) = step(state, Event::Asked(Control::Down));
 
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn one_more_run_comes_before_leaving_when_asked_for() {
-        let down = ServiceState { phase: Phase::Down, want: Want::Down, is_paused: false, is_leaving: false };
+        let down = ServiceState { phase: Phase::Down, want: Want::Down, is_paused: false, is_exiting: false };
 
         let (once, _) = step(down, Event::Asked(Control::Once));
         let (leaving, effects) = step(once, Event::Asked(Control::Exit));
@@ -412,6 +412,6 @@ mod tests {
         let (_, last) = step(up, Event::Ended { finishes: false });
 
         assert_eq!(effects, [Effect::Announce]);
-        assert_eq!(last.last(), Some(&Effect::Leave));
+        assert_eq!(last.last(), Some(&Effect::Exit));
     }
 }

@@ -109,7 +109,7 @@ struct Supervisor {
     last_exit: LastExit,
     /// Where the service says that it is ready.
     notify: Option<Fifo>,
-    is_leaving: bool,
+    is_exiting: bool,
 }
 
 impl Supervisor {
@@ -158,7 +158,7 @@ impl Supervisor {
             starts: 0,
             last_exit: LastExit::Unknown,
             notify: None,
-            is_leaving: false,
+            is_exiting: false,
         };
         supervisor.remember();
         supervisor.adopt();
@@ -173,9 +173,9 @@ impl Supervisor {
     }
 
     fn go_on(mut self) -> Exit {
-        while !self.is_leaving {
+        while !self.is_exiting {
             self.start_if_due();
-            if self.is_leaving {
+            if self.is_exiting {
                 break;
             }
             if let Err(errno) = self.wait() {
@@ -188,7 +188,7 @@ impl Supervisor {
     }
 
     fn start_if_due(&mut self) {
-        while self.state.phase == Phase::Delayed && self.throttle.due() <= clock::uptime() && !self.is_leaving {
+        while self.state.phase == Phase::Delayed && self.throttle.due() <= clock::uptime() && !self.is_exiting {
             self.feed(Event::Due);
         }
     }
@@ -256,11 +256,11 @@ impl Supervisor {
                 self.was_asked = true;
             }
             if matches!(control, Control::Up | Control::Once) && !self.state.has_process() {
-                self.throttle.hurry();
+                self.throttle.start_at_once();
             }
             self.feed(Event::Asked(control));
             self.start_if_due();
-            if self.is_leaving {
+            if self.is_exiting {
                 return;
             }
         }
@@ -279,7 +279,7 @@ impl Supervisor {
                 Effect::Stop => self.stop(),
                 Effect::Forbear => self.overdue = None,
                 Effect::Join => self.join(),
-                Effect::Leave => self.is_leaving = true,
+                Effect::Exit => self.is_exiting = true,
             }
         }
     }

@@ -92,7 +92,7 @@ impl SupervisorProcess {
     }
 
     /// Waits for nothing any more.
-    pub fn hurry(&mut self) {
+    pub fn start_at_once(&mut self) {
         if let SupervisorProcess::Absent(moment) = self {
             *moment = Duration::ZERO;
         }

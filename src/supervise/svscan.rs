@@ -38,7 +38,7 @@ const SETTLING: Duration = Duration::from_millis(100);
 const SETTLING_MAX: Duration = Duration::from_millis(300);
 /// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
 /// supervisor that does not listen, must not keep it.
-const PRESSED_MAX: Duration = Duration::from_secs(3);
+const KILLING_MAX: Duration = Duration::from_secs(3);
 /// Between two attempts to tell a supervisor something that it could not hear, and between two looks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
@@ -80,12 +80,12 @@ impl WatchedFor {
 
 /// Whether and how svscan exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leaving {
+enum Shutdown {
     No,
     /// Everything is being stopped.
-    Yes,
+    Stopping,
     /// Everything is being killed: TERM has come twice.
-    Pressed,
+    Killing,
 }
 
 #[derive(Debug)]
@@ -100,9 +100,9 @@ struct Scan {
     unseen: BTreeSet<Vec<u8>>,
     /// When to look at the directory, and when at the latest.
     next_scan: Option<(Duration, Duration)>,
-    leaving: Leaving,
+    shutdown: Shutdown,
     /// Since when it is to be at once.
-    pressed_since: Option<Duration>,
+    killing_since: Option<Duration>,
 }
 
 impl Scan {
@@ -132,15 +132,15 @@ impl Scan {
             limits: Limits::new(Messages::of(PROGRAM)),
             unseen: BTreeSet::new(),
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
-            leaving: Leaving::No,
-            pressed_since: None,
+            shutdown: Shutdown::No,
+            killing_since: None,
         })
     }
 
     fn go_on(mut self) -> Result<Exit> {
         loop {
             let now = clock::uptime();
-            if self.leaving != Leaving::No {
+            if self.shutdown != Shutdown::No {
                 if self.end(now) {
                     return Ok(Exit::OK);
                 }
@@ -181,7 +181,7 @@ impl Scan {
 
     fn timeout(&self) -> Option<Duration> {
         let now = clock::uptime();
-        if self.leaving != Leaving::No {
+        if self.shutdown != Shutdown::No {
             return Some(BETWEEN_ATTEMPTS);
         }
         let due = self.services.values().filter_map(WatchedService::due).min();
@@ -193,15 +193,15 @@ impl Scan {
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            match (signal, self.leaving) {
-                (Signal::SIGTERM | Signal::SIGINT, Leaving::No) => self.leaving = Leaving::Yes,
-                (Signal::SIGTERM | Signal::SIGINT, Leaving::Yes | Leaving::Pressed) => {
-                    self.leaving = Leaving::Pressed;
-                    self.pressed_since.get_or_insert_with(clock::uptime);
-                    self.services.values_mut().for_each(WatchedService::press);
+            match (signal, self.shutdown) {
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => self.shutdown = Shutdown::Stopping,
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::Stopping | Shutdown::Killing) => {
+                    self.shutdown = Shutdown::Killing;
+                    self.killing_since.get_or_insert_with(clock::uptime);
+                    self.services.values_mut().for_each(WatchedService::tell_again);
                 }
                 (Signal::SIGHUP, _) => {
-                    self.services.values_mut().for_each(WatchedService::hurry);
+                    self.services.values_mut().for_each(WatchedService::start_at_once);
                     self.next_scan = Some((Duration::ZERO, Duration::ZERO));
                 }
                 // SIGCHLD: below.
@@ -353,11 +353,11 @@ impl Scan {
 
     /// Stops what still runs. Says whether nothing does any more.
     fn end(&mut self, now: Duration) -> bool {
-        let is_pressed = self.leaving == Leaving::Pressed;
-        let is_late = self.pressed_since.is_some_and(|since| now.saturating_sub(since) >= PRESSED_MAX);
+        let is_killing = self.shutdown == Shutdown::Killing;
+        let is_late = self.killing_since.is_some_and(|since| now.saturating_sub(since) >= KILLING_MAX);
         let mut is_over = true;
         for (identity, watched) in &mut self.services {
-            if let Some(started) = watched.end(now, is_pressed, &mut self.limits) {
+            if let Some(started) = watched.end(now, is_killing, &mut self.limits) {
                 if is_late {
                     PROGRAM.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
                 } else {

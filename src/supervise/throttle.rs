@@ -53,7 +53,7 @@ impl Throttle {
     }
 
     /// Somebody asks for a start: it is due immediately. Only restarts without a request are limited.
-    pub fn hurry(&mut self) {
+    pub fn start_at_once(&mut self) {
         self.last_start = None;
         self.retry = None;
     }
@@ -127,7 +127,7 @@ mod tests {
         let mut throttle = Throttle::default();
         delays(&mut throttle, 4, MAX);
 
-        throttle.hurry();
+        throttle.start_at_once();
 
         assert_eq!(throttle.due(), Duration::ZERO);
     }
@@ -140,7 +140,7 @@ mod tests {
 
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(throttle.due(), seconds(65));
-        throttle.hurry();
+        throttle.start_at_once();
         assert_eq!(throttle.due(), Duration::ZERO);
     }
 }

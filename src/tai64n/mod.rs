@@ -22,7 +22,7 @@ pub mod posix;
 mod stamp;
 pub mod zone;
 
-pub use label::{BadLabel, Label};
+pub use label::{InvalidLabel, Label};
 pub(crate) use label::{parse_hex, unix_seconds};
 pub use nanoseconds::put_nanoseconds;
 pub use stamp::Stamp;

@@ -23,7 +23,7 @@ const LINE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Tells whether a line is partly written whose rest the next logger will find, and know of.
-    pub(super) fn leaves_line(&self) -> bool {
+    pub(super) fn leaves_open_line(&self) -> bool {
         self.reader.is_in_line() && !self.has_ended && self.journal.is_some() && self.input.keeps_rest()
     }
 
@@ -88,33 +88,33 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Waits until the file in hand is finished; TERM shortens it.
     pub(super) fn wait_until_finished(&mut self, directory: usize) {
         while let Some(done) = self.directories[directory].under_way() {
-            let may_go_on = if self.is_leaving {
+            let may_go_on = if self.is_exiting {
                 poll::readable([done], None).is_ok()
             } else {
                 self.input.wait_for(done).unwrap_or(true)
             };
             if !may_go_on {
-                self.leave();
+                self.begin_exit();
             }
         }
     }
 
     /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
     pub(super) fn wait_until_trimmed(&mut self, directory: usize) {
-        while !self.is_leaving
-            && let Some(settled) = self.directories[directory]
+        while !self.is_exiting
+            && let Some(trimmed) = self.directories[directory]
                 .trimming(&mut Interruptible(Pausing { input: &mut self.input, messages: self.messages }))
         {
-            if !self.input.wait_for(settled).unwrap_or(true) {
-                self.leave();
+            if !self.input.wait_for(trimmed).unwrap_or(true) {
+                self.begin_exit();
             }
         }
     }
 
     /// TERM has come: nobody waits for a processor or for the disk to recover.
-    pub(super) fn leave(&mut self) {
-        self.is_leaving = true;
-        self.directories.iter().for_each(LogDir::hurry);
+    pub(super) fn begin_exit(&mut self) {
+        self.is_exiting = true;
+        self.directories.iter().for_each(LogDir::exit_soon);
     }
 
     /// Seals every directory; false if one was left to the next start.

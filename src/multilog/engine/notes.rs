@@ -75,7 +75,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub(super) fn note_currents(&mut self) {
         let Some(journal) = &mut self.journal else { return };
         // A batch that is not settled is what a successor must know.
-        let Some((record, true)) = journal.told() else { return };
+        let Some((record, true)) = journal.latest() else { return };
         let is_same_line = record.open_lines[1] == *self.batch.open_lines()[0];
         let mut extents = self.directories.iter().zip(&record.extents);
         let is_as_told = |(directory, told): (&LogDir<D>, &Extent)| {

@@ -42,12 +42,12 @@ pub trait Input: Source {
     fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool>;
 
     /// Tells whether TERM has come, told or not.
-    fn is_leaving(&self) -> bool {
+    fn is_exiting(&self) -> bool {
         false
     }
 
     /// What can be read when TERM has come and has not been taken; `None` where that cannot be had.
-    fn leaving(&self) -> Option<BorrowedFd<'_>> {
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 

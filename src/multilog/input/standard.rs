@@ -36,7 +36,7 @@ pub struct StandardInput {
     /// ALRM has come and has not been told.
     has_alarm: bool,
     /// Made when something has to be waited for that only TERM may cut short.
-    leaving: OnceCell<Option<SignalWatch>>,
+    exit_request: OnceCell<Option<SignalWatch>>,
     messages: Messages,
 }
 
@@ -62,7 +62,7 @@ impl StandardInput {
             has_retried: false,
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
-            leaving: OnceCell::new(),
+            exit_request: OnceCell::new(),
             messages,
         })
     }
@@ -72,7 +72,7 @@ impl StandardInput {
             if signal == Signal::SIGTERM {
                 self.has_term = true;
                 self.is_terminated = true;
-                standard_error::hurry();
+                standard_error::shorten_waits();
             }
             self.has_alarm |= signal == Signal::SIGALRM;
         }
@@ -143,12 +143,12 @@ impl Input for StandardInput {
         }
     }
 
-    fn is_leaving(&self) -> bool {
+    fn is_exiting(&self) -> bool {
         self.is_terminated
     }
 
-    fn leaving(&self) -> Option<BorrowedFd<'_>> {
-        let watch = self.leaving.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        let watch = self.exit_request.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
         watch.as_ref().map(AsFd::as_fd)
     }
 

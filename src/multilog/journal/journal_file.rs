@@ -18,7 +18,7 @@ use crate::logdir::memory::Memory;
 use crate::multilog::journal::hash::hash;
 use crate::multilog::journal::layout::{
     BODY, BODY_LENGTH, CHECKSUM, HEADING, LANDING, LENGTHS, LENGTHS_CHECKSUM, Layout, MAGIC, TELLING, checksum,
-    lengths, read_heading, read_slot, slot_bytes, telling_slot,
+    latest_slot, lengths, read_heading, read_slot, slot_bytes,
 };
 use crate::multilog::journal::record::{Heading, Record};
 
@@ -54,7 +54,7 @@ impl<M: Memory> Journal<M> {
     pub fn find(memory: M) -> Option<Journal<M>> {
         let file = memory.load();
         let (_, layout) = read_heading(&file)?;
-        let telling = telling_slot(&file)?;
+        let telling = latest_slot(&file)?;
         read_slot(&file, layout, telling)?;
         Some(Journal { memory, layout, telling, is_true: [true, false], body: Vec::new() })
     }
@@ -66,7 +66,7 @@ impl<M: Memory> Journal<M> {
 
     /// The record that is told, and whether its bytes have been consumed.
     #[must_use]
-    pub fn told(&self) -> Option<(Record, bool)> {
+    pub fn latest(&self) -> Option<(Record, bool)> {
         if !self.is_true[0] {
             return None;
         }
@@ -96,13 +96,13 @@ impl<M: Memory> Journal<M> {
         self.memory.store(slot + BODY_LENGTH, &length.to_le_bytes());
         self.memory.store(slot + CHECKSUM, &checksum(record.last_byte, &self.body).to_le_bytes());
         self.memory.store(slot + BODY, &self.body);
-        self.tell(next);
+        self.commit_slot(next);
         self.is_true = [true, self.is_true[0]];
     }
 
     /// Changes the record that is told, if there is one and anything changes.
     pub fn amend(&mut self, change: impl FnOnce(&mut Record)) {
-        let Some((before, is_consumed)) = self.told() else { return };
+        let Some((before, is_consumed)) = self.latest() else { return };
         let mut record = before.clone();
         change(&mut record);
         if record != before {
@@ -116,7 +116,7 @@ impl<M: Memory> Journal<M> {
         self.layout.slot_at(slot).expect("the slots are within the memory")
     }
 
-    fn tell(&mut self, slot: usize) {
+    fn commit_slot(&mut self, slot: usize) {
         self.memory.store(TELLING, &[if slot == 0 { 1 } else { 2 }]);
         self.telling = slot;
     }
@@ -129,7 +129,7 @@ impl<M: Memory> Journal<M> {
     /// Takes back the batch that was noted last, of which nothing is written any more: the one before it is told again.
     pub fn retract(&mut self) {
         match self.is_true {
-            [_, true] => self.tell(1 - self.telling),
+            [_, true] => self.commit_slot(1 - self.telling),
             [_, false] => self.memory.store(TELLING, &[0]),
         }
         self.is_true = [self.is_true[1], false];
@@ -138,14 +138,14 @@ impl<M: Memory> Journal<M> {
     /// Tells whether a batch has been begun that is not settled.
     #[must_use]
     pub fn is_outstanding(&self) -> bool {
-        self.told().is_some_and(|(_, is_consumed)| !is_consumed)
+        self.latest().is_some_and(|(_, is_consumed)| !is_consumed)
     }
 
     /// Tells whether a successor must know what the journal says, where every `current` is on the disk and marked: a
     /// batch is not settled, or ended within a line.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        self.told().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
+        self.latest().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
 
     fn told<M: Memory>(journal: &Journal<M>) -> Option<(Record, bool)> {
         let told = read(&journal.memory.load()).map(|told| (told.record, told.is_consumed));
-        assert_eq!(journal.told(), told);
+        assert_eq!(journal.latest(), told);
         told
     }
 

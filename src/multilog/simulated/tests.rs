@@ -17,7 +17,7 @@ use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
 
@@ -378,9 +378,9 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
 }
 
 /// The patience of a worker whose logger exits: surplus archives stay.
-struct Hurried;
+struct Exiting;
 
-impl Patience for Hurried {
+impl Patience for Exiting {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
         Err(error)
     }
@@ -391,7 +391,7 @@ impl Patience for Hurried {
         Messages::DROPPED
     }
 
-    fn is_hurried(&self) -> bool {
+    fn is_exiting(&self) -> bool {
         true
     }
 }
@@ -402,13 +402,13 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     disk.set_clock(1_700_000_000);
     let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut shelf = Shelf::new(2);
+    let mut trimmer = Trimmer::new(2);
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
-        archive_on(&mut shelf, &place, Candidate::safe(PREVIOUS), &mut Hurried).unwrap();
+        archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();
         // The engine looks anew, and finds a stranger's file.
         place.directory.create(CURRENT, 0o644).unwrap();
-        archive(&place, Candidate::unfinished(CURRENT), &mut Hurried).unwrap();
+        archive(&place, Candidate::unfinished(CURRENT), &mut Exiting).unwrap();
     }
 
     let names: Vec<String> = disk.files().into_keys().collect();

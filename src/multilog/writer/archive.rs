@@ -13,7 +13,7 @@ use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::trim::{Shelf, Survey};
+use crate::multilog::writer::trim::{Survey, Trimmer};
 use crate::sys::Errno;
 use crate::sys::stat::Stat;
 
@@ -47,12 +47,12 @@ pub fn archive<D: Directory>(
     candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    archive_on(&mut Shelf::new(place.files_max), place, candidate, patience)
+    archive_on(&mut Trimmer::new(place.files_max), place, candidate, patience)
 }
 
-/// The same, with a shelf that knows afterwards whether more archives have to go.
+/// The same, with a trimmer that knows afterwards whether more archives have to go.
 pub fn archive_on<D: Directory>(
-    shelf: &mut Shelf,
+    trimmer: &mut Trimmer,
     place: &Place<D>,
     candidate: Candidate,
     patience: &mut impl Patience,
@@ -60,14 +60,14 @@ pub fn archive_on<D: Directory>(
     let Candidate { file, .. } = candidate;
     let stat = place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))?;
     let Some(stat) = stat else { return Ok(()) };
-    let mut survey = shelf.look(place, patience)?;
+    let mut survey = trimmer.look(place, patience)?;
     if has_archive(place, stat, &survey)? {
         // The second name was given before a crash.
         remove(place, file)?;
     } else {
         survey.add(give_name(place, candidate, &survey)?);
     }
-    shelf.remember(place, survey, patience);
+    trimmer.remember(place, survey, patience);
     Ok(())
 }
 

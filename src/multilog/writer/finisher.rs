@@ -22,7 +22,7 @@ use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::copy::copy;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::{Place, SharedPlace};
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::process::ended::Ended;
 use crate::sys::{Errno, Result};
 
@@ -58,7 +58,7 @@ struct Job<F> {
 #[derive(Debug)]
 pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
-    shelf: Shelf,
+    trimmer: Trimmer,
     processor: Option<CString>,
     job: Option<Job<D::File>>,
     /// How often the processor failed in a row.
@@ -71,8 +71,8 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher of a directory's files, with the command that each file is passed through.
     pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let shelf = Shelf::new(place.files_max);
-        Finisher { place, shelf, processor, job: None, failures: 0 }
+        let trimmer = Trimmer::new(place.files_max);
+        Finisher { place, trimmer, processor, job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`. The one before it is finished, or was given up: then the
@@ -107,24 +107,24 @@ impl<D: Directory> Finisher<D> {
     }
 
     /// Gives up the file that is being finished: the next rotation archives it, or the next start does.
-    pub fn leave(&mut self) {
+    pub fn give_up(&mut self) {
         self.job = None;
     }
 
     /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
-        self.shelf.has_excess()
+        self.trimmer.has_excess()
     }
 
     /// Removes some of the archives that are too many.
     pub fn trim(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
-        self.shelf.trim(&self.place, patience)
+        self.trimmer.trim(&self.place, patience)
     }
 
     /// Takes over a directory that holds more archives than the script allows.
-    pub fn take_over(&mut self, shelf: Shelf) {
-        self.shelf = shelf;
+    pub fn take_over(&mut self, trimmer: Trimmer) {
+        self.trimmer = trimmer;
     }
 
     /// Tells whether a file is being finished.
@@ -148,7 +148,7 @@ impl<D: Directory> Finisher<D> {
             FinishStep::Process => self.process(patience).map(Some),
             FinishStep::Keep => self.keep().map(Some),
             FinishStep::Archive(candidate) => {
-                archive_on(&mut self.shelf, &self.place, candidate, patience).map(|()| None)
+                archive_on(&mut self.trimmer, &self.place, candidate, patience).map(|()| None)
             }
         }
     }
@@ -196,10 +196,10 @@ impl<D: Directory> Finisher<D> {
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
             Ok(FinishStep::Archive(Candidate::unfinished(PREVIOUS)))
         };
-        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_hurried()) else {
+        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_exiting()) else {
             return skip_processor();
         };
-        match directory.process(command, patience.hurry()) {
+        match directory.process(command, patience.exit_request()) {
             Ok(Some(Ended::Exited(0))) => {
                 seal_output(place, PROCESSED, MODE_DONE)?;
                 seal_output(place, NEWSTATE, MODE_OPEN)?;

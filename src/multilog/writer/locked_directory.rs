@@ -14,7 +14,7 @@ use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::open_log::OpenLog;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::recover::{Evidence, recover};
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 
 /// A directory that is open and locked, and not yet touched otherwise.
 #[derive(Debug)]
@@ -66,16 +66,16 @@ impl<D: Directory> LockedDirectory<D> {
         let LockedDirectory { place, lock, destination } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut shelf = Shelf::new(place.files_max);
-        let file = recover(&place, &mut shelf, evidence, patience)?;
+        let mut trimmer = Trimmer::new(place.files_max);
+        let file = recover(&place, &mut trimmer, evidence, patience)?;
         let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
         let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file, identity: stat.identity };
         let log = OpenLog { place: Arc::new(place), lock: Some(lock), home, current };
         let mut directory = LogDir::new(log, room, &destination);
-        if shelf.has_excess() {
-            directory.trim(shelf, patience.messages());
+        if trimmer.has_excess() {
+            directory.trim(trimmer, patience.messages());
         }
         Ok(directory)
     }

@@ -19,7 +19,7 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
 
 /// A log directory that is locked, put right, and open for appending.
@@ -42,7 +42,7 @@ impl<D: Directory> LogDir<D> {
         LogDir {
             room,
             step: RotationStep::Appending,
-            finishing: Finishing::Here(finisher),
+            finishing: Finishing::InEngine(finisher),
             schedule: Schedule::new(destination.sync_interval),
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
@@ -118,7 +118,7 @@ impl<D: Directory> LogDir<D> {
             // Looked at first, so that nobody else's file becomes ours.
             self.find_current(patience)?;
             self.reserve.end_file(&self.log.current.file, self.room.filled_bytes);
-            rename_to_previous(&self.log.place, self.finishing.has_left_file(), patience)?;
+            rename_to_previous(&self.log.place, self.finishing.has_given_up_file(), patience)?;
             self.step = RotationStep::Create;
         }
         if self.step == RotationStep::Create {
@@ -147,8 +147,8 @@ impl<D: Directory> LogDir<D> {
     }
 
     /// The logger exits: gives up what takes long.
-    pub fn hurry(&self) {
-        self.finishing.hurry();
+    pub fn exit_soon(&self) {
+        self.finishing.exit_soon();
     }
 
     /// What becomes readable when no archive is left that has to be removed; `None` if none is. Where there is no thread
@@ -158,8 +158,8 @@ impl<D: Directory> LogDir<D> {
     }
 
     /// Begins to remove the archives that a predecessor left and that are too many.
-    pub(super) fn trim(&mut self, shelf: Shelf, messages: Messages) {
-        self.finishing.trim(shelf, self.reserve.next(), messages);
+    pub(super) fn trim(&mut self, trimmer: Trimmer, messages: Messages) {
+        self.finishing.trim(trimmer, self.reserve.next(), messages);
     }
 
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Error> {

@@ -29,7 +29,7 @@ use crate::multilog::writer::current::make_current;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::preallocated;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::stat::Stat;
 
 /// How the writer before this one ended, as the files of the directory show.
@@ -67,10 +67,10 @@ pub struct Evidence {
 
 /// Puts right what is found, and opens `current`. May be called again after a failure.
 ///
-/// Where more archives are too many than can be removed in a moment, `shelf` knows of the rest.
+/// Where more archives are too many than can be removed in a moment, `trimmer` knows of the rest.
 pub fn recover<D: Directory>(
     place: &Place<D>,
-    shelf: &mut Shelf,
+    trimmer: &mut Trimmer,
     evidence: Evidence,
     patience: &mut impl Patience,
 ) -> Result<D::File, Error> {
@@ -88,11 +88,11 @@ pub fn recover<D: Directory>(
         Shutdown::Interrupted if is_kept && !was_finishing => {}
         Shutdown::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, Candidate::safe(PROCESSED), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::safe(PROCESSED), patience))?;
         }
         Shutdown::Interrupted => {
             forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(PREVIOUS), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::unfinished(PREVIOUS), patience))?;
         }
     }
     if !is_kept && current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
@@ -107,7 +107,7 @@ pub fn recover<D: Directory>(
             }
         }
         if !is_kept {
-            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(CURRENT), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::unfinished(CURRENT), patience))?;
         }
     }
     if !is_kept || (shutdown != Shutdown::Clean && was_finishing) {

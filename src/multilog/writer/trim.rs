@@ -1,6 +1,6 @@
 //! Trims a directory: removes the oldest archives when there are more files than the script allows.
 //!
-//! A [`Shelf`] looks through the directory once for each file that becomes an archive, for the newest name and for the
+//! A [`Trimmer`] looks through the directory once for each file that becomes an archive, for the newest name and for the
 //! oldest ones, and keeps no more than some thousand of these however many there are. A few archives are removed on the
 //! spot. Where more have to go, the rest goes piece by piece, beside the logging; until then what the look has shown is
 //! kept, so that further files need no look of their own.
@@ -26,7 +26,7 @@ const OLDEST_MAX: usize = 4096;
 
 /// What is known of the archives of a directory.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct Trimmer {
     files_max: u64,
     /// What the last look showed; kept only while archives remain to be removed.
     seen: Option<Survey>,
@@ -53,11 +53,11 @@ pub(super) struct Survey {
     made: Option<Vec<u8>>,
 }
 
-impl Shelf {
-    /// A shelf for `files_max` files, current included.
+impl Trimmer {
+    /// A trimmer for `files_max` files, current included.
     #[must_use]
-    pub fn new(files_max: u64) -> Shelf {
-        Shelf { files_max, seen: None, made: None }
+    pub fn new(files_max: u64) -> Trimmer {
+        Trimmer { files_max, seen: None, made: None }
     }
 
     /// Tells whether there are more archives than the script allows.
@@ -106,7 +106,7 @@ impl Shelf {
                 self.seen = None;
                 return;
             }
-            if patience.is_hurried() || patience.is_interrupted() {
+            if patience.is_exiting() || patience.is_interrupted() {
                 // The rest goes later.
                 return;
             }

@@ -3,10 +3,10 @@
 //! It is started at the first rotation. Where no thread can be had (old run scripts allow little memory) the files are
 //! finished by the engine itself, which then waits for disk and processor as 0.76 does.
 //!
-//! Between two files it makes the [spare](crate::multilog::writer::preallocated), if one is wanted, and removes what archives are still too many.
+//! Between two files it makes the [preallocated](crate::multilog::writer::preallocated), if one is wanted, and removes what archives are still too many.
 //!
 //! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
-//! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
+//! says [`Worker::exit_soon`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
 //! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,7 +23,7 @@ use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::eventfd::Event;
 use crate::sys::{Errno, poll};
 
@@ -41,7 +41,7 @@ enum Job<F> {
     /// A file has become `previous`.
     Finish(Previous<F>),
     /// A predecessor left more archives than asked for.
-    Trim(Shelf),
+    Trim(Trimmer),
 }
 
 /// What the engine and the thread both see.
@@ -50,14 +50,14 @@ struct Shared {
     /// A file has been finished, or left.
     is_done: AtomicBool,
     /// How many jobs have nothing left to do.
-    settled: AtomicU64,
+    finished_jobs: AtomicU64,
     /// Wakes whoever waits for either; it may also wake in vain.
     done: Event,
     /// The logger leaves.
-    hurry: Event,
-    is_hurried: AtomicBool,
+    exit_request: Event,
+    is_exiting: AtomicBool,
     /// A file could not be finished, and is still `previous` or `processed`.
-    has_left_file: AtomicBool,
+    has_given_up_file: AtomicBool,
 }
 
 /// A thread that finishes files.
@@ -74,19 +74,19 @@ impl<F: Send + 'static> Worker<F> {
     /// Starts the thread; gives the finisher back if that is not possible.
     pub fn start<D>(
         finisher: Finisher<D>,
-        spare: Arc<Preallocated<D>>,
+        preallocated: Arc<Preallocated<D>>,
         messages: Messages,
     ) -> Result<Worker<F>, Box<Finisher<D>>>
     where
         D: Directory<File = F>,
     {
-        let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
-        let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
-        let settled = AtomicU64::new(0);
-        let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
+        let (Ok(done), Ok(exit_request)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
+        let [is_done, is_exiting, has_given_up_file] = [const { AtomicBool::new(false) }; 3];
+        let finished_jobs = AtomicU64::new(0);
+        let shared = Arc::new(Shared { is_done, finished_jobs, done, exit_request, is_exiting, has_given_up_file });
         let run = {
             let shared = Arc::clone(&shared);
-            move |finisher, inbox, _| work(finisher, &spare, &inbox, Unhurried { shared, messages })
+            move |finisher, inbox, _| work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages })
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
             Ok(thread) => Ok(Worker { thread, shared, is_busy: false, given: 0 }),
@@ -110,8 +110,8 @@ impl<F: Send + 'static> Worker<F> {
     }
 
     /// Hands over a directory in which a predecessor left more archives than asked for.
-    pub fn trim(&mut self, shelf: Shelf) {
-        self.give(Job::Trim(shelf));
+    pub fn trim(&mut self, trimmer: Trimmer) {
+        self.give(Job::Trim(trimmer));
     }
 
     fn give(&mut self, job: Job<F>) {
@@ -129,29 +129,29 @@ impl<F: Send + 'static> Worker<F> {
     }
 
     /// What becomes readable when nothing is left to do, no archive to remove either; `None` if nothing is.
-    pub fn settled(&mut self) -> Option<BorrowedFd<'_>> {
+    pub fn all_done(&mut self) -> Option<BorrowedFd<'_>> {
         self.shared.done.clear();
-        (self.shared.settled.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
+        (self.shared.finished_jobs.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
     }
 
     /// Tells whether a file was left that the next start must put right.
     #[must_use]
-    pub fn has_left_file(&self) -> bool {
-        self.shared.has_left_file.load(Ordering::Acquire)
+    pub fn has_given_up_file(&self) -> bool {
+        self.shared.has_given_up_file.load(Ordering::Acquire)
     }
 
     /// The logger leaves: what takes long is given up.
-    pub fn hurry(&self) {
-        self.shared.is_hurried.store(true, Ordering::Release);
-        self.shared.hurry.happen();
+    pub fn exit_soon(&self) {
+        self.shared.is_exiting.store(true, Ordering::Release);
+        self.shared.exit_request.notify();
     }
 }
 
 fn work<D: Directory>(
     mut finisher: Finisher<D>,
-    spare: &Preallocated<D>,
+    preallocated: &Preallocated<D>,
     inbox: &Inbox<Job<D::File>>,
-    mut patience: Unhurried,
+    mut patience: WorkerPatience,
 ) {
     let mut next = inbox.wait();
     while let Some(job) = next.take() {
@@ -162,19 +162,19 @@ fn work<D: Directory>(
                 // once.
                 let ended = patience.retry(|patience| finisher.finish(patience));
                 if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
-                    finisher.leave();
-                    patience.shared.has_left_file.store(true, Ordering::Release);
+                    finisher.give_up();
+                    patience.shared.has_given_up_file.store(true, Ordering::Release);
                 }
                 patience.shared.is_done.store(true, Ordering::Release);
-                patience.shared.done.happen();
+                patience.shared.done.notify();
                 // The file that was finished is out of the way, and the next one is still filling.
-                spare.prepare();
+                preallocated.prepare();
             }
-            Job::Trim(shelf) => finisher.take_over(shelf),
+            Job::Trim(trimmer) => finisher.take_over(trimmer),
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
-        patience.shared.settled.fetch_add(1, Ordering::AcqRel);
-        patience.shared.done.happen();
+        patience.shared.finished_jobs.fetch_add(1, Ordering::AcqRel);
+        patience.shared.done.notify();
         next = next.or_else(|| inbox.wait());
     }
 }
@@ -183,9 +183,9 @@ fn work<D: Directory>(
 fn trim_until_job<D: Directory>(
     finisher: &mut Finisher<D>,
     inbox: &Inbox<Job<D::File>>,
-    patience: &mut Unhurried,
+    patience: &mut WorkerPatience,
 ) -> Option<Job<D::File>> {
-    while finisher.has_excess() && !patience.is_hurried() {
+    while finisher.has_excess() && !patience.is_exiting() {
         match inbox.poll() {
             Ok(job) => return Some(job),
             Err(TryRecvError::Disconnected) => return None,
@@ -202,16 +202,16 @@ fn trim_until_job<D: Directory>(
 
 /// The patience of the thread: it ends when the logger leaves.
 #[derive(Debug)]
-struct Unhurried {
+struct WorkerPatience {
     shared: Arc<Shared>,
     messages: Messages,
 }
 
-impl Patience for Unhurried {
+impl Patience for WorkerPatience {
     fn pause(&mut self, trouble: Error) -> Result<(), Error> {
         self.messages.warn(trouble.pausing());
-        match poll::readable([self.shared.hurry.as_fd()], Some(trouble.pause())) {
-            _ if self.is_hurried() => Err(trouble),
+        match poll::readable([self.shared.exit_request.as_fd()], Some(trouble.pause())) {
+            _ if self.is_exiting() => Err(trouble),
             Ok(_) => Ok(()),
             Err(_) => {
                 thread::sleep(trouble.pause());
@@ -228,11 +228,11 @@ impl Patience for Unhurried {
         self.messages
     }
 
-    fn is_hurried(&self) -> bool {
-        self.shared.is_hurried.load(Ordering::Acquire)
+    fn is_exiting(&self) -> bool {
+        self.shared.is_exiting.load(Ordering::Acquire)
     }
 
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.shared.hurry.as_fd())
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.shared.exit_request.as_fd())
     }
 }

@@ -18,26 +18,26 @@ impl WatchedService {
     /// How long a logger that has read its input to the end may take to write it, where it cannot be waited for.
     const LAST_WORDS: Duration = Duration::from_millis(500);
     /// How long a logger may take to end when somebody has asked a second time; multilog promises a second.
-    const PRESSED: Duration = Duration::from_millis(1500);
+    const LOG_EXIT_MAX: Duration = Duration::from_millis(1500);
     /// How long the end of a service that was killed is waited for: its logger then writes its last lines. A process that
     /// waits for a disk cannot be killed, and a supervisor may not listen.
-    const KILLED: Duration = Duration::from_millis(500);
+    const SERVICE_EXIT_MAX: Duration = Duration::from_millis(500);
     /// Supervisors started to stop what others have left.
     const LAST_STARTS_MAX: u32 = 5;
 
-    /// Does what is next for ending. Returns the children it has started, or `None` when nothing is left. `is_pressed`:
+    /// Does what is next for ending. Returns the children it has started, or `None` when nothing is left. `is_killing`:
     /// somebody has asked a second time.
     ///
     /// The supervisors that run are told whatever has become of the service's name; only one that is to be started needs
     /// the name.
-    pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, Pid)>> {
+    pub fn end(&mut self, now: Duration, is_killing: bool, limits: &mut Limits) -> Option<Vec<(Role, Pid)>> {
         if self.service.is_there() {
             if !self.told.service {
                 let (commands, signal) =
-                    if is_pressed { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
+                    if is_killing { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
                 self.told.service = self.service.ask(&self.name, commands, signal);
             }
-            if !is_pressed || *self.service_overdue.get_or_insert(now + WatchedService::KILLED) > now {
+            if !is_killing || *self.service_overdue.get_or_insert(now + WatchedService::SERVICE_EXIT_MAX) > now {
                 return Some(Vec::new());
             }
         } else if self.has_process(Role::Service) && self.may_start_again() {
@@ -45,10 +45,10 @@ impl WatchedService {
         }
         if self.log.is_there() {
             if !self.told.log {
-                self.told.log = if is_pressed {
+                self.told.log = if is_killing {
                     let is_told = self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
                     // Asking again does not put it off.
-                    let overdue = is_told.then_some(now + WatchedService::PRESSED);
+                    let overdue = is_told.then_some(now + WatchedService::LOG_EXIT_MAX);
                     self.log_overdue = [self.log_overdue, overdue].into_iter().flatten().min();
                     is_told
                 } else {
@@ -103,7 +103,7 @@ impl WatchedService {
     }
 
     /// Somebody has asked a second time: everything is told again.
-    pub fn press(&mut self) {
+    pub fn tell_again(&mut self) {
         self.told = Told::default();
     }
 

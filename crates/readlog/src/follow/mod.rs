@@ -68,7 +68,7 @@ struct Follow<'r> {
 
 /// Prints all lines, and those that are written from then on, until nobody reads the output any more.
 pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
+    signal::exit_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
