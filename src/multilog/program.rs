@@ -83,9 +83,7 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
         .find_map(|place| Some((place, place.directory.network_file_system()?)));
     if let Some((place, kind)) = found {
         let name = &place.name;
-        PROGRAM.warn(format_args!(
-            "{name} is on a network file system ({kind}): what a kill does to lines is untested there"
-        ));
+        PROGRAM.warn(format_args!("{name} is on a network file system ({kind}): kills are untested there"));
     }
 }
 
@@ -105,7 +103,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
     let legacy = replay(origin, &locked, &mut Pausing { input: &mut input, messages })?;
     if legacy.left_out_bytes > 0 {
         messages.warn(format_args!(
-            "{} bytes of the last logger's belong to directories that are no longer named, and are not written there",
+            "{} bytes of the last logger belong to directories that the script no longer names, and are not written",
             legacy.left_out_bytes
         ));
     }

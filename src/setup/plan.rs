@@ -41,7 +41,9 @@ impl Plan {
                 ResourceState::Foreign if replace => steps.push(PlanStep { thing, moves_aside: true }),
                 ResourceState::Foreign => {
                     let path = thing.path();
-                    return Err(format!("unable to make {path}: something else is there (--replace moves it aside)"));
+                    return Err(format!(
+                        "unable to make {path}: something else exists there (--replace moves it aside)"
+                    ));
                 }
             }
         }

@@ -34,7 +34,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report, messages: Mes
         }
     }
     if failed {
-        return Err("unable to remove everything: run it again when that is put right".to_owned());
+        return Err("unable to remove everything: correct the cause and run it again".to_owned());
     }
     if !options.dry_run {
         Manifest::remove(tree).map_err(text)?;
@@ -48,7 +48,7 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report, messages: Mes
         method.forget().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
     }
     if !stops && let Some(words) = method.stop_words() {
-        report.note(format_args!("what runs goes on until it is stopped ({method}): {words}"));
+        report.note(format_args!("svscan runs until it is stopped ({method}): {words}"));
     }
     Ok(())
 }
@@ -82,14 +82,14 @@ fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> A
                 _ => stat.is_plain,
             };
             if !is_ours {
-                report.note(format_args!("leaving {path}: it is not ours any more"));
+                report.note(format_args!("keeping {path}: it was changed or replaced"));
                 return Ok(());
             }
             report.say(format_args!("remove {path}"));
             if is_dry { Ok(()) } else { dir.unlink(name) }
         }
         ManifestEntry::Line(_, line) if !config_line::has(dir, name, line)? => {
-            report.note(format_args!("leaving {path}: it is not ours any more"));
+            report.note(format_args!("keeping {path}: it was changed or replaced"));
             Ok(())
         }
         ManifestEntry::Line(_, line) => {
@@ -106,7 +106,7 @@ fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> A
                 Ok(())
             }
             Err(Errno::ENOTEMPTY | Errno::EEXIST) => {
-                report.note(format_args!("leaving {path}: directory not empty"));
+                report.note(format_args!("keeping {path}: directory not empty"));
                 Ok(())
             }
             Err(errno) => Err(errno),

@@ -79,10 +79,10 @@ impl Splogger {
         }
         let lost_max = self.link.lost_max() + u64::try_from(self.outbox.len()).expect("they are in memory");
         if lost_max > 0 {
-            return PROGRAM.fatal(format_args!("leaving, up to {lost_max} messages are lost"));
+            return PROGRAM.fatal(format_args!("exiting, up to {lost_max} messages are lost"));
         }
         if !self.link.wait_until_taken(self.exits_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
-            PROGRAM.warn(format_args!("leaving, {} messages wait for syslog to read them", self.link.unconfirmed()));
+            PROGRAM.warn(format_args!("exiting, {} messages wait for syslog to read them", self.link.unconfirmed()));
         }
         Exit::OK
     }

@@ -122,7 +122,7 @@ impl WatchedService {
         self.pairing = before.then(seen);
         if before == Pairing::Alone && self.pairing == Pairing::Paired {
             let name = Shown(self.name.to_bytes());
-            self.messages.warn(format_args!("{name}/log has come: restarting {name} to join the two"));
+            self.messages.warn(format_args!("{name}/log exists now: restarting {name} to connect them"));
         }
         self.name_what_is_awaited(seen);
     }
@@ -139,7 +139,7 @@ impl WatchedService {
             }
             Pairing::Alone | Pairing::Paired => {
                 self.messages.warn(format_args!(
-                    "{name} is sticky and has no log: it runs without until {name}/log/run is there"
+                    "{name} is sticky and has no log: it runs without one until {name}/log/run exists"
                 ));
             }
         }
@@ -271,9 +271,8 @@ impl WatchedService {
         match LogPipe::make(dir) {
             Ok((pipe, fault)) => {
                 if let Some(fault) = fault {
-                    self.messages.warn(format_args!(
-                        "unable to make {name}/supervise/logpipe, so a pipe of svscan's must do: {fault}"
-                    ));
+                    self.messages
+                        .warn(format_args!("unable to make {name}/supervise/logpipe, using an unnamed pipe: {fault}"));
                 }
                 self.pipe = Some(pipe);
                 true

@@ -136,7 +136,7 @@ impl Supervisor {
             PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {error}"));
         }
         if was_open {
-            PROGRAM.warn(format_args!("{shown}/supervise/control could be written by others, which is put right"));
+            PROGRAM.warn(format_args!("{shown}/supervise/control was writable by others: permissions corrected"));
         }
 
         let mut supervisor = Supervisor {
@@ -166,7 +166,7 @@ impl Supervisor {
         let (ok, was_open) =
             supervisor.files.fifo_to_share(OK, Access::Read).map_err(|error| about("read", "/supervise/ok", error))?;
         if was_open {
-            PROGRAM.warn(format_args!("{shown}/supervise/ok could be written by others, which is put right"));
+            PROGRAM.warn(format_args!("{shown}/supervise/ok was writable by others: permissions corrected"));
         }
         supervisor.ok = Some(ok);
         Ok(supervisor)

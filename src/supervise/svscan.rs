@@ -120,7 +120,10 @@ impl Scan {
         });
         if let Err(errno) = &watched {
             let seconds = BETWEEN_SCANS.as_secs();
-            PROGRAM.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
+            PROGRAM.warn(format_args!(
+                "unable to watch directory, checking it every {seconds} seconds: {}",
+                cause(*errno)
+            ));
         }
         let changes = watched.ok();
         Ok(Scan {
@@ -359,7 +362,7 @@ impl Scan {
         for (identity, watched) in &mut self.services {
             if let Some(started) = watched.end(now, is_killing, &mut self.limits) {
                 if is_late {
-                    PROGRAM.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
+                    PROGRAM.warn(format_args!("exiting although {} still runs", Shown(watched.name().to_bytes())));
                 } else {
                     is_over = false;
                 }

@@ -81,7 +81,7 @@ fn a_fifo_that_others_could_write_to_is_repaired() {
     assert_eq!(mode & 0o7777, 0o600);
     assert_eq!(
         fixture.read("out"),
-        "supervise: warning: sv/a/supervise/control could be written by others, which is put right\n"
+        "supervise: warning: sv/a/supervise/control was writable by others: permissions corrected\n"
     );
 }
 
@@ -114,7 +114,7 @@ fn a_log_pipe_that_is_not_a_fifo_is_replaced_by_a_pipe() {
     assert!(!fixture.path("outside").metadata().unwrap().file_type().is_fifo());
     assert_eq!(
         fixture.read("out"),
-        "svscan: warning: unable to make a/supervise/logpipe, so a pipe of svscan's must do: symbolic link loop\n"
+        "svscan: warning: unable to make a/supervise/logpipe, using an unnamed pipe: symbolic link loop\n"
     );
 }
 
@@ -322,7 +322,7 @@ fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
     assert_eq!((mode("control"), mode("ok")), (0o660, 0o660));
     assert_eq!(
         fixture.read("out"),
-        "supervise: warning: sv/a/supervise/ok could be written by others, which is put right\n"
+        "supervise: warning: sv/a/supervise/ok was writable by others: permissions corrected\n"
     );
 }
 

@@ -76,11 +76,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let is_back = self.input.put_back(bytes);
         if is_back {
             self.messages.warn(format_args!(
-                "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
+                "exiting, unwritten input stays in standard input: {line_count} lines, {bytes} bytes"
             ));
         } else {
-            self.messages
-                .warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+            self.messages.warn(format_args!("exiting, unwritten input is lost: {line_count} lines, {bytes} bytes"));
         }
         is_back
     }

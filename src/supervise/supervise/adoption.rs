@@ -46,7 +46,7 @@ impl Supervisor {
         }
         if held.end().is_none() {
             let (name, process) = (Shown(&self.name), record.process);
-            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, looking at it twice a second"));
+            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, checking it twice a second"));
         }
         let phase = match record.script {
             ServiceScript::Run => Phase::Up,

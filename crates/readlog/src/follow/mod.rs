@@ -143,7 +143,7 @@ impl Follow<'_> {
         };
         self.context
             .warnings
-            .announce(format_args!("unable to watch directories, looking at them twice a second: {why}"));
+            .announce(format_args!("unable to watch directories, checking them twice a second: {why}"));
     }
 
     /// The stream of a directory; an empty one if the directory cannot be opened.
