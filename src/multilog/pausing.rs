@@ -20,7 +20,8 @@ pub struct Pausing<'i, I> {
 impl<I: Input> Patience for Pausing<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
         if error.is_want_of_memory() && memory::is_scarce() {
-            // The limit is this process's own: waiting does not help. It leaves its files as a killed logger does.
+            // The process has reached its own memory limit, so waiting does not help. It exits like a logger that was
+            // killed.
             let Exit(code) = self.messages.fatal(&error);
             std::process::exit(code);
         }
@@ -45,7 +46,7 @@ impl<I: Input> Patience for Pausing<'_, I> {
     }
 }
 
-/// The patience of the engine before the first line and after the last: what takes long is given up when TERM comes.
+/// The patience of the engine before the first line and after the last: TERM interrupts whatever takes long.
 #[derive(Debug)]
 pub struct Interruptible<'i, I>(pub Pausing<'i, I>);
 

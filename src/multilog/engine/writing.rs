@@ -1,4 +1,4 @@
-//! Writes what the reader has at hand, batch by batch, and rotates directories in between.
+//! Writes the lines of the reader, batch by batch, and rotates directories in between.
 
 use super::{EarlyEnd, Engine};
 use crate::cli::Messages;
@@ -14,13 +14,13 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 
 impl<D: Directory, I: Input> Engine<D, I> {
-    /// Writes all whole lines at hand, batch by batch.
+    /// Writes all whole lines of the reader, batch by batch.
     pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
         while self.write_batch()? {}
         Ok(())
     }
 
-    /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
+    /// Writes one batch, and rotates the directories that it filled; returns false if there is nothing to write.
     pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
@@ -114,7 +114,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 }
 
-/// Does something in one directory. If there is no room, it is tried once more with what all of them have taken ahead.
+/// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries
+/// once more.
 fn making_room<D: Directory, T>(
     directories: &mut [LogDir<D>],
     number: usize,
@@ -122,7 +123,7 @@ fn making_room<D: Directory, T>(
 ) -> Result<T, Error> {
     match act(&mut directories[number]) {
         Err(error) if error.is_want_of_room() => {
-            // All of them: each holds room for itself.
+            // All directories, as each has space of its own.
             let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
             if had_any { act(&mut directories[number]) } else { Err(error) }
         }
@@ -130,7 +131,7 @@ fn making_room<D: Directory, T>(
     }
 }
 
-/// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
+/// Writes the alerts and status files of a batch. A successor that completes the batch repeats this.
 fn announce(batch: &Batch, statuses: &mut [StatusFile], messages: Messages) {
     alert::write(batch.alerts());
     for (number, file) in statuses.iter_mut().enumerate() {

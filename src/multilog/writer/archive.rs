@@ -1,12 +1,12 @@
 //! Gives finished files their names as archives.
 //!
-//! A file becomes an archive by a second name, `@label.s` or `@label.u`, and the loss of its first. A crash between the
-//! two leaves a file with two links, of which only the first name has to go: so the step can be repeated and never makes
-//! two archives of one file.
+//! A file becomes an archive when it gets a second name, `@label.s` or `@label.u`, and loses its first. A crash between
+//! the two steps leaves a file with two names, and only the first has to be removed. So the step can be repeated, and
+//! never makes two archives of one file.
 //!
 //! Names are strictly increasing whatever the clock does: the label is that of now, or one nanosecond after the newest
-//! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given, as what a
-//! look showed may be older: meanwhile the engine may have made an archive of a stranger's file.
+//! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given: the
+//! engine may have archived another process's file since the last look at the directory.
 
 use crate::logdir::archive_name::{Code, Name, is_archive_name};
 use crate::multilog::error::{Error, ResultExt};
@@ -50,7 +50,7 @@ pub fn archive<D: Directory>(
     archive_on(&mut Trimmer::new(place.files_max), place, candidate, patience)
 }
 
-/// The same, with a trimmer that knows afterwards whether more archives have to go.
+/// The same; afterwards `trimmer` knows whether there are more surplus archives.
 pub fn archive_on<D: Directory>(
     trimmer: &mut Trimmer,
     place: &Place<D>,

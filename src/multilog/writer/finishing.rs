@@ -1,4 +1,4 @@
-//! Where files are finished: in the engine until the first rotation, then in a thread if there can be one.
+//! Where files are finished: in the engine until the first rotation, then in a thread if one can be started.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) enum Finishing<D: Directory> {
     InEngine(Finisher<D>),
     /// In a thread.
     InThread(Worker<D::File>),
-    /// For the moment in which one becomes the other.
+    /// While the finisher moves from the engine to the thread.
     Moving,
 }
 
@@ -35,7 +35,7 @@ impl<D: Directory> Finishing<D> {
         }
     }
 
-    /// Begins to remove the archives that a predecessor left and that are too many.
+    /// Begins to remove the surplus archives of a predecessor.
     pub(super) fn trim(&mut self, trimmer: Trimmer, next: &Arc<Preallocated<D>>, messages: Messages) {
         self.start_thread(next, messages);
         match self {
@@ -58,20 +58,20 @@ impl<D: Directory> Finishing<D> {
         };
     }
 
-    /// Where there is no thread: finishes the file in hand, and prepares the next one.
+    /// Without a thread: finishes the current file, and prepares the next one.
     pub(super) fn finish_here(&mut self, next: &Preallocated<D>, patience: &mut impl Patience) -> Result<(), Error> {
         let Finishing::InEngine(finisher) = self else { return Ok(()) };
         let had_excess = finisher.has_excess();
         finisher.finish(patience)?;
         if had_excess && finisher.has_excess() && !patience.is_exiting() {
-            // Some of what was left the last time.
+            // Some of the surplus archives that were left last time.
             finisher.trim(patience)?;
         }
         next.prepare();
         Ok(())
     }
 
-    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
+    /// Becomes readable when the current file is finished; `None` if there is none.
     pub(super) fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
         match self {
             Finishing::InThread(worker) => worker.done(),
@@ -79,15 +79,14 @@ impl<D: Directory> Finishing<D> {
         }
     }
 
-    /// The logger exits: gives up what takes long.
+    /// The logger exits: gives up whatever takes long.
     pub(super) fn exit_soon(&self) {
         if let Finishing::InThread(worker) = self {
             worker.exit_soon();
         }
     }
 
-    /// What becomes readable when no archive is left that has to be removed; `None` if none is. Where there is no thread
-    /// some are removed now.
+    /// Becomes readable when no surplus archive is left; `None` if none is. Without a thread, this call removes some.
     pub(super) fn trimming(&mut self, patience: &mut impl Patience) -> Option<BorrowedFd<'_>> {
         match self {
             Finishing::InThread(worker) => worker.all_done(),
@@ -113,7 +112,7 @@ impl<D: Directory> Finishing<D> {
         matches!(self, Finishing::InThread(worker) if worker.has_given_up_file())
     }
 
-    /// Tells whether a file is unfinished, in hand or given up.
+    /// Tells whether a file is unfinished: being finished, or given up.
     pub(super) fn has_unfinished_file(&self) -> bool {
         match self {
             Finishing::InEngine(finisher) => finisher.is_busy(),

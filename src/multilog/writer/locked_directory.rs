@@ -25,7 +25,7 @@ pub struct LockedDirectory<D: Directory> {
 }
 
 impl LockedDirectory<PathDir> {
-    /// Makes the directory if it is not there, opens and locks it.
+    /// Creates the directory if it does not exist, opens it and locks it.
     pub fn new(destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
         let name = Shown(destination.path.to_bytes()).to_string();
         let directory = PathDir::open(destination.path).or_unable(format_args!("open directory {name}"))?;
@@ -46,21 +46,21 @@ impl<D: Directory> LockedDirectory<D> {
         &self.place
     }
 
-    /// What the script says of it.
+    /// The settings of the script for it.
     #[must_use]
     pub fn destination(&self) -> &Destination {
         &self.destination
     }
 
-    /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
-    /// `current` may lack its end, which will not come.
+    /// Repairs the directory and opens it for appending. `is_torn` is true if the last line of `current` may lack its
+    /// end, which will not come.
     pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
         let log = self.prepare(false, is_torn, patience)?;
         log.mark_open()?;
         Ok(log)
     }
 
-    /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
+    /// The same, but the caller must call [`LogDir::mark_open`] before it appends anything. `is_whole` is true if
     /// `current` may be appended to although its writer was killed.
     pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
         let LockedDirectory { place, lock, destination } = self;

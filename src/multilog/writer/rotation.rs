@@ -1,4 +1,4 @@
-//! The first step of a rotation: renames `current` to `previous`, and archives what is in the way.
+//! The first step of a rotation: renames `current` to `previous`, and archives a file that has that name.
 
 use crate::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
 use crate::multilog::error::{Error, ResultExt};
@@ -18,11 +18,11 @@ pub(super) enum RotationStep {
     Rename,
     /// A new `current` is made.
     Create,
-    /// Where there is no thread: what was `current` is finished.
+    /// Without a thread: the engine finishes the rotated file.
     Finish,
 }
 
-/// Renames `current` to `previous`. `has_left_file` tells that the finisher gave up a file when the logger began to exit.
+/// Renames `current` to `previous`. `has_left_file` is true if the finisher gave up a file when the logger began to exit.
 pub(super) fn rename_to_previous<D: Directory>(
     place: &Place<D>,
     has_left_file: bool,
