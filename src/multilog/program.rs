@@ -20,11 +20,11 @@ use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{self, dir, fd, memory};
 
-/// Files are made with the modes that are asked for, whatever the parent's mask.
+/// Sets the modes of new files, whatever umask the parent had.
 const UMASK: u32 = 0o022;
 
-/// What a busy logger may need of the address space, and what each log directory adds, with a thread's stack. Where it may
-/// not have so much it makes do with less.
+/// The address space that a busy logger may need, and what each log directory adds, including a thread's stack. If the
+/// limit is lower, multilog uses less.
 const BUSY_BYTES: usize = 3 * 1024 * 1024;
 const DIRECTORY_BYTES: usize = 1024 * 1024;
 
@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::new)
 }
 
-/// The same program without peeking: it reads, and what it has read is gone when it is killed. For comparison.
+/// The same program without peeking, for comparison: if it is killed, the bytes that it has read are lost.
 pub fn run_reading(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::reading)
 }
@@ -63,7 +63,7 @@ fn messages() -> Messages {
     Messages::of(PROGRAM)
 }
 
-/// Opens all that the script names. Until every directory is locked, no file in any is touched.
+/// Opens everything that the script names. It touches no file until every directory is locked.
 fn start(
     script: Script,
     input: fn(Messages) -> sys::Result<StandardInput>,
@@ -87,7 +87,7 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     }
 }
 
-/// Completes what a predecessor left half done, repairs the directories, and makes the engine.
+/// Completes the unfinished batch of a predecessor, repairs the directories, and creates the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
@@ -96,7 +96,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
     messages: Messages,
 ) -> Result<Engine<D, I>, Error> {
     for directory in &locked {
-        // Of a logger that was killed while it made its journal. Where it cannot be removed it is in nobody's way.
+        // Left by a logger that was killed while it created its journal. It does no harm if it cannot be removed.
         let _ = discard_unfinished(directory.place());
     }
     let origin = input.origin().filter(|_| !locked.is_empty());
@@ -115,7 +115,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
     let mut patience = Interruptible(Pausing { input: &mut input, messages });
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for (number, directory) in locked.into_iter().enumerate() {
-        // Without a journal nobody could tell the next logger what becomes of a file that is whole.
+        // Without a journal, the next logger could not know whether this file is whole.
         let is_whole = legacy.is_whole[number] && journal.is_some();
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
@@ -125,7 +125,8 @@ pub(super) fn assemble<D: Directory, I: Input>(
     Ok(engine)
 }
 
-/// A reader of alerts that went away, or a limit on the size of files, is an error that is reported; it does not kill the logger.
+/// If the reader of the alerts exits, or a file reaches a size limit, the write reports an error; the signal must not
+/// kill the logger.
 fn catch_signals(input: fn(Messages) -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()

@@ -1,11 +1,11 @@
 //! Standard input: descriptor 0, and the signals that can come while multilog waits for it.
 //!
-//! Nothing here can miss a signal: TERM and ALRM are blocked from the start and read like any other input, so one that
-//! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.
+//! No signal can be missed: TERM and ALRM are blocked from the start and read like any other input, so one that
+//! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: other processes share it.
 //!
-//! There are two ways to take bytes. From a pipe they are peeked at and stay there until they are on their way to the
-//! disk ([`pipe`](crate::multilog::input::pipe)): a logger that is killed leaves its successor all that it had not written. From
-//! anything else they are read, and what a killed logger had read and not written is gone.
+//! There are two ways to take bytes. Bytes in a pipe are peeked at and stay there until they are written
+//! ([`pipe`](crate::multilog::input::pipe)): a killed logger leaves all unwritten bytes to its successor. From any
+//! other input bytes are read; if the logger is killed, the bytes that it has read and not written are lost.
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -25,17 +25,17 @@ pub struct StandardInput {
     signals: SignalQueue,
     /// How to look into the pipe; `None` if bytes can only be read.
     pipe: Option<PipeInput>,
-    /// TERM has come and has not been told.
+    /// TERM has come and `wait` has not returned it yet.
     has_term: bool,
     /// TERM has come.
     is_terminated: bool,
-    /// What failed when TERM came has been tried once more.
+    /// The step that failed when TERM came has been retried.
     has_retried: bool,
     /// Where the next read of a plain file begins.
     offset: Option<u64>,
-    /// ALRM has come and has not been told.
+    /// ALRM has come and `wait` has not returned it yet.
     has_alarm: bool,
-    /// Made when something has to be waited for that only TERM may cut short.
+    /// Created for the first wait that only TERM may interrupt.
     exit_request: OnceCell<Option<SignalWatch>>,
     messages: Messages,
 }
@@ -162,7 +162,7 @@ impl Input for StandardInput {
     }
 
     fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8] {
-        // Of what was shown, the rest is still in the pipe.
+        // All other bytes that were shown are still in the pipe.
         self.pipe.as_ref().map_or(unwritten, PipeInput::stray)
     }
 
@@ -172,7 +172,7 @@ impl Input for StandardInput {
 
     fn put_back(&mut self, bytes: usize) -> bool {
         let Some(offset) = self.offset else { return false };
-        // If somebody else who shares the file has read from it, nobody can tell what is whose.
+        // If another process that shares the file has read from it, the offset does not tell which bytes this logger took.
         let is_ours = fd::offset(fd::stdin()) == Ok(offset);
         let Some(before) = offset.checked_sub(bytes as u64).filter(|_| is_ours) else { return false };
         let is_back = fd::seek(fd::stdin(), before).is_ok();
@@ -206,7 +206,7 @@ impl Source for StandardInput {
             let taken = pipe.take(held, room);
             announce(pipe, self.messages);
             match taken {
-                // The system does not let us look: then we read. Nothing has been taken yet.
+                // The system does not allow peeking, so the pipe is read. Nothing has been taken yet.
                 Err(errno) if pipe.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
                     self.messages.warn(unable_to_look(errno));
@@ -254,7 +254,7 @@ impl Source for StandardInput {
     }
 }
 
-/// Says what is to be said of a pipe.
+/// Prints the warnings about a pipe.
 fn announce(pipe: &mut PipeInput, messages: Messages) {
     pipe.take_notices().into_iter().for_each(|notice| messages.warn(notice));
 }

@@ -1,18 +1,20 @@
-//! The journal: a file in the first log directory, mapped, that tells a logger's successor how far it came.
+//! The journal: a mapped file in the first log directory. It tells the successor of a killed logger how far that logger
+//! came.
 //!
-//! Before a batch is written the journal says which bytes of the pipe it covers and where in each `current` its output
-//! begins. When it is written the bytes are read off the pipe, and the same read stores the last of them in the journal,
-//! where its complement stood until then: so the journal tells whether they are gone, whenever the logger was killed.
+//! Before a batch is written, the journal notes which bytes of the pipe it covers and where in each `current` its
+//! output begins. Afterwards the bytes are read from the pipe, and the same read stores the last of them in the
+//! journal, in place of its complement. So the journal shows whether the bytes are still in the pipe, whenever the
+//! logger is killed.
 //!
-//! A successor whose journal says that a batch was begun and its bytes are still in the pipe makes the same output of the
-//! same bytes with the same stamps, compares it with what stands in each `current`, appends what is missing, and takes
-//! the bytes off. Nothing is truncated: what is in a file may be the only copy.
+//! If the journal shows a batch whose bytes are still in the pipe, the successor makes the same output from the same
+//! bytes with the same stamps, compares it with the end of each `current`, appends what is missing, and removes the
+//! bytes from the pipe. It truncates nothing, because a file may hold the only copy.
 //!
-//! Between two batches the journal says what every `current` is and how long, and whether the disk refused any of it. So a
-//! successor in the same boot knows whether a `current` is whole, and goes on with it.
+//! Between two batches the journal holds the identity and length of every `current`, and whether an fsync of it failed.
+//! So a successor in the same boot knows whether a `current` is whole, and can append to it.
 //!
-//! The journal says nothing that is believed blindly: a checksum, the machine's boot and the pipe must agree, and the
-//! bytes are compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
+//! A successor does not trust the journal blindly: the checksum, the boot and the pipe must match, and the bytes are
+//! compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
 
 use crate::logdir::memory::Memory;
 use crate::multilog::journal::hash::hash;
@@ -22,14 +24,14 @@ use crate::multilog::journal::layout::{
 };
 use crate::multilog::journal::record::{Heading, Record};
 
-/// A journal that is kept.
+/// An open journal.
 #[derive(Debug)]
 pub struct Journal<M> {
     memory: M,
     layout: Layout,
-    /// The slot that tells, from 0; the other is free.
+    /// The valid slot, from 0; the other is free.
     telling: usize,
-    /// Whether that slot, and then the other, tells something that is true.
+    /// Whether the record in that slot, and then in the other, is valid.
     is_true: [bool; 2],
     /// Kept from batch to batch.
     body: Vec<u8>,
@@ -64,7 +66,7 @@ impl<M: Memory> Journal<M> {
         self.memory
     }
 
-    /// The record that is told, and whether its bytes have been consumed.
+    /// The latest record, and whether its bytes have been consumed.
     #[must_use]
     pub fn latest(&self) -> Option<(Record, bool)> {
         if !self.is_true[0] {
@@ -73,14 +75,14 @@ impl<M: Memory> Journal<M> {
         read_slot(&self.memory.load(), self.layout, self.telling)
     }
 
-    /// Tells whether the journal's file went away.
+    /// Tells whether the journal's file was removed.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.memory.is_lost()
     }
 
-    /// Notes a batch that is about to be written, or a state. Killed at any point within, the journal tells this record
-    /// or the one before.
+    /// Notes a batch that is about to be written, or a state. If the logger is killed at any point of this call, the
+    /// journal holds this record or the one before.
     pub fn begin(&mut self, record: &Record) {
         self.note(record, record.input_bytes == 0);
     }
@@ -100,14 +102,14 @@ impl<M: Memory> Journal<M> {
         self.is_true = [true, self.is_true[0]];
     }
 
-    /// Changes the record that is told, if there is one and anything changes.
+    /// Changes the latest record, if there is one and anything changes.
     pub fn amend(&mut self, change: impl FnOnce(&mut Record)) {
         let Some((before, is_consumed)) = self.latest() else { return };
         let mut record = before.clone();
         change(&mut record);
         if record != before {
             self.note(&record, is_consumed);
-            // What the other slot tells is no longer true.
+            // The record in the other slot is out of date.
             self.is_true[1] = false;
         }
     }
@@ -126,7 +128,7 @@ impl<M: Memory> Journal<M> {
         self.memory.lend(self.slot_at(self.telling) + LANDING, read)
     }
 
-    /// Takes back the batch that was noted last, of which nothing is written any more: the one before it is told again.
+    /// Withdraws the batch that was noted last, of which nothing is written any more: the record before it is valid again.
     pub fn retract(&mut self) {
         match self.is_true {
             [_, true] => self.commit_slot(1 - self.telling),
@@ -135,14 +137,14 @@ impl<M: Memory> Journal<M> {
         self.is_true = [self.is_true[1], false];
     }
 
-    /// Tells whether a batch has been begun that is not settled.
+    /// Tells whether a batch has been noted that is not consumed.
     #[must_use]
     pub fn is_outstanding(&self) -> bool {
         self.latest().is_some_and(|(_, is_consumed)| !is_consumed)
     }
 
-    /// Tells whether a successor must know what the journal says, where every `current` is on the disk and marked: a
-    /// batch is not settled, or ended within a line.
+    /// Tells whether a successor needs the journal although every `current` is sealed: a batch is not consumed, or it
+    /// ended within a line.
     #[must_use]
     pub fn is_needed(&self) -> bool {
         self.latest().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
