@@ -7,7 +7,7 @@ use crate::tai64n::Label;
 /// The label and the dot and letter behind it.
 pub const NAME_BYTES: usize = Label::TEXT_BYTES + 2;
 
-/// What is known of an archive.
+/// The state of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// `.s`: complete, processed and on the disk.
@@ -28,7 +28,7 @@ pub enum Code {
 pub struct Name {
     /// The moment at which the file was finished.
     pub label: Label,
-    /// What is known of it.
+    /// Its state.
     pub code: Code,
 }
 
