@@ -1,4 +1,4 @@
-//! The program: reads the options, checks what the host has, and makes what is missing or removes what it made.
+//! The program: reads the options, checks the host, and creates what is missing or removes what it created.
 
 use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::setup::error::text;
@@ -18,7 +18,7 @@ use crate::setup::report::Report;
 /// The name in messages.
 const PROGRAM: Program = Program("logyard-setup");
 
-/// Files are made with the modes that are asked for, whatever the parent's mask.
+/// Sets the modes of new files, whatever umask the parent had.
 const UMASK: u32 = 0o022;
 
 /// Runs the program.
@@ -26,7 +26,7 @@ const UMASK: u32 = 0o022;
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
     dir::set_umask(UMASK);
-    // `logyard-setup | head` must not end it half way; where this fails, that is all there is to it.
+    // `logyard-setup | head` must not kill it half-way. A failure to ignore the signal is harmless.
     let _ = signal::ignore(Signal::SIGPIPE);
     let Some(options) = Options::parse(arguments.get(1..).unwrap_or_default()) else {
         return PROGRAM.usage(SYNOPSIS);

@@ -1,4 +1,4 @@
-//! `--remove`: removes what the manifest lists, the last one first.
+//! `--remove`: removes everything in the manifest, latest first.
 
 use crate::cli::Messages;
 use crate::setup::boot::Method;
@@ -12,7 +12,7 @@ use crate::sys::dir::Dir;
 use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};
 
-/// Takes everything away.
+/// Removes the installation.
 pub fn remove(tree: &Tree, options: &Options, report: &mut Report, messages: Messages) -> Result<(), String> {
     let record = Manifest::read(tree).map_err(text)?;
     if record.is_empty() {
@@ -62,7 +62,7 @@ fn take_away(tree: &Tree, entry: &ManifestEntry, report: &mut Report) -> Result<
     }
 }
 
-/// Undoes one entry. What is not there, or not as it was made, has been somebody else's business since.
+/// Undoes one entry. A resource that is missing or was changed since belongs to the administrator, and is not touched.
 fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> Answer<()> {
     let path = entry.path();
     let is_dry = report.is_dry;
