@@ -6,7 +6,7 @@ use std::fmt::Display;
 use crate::cli::{Messages, cause};
 use crate::sys::Errno;
 
-/// The limits of the system that have been reached and named. Each is named once, until it is no longer reached.
+/// Reports each limit of the system once, until there is room again.
 #[derive(Debug)]
 pub struct Limits {
     named: BTreeSet<i32>,
@@ -24,14 +24,14 @@ impl Limits {
         matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM)
     }
 
-    /// Says that something failed; of a limit, the first time that it is reached.
+    /// Reports a failure; if it is a limit, only the first time.
     pub(super) fn reached(&mut self, errno: Errno, text: impl Display) {
         if !Limits::is_limit(errno) || self.named.insert(errno as i32) {
             self.messages.warn(format_args!("{text}: {}", cause(errno)));
         }
     }
 
-    /// Forgets what was named: there was room for everything.
+    /// There was room for everything: the next failure is reported again.
     pub fn clear(&mut self) {
         self.named.clear();
     }

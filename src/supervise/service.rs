@@ -1,4 +1,4 @@
-//! A service as svscan knows it: its supervisor, its log's supervisor, and the pipe between the two.
+//! A service in svscan: its supervisor, its log's supervisor, and the pipe between the two.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
@@ -34,7 +34,7 @@ struct Told {
     log: bool,
 }
 
-/// A service that svscan looks after.
+/// A service that svscan watches.
 #[derive(Debug)]
 pub struct WatchedService {
     /// Its name in the scan directory, and that of its log.
@@ -43,26 +43,26 @@ pub struct WatchedService {
     identity: FileId,
     /// Whether the name was there at the last scan.
     pub is_present: bool,
-    /// What is done about its output.
+    /// Where its output goes.
     pub pairing: Pairing,
     pipe: Option<LogPipe>,
     /// Whether its supervisor's standard output is the pipe.
     is_joined: bool,
-    /// Whether it has been said that its log is awaited.
+    /// Whether the warning that its log is missing has been printed.
     is_named: bool,
     service: SupervisorProcess,
     log: SupervisorProcess,
-    /// What it was told when svscan came to exit.
+    /// Which supervisors were told to exit when svscan began to exit.
     told: Told,
     /// How often its supervisors have been started since.
     last_starts: u32,
-    /// Since when the pipe has been empty, the service being gone.
+    /// Since when the pipe has been empty and the service has ended.
     empty_since: Option<Duration>,
-    /// Since when its logger cannot be told to end.
+    /// Since when its logger cannot be reached by its control FIFO.
     unheard_since: Option<Duration>,
     /// When its logger, which was asked to end, is to be killed.
     log_overdue: Option<Duration>,
-    /// When its logger is to end although the service, which was killed, still runs.
+    /// When to end its logger although the service was killed and still runs.
     service_overdue: Option<Duration>,
     messages: Messages,
 }
@@ -107,7 +107,7 @@ impl WatchedService {
         &self.log_name
     }
 
-    /// It has another name now.
+    /// Changes its name.
     pub fn rename(&mut self, name: CString) {
         if self.name == name {
             return;
@@ -116,7 +116,7 @@ impl WatchedService {
         self.name = name;
     }
 
-    /// Looks at it again: a log service that has become complete is joined to it.
+    /// Checks it again, and pairs it with a log service that has become complete.
     pub fn review(&mut self, seen: Seen) {
         let before = self.pairing;
         self.pairing = before.then(seen);
@@ -165,7 +165,7 @@ impl WatchedService {
         self.forget(role);
     }
 
-    /// The supervisors that are not our children, to be waited for.
+    /// The supervisors that are not our children, with the FIFOs that show their end.
     pub fn found(&self) -> impl Iterator<Item = (Role, std::os::fd::BorrowedFd<'_>)> {
         [(Role::Service, &self.service), (Role::Log, &self.log)].into_iter().filter_map(|(role, supervisor)| {
             match supervisor {
@@ -175,7 +175,7 @@ impl WatchedService {
         })
     }
 
-    /// One of those has gone.
+    /// One of those has exited.
     pub fn vanished(&mut self, role: Role) {
         let directory = self.directory(role).to_owned();
         self.supervisor(role).vanished(&directory);
@@ -192,13 +192,13 @@ impl WatchedService {
         }
     }
 
-    /// Whether nothing of it is left to look after.
+    /// Whether it can be forgotten.
     #[must_use]
     pub fn is_over(&self) -> bool {
         !self.is_present && !self.service.is_there() && !self.log.is_there()
     }
 
-    /// When it is next to be seen to; `None` if it is as it should be.
+    /// When it needs attention; `None` if everything runs.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
         if !self.is_present || self.pairing == Pairing::Awaiting {
@@ -228,7 +228,7 @@ impl WatchedService {
             self.postpone();
             return started;
         };
-        // The name may have come to stand for something else since the last scan.
+        // The name may lead to another directory since the last scan.
         if !self.is_its(&dir) {
             self.is_present = false;
             return started;
@@ -335,7 +335,7 @@ impl WatchedService {
         }
     }
 
-    /// Looks for what is missing at once.
+    /// Starts missing supervisors without delay.
     pub fn start_at_once(&mut self) {
         self.service.start_at_once();
         self.log.start_at_once();

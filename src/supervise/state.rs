@@ -1,8 +1,7 @@
 //! The policy of a supervisor, a pure function: from a state and an event to the next state and the effects.
 //!
 //! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervise) carries out the
-//! effects and reports back what became of them. When a start is due is for the
-//! [`throttle`](crate::supervise::throttle) to say.
+//! effects and reports back what became of them. The [`throttle`](crate::supervise::throttle) decides when a start is due.
 //!
 //! ```text
 //!            u, o                Due → Started
@@ -19,18 +18,18 @@ use crate::sys::signal::Signal;
 /// What the administrator wants of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// It is to run, and to be started again whenever it ends.
+    /// It must run, and is restarted whenever it ends.
     Up,
-    /// It is not to run.
+    /// It must not run.
     Down,
-    /// It may run, and is not started again when it ends.
+    /// It may run, and is not restarted when it ends.
     Once,
 }
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing runs and nothing is to be started.
+    /// Nothing runs, and nothing will be started.
     Down,
     /// Nothing runs; the next start waits for its time.
     Delayed,
@@ -40,12 +39,12 @@ pub enum Phase {
     Finishing,
 }
 
-/// All that a supervisor remembers of a service from one event to the next.
+/// The state of a service between two events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceState {
     /// Where the service is in its life.
     pub phase: Phase,
-    /// What is wanted of it.
+    /// What the administrator wants.
     pub want: Want,
     /// Whether the process was told to pause.
     pub is_paused: bool,
@@ -56,20 +55,20 @@ pub struct ServiceState {
 /// What happens to a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody asks for something.
+    /// A command has come.
     Asked(Control),
-    /// The moment for the next start has come.
+    /// The next start is due.
     Due,
     /// `./run`, or `./finish`, has been started.
     Started,
-    /// No process could be made.
+    /// The process could not be created.
     NotStarted,
     /// The process that was running has ended. `finishes`: there is a `./finish` to run after a `./run`.
     Ended {
         /// Whether `./finish` is there.
         finishes: bool,
     },
-    /// The time that a service is given to end is over.
+    /// The service has not ended in time.
     Overdue,
 }
 
@@ -86,7 +85,7 @@ pub enum Effect {
     Send(Signal),
     /// Ask the process to end, and report [`Event::Overdue`] if it takes too long.
     Stop,
-    /// The process may take its time again.
+    /// Cancel that deadline.
     Forbear,
     /// Make the log pipe standard output; then, if it was not that before, do what [`Effect::Stop`] does.
     Join,
@@ -95,7 +94,7 @@ pub enum Effect {
 }
 
 impl ServiceState {
-    /// How a supervisor begins: `is_wanted` unless there is a file `down`.
+    /// The initial state. `is_wanted` is false if there is a file `down`.
     #[must_use]
     pub fn new(is_wanted: bool) -> ServiceState {
         let (phase, want) = if is_wanted { (Phase::Delayed, Want::Up) } else { (Phase::Down, Want::Down) };
@@ -108,7 +107,7 @@ impl ServiceState {
         matches!(self.phase, Phase::Up | Phase::Finishing)
     }
 
-    /// What becomes of a service whose process has ended, all being done.
+    /// The next state once the process, and `./finish`, have ended.
     fn rest(self, effects: &mut Vec<Effect>) -> ServiceState {
         // As in 0.76, a supervisor that was told to exit does so when the service ends, wanted up or not.
         if self.is_exiting {
@@ -133,7 +132,7 @@ pub fn step(state: ServiceState, event: Event) -> (ServiceState, Vec<Effect>) {
             effects.push(Effect::Start);
             state
         }
-        // The delay was over before the wish for a start was.
+        // The delay was over before the start was cancelled.
         (Phase::Down | Phase::Up | Phase::Finishing, Event::Due) => state,
 
         (Phase::Delayed, Event::Started) => {
@@ -144,7 +143,7 @@ pub fn step(state: ServiceState, event: Event) -> (ServiceState, Vec<Effect>) {
             effects.push(Effect::Announce);
             ServiceState { is_paused: false, ..state }
         }
-        // A process runs already, or none was wanted: nothing was started.
+        // A process runs already, or none was wanted.
         (Phase::Down | Phase::Up, Event::Started) => state,
 
         // The throttle says when to try again.
@@ -213,7 +212,7 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             effects.extend([Effect::Stop, Effect::Announce]);
             ServiceState { want: Want::Down, is_paused: false, ..state }
         }
-        // What cleans up after the service is not cut short.
+        // `./finish`, which cleans up after the service, is not interrupted.
         (Control::Down, Phase::Finishing) => {
             effects.push(Effect::Announce);
             ServiceState { want: Want::Down, ..state }
@@ -239,7 +238,7 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGCONT)]);
             ServiceState { is_paused: false, ..state }
         }
-        // 0.76 announces, and shows no pause of what does not run.
+        // As 0.76, announces this, and shows no pause of a service that does not run.
         (Control::Pause | Control::Continue, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
             state

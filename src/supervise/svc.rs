@@ -1,8 +1,7 @@
 //! `svc options services`: controls services by name.
 //!
-//! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
-//! know: see [`Control`](crate::supervise::control::Control) and, for what follows from each,
-//! [`state`](crate::supervise::state).
+//! The letters are written to each service's control FIFO in the order given. For their meaning see
+//! [`Control`](crate::supervise::control::Control) and, for their effects, [`state`](crate::supervise::state).
 
 use std::ffi::CStr;
 
@@ -18,7 +17,7 @@ const PROGRAM: Program = Program("svc");
 /// The letters: 0.76's, and those for USR1, USR2, QUIT and WINCH.
 const LETTERS: &[u8] = b"udopchaitkx12qw";
 
-/// Steers services. What goes wrong with one is said, and the others are steered all the same.
+/// Runs `svc`. A failure with one service is reported, and the others are still controlled.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let mut letters = Vec::new();

@@ -10,7 +10,7 @@ use crate::sys::{Errno, program};
 
 const PROGRAM: Program = Program("svok");
 
-/// Says by its exit code whether a supervisor runs.
+/// Runs `svok`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let Some(dir) = arguments.get(1) else { return PROGRAM.usage("svok dir") };

@@ -1,13 +1,13 @@
 //! The daemon `svscan [dir]`: starts a supervisor for each service in a directory, and one for its log.
 //!
-//! It is told of new services, of logs and sticky bits that come later, and of supervisors that end; while nothing
-//! happens, nothing wakes it. Where it cannot be told, it looks every five seconds, as 0.76 always does.
+//! The system notifies it of new services, logs, sticky bits, and supervisors that end; an idle svscan is never woken.
+//! If it cannot be notified, it scans every five seconds, as 0.76 always does.
 //!
-//! - [`WatchedService`] is one service: what is started for it and how its output goes.
-//! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
+//! - [`WatchedService`] is one service: its supervisors and its output.
+//! - `Scan` is the loop: it scans the directory, collects children, and at the end stops everything in order.
 //!
 //! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
-//! second one it waits for nothing. On HUP svscan looks at everything immediately.
+//! second one it kills them. On HUP svscan scans immediately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
@@ -29,17 +29,16 @@ use crate::sys::{Result, clock, fd, limit, poll, program};
 
 const PROGRAM: Program = Program("svscan");
 
-/// Between two looks at what cannot be watched.
+/// Between two scans if something cannot be watched.
 const BETWEEN_SCANS: Duration = Duration::from_secs(5);
-/// A change is looked at when nothing more has happened for so long: a service that is being put together is not
-/// started half way.
+/// A scan waits until there was no change for this long, so that an unfinished service is not started.
 const SETTLING: Duration = Duration::from_millis(100);
-/// A change is looked at after so long, whatever happens meanwhile.
+/// A scan waits at most this long after a change.
 const SETTLING_MAX: Duration = Duration::from_millis(300);
-/// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
-/// supervisor that does not listen, must not keep it.
+/// How long svscan waits for killed processes after a second TERM, so that a process that cannot be killed, or a
+/// supervisor that does not react, cannot stop it from exiting.
 const KILLING_MAX: Duration = Duration::from_secs(3);
-/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while svscan exits.
+/// Between two attempts to reach a supervisor, and between two checks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// Runs `svscan [dir]`.
@@ -67,7 +66,7 @@ enum WatchedFor {
 }
 
 impl WatchedFor {
-    /// Whether a change is of interest: a service's other files are its own affair.
+    /// Whether a change matters; other files of a service do not.
     fn concerns(self, name: Option<&[u8]>) -> bool {
         match (self, name) {
             (WatchedFor::Scan, Some(name)) => !name.starts_with(b"."),
@@ -96,21 +95,21 @@ struct Scan {
     services: BTreeMap<FileId, WatchedService>,
     children: BTreeMap<Pid, (FileId, Role)>,
     limits: Limits,
-    /// Names that could not be looked at, which has been said.
+    /// Names that could not be read, and have been reported.
     unseen: BTreeSet<Vec<u8>>,
-    /// When to look at the directory, and when at the latest.
+    /// When to scan, and when at the latest.
     next_scan: Option<(Duration, Duration)>,
     shutdown: Shutdown,
-    /// Since when it is to be at once.
+    /// When TERM came for the second time.
     killing_since: Option<Duration>,
 }
 
 impl Scan {
     fn begin() -> Result<Scan> {
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
-        // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
+        // Each pair needs a descriptor. svscan works without these settings too.
         let _ = limit::raise_descriptors();
-        // A supervisor may exit just when it is told something.
+        // A supervisor may exit while svscan writes to it.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
         let mut watches = BTreeMap::new();
@@ -188,7 +187,7 @@ impl Scan {
             return Some(BETWEEN_ATTEMPTS);
         }
         let due = self.services.values().filter_map(WatchedService::due).min();
-        // What is overdue has been tried just now and is to be tried again.
+        // An overdue task has just failed and will be retried.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
         [due, scan].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
@@ -227,7 +226,7 @@ impl Scan {
     fn take_changes(&mut self) {
         let Some(changes) = &self.changes else { return };
         let concerns = |notification: &Notification| match notification {
-            // More has happened than the queue holds.
+            // The queue of events has overflowed.
             Notification::Overflow => true,
             Notification::Of(watch, event) => {
                 self.watches.get(watch).is_some_and(|purpose| purpose.concerns(event.name()))
@@ -274,7 +273,7 @@ impl Scan {
         }
     }
 
-    /// Looks at one name. Says whether svscan will be told when it changes.
+    /// Checks one name. Returns whether svscan will be notified when it changes.
     fn look(&mut self, dir: &Dir, name: Vec<u8>) -> bool {
         let target = match dir.target(&name) {
             Ok(Some(target)) => target,
@@ -294,7 +293,7 @@ impl Scan {
         let Ok(name) = CString::new(name) else { return true };
         let Ok(service) = dir.reach_dir(name.to_bytes()) else { return false };
         let known = self.services.get(&target.identity).map(|watched| watched.pairing);
-        // Watched before it is looked at, so that nothing happens in between.
+        // Watched before it is read, so that no change is missed.
         let is_watched = known == Some(Pairing::Paired) || self.watch(name.to_bytes(), target.identity);
         let mut seen = Seen::of(&service);
         let mut is_log_watched = true;
@@ -322,7 +321,7 @@ impl Scan {
         true
     }
 
-    /// Ends the watch on services of which nothing more is to be learnt.
+    /// Ends the watches that are no longer needed.
     fn forget_watches(&mut self) {
         let Some(changes) = &self.changes else { return };
         let services = &self.services;
@@ -354,7 +353,7 @@ impl Scan {
         }
     }
 
-    /// Stops what still runs. Says whether nothing does any more.
+    /// Stops everything that still runs. Returns whether nothing runs any more.
     fn end(&mut self, now: Duration) -> bool {
         let is_killing = self.shutdown == Shutdown::Killing;
         let is_late = self.killing_since.is_some_and(|since| now.saturating_sub(since) >= KILLING_MAX);

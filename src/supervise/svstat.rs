@@ -1,7 +1,7 @@
 //! `svstat [-l | --json] services`: prints the state of services.
 //!
-//! One line each, as 0.76; with `-l`, the service, its log service and what svscan makes of the two; with `--json`, an
-//! object a line for programs. The exit code is 0 whatever there is to say.
+//! One line each, as 0.76; with `-l`, the service, its log service and how svscan treats them; with `--json`, one
+//! object per line. The exit code is always 0.
 
 use std::ffi::CStr;
 use std::fmt::Write;
@@ -15,7 +15,7 @@ use crate::sys::dir::Dir;
 use crate::sys::{fd, program};
 use crate::tai64n::Label;
 
-/// Says how services are.
+/// Runs `svstat`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let arguments = arguments.get(1..).unwrap_or_default();
@@ -26,13 +26,13 @@ pub fn run(arguments: &program::Arguments) -> Exit {
         dirs => (line, dirs),
     };
     for dir in dirs {
-        // Nobody is left to be told when standard output is gone.
+        // If standard output is closed, there is nobody to report it to.
         let _ = fd::write_all(fd::stdout(), say(dir).as_bytes());
     }
     Exit::OK
 }
 
-/// Why nothing can be said, or how it is.
+/// The state of a service, or why it cannot be read.
 fn look(service: &Dir) -> Result<Report, String> {
     Report::of(service).map_err(|error| error.to_string())
 }
@@ -49,7 +49,7 @@ fn line(dir: &CStr) -> String {
     }
 }
 
-/// The service, its log service, and what svscan makes of them.
+/// The service, its log service, and how svscan treats them.
 fn pair(dir: &CStr) -> String {
     let mut text = line(dir);
     let Ok(service) = reach(dir) else { return text };
