@@ -47,7 +47,7 @@ impl Limit {
         Limit { size_max_bytes: 0, files_max: 0, input_bytes, output_bytes: input_bytes + added }
     }
 
-    /// The arguments behind `limit`.
+    /// The arguments of `limit`.
     pub(crate) fn arguments(&self) -> String {
         let Limit { size_max_bytes, files_max, input_bytes, output_bytes } = self;
         format!("{size_max_bytes} {files_max} {input_bytes} {output_bytes}")

@@ -25,7 +25,7 @@ use logyard_corpus::{Corpus, Counts};
 
 /// The exit code if a log was not right.
 const WRONG: Exit = Exit(1);
-/// Memory that looks like a directory.
+/// A directory in memory.
 const IN_MEMORY: &str = "/dev/shm";
 /// The second of the first label, and the nanoseconds from label to label.
 const LABELS_FROM: u64 = (1 << 62) + 10 + 1_790_000_000;
@@ -187,14 +187,14 @@ fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<
         Task::Log(task) => expected.volume_bytes.min(task.size_max_bytes.saturating_mul(task.files_max)),
         Task::Filter => expected.volume_bytes,
     };
-    // A file system that does not answer is found out by the runs.
+    // If the file system does not answer, the runs will show it.
     match watch::free_bytes(directory) {
         Ok(free_bytes) if free_bytes < kept_bytes => Err(Error::full(directory)),
         _ => Ok(()),
     }
 }
 
-/// Who takes part, the limit left out.
+/// The subjects, without the limit.
 fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Error> {
     let mut subjects = Vec::new();
     let mut given = Vec::new();
@@ -238,13 +238,13 @@ fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Error> {
     number.ok_or_else(|| Error::Usage(format!("nobody has the baseline's name; there are {}", names.join(", "))))
 }
 
-/// Memory where the system has such a place, or where temporary files are.
+/// A directory in memory, or else the one for temporary files.
 fn in_memory() -> PathBuf {
     let in_memory = PathBuf::from(IN_MEMORY);
     if in_memory.is_dir() { in_memory } else { std::env::temp_dir() }
 }
 
-/// Runs everybody in turns, and shows how far it is.
+/// Runs the subjects in turns, and shows the progress.
 fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -> Result<Vec<SubjectResults>, Error> {
     let counts_calls = request.counts_calls && calls::can_be_counted();
     let mut results: Vec<SubjectResults> = subjects
@@ -274,7 +274,7 @@ fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -
     Ok(results)
 }
 
-/// A word as a shell would have to be given it.
+/// A word quoted for a shell.
 fn shell_word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=,:@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {

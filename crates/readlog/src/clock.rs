@@ -3,9 +3,9 @@
 //! The time zone is queried once for each stretch of time without a change of its offset. Within the stretch, a date is
 //! arithmetic; within one second, it is a copy.
 //!
-//! tai64nlocal and splogger ask [`Zone`] instead. They show the time of logging, which rarely changes its second from line to line,
-//! and a year of any number of digits. readlog shows lines of several directories in turn, in columns of a fixed width, and leaves a
-//! label of another year as it is.
+//! tai64nlocal and splogger ask [`Zone`] instead. They show the time of logging, which rarely changes its second from
+//! line to line, and a year of any number of digits. readlog shows lines of several directories in turn, in columns of
+//! a fixed width, and leaves a label of another year as it is.
 
 use std::cell::Cell;
 
@@ -45,7 +45,7 @@ impl LocalClock {
         LocalClock { zone, stretch: Cell::new(nowhere), shown: Cell::new((i64::MIN, [0; SECOND_BYTES])) }
     }
 
-    /// The clock that `TZ` or the system says.
+    /// The clock of `TZ` or the system.
     pub(super) fn system() -> LocalClock {
         LocalClock::new(Zone::local().map_or(TimeZone::UTC, TimeZone::from))
     }
@@ -65,7 +65,7 @@ impl LocalClock {
         let as_utc = jiff::tz::Offset::UTC.to_timestamp(moment).ok()?.as_second();
         let stretch = self.stretch.get();
         let guess = as_utc - stretch.offset;
-        // Far from any change of the offset there is nothing to be in doubt of.
+        // Far from any change of the offset, the result is unambiguous.
         if guess - DAY_SECONDS >= stretch.from && guess < stretch.to.saturating_sub(DAY_SECONDS) {
             return Some(guess);
         }
@@ -90,7 +90,7 @@ impl LocalClock {
             to: to.map_or(Timestamp::MAX.as_second() - DAY_SECONDS, |change| change.timestamp().as_second()),
             offset,
         });
-        // The ends of the calendar are not worth remembering.
+        // At the ends of the calendar, nothing is cached.
         Some(offset)
     }
 

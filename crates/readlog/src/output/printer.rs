@@ -24,7 +24,7 @@ const SERVICES: [&str; 6] = ["\x1b[36m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x
 /// How lines are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// Local time, as tai64nlocal has it.
+    /// Local time, as tai64nlocal prints it.
     #[default]
     Short,
     /// RFC 3339, with the offset from UTC.
@@ -71,7 +71,7 @@ pub(crate) struct Printer {
     pub(crate) is_coloured: bool,
     /// Whether control characters are made visible.
     pub(crate) is_terminal: bool,
-    /// What is marked, in colour.
+    /// The pattern to highlight.
     pub(crate) pattern: Option<Pattern>,
 }
 

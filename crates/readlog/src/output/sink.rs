@@ -83,8 +83,8 @@ impl Sink {
     }
 }
 
-/// How many rows of the screen bytes take, escape sequences counted as if they were visible: then the pager is asked a
-/// little early, and it shows what fits without ado.
+/// How many rows of the screen bytes take, escape sequences counted as if they were visible: the pager then starts a
+/// little early, which does no harm.
 fn rows_of(bytes: &[u8], columns: usize) -> usize {
     bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.len().saturating_sub(1) / columns.max(1) + 1).sum()
 }
@@ -115,7 +115,7 @@ impl Pager {
         let process = match command.spawn() {
             Ok(process) => process,
             Err(error) => {
-                // A user who has named no pager does not miss one.
+                // Without PAGER, a missing pager is not reported.
                 if std::env::var_os("PAGER").is_some() {
                     let name = Shown(command.get_program().as_encoded_bytes());
                     let cause = cause(errno(&error));
@@ -159,7 +159,7 @@ impl Pager {
             Some(unread) => pipe::waiting_bytes(unread) == Ok(self.accepted_bytes),
             None => status.is_ok_and(|status| matches!(status.code(), Some(CANNOT_RUN | NOT_FOUND))),
         };
-        // From now on there is no pager that an interrupt could be meant for.
+        // The pager has exited, so an interrupt is for readlog again.
         let _ = signal::restore_in_child();
         self.written.take().filter(|_| is_unread)
     }
@@ -167,7 +167,7 @@ impl Pager {
 
 /// The command that shows output a page at a time; `None` if the user wants none.
 ///
-/// A shell is needed for what is more than words, and without one, or with a pager that is not there, nothing is lost.
+/// A command that is more than words needs a shell. Without a shell or the pager, readlog prints the output itself.
 fn command() -> Option<Command> {
     let Some(wanted) = std::env::var_os("PAGER") else { return Some(Command::new(LESS)) };
     let bytes = wanted.as_bytes().trim_ascii();

@@ -1,8 +1,8 @@
-//! Makes bytes visible that a terminal would obey.
+//! Shows control characters as visible text.
 //!
-//! A log holds whatever bytes anybody sent to a service. On a terminal, control characters (C0, DEL, C1), what is not UTF-8, and the
-//! marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays. What goes to a file or a
-//! pipe is never touched.
+//! A log may contain any bytes that a client sent to a service. On a terminal, control characters (C0, DEL, C1), what
+//! is not UTF-8, and the marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays.
+//! Output to a file or a pipe is not changed.
 
 use std::io::Write;
 
