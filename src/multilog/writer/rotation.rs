@@ -22,16 +22,16 @@ pub(super) enum RotationStep {
     Finish,
 }
 
-/// Renames `current` to `previous`. `has_left_file` is true if the finisher gave up a file when the logger began to exit.
+/// Renames `current` to `previous`. `has_given_up_file` is true if the finisher gave up a file when the logger began to exit.
 pub(super) fn rename_to_previous<D: Directory>(
     place: &Place<D>,
-    has_left_file: bool,
+    has_given_up_file: bool,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
     let Place { name, directory, .. } = place;
     let stat = |file| directory.stat(file).or_unable(format_args!("stat {name}/{file}"));
     let is_done = |stat: Stat| stat.is_plain && stat.mode & DONE_BIT != 0;
-    if has_left_file && stat(PREVIOUS)?.is_none() && stat(PROCESSED)?.is_some_and(is_done) {
+    if has_given_up_file && stat(PREVIOUS)?.is_none() && stat(PROCESSED)?.is_some_and(is_done) {
         // All that is left of the file that the finisher gave up.
         archive(place, Candidate::safe(PROCESSED), patience)?;
     }
