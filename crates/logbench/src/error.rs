@@ -11,7 +11,8 @@ use logyard::sys::Errno;
 pub(crate) const PROGRAM: Program = Program("logbench");
 
 /// The usage line.
-const SYNOPSIS: &str = "logbench [run] [options] | logbench corpus shape size (logbench --help tells more)";
+const SYNOPSIS: &str =
+    "logbench [run] [options] | logbench corpus shape size | logbench history report... (logbench --help tells more)";
 
 /// Why logbench exits without a report.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ impl Error {
     /// The file system of a directory has no room for a run.
     pub(crate) fn full(directory: &Path) -> Error {
         Error::unable(format_args!("log to {}", Shown(directory.as_os_str().as_encoded_bytes())), Errno::ENOSPC)
+    }
+
+    /// A file was to be a report, and is not.
+    pub(crate) fn no_report(path: &Path) -> Error {
+        let path = Shown(path.as_os_str().as_encoded_bytes());
+        Error::System(format!("unable to read {path}: it is not a report that logbench --json wrote"))
     }
 
     /// Prints the message, and returns the exit code.
