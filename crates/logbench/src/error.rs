@@ -34,4 +34,10 @@ impl Error {
     pub(crate) fn full(directory: &Path) -> Error {
         Error::unable(format_args!("log to {}", Shown(directory.as_os_str().as_encoded_bytes())), Errno::ENOSPC)
     }
+
+    /// A file was to be a report, and is not.
+    pub(crate) fn no_report(path: &Path) -> Error {
+        let path = Shown(path.as_os_str().as_encoded_bytes());
+        Error::System(format!("unable to read {path}: it is not a report that logbench --json wrote"))
+    }
 }

@@ -16,7 +16,7 @@ use crate::results::{Report, SubjectResults};
 use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
-use crate::{calls, chart, html, json, table, watch};
+use crate::{calls, chart, history, history_chart, html, json, table, watch};
 use logyard::cli::{Exit, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
@@ -35,7 +35,8 @@ const LABELS_STEP: u64 = 1_234_567;
 const PROGRAM: Program = Program("logbench");
 
 /// The usage line.
-const SYNOPSIS: &str = "logbench [run] [options] | logbench corpus shape size (logbench --help tells more)";
+const SYNOPSIS: &str =
+    "logbench [run] [options] | logbench corpus shape size | logbench history report... (logbench --help tells more)";
 
 /// Runs `logbench`.
 #[must_use]
@@ -48,6 +49,7 @@ pub fn run(arguments: &Arguments) -> Exit {
         Parsed::Wrong(stop) => Err(stop),
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
+        Parsed::History { reports, svg } => show_history(&reports, svg.as_deref()).map(|()| Exit::OK),
         Parsed::Run(request) => compare(&request, &words),
     };
     answer.unwrap_or_else(exit)
@@ -67,6 +69,13 @@ fn exit(error: Error) -> Exit {
 
 fn print(text: &[u8]) -> Result<(), Error> {
     fd::write_all(fd::stdout(), text).map_err(|errno| Error::unable("write to standard output", errno))
+}
+
+fn show_history(reports: &[PathBuf], svg: Option<&Path>) -> Result<(), Error> {
+    let svg = svg.map(ReportFile::open).transpose()?;
+    let all = history::read(reports)?;
+    print(history::draw(&all).as_bytes())?;
+    svg.map_or(Ok(()), |file| file.write(&history_chart::draw(&all)))
 }
 
 /// Standard output, as a corpus is written to it.
@@ -130,7 +139,7 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Error> {
     let expected = task.expected(&input);
     memory::keep_from_children(&expected.lines);
     if request.has_limit {
-        subjects.extend(Subject::limit(&task, &expected, &input));
+        subjects.extend(Subject::limits(&task, &expected, &input));
     }
     let baseline = baseline(request, &subjects)?;
     let directory = request.directory.clone().unwrap_or_else(in_memory);
