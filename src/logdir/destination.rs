@@ -23,7 +23,7 @@ impl RotationTimes {
     }
 }
 
-/// A log directory, with what was in force where it stands in the script.
+/// A log directory, with the settings at its place in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// Relative to the directory that multilog was started in.
@@ -36,6 +36,6 @@ pub struct Destination {
     pub rotation: RotationTimes,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
-    /// What is written is on the disk so much later.
+    /// The longest time from a write to its fsync.
     pub sync_interval: Option<Duration>,
 }

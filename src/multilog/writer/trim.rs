@@ -1,6 +1,6 @@
 //! Trims a directory: removes the oldest archives when there is more than the script allows.
 //!
-//! A [`Shelf`] looks through the directory once for each file that becomes an archive (see [`Survey`]), and, if the script
+//! A [`Trimmer`] looks through the directory once for each file that becomes an archive (see [`Survey`]), and, if the script
 //! limits more than a number, now and then when none does. A few archives are removed on the spot. Where more have to go,
 //! the rest goes piece by piece, beside the logging; until then what the look has shown is kept, so that further files
 //! need no look of their own.
@@ -19,7 +19,7 @@ use crate::sys::Errno;
 
 /// What is known of the archives of a directory.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct Trimmer {
     limits: Limits,
     /// What the last look showed; kept only while archives remain to be removed.
     seen: Option<Box<Survey>>,
@@ -29,11 +29,11 @@ pub struct Shelf {
     announced: Vec<Vec<u8>>,
 }
 
-impl Shelf {
-    /// A shelf with limits.
+impl Trimmer {
+    /// A trimmer with these limits.
     #[must_use]
-    pub fn new(limits: Limits) -> Shelf {
-        Shelf { limits, seen: None, made: None, announced: Vec::new() }
+    pub fn new(limits: Limits) -> Trimmer {
+        Trimmer { limits, seen: None, made: None, announced: Vec::new() }
     }
 
     /// Tells whether there are more archives than the script allows.
@@ -108,7 +108,7 @@ impl Shelf {
                 }
                 Decision::Remove => {}
             }
-            if patience.is_hurried() || patience.is_interrupted() {
+            if patience.is_exiting() || patience.is_interrupted() {
                 // The rest goes later.
                 return;
             }
