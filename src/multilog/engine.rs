@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::Exit;
 use crate::lines::reader::{Reader, Taken};
+use crate::logdir::logger_state::LoggerState;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
@@ -19,6 +20,7 @@ use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
+use crate::multilog::journal::showing::{Showing, own_state};
 use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
@@ -76,6 +78,8 @@ pub struct Engine<D: Directory, I> {
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
     journal: Option<Journal<D::Memory>>,
+    /// What the journal shows to other programs.
+    state: LoggerState,
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
     /// TERM has come, and every directory gives up what takes long.
@@ -102,6 +106,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             directories,
             statuses,
             journal: None,
+            state: own_state(),
             heading,
             is_leaving: false,
             has_ended: false,
@@ -118,6 +123,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 let published = publish(journal, self.directories.first()?.place(), &first);
                 published.inspect_err(|error| PROGRAM.warn(error)).ok()
             });
+            if let Some(journal) = &mut self.journal {
+                journal.show(&self.state);
+            }
             // Theirs says nothing any more that is true; one of a directory that is no longer the first would stay.
             let is_replaced = usize::from(self.journal.is_some());
             for (directory, _) in self.directories.iter().zip(old).skip(is_replaced).filter(|(_, has_old)| **has_old) {
@@ -128,7 +136,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             if let Err(error) = self.directories[number].mark_open() {
                 // The directories before it were clean, and stay so.
                 for directory in &mut self.directories[..number] {
-                    let _ = directory.seal(&mut Pausing(&mut self.input));
+                    let _ = directory.seal(&mut Pausing::new(&mut self.input, None));
                 }
                 return Err(error);
             }
@@ -203,7 +211,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 self.note_doubt(number, true);
             }
             let directory = &mut self.directories[number];
-            Pausing(&mut self.input)
+            let showing = Showing::new(&mut self.journal, &mut self.state);
+            Pausing::new(&mut self.input, Some(showing))
                 .retry(|patience| directory.keep_up(now, patience))
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());

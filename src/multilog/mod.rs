@@ -14,7 +14,7 @@
 //!   a batch ended within.
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
 //! - [`journal`]: what a logger that was killed leaves its successor, and what the successor makes of it.
-//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is tried again.
+//! - [`error`], [`patience`], [`pausing`], [`pace`], [`partial`]: what failed, and whether it is tried again.
 //!
 //! # Promises
 //!
@@ -25,7 +25,7 @@
 //!   also while the disk is full, a processor hangs, or nobody reads standard error. If it cannot write what it read from
 //!   something other than a pipe, it puts the bytes back (a file) or counts them on standard error.
 //! - Messages never block the logging: see [`standard_error`](crate::cli::standard_error).
-//! - If the disk refuses a step, multilog says so, keeps the data and tries again every 5 seconds.
+//! - If the disk refuses a step, multilog says so, keeps the data and tries again every 5 seconds (on a full disk, every second).
 #![forbid(unsafe_code)]
 
 pub mod alert;
@@ -36,6 +36,7 @@ pub mod input;
 pub mod journal;
 mod name;
 pub mod open_line;
+pub mod pace;
 pub mod partial;
 pub mod patience;
 pub mod pausing;

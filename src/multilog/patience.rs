@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
 
 /// Announces a failure, waits a while, and decides: `Ok` to retry, `Err` to give up.
@@ -11,6 +12,9 @@ pub trait Patience {
 
     /// Something failed that nothing depends on. Announces it.
     fn complain(&mut self, error: &Error);
+
+    /// Something that may take long begins. Shows it to other programs.
+    fn begin(&mut self, _task: Task) {}
 
     /// Tells whether the logger is about to exit: what can be left undone is left undone.
     fn is_hurried(&self) -> bool {

@@ -3,15 +3,30 @@
 use std::os::fd::BorrowedFd;
 
 use crate::cli::Exit;
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
+use crate::multilog::journal::showing::Showing;
 use crate::multilog::name::PROGRAM;
+use crate::multilog::pace::{Pace, failed_task};
 use crate::multilog::patience::Patience;
 use crate::sys::memory;
 
 /// The patience of the engine: it ends when TERM comes.
 #[derive(Debug)]
-pub struct Pausing<'i, I>(pub &'i mut I);
+pub struct Pausing<'i, I> {
+    input: &'i mut I,
+    /// Shows others that a step has failed; `None` before there is a journal.
+    showing: Option<Showing<'i>>,
+    pace: Pace,
+}
+
+impl<'i, I: Input> Pausing<'i, I> {
+    /// For one step. As long as it fails that is shown.
+    pub fn new(input: &'i mut I, showing: Option<Showing<'i>>) -> Pausing<'i, I> {
+        Pausing { input, showing, pace: Pace::default() }
+    }
+}
 
 impl<I: Input> Patience for Pausing<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
@@ -20,20 +35,29 @@ impl<I: Input> Patience for Pausing<'_, I> {
             let Exit(code) = PROGRAM.fatal(&error);
             std::process::exit(code);
         }
-        PROGRAM.warn(error.pausing());
-        if self.0.rest(error.pause()) { Ok(()) } else { Err(error) }
+        if let Some(showing) = &mut self.showing {
+            showing.show(failed_task(&error, showing.activity()));
+        }
+        let pause = self.pace.announce(&error);
+        if self.input.rest(pause) { Ok(()) } else { Err(error) }
     }
 
     fn complain(&mut self, error: &Error) {
         PROGRAM.warn(error);
     }
 
+    fn begin(&mut self, task: Task) {
+        if let Some(showing) = &mut self.showing {
+            showing.show(task);
+        }
+    }
+
     fn is_hurried(&self) -> bool {
-        self.0.is_leaving()
+        self.input.is_leaving()
     }
 
     fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        self.0.leaving()
+        self.input.leaving()
     }
 }
 
@@ -43,7 +67,7 @@ pub struct Interruptible<'i, I>(pub &'i mut I);
 
 impl<I: Input> Patience for Interruptible<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
-        if error.is_interruption() { Err(error) } else { Pausing(self.0).pause(error) }
+        if error.is_interruption() { Err(error) } else { Pausing::new(self.0, None).pause(error) }
     }
 
     fn complain(&mut self, error: &Error) {

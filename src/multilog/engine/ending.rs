@@ -7,13 +7,16 @@ use memchr::memchr_iter;
 
 use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
+use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::JOURNAL;
 use crate::multilog::input::{Input, Wake};
+use crate::multilog::journal::showing::Showing;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::writer::worker::UnderWay;
 use crate::sys::poll;
 use crate::tai64n::Label;
 
@@ -87,14 +90,18 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Waits until the file in hand is finished; TERM shortens it.
     pub(super) fn wait_until_finished(&mut self, directory: usize) {
-        while let Some(done) = self.directories[directory].under_way() {
+        let mut showing = Showing::new(&mut self.journal, &mut self.state);
+        while let Some(UnderWay { done, task }) = self.directories[directory].under_way() {
+            showing.show(task);
             let may_go_on = if self.is_leaving {
                 poll::readable([done], None).is_ok()
             } else {
                 self.input.wait_for(done).unwrap_or(true)
             };
             if !may_go_on {
+                drop(showing);
                 self.leave();
+                showing = Showing::new(&mut self.journal, &mut self.state);
             }
         }
     }
@@ -113,6 +120,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// TERM has come: nobody waits for a processor or for the disk to recover.
     pub(super) fn leave(&mut self) {
         self.is_leaving = true;
+        self.state.task = Task::new(Activity::Exiting, "");
+        self.state.since = Label::now();
+        if let Some(journal) = &mut self.journal {
+            journal.show_task(&self.state);
+        }
         self.directories.iter().for_each(LogDir::hurry);
     }
 
@@ -131,7 +143,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             // Until it is known that the disk has it.
             self.note_doubt(number, true);
             let directory = &mut self.directories[number];
-            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+            let showing = Showing::new(&mut self.journal, &mut self.state);
+            is_sealed &=
+                Pausing::new(&mut self.input, Some(showing)).retry(|patience| directory.seal(patience)) == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.note_currents();

@@ -292,7 +292,7 @@ fn complete<D: Directory>(
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];
         while !rest.is_empty() {
-            let written = Pausing(input).retry(|_| {
+            let written = Pausing::new(input, None).retry(|_| {
                 let answer = current.write(rest).and_then(|written| match written {
                     0 => Err(Errno::ENOSPC),
                     written => Ok(written),

@@ -5,10 +5,12 @@
 //! synced is there and of the rest some.
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
-//! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
+//! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over. [`shown`]: what other
+//!   programs read.
 
 mod disk;
 mod faults;
 mod legacies;
 mod pipe;
+mod shown;
 mod tests;

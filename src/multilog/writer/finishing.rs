@@ -9,7 +9,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
 use crate::multilog::writer::trim::Shelf;
-use crate::multilog::writer::worker::Worker;
+use crate::multilog::writer::worker::{UnderWay, Worker};
 use crate::sys::memory;
 
 /// The finisher, wherever it runs.
@@ -70,10 +70,10 @@ impl<D: Directory> Finishing<D> {
         Ok(())
     }
 
-    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
-    pub(super) fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file in hand; `None` if none is.
+    pub(super) fn under_way(&mut self) -> Option<UnderWay<'_>> {
         match self {
-            Finishing::Aside(worker) => worker.done(),
+            Finishing::Aside(worker) => worker.under_way(),
             Finishing::Here(_) | Finishing::Nobody => None,
         }
     }

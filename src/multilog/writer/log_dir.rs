@@ -19,6 +19,7 @@ use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
 use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::worker::UnderWay;
 use crate::sys::Errno;
 
 /// A log directory that is locked, put right, and open for appending.
@@ -140,8 +141,8 @@ impl<D: Directory> LogDir<D> {
         Ok(())
     }
 
-    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
-    pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file in hand; `None` if none is.
+    pub fn under_way(&mut self) -> Option<UnderWay<'_>> {
         self.finishing.under_way()
     }
 

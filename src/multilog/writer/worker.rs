@@ -5,20 +5,22 @@
 //!
 //! Between two files it makes the [spare](crate::multilog::writer::preallocated), if one is wanted, and removes what archives are still too many.
 //!
-//! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
+//! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::under_way`]; whoever wants to leave
 //! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
 //! and another step that fails is tried once more.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 
 use crossbeam_channel::TryRecvError;
 
 use crate::lines::worker_thread::{Inbox, WorkerThread};
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
 use crate::multilog::name::PROGRAM;
+use crate::multilog::pace::{Pace, failed_task};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
@@ -44,6 +46,15 @@ enum Job<F> {
     Trim(Shelf),
 }
 
+/// The file in hand.
+#[derive(Debug)]
+pub struct UnderWay<'w> {
+    /// Becomes readable when the file is finished, or when the task is another one. It may also do so in vain.
+    pub done: BorrowedFd<'w>,
+    /// What is being done with the file.
+    pub task: Task,
+}
+
 /// What the engine and the thread both see.
 #[derive(Debug)]
 struct Shared {
@@ -58,6 +69,8 @@ struct Shared {
     is_hurried: AtomicBool,
     /// A file could not be finished, and is still `previous` or `processed`.
     has_left_file: AtomicBool,
+    /// What the thread does with the file in hand.
+    task: Mutex<Task>,
 }
 
 /// A thread that finishes files.
@@ -79,7 +92,8 @@ impl<F: Send + 'static> Worker<F> {
         let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
         let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
         let settled = AtomicU64::new(0);
-        let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
+        let task = Mutex::new(finisher.task());
+        let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file, task });
         let run = {
             let shared = Arc::clone(&shared);
             move |finisher, inbox, _| work(finisher, &spare, &inbox, shared)
@@ -115,13 +129,14 @@ impl<F: Send + 'static> Worker<F> {
         self.thread.give(job);
     }
 
-    /// What becomes readable when the file in hand is done; `None` if none is in hand.
-    pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file in hand; `None` if none is.
+    pub fn under_way(&mut self) -> Option<UnderWay<'_>> {
         if self.is_busy {
             self.shared.done.clear();
             self.is_busy = !self.shared.is_done.swap(false, Ordering::AcqRel);
         }
-        self.is_busy.then(|| self.shared.done.as_fd())
+        // Asked for after the event was cleared, so that a change behind this is not missed.
+        self.is_busy.then(|| UnderWay { done: self.shared.done.as_fd(), task: self.shared.task() })
     }
 
     /// What becomes readable when nothing is left to do, no archive to remove either; `None` if nothing is.
@@ -143,13 +158,27 @@ impl<F: Send + 'static> Worker<F> {
     }
 }
 
+impl Shared {
+    fn task(&self) -> Task {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what the thread does, and wakes the engine if that is something else.
+    fn set_task(&self, task: Task) {
+        let before = std::mem::replace(&mut *self.task.lock().unwrap_or_else(PoisonError::into_inner), task);
+        if before != self.task() {
+            self.done.happen();
+        }
+    }
+}
+
 fn work<D: Directory>(
     mut finisher: Finisher<D>,
     spare: &Preallocated<D>,
     inbox: &Inbox<Job<D::File>>,
     shared: Arc<Shared>,
 ) {
-    let mut patience = Unhurried(shared);
+    let mut patience = Unhurried { shared, pace: Pace::default() };
     let mut next = inbox.wait();
     while let Some(job) = next.take() {
         match job {
@@ -160,18 +189,18 @@ fn work<D: Directory>(
                 let ended = patience.retry(|patience| finisher.finish(patience));
                 if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
                     finisher.leave();
-                    patience.0.has_left_file.store(true, Ordering::Release);
+                    patience.shared.has_left_file.store(true, Ordering::Release);
                 }
-                patience.0.is_done.store(true, Ordering::Release);
-                patience.0.done.happen();
+                patience.shared.is_done.store(true, Ordering::Release);
+                patience.shared.done.happen();
                 // The file that was finished is out of the way, and the next one is still filling.
                 spare.prepare();
             }
             Job::Trim(shelf) => finisher.take_over(shelf),
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
-        patience.0.settled.fetch_add(1, Ordering::AcqRel);
-        patience.0.done.happen();
+        patience.shared.settled.fetch_add(1, Ordering::AcqRel);
+        patience.shared.done.happen();
         next = next.or_else(|| inbox.wait());
     }
 }
@@ -199,16 +228,20 @@ fn trim_until_job<D: Directory>(
 
 /// The patience of the thread: it ends when the logger leaves.
 #[derive(Debug)]
-struct Unhurried(Arc<Shared>);
+struct Unhurried {
+    shared: Arc<Shared>,
+    pace: Pace,
+}
 
 impl Patience for Unhurried {
     fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        PROGRAM.warn(trouble.pausing());
-        match poll::readable([self.0.hurry.as_fd()], Some(trouble.pause())) {
+        self.shared.set_task(failed_task(&trouble, self.shared.task().activity));
+        let pause = self.pace.announce(&trouble);
+        match poll::readable([self.shared.hurry.as_fd()], Some(pause)) {
             _ if self.is_hurried() => Err(trouble),
             Ok(_) => Ok(()),
             Err(_) => {
-                thread::sleep(trouble.pause());
+                thread::sleep(pause);
                 Ok(())
             }
         }
@@ -218,11 +251,15 @@ impl Patience for Unhurried {
         PROGRAM.warn(trouble);
     }
 
+    fn begin(&mut self, task: Task) {
+        self.shared.set_task(task);
+    }
+
     fn is_hurried(&self) -> bool {
-        self.0.is_hurried.load(Ordering::Acquire)
+        self.shared.is_hurried.load(Ordering::Acquire)
     }
 
     fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.hurry.as_fd())
+        Some(self.shared.hurry.as_fd())
     }
 }
