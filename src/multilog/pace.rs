@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::cli::Messages;
 use crate::logdir::logger_state::{Activity, Task};
 use crate::multilog::error::Error;
-use crate::multilog::name::PROGRAM;
 
 /// How long a step is left alone that found no room: a write that fails costs little, and the service may be waiting.
 const ROOM_PAUSE: Duration = Duration::from_secs(1);
@@ -18,15 +18,15 @@ pub struct Pace {
 
 impl Pace {
     /// Announces a failure, unless it was announced a moment ago. Returns how long to wait.
-    pub fn announce(&mut self, error: &Error) -> Duration {
+    pub fn announce(&mut self, error: &Error, messages: Messages) -> Duration {
         if !error.is_want_of_room() {
-            PROGRAM.warn(error.pausing());
+            messages.warn(error.pausing());
             return error.pause();
         }
         let text = error.to_string();
         let is_news = |(last, at): &(String, Instant)| *last != text || at.elapsed() >= error.pause();
         if self.announced.as_ref().is_none_or(is_news) {
-            PROGRAM.warn(error.pausing());
+            messages.warn(error.pausing());
             self.announced = Some((text, Instant::now()));
         }
         ROOM_PAUSE

@@ -24,7 +24,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     let arguments = arguments.get(1..).unwrap_or_default();
     match arguments {
         [option, dirs @ ..] if *option == c"-l" => print(dirs, pair),
-        [option, dirs @ ..] if *option == c"--json" => print(dirs, json::json),
+        [option, dirs @ ..] if *option == c"--json" => print(dirs, json::object),
         [option, dirs @ ..] if *option == c"--prometheus" => prometheus::print(dirs),
         [option, arguments @ ..] if *option == c"--check" => check::run(arguments),
         [option, dirs @ ..] if *option == c"--" => print(dirs, line),

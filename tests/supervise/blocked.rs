@@ -64,7 +64,10 @@ fn until_blocked(fixture: &ServiceFixture, by: Option<(&str, &str)>) {
     match by {
         Some((word, words)) => {
             assert!(lines.contains(&format!("logger: blocked by {words}")), "{lines}");
-            assert!(metrics.contains(&format!("logyard_logger_blocked{{service=\"sv/a\",by=\"{word}\"}} 1")), "{metrics}");
+            assert!(
+                metrics.contains(&format!("logyard_logger_blocked{{service=\"sv/a\",by=\"{word}\"}} 1")),
+                "{metrics}"
+            );
             assert!(check.contains(&format!("blocked by {words}")) && code == 2, "{check}");
         }
         None => {
@@ -304,7 +307,9 @@ fn the_check_tells_what_is_down_flapping_or_far_behind() {
     let output = fixture.command(testkit::program("svc"), &["-d", "sv/c"]).output().unwrap();
     assert!(output.status.success());
     until("c is down", || check(&["sv/c"]).1 == 2);
-    assert!(check(&["sv/c"]).0.contains("sv/c down 0 seconds, normally up") || check(&["sv/c"]).0.contains("normally up"));
+    assert!(
+        check(&["sv/c"]).0.contains("sv/c down 0 seconds, normally up") || check(&["sv/c"]).0.contains("normally up")
+    );
     assert!(check(&["sv/nothing"]).0.starts_with("SVSTAT CRITICAL: 1 services, sv/nothing unable to chdir"));
 
     let logger = pid(&fixture, "sv/a/log");

@@ -1,12 +1,12 @@
-//! Writes what the reader has at hand, batch by batch, and rotates directories in between.
+//! Writes the lines of the reader, batch by batch, and rotates directories in between.
 
 use super::{EarlyEnd, Engine};
+use crate::cli::Messages;
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::journal::showing::Showing;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -15,13 +15,13 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 
 impl<D: Directory, I: Input> Engine<D, I> {
-    /// Writes all whole lines at hand, batch by batch.
+    /// Writes all whole lines of the reader, batch by batch.
     pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
         while self.write_batch()? {}
         Ok(())
     }
 
-    /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
+    /// Writes one batch, and rotates the directories that it filled; returns false if there is nothing to write.
     pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
@@ -29,7 +29,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before);
-        announce(&self.batch, &mut self.statuses);
+        announce(&self.batch, &mut self.statuses, self.messages);
         let window = self.reader.window().expect("nothing has been taken from it");
         for number in 0..self.directories.len() {
             let mut rest = self.batch.output(number, window);
@@ -37,8 +37,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 let directories = &mut self.directories;
                 let append = |one: &mut LogDir<D>| one.append(rest);
                 let showing = Showing::new(&mut self.journal, &mut self.state);
-                let answer =
-                    Pausing::new(&mut self.input, Some(showing)).retry(|_| making_room(directories, number, append));
+                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
+                let answer = patience.retry(|_| making_room(directories, number, append));
+                drop(patience);
                 match answer {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
@@ -92,7 +93,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(error) = directory.take_back(before[number] + kept) {
                 // The journal still describes the batch, so the next logger can complete it.
-                PROGRAM.warn(error);
+                self.messages.warn(error);
                 return Ok(());
             }
         }
@@ -122,7 +123,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.wait_until_finished(directory);
         let directories = &mut self.directories;
         let showing = Showing::new(&mut self.journal, &mut self.state);
-        Pausing::new(&mut self.input, Some(showing))
+        Pausing::new(&mut self.input, self.messages)
+            .showing(showing)
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
         self.note_currents();
@@ -130,7 +132,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 }
 
-/// Does something in one directory. If there is no room, it is tried once more with what all of them have taken ahead.
+/// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries
+/// once more.
 fn making_room<D: Directory, T>(
     directories: &mut [LogDir<D>],
     number: usize,
@@ -138,7 +141,7 @@ fn making_room<D: Directory, T>(
 ) -> Result<T, Error> {
     match act(&mut directories[number]) {
         Err(error) if error.is_want_of_room() => {
-            // All of them: each holds room for itself.
+            // All directories, as each has space of its own.
             let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
             if had_any { act(&mut directories[number]) } else { Err(error) }
         }
@@ -146,14 +149,14 @@ fn making_room<D: Directory, T>(
     }
 }
 
-/// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
-fn announce(batch: &Batch, statuses: &mut [StatusFile]) {
+/// Writes the alerts and status files of a batch. A successor that completes the batch repeats this.
+fn announce(batch: &Batch, statuses: &mut [StatusFile], messages: Messages) {
     alert::write(batch.alerts());
     for (number, file) in statuses.iter_mut().enumerate() {
         if let Some(record) = batch.status(number)
             && let Err(error) = file.replace(record)
         {
-            PROGRAM.warn(error);
+            messages.warn(error);
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::fmt::Write;
 
+use crate::cli::json;
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::logger::{Condition, Logger};
 use crate::supervise::report::{Readiness, Report};
@@ -11,16 +12,16 @@ use crate::supervise::state::Want;
 use crate::tai64n::Label;
 
 /// The object of a service, with a newline.
-pub(super) fn json(dir: &CStr) -> String {
-    let Snapshot { name, report, log, seen } = Snapshot::of(dir);
+pub(super) fn object(dir: &CStr) -> String {
+    let Snapshot { report, log, seen, .. } = Snapshot::of(dir);
     let mut text = String::from("{\"service\":");
-    string(&mut text, &name);
+    json::print(&mut text, dir.to_bytes());
     members(&mut text, &report);
     if let Some(seen) = seen {
         match log {
             Some(log) => {
                 text.push_str(",\"log\":{\"service\":");
-                string(&mut text, &format!("{name}/log"));
+                json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
                 members(&mut text, &log.report);
                 logger(&mut text, &log.logger);
                 text.push('}');
@@ -28,7 +29,7 @@ pub(super) fn json(dir: &CStr) -> String {
             None => text.push_str(",\"log\":null"),
         }
         text.push_str(",\"svscan\":");
-        string(&mut text, &seen.to_string());
+        json::print(&mut text, seen.to_string().as_bytes());
     }
     text.push_str("}\n");
     text
@@ -50,7 +51,7 @@ fn logger(text: &mut String, logger: &Logger) {
         Condition::Down => text.push_str("\"down\""),
         Condition::Unknown(unknown) => {
             text.push_str("\"unknown\",\"reason\":");
-            string(text, &unknown.to_string());
+            json::print(text, unknown.to_string().as_bytes());
         }
         Condition::Blocked(obstacle) => {
             let _ = write!(text, "\"blocked\",\"by\":\"{}\"", obstacle.by.word());
@@ -58,7 +59,7 @@ fn logger(text: &mut String, logger: &Logger) {
                 let _ = write!(text, ",\"since\":\"{since}\",\"seconds\":{seconds}");
             }
             text.push_str(",\"text\":");
-            string(text, &obstacle.text);
+            json::print(text, obstacle.text.as_bytes());
         }
     }
     if let Some(counts) = logger.counts {
@@ -76,7 +77,7 @@ fn members(text: &mut String, report: &Result<Report, Failure>) {
         Ok(report) => report,
         Err(error) => {
             text.push_str(",\"error\":");
-            return string(text, &error.to_string());
+            return json::print(text, error.to_string().as_bytes());
         }
     };
     let status = &report.status;
@@ -110,16 +111,4 @@ fn members(text: &mut String, report: &Result<Report, Failure>) {
         Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
         Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
     };
-}
-
-/// Appends a JSON string. Control characters have been made visible before.
-fn string(text: &mut String, value: &str) {
-    text.push('"');
-    for character in value.chars() {
-        if let '"' | '\\' = character {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
 }
