@@ -15,7 +15,7 @@
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
 //! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
 //! - [`metrics`]: `M`, what the logger has done, for node_exporter.
-//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is retried.
+//! - [`error`], [`patience`], [`pausing`], [`pace`], [`partial`]: what failed, and whether it is retried.
 //!
 //! # Promises
 //!
@@ -27,7 +27,8 @@
 //!   write what it read from something other than a pipe, it puts the bytes back (a file) or counts them on standard
 //!   error.
 //! - Messages never block the logging: see [`standard_error`](crate::cli::standard_error).
-//! - If the disk refuses a step, multilog prints a warning, keeps the data and retries every 5 seconds.
+//! - If the disk refuses a step, multilog prints a warning, keeps the data and retries every 5 seconds (on a
+//!   full disk, every second).
 #![forbid(unsafe_code)]
 
 pub mod alert;
@@ -39,6 +40,7 @@ pub mod journal;
 pub mod metrics;
 mod name;
 pub mod open_line;
+pub mod pace;
 pub mod partial;
 pub mod patience;
 pub mod pausing;
