@@ -5,12 +5,13 @@
 //! some of the rest.
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
-//! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over. [`shown`]: what other
-//!   programs read.
+//! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
+//!   [`limits`]: archives that have to go. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
 mod legacies;
+mod limits;
 mod pipe;
 mod shown;
 mod tests;
