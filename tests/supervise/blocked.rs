@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 use testkit::mounted::Mounted;
-use testkit::service_fixture::ServiceFixture;
+use testkit::service_fixture::{ServiceFixture, kill_by_id};
 use testkit::{skipped, until};
 
 /// How soon a change must be said.
@@ -95,6 +95,12 @@ fn a_full_disk_is_said_until_there_is_room() {
 
     disk.remount("size=900m");
     until_blocked(&fixture, None);
+
+    until("nobody uses the disk", || {
+        let left = fixture.processes();
+        left.iter().for_each(|one| kill_by_id(one.pid));
+        left.is_empty()
+    });
 }
 
 #[test]
