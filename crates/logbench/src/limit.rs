@@ -11,9 +11,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::error::PROGRAM;
+use crate::error::Error;
 use crate::task::{Expected, LogTask, STAMP_BYTES};
-use logyard::cli::{Exit, cause};
 use logyard::lines::page_buffer::PageBuffer;
 use logyard::lines::worker_thread::WorkerThread;
 use logyard::sys::{Errno, fd};
@@ -60,7 +59,7 @@ impl Limit {
         Limit { size_max_bytes: 0, files_max: 0, input_bytes, output_bytes: input_bytes + added, has_thread: false }
     }
 
-    /// The arguments behind `limit`.
+    /// The arguments of `limit`.
     pub(crate) fn arguments(&self) -> String {
         let Limit { size_max_bytes, files_max, input_bytes, output_bytes, has_thread } = *self;
         format!("{size_max_bytes} {files_max} {input_bytes} {output_bytes} {}", u64::from(has_thread))
@@ -80,11 +79,8 @@ impl Limit {
     }
 
     /// Runs the stand-in.
-    pub(crate) fn run(&self) -> Exit {
-        match self.copy() {
-            Ok(()) => Exit::OK,
-            Err(errno) => PROGRAM.fatal(format_args!("unable to write: {}", cause(errno))),
-        }
+    pub(crate) fn run(&self) -> Result<(), Error> {
+        self.copy().map_err(|errno| Error::unable("write", errno))
     }
 
     fn copy(&self) -> Result<(), Errno> {

@@ -15,7 +15,7 @@ use logyard_corpus::Counts;
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
-    /// The words that make it again.
+    /// The command line that reproduces it.
     pub(crate) command_line: String,
     /// When it was begun, in UTC.
     pub(crate) moment: String,
@@ -102,7 +102,7 @@ impl Report {
         )
     }
 
-    /// How many times the baseline's rate an results has; with a rate for all, how many times its processor time.
+    /// The ratio to the baseline's rate; if all were fed at one rate, the ratio of processor times.
     pub(crate) fn ratio(&self, results: &SubjectResults) -> Option<f64> {
         let figure = |results: &SubjectResults| {
             let figures =
@@ -134,7 +134,7 @@ impl Report {
         titles
     }
 
-    /// An results's cells, one for each title.
+    /// The cells of a row, one for each title.
     pub(crate) fn cells(&self, results: &SubjectResults) -> Vec<String> {
         let median = |figures: Vec<f64>, decimals: usize| {
             Spread::of(figures).map_or_else(absent, |spread| format!("{:.decimals$}", spread.median))

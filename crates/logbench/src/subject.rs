@@ -13,7 +13,7 @@ use logyard::sys::program::own_path;
 
 /// The name of our own programs in the report.
 const OURS: &str = "logyard";
-/// What is in each of our programs, and in no peer's.
+/// A text that each of our programs contains, and no peer.
 const MARK: &[u8] = b"logyard";
 /// The names of the stand-ins.
 const LIMIT: &str = "the limit";
@@ -25,7 +25,7 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// For a shell, in a directory of its own.
     pub(crate) command: String,
-    /// What stands in the log directory's `config` before.
+    /// The contents of the log directory's `config`.
     pub(crate) config: Option<String>,
     /// Set for the stand-in, whose output is only measured.
     pub(crate) limit: Option<Limit>,
@@ -111,7 +111,7 @@ fn our(name: &str) -> Option<PathBuf> {
     if is_program(&beside) { Some(beside) } else { on_path(name).find(|path| is_ours(path)) }
 }
 
-/// Somebody else's program of that name.
+/// A program of that name that is not ours.
 fn peer(name: &str) -> Option<PathBuf> {
     on_path(name).find(|path| !is_ours(path))
 }
