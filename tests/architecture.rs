@@ -77,7 +77,8 @@ fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BT
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["src", "crates/readlog/src", "crates/logbench/src", "crates/corpus/src"].map(|source| root.join(source)).into()
+    let crates = ["readlog", "logbench", "logship", "corpus"].map(|name| format!("crates/{name}/src"));
+    std::iter::once("src".to_owned()).chain(crates).map(|source| root.join(source)).collect()
 }
 
 #[test]

@@ -57,8 +57,8 @@ pub(crate) fn facts(file: Arc<File>, bytes_max: u64) -> Result<Facts> {
 }
 
 /// Tells whether the last line of an archive has no newline: it goes on in the next file.
-pub(crate) fn is_cut(file: Arc<File>) -> Result<bool> {
-    let mut content = Content::of(Arc::clone(&file), 0)?;
+pub(crate) fn is_cut(file: &Arc<File>) -> Result<bool> {
+    let mut content = Content::of(Arc::clone(file), 0)?;
     let mut last = b'\n';
     if let Content::Plain { .. } = content {
         let size = file.stat()?.size_bytes;

@@ -151,7 +151,7 @@ enum Trouble {
 fn encode(archive: &Archive, key: &Key, store: &Store, format: Format, bytes_max: u64) -> Result<Object, Trouble> {
     let of_archive = |errno| Trouble::Of(refused(archive, errno, bytes_max));
     let source = archive.open().map_err(|errno| Trouble::Of(unreadable(archive, errno)))?;
-    let continues_line = || archive.open_before().is_some_and(|file| archive::is_cut(file).unwrap_or(false));
+    let continues_line = || archive.open_before().is_some_and(|file| archive::is_cut(&file).unwrap_or(false));
     let bytes = ArchiveBytes::of(source, bytes_max).map_err(of_archive)?;
     let mut pieces = Pieces::of(bytes, continues_line).map_err(of_archive)?;
     let file = store.spool(&key.to_string(), &archive.log_dir.dir).map_err(Trouble::Spool)?;

@@ -125,7 +125,10 @@ impl LocalStore {
         let (folder, name) = self.place(key);
         match Dir::open(&folder).and_then(|dir| dir.unlink(name.as_bytes())) {
             // A directory that another shipper still uses stays.
-            Ok(()) | Err(Errno::ENOENT) => Ok(drop(fs::remove_dir(&folder))),
+            Ok(()) | Err(Errno::ENOENT) => {
+                let _ = fs::remove_dir(&folder);
+                Ok(())
+            }
             Err(errno) => Err(unable("remove", &folder.join(name), errno)),
         }
     }

@@ -59,7 +59,9 @@ impl RemoteStore {
                 if let Some(endpoint) = &access.endpoint {
                     builder = builder.with_endpoint(endpoint);
                 }
-                builder.with_client_options(options).with_retry(retry).build().map(|service| Arc::new(service) as _)
+                // A removal in bulk needs another permission, and some services do not know it.
+                let builder = builder.with_client_options(options).with_retry(retry).with_disable_bulk_delete(true);
+                builder.build().map(|service| Arc::new(service) as _)
             }
             "gs" => object_store::gcp::GoogleCloudStorageBuilder::from_env()
                 .with_bucket_name(bucket)
@@ -126,9 +128,7 @@ impl RemoteStore {
             Err(Failure::Of(Error::NotFound { .. })) => return Ok(None),
             Err(failure) => return Err(failure.to_store_error()),
         };
-        let value = |name: &str| {
-            answer.attributes.get(&Attribute::Metadata(name.to_owned().into())).map(|value| value.as_ref())
-        };
+        let value = |name: &str| answer.attributes.get(&Attribute::Metadata(name.to_owned().into())).map(AsRef::as_ref);
         Facts::from_metadata(value).map(Some).ok_or_else(|| no_facts(key))
     }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `ship --once` to a directory, `verify`, `ls`, `get`; names; sizes; damaged and hostile archives | `once` |
 //! | lines: stamps, bytes that are no text, cut lines, very long lines | `lines` |
+//! | the manual page names every option | `manual` |
 //! | archives that appear while logship stays; readiness; metrics | `stay` |
 //! | kills at random moments, two shippers at once | `kill` |
 //! | the same with S3 (moto), counted by DuckDB; a store that is away, fails and resets connections | `remote` |
@@ -14,6 +15,7 @@
 
 mod kill;
 mod lines;
+mod manual;
 mod once;
 mod python;
 mod remote;
@@ -114,7 +116,9 @@ impl Fixture {
 
     /// The archives of a service, one after the other.
     fn joined(&self, service: &str) -> Vec<u8> {
-        let archives = files_below(&self.log(service)).into_iter().filter(|(name, _)| name.starts_with('@'));
+        let archives = files_below(&self.log(service))
+            .into_iter()
+            .filter(|(name, _)| name.ends_with(".s") || name.ends_with(".u"));
         archives.flat_map(|(_, bytes)| bytes).collect()
     }
 }
