@@ -1,6 +1,6 @@
 //! `logship ship` without `--once`: ships what is there, and then each archive as it appears.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use logyard::sys::{Errno, fd, poll};
 
 use crate::key;
 use crate::log_dir::{Archive, LogDir};
+use crate::metrics::Metrics;
 use crate::report::{PROGRAM, Report};
 use crate::ship::{list, probe, ship_all};
 use crate::shipment::Shipping;
@@ -18,6 +19,8 @@ use crate::shipment::Shipping;
 struct Watched {
     notifier: Arc<Notifier>,
     directories: Vec<(Watch, Arc<LogDir>, HashSet<String>)>,
+    /// Archives that appeared since the directories were read.
+    appeared: Vec<(Watch, String)>,
 }
 
 /// Ships until the process is ended.
@@ -41,7 +44,7 @@ pub(crate) async fn stay(
     }
     let report = Report::default();
     loop {
-        let archives = watched.new_archives(&report);
+        let archives = watched.new_archives(shipping.metrics, &report);
         shipping.metrics.waiting(archives.len());
         ship_all(shipping, archives, parallel, &report).await;
         if let Err(end) = watched.wait().await {
@@ -58,16 +61,24 @@ impl Watched {
             let watch = notifier.watch_arrivals(&log_dir.path[..])?;
             directories.push((watch, Arc::clone(log_dir), HashSet::new()));
         }
-        Ok(Watched { notifier: Arc::new(notifier), directories })
+        Ok(Watched { notifier: Arc::new(notifier), directories, appeared: Vec::new() })
     }
 
-    /// The archives that have not been dealt with.
-    fn new_archives(&mut self, report: &Report) -> Vec<Archive> {
+    /// The archives that have not been dealt with. Those that appeared and are gone are counted.
+    fn new_archives(&mut self, metrics: &Metrics, report: &Report) -> Vec<Archive> {
         let mut archives = Vec::new();
-        for (_, log_dir, dealt_with) in &mut self.directories {
+        let appeared = std::mem::take(&mut self.appeared);
+        for (watch, log_dir, dealt_with) in &mut self.directories {
             let all = list(log_dir, report);
             let names: HashSet<String> = all.iter().map(|archive| archive.name.to_string()).collect();
             archives.extend(all.into_iter().filter(|archive| !dealt_with.contains(&archive.name.to_string())));
+            let of_this = appeared.iter().filter(|(one, _)| one == watch).map(|(_, name)| name);
+            let lost: BTreeSet<&String> =
+                of_this.filter(|name| !names.contains(*name) && !dealt_with.contains(*name)).collect();
+            for name in lost {
+                metrics.lost();
+                report.warn(format_args!("{}/{name} was removed before it was shipped", Shown(&log_dir.path)));
+            }
             // Those that were trimmed need not be remembered.
             *dealt_with = names;
         }
@@ -75,7 +86,7 @@ impl Watched {
     }
 
     /// Waits until an archive appears.
-    async fn wait(&self) -> Result<(), String> {
+    async fn wait(&mut self) -> Result<(), String> {
         let unable = |errno| format!("unable to wait for archives: {}", cause(errno));
         loop {
             let notifier = Arc::clone(&self.notifier);
@@ -87,7 +98,12 @@ impl Watched {
             for notification in happened {
                 match notification {
                     Notification::Overflow => has_come = true,
-                    Notification::Of(_, Event::Came(name)) => has_come |= key::archive_name_of_file(&name).is_some(),
+                    Notification::Of(watch, Event::Came(name)) => {
+                        if let Some(name) = key::archive_name_of_file(&name) {
+                            self.appeared.push((watch, name.to_string()));
+                            has_come = true;
+                        }
+                    }
                     Notification::Of(watch, Event::Lost) => return Err(self.lost(watch)),
                     Notification::Of(..) => {}
                 }

@@ -89,3 +89,29 @@ fn a_directory_that_is_moved_ends_the_program() {
     let words = "logship: fatal: directory mail/log/main was moved or removed\n";
     assert_eq!(fs::read_to_string(messages).unwrap(), words);
 }
+
+#[test]
+fn an_archive_that_is_trimmed_while_the_store_is_away_is_counted_and_named() {
+    let fixture = Fixture::new();
+    fixture.archives("mail", 1, 1);
+    let (messages, metrics) = (fixture.workdir.join("messages"), fixture.workdir.join("metrics"));
+    let metrics_path = metrics.to_str().unwrap();
+    let mut command = fixture.command(&["ship", "--metrics", metrics_path, "mail/log/main", &fixture.url()]);
+    let shipper = start(&mut command, &messages);
+    until("it is at work", || fixture.objects().len() == 1);
+    fs::rename(fixture.store(), fixture.workdir.join("away")).unwrap();
+    fs::write(fixture.store(), "no directory").unwrap();
+    fixture.archive("mail", &format!("{}.s", label(5000)), "waits\n");
+    until("it waits", || fs::read_to_string(&messages).unwrap().contains(", retrying\n"));
+
+    let trimmed = fixture.archive("mail", &format!("{}.s", label(6000)), "trimmed\n");
+    fs::remove_file(trimmed).unwrap();
+    fs::remove_file(fixture.store()).unwrap();
+    fs::rename(fixture.workdir.join("away"), fixture.store()).unwrap();
+
+    until("what waits is shipped", || fixture.objects().len() == 2);
+    let words = format!("logship: warning: mail/log/main/{}.s was removed before it was shipped\n", label(6000));
+    until("the other is named", || fs::read_to_string(&messages).unwrap().contains(&words));
+    until("and counted", || fs::read_to_string(&metrics).unwrap().contains("\nlogship_archives_lost_total 1\n"));
+    shipper.kill();
+}
