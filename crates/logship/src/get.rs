@@ -9,7 +9,7 @@ use readlog::time_scale::Window;
 
 use crate::key::{Format, Key};
 use crate::pieces::{Row, Time, write_row};
-use crate::report::{PROGRAM, Report};
+use crate::report::{self, Report};
 use crate::store::{Store, StoreError};
 use crate::table::reader::Reader;
 
@@ -33,7 +33,7 @@ const OUTPUT_BYTES: usize = 1 << 16;
 pub(crate) async fn get(store: &Store, query: &Query) -> Exit {
     let objects = match objects(store, query).await {
         Ok(objects) => objects,
-        Err(error) => return PROGRAM.fatal(format_args!("unable to list the store: {error}")),
+        Err(error) => return report::fatal(format_args!("unable to list the store: {error}")),
     };
     let report = Report::default();
     for keys in objects.values() {
@@ -44,14 +44,14 @@ pub(crate) async fn get(store: &Store, query: &Query) -> Exit {
                 Err(Failure::Object(error)) => report.warn(format_args!("unable to read {key}: {error}")),
                 Err(Failure::Output(Errno::EPIPE)) => return report.exit(),
                 Err(Failure::Output(errno)) => {
-                    return PROGRAM.fatal(format_args!("unable to write output: {}", cause(errno)));
+                    return report::fatal(format_args!("unable to write output: {}", cause(errno)));
                 }
             }
         }
         match lines.finish() {
             Ok(()) => {}
             Err(Errno::EPIPE) => return report.exit(),
-            Err(errno) => return PROGRAM.fatal(format_args!("unable to write output: {}", cause(errno))),
+            Err(errno) => return report::fatal(format_args!("unable to write output: {}", cause(errno))),
         }
     }
     report.exit()

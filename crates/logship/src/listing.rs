@@ -8,7 +8,7 @@ use logyard::cli::Exit;
 use logyard::sys::fd;
 
 use crate::key::Key;
-use crate::report::PROGRAM;
+use crate::report;
 use crate::store::{Store, StoreError};
 
 /// So many objects are asked at once what they hold.
@@ -29,7 +29,7 @@ struct Sum {
 pub(crate) async fn ls(store: &Store) -> Exit {
     let sums = match sums(store).await {
         Ok(sums) => sums,
-        Err(error) => return PROGRAM.fatal(format_args!("unable to list the store: {error}")),
+        Err(error) => return report::fatal(format_args!("unable to list the store: {error}")),
     };
     let mut rows = vec![["host", "service", "date", "objects", "lines", "bytes", "stored"].map(str::to_owned)];
     for ((host, service, date), sum) in sums {
@@ -39,7 +39,7 @@ pub(crate) async fn ls(store: &Store) -> Exit {
     }
     match fd::write_all(fd::stdout(), table(&rows).as_bytes()) {
         Ok(()) | Err(logyard::sys::Errno::EPIPE) => Exit::OK,
-        Err(errno) => PROGRAM.fatal(format_args!("unable to write output: {}", logyard::cli::cause(errno))),
+        Err(errno) => report::fatal(format_args!("unable to write output: {}", logyard::cli::cause(errno))),
     }
 }
 

@@ -12,7 +12,7 @@ use logyard::sys::replace::Replacement;
 use logyard::tai64n::Label;
 
 use crate::facts::Facts;
-use crate::report::PROGRAM;
+use crate::report;
 
 const REPLACEMENT: Replacement =
     Replacement { suffix: b".new", mode: 0o644, overrides_umask: false, is_durable: false };
@@ -124,7 +124,7 @@ impl Metrics {
             && !self.is_failing.get()
         {
             let file = Shown(file.as_os_str().as_bytes());
-            PROGRAM.warn(format_args!("unable to write {file}: {}", cause(errno)));
+            report::warn(format_args!("unable to write {file}: {}", cause(errno)));
         }
         self.is_failing.set(written.is_err());
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::metrics::Metrics;
-use crate::report::PROGRAM;
+use crate::report;
 use crate::store::StoreError;
 
 /// The pauses between attempts: the first, and the longest.
@@ -41,7 +41,7 @@ impl<'m> Patience<'m> {
             let error = match attempt().await {
                 Ok(done) => {
                     if let Some(since) = self.away_since.take() {
-                        PROGRAM.warn(format_args!("the store is back after {} s", since.elapsed().as_secs()));
+                        report::warn(format_args!("the store is back after {} s", since.elapsed().as_secs()));
                     }
                     return Ok(done);
                 }
@@ -57,7 +57,7 @@ impl<'m> Patience<'m> {
             self.metrics.retried();
             if self.away_since.get().is_none() {
                 self.away_since.set(Some(start));
-                PROGRAM.warn(format_args!("{error}, retrying"));
+                report::warn(format_args!("{error}, retrying"));
             }
             sleep(pause.mul_f64(jitter())).await;
             pause = (pause * 2).min(PAUSE_MAX);

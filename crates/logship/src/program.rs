@@ -16,7 +16,7 @@ use crate::identity::{Identity, Wanted};
 use crate::log_dir::LogDir;
 use crate::metrics::Metrics;
 use crate::patience::Patience;
-use crate::report::PROGRAM;
+use crate::report;
 use crate::shipment::Shipping;
 use crate::store::Store;
 use crate::{get, listing, ship, stay, verify};
@@ -33,28 +33,28 @@ pub fn run(arguments: &Arguments) -> Exit {
         Parsed::Text(text) => {
             return match fd::write_all(fd::stdout(), &text) {
                 Ok(()) | Err(Errno::EPIPE) => Exit::OK,
-                Err(errno) => PROGRAM.fatal(format_args!("unable to write output: {}", cause(errno))),
+                Err(errno) => report::fatal(format_args!("unable to write output: {}", cause(errno))),
             };
         }
         Parsed::Usage(problem) => {
-            PROGRAM.say(problem);
-            return PROGRAM.usage("logship ship|verify|ls|get [options] [dir ...] store (logship --help tells more)");
+            report::say(problem);
+            return report::usage("logship ship|verify|ls|get [options] [dir ...] store (logship --help tells more)");
         }
     };
     // The number is that of the supervisor's descriptor as long as this process has opened nothing.
     let ready = match request.ready_fd().map(ready_descriptor).transpose() {
         Ok(ready) => ready,
-        Err(problem) => return PROGRAM.fatal(problem),
+        Err(problem) => return report::fatal(problem),
     };
     // A connection that the store resets must not end the process.
     if let Err(errno) = signal::ignore(Signal::SIGPIPE) {
-        return PROGRAM.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
+        return report::fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
     }
     // If the limit cannot be raised, what cannot be opened is reported.
     let _ = limit::raise_descriptors();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return PROGRAM.fatal(format_args!("unable to wait for events: {error}")),
+        Err(error) => return report::fatal(format_args!("unable to wait for events: {error}")),
     };
     runtime.block_on(carry_out(request, ready))
 }
@@ -62,13 +62,13 @@ pub fn run(arguments: &Arguments) -> Exit {
 async fn carry_out(request: Request, ready: Option<OwnedFd>) -> Exit {
     let store = match Store::open(&request.store, &request.access) {
         Ok(store) => Arc::new(store),
-        Err(problem) => return PROGRAM.fatal(problem),
+        Err(problem) => return report::fatal(problem),
     };
     match request.task {
         Task::Ship(ship) => carry_out_ship(store, ship, ready).await,
         Task::Verify { directories, wanted, format, reads_content } => match open(&directories, &wanted, false) {
             Ok(log_dirs) => verify::verify(&store, &log_dirs, format, reads_content).await,
-            Err(problem) => PROGRAM.fatal(problem),
+            Err(problem) => report::fatal(problem),
         },
         Task::Ls => listing::ls(&store).await,
         Task::Get(query) => get::get(&store, &query).await,
@@ -78,7 +78,7 @@ async fn carry_out(request: Request, ready: Option<OwnedFd>) -> Exit {
 async fn carry_out_ship(store: Arc<Store>, ship: Ship, ready: Option<OwnedFd>) -> Exit {
     let log_dirs = match open(&ship.directories, &ship.wanted, !ship.is_dry) {
         Ok(log_dirs) => log_dirs,
-        Err(problem) => return PROGRAM.fatal(problem),
+        Err(problem) => return report::fatal(problem),
     };
     let metrics = Metrics::new(ship.metrics);
     let shipping = Shipping {

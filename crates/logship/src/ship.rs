@@ -8,7 +8,7 @@ use logyard::sys::{fd, terminal};
 
 use crate::log_dir::{Archive, LogDir};
 use crate::metrics::Metrics;
-use crate::report::{PROGRAM, Report};
+use crate::report::{self, Report};
 use crate::shipment::{Failure, Outcome, Shipping, path};
 use crate::store::{StoreError, probe};
 
@@ -16,7 +16,7 @@ use crate::store::{StoreError, probe};
 pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], parallel: usize, is_quiet: bool) -> Exit {
     let report = Report::default();
     if let Err(error) = probe(shipping).await {
-        return PROGRAM.fatal(error);
+        return report::fatal(error);
     }
     let mut archives = Vec::new();
     for log_dir in log_dirs {
@@ -25,7 +25,7 @@ pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], para
     shipping.metrics.waiting(archives.len());
     ship_all(shipping, archives, parallel, &report).await;
     if !is_quiet {
-        PROGRAM.say(shipping.metrics.summary());
+        report::say(shipping.metrics.summary());
     }
     report.exit()
 }
@@ -66,7 +66,7 @@ pub(crate) async fn ship_all(shipping: &Shipping<'_>, archives: Vec<Archive>, pa
             Ok(Outcome::Present) => shipping.metrics.present(),
             Ok(Outcome::WouldShip) => {
                 let key = archive.key(shipping.format);
-                PROGRAM.say(format_args!("would ship {} as {key}", path(&archive)));
+                report::say(format_args!("would ship {} as {key}", path(&archive)));
             }
             Err(Failure::Gone) => {
                 shipping.metrics.lost();
@@ -108,14 +108,14 @@ impl Progress<'_> {
             let done = usize::try_from(self.metrics.done() - self.done_before).unwrap_or(self.total);
             let filled = BAR_COLUMNS * done.min(self.total) / self.total;
             let (bar, rest) = ("#".repeat(filled), ".".repeat(BAR_COLUMNS - filled));
-            logyard::cli::message::say(format_args!("\r[{bar}{rest}] {done} of {} archives", self.total));
+            report::draw(format_args!("\r[{bar}{rest}] {done} of {} archives", self.total));
         }
     }
 
     /// Makes room for a message.
     fn clear(&self) {
         if self.is_shown {
-            logyard::cli::message::say(format_args!("\r\x1b[K"));
+            report::draw(format_args!("\r\x1b[K"));
         }
     }
 }

@@ -11,7 +11,7 @@ use logyard::sys::{Errno, fd, poll};
 use crate::key;
 use crate::log_dir::{Archive, LogDir};
 use crate::metrics::Metrics;
-use crate::report::{PROGRAM, Report};
+use crate::report::{self, Report};
 use crate::ship::{list, probe, ship_all};
 use crate::shipment::Shipping;
 
@@ -33,10 +33,10 @@ pub(crate) async fn stay(
     // Watched before they are read: what comes between is seen twice, not missed.
     let mut watched = match Watched::new(log_dirs) {
         Ok(watched) => watched,
-        Err(errno) => return PROGRAM.fatal(format_args!("unable to watch the directories: {}", cause(errno))),
+        Err(errno) => return report::fatal(format_args!("unable to watch the directories: {}", cause(errno))),
     };
     if let Err(error) = probe(shipping).await {
-        return PROGRAM.fatal(error);
+        return report::fatal(error);
     }
     if let Some(ready) = ready {
         // A supervisor that has gone needs to know nothing.
@@ -48,7 +48,7 @@ pub(crate) async fn stay(
         shipping.metrics.waiting(archives.len());
         ship_all(shipping, archives, parallel, &report).await;
         if let Err(end) = watched.wait().await {
-            return PROGRAM.fatal(end);
+            return report::fatal(end);
         }
     }
 }

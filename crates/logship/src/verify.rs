@@ -10,7 +10,7 @@ use crate::archive::{self, hexadecimal};
 use crate::key::{Format, Key};
 use crate::log_dir::{Archive, LogDir};
 use crate::pieces::write_row;
-use crate::report::{PROGRAM, Report};
+use crate::report::{self, Report};
 use crate::shipment::path;
 use crate::store::{Store, StoreError};
 use crate::table::reader::Reader;
@@ -35,7 +35,7 @@ pub(crate) async fn verify(store: &Store, log_dirs: &[Arc<LogDir>], format: Form
         }
     }
     let Totals { equal, lines, missing, different } = totals;
-    PROGRAM.say(format_args!(
+    report::say(format_args!(
         "{equal} archives ({lines} lines) are in the store, {missing} are missing, {different} differ"
     ));
     report.exit()
