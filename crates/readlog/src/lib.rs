@@ -33,7 +33,7 @@
 mod arguments;
 mod backward;
 mod clock;
-mod content;
+pub mod content;
 mod context;
 mod cursor;
 mod error;
@@ -43,7 +43,7 @@ mod finder;
 mod follow;
 mod histogram;
 mod last_lines;
-mod log_dir;
+pub mod log_dir;
 mod merge;
 mod output;
 mod prefetch;
@@ -54,8 +54,8 @@ mod resume;
 mod stamp;
 mod stream;
 mod svg;
-mod time_arg;
-mod time_scale;
+pub mod time_arg;
+pub mod time_scale;
 mod unpacked;
 mod warnings;
 

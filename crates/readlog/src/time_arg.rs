@@ -18,7 +18,7 @@ use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 
 /// Reads a time. `now` is the present in the local time zone.
-pub(super) fn parse(text: &str, now: &Zoned, scale: TimeScale) -> Result<Label, String> {
+pub fn parse(text: &str, now: &Zoned, scale: TimeScale) -> Result<Label, String> {
     let text = text.trim();
     if let Some(label) = parse_label(text, scale) {
         return Ok(label);
