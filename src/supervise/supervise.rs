@@ -20,7 +20,8 @@ use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::control::Control;
 use crate::supervise::error::Error;
-use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STATUS};
+use crate::supervise::fdstore::{self, FdStore};
+use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STATUS, STORED};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::{self, DOWN, Options};
 use crate::supervise::record::ServiceScript;
@@ -109,6 +110,10 @@ struct Supervisor {
     last_exit: LastExit,
     /// Where the service says that it is ready.
     notify: Option<Fifo>,
+    /// What the service has given us to keep.
+    store: FdStore,
+    /// A descriptor of this process was refused, which has been said.
+    has_refused: bool,
     is_leaving: bool,
 }
 
@@ -158,8 +163,11 @@ impl Supervisor {
             starts: 0,
             last_exit: LastExit::Unknown,
             notify: None,
+            store: FdStore::default(),
+            has_refused: false,
             is_leaving: false,
         };
+        supervisor.open_store();
         supervisor.remember();
         supervisor.adopt();
         supervisor.announce();
@@ -184,6 +192,7 @@ impl Supervisor {
             }
         }
         self.announce();
+        self.store.close(&self.files);
         Exit::OK
     }
 
@@ -206,12 +215,16 @@ impl Supervisor {
             Some(self.control.as_fd()),
             adopted.and_then(Pidfd::end),
             self.notify.as_ref().map(AsFd::as_fd),
+            self.store.socket(),
         ];
-        let [signals, control, ended, notified] = poll::readable_among(sources, timeout)?;
+        let [signals, control, ended, notified, stores] = poll::readable_among(sources, timeout)?;
         standard_error::report_dropped();
         if ended || (is_looked_at && adopted.is_some_and(Pidfd::has_ended)) {
             let how = adopted.and_then(Pidfd::ended);
             self.ended(how);
+        }
+        if stores {
+            self.take_stored();
         }
         if signals {
             self.take_signals();
@@ -286,6 +299,8 @@ impl Supervisor {
 
     /// The process has ended; `how` is not known when another supervisor had started it and the system does not tell.
     fn ended(&mut self, how: Option<Ended>) {
+        // What it sent before it ended is its successor's.
+        self.take_stored();
         let Some(running) = self.running.take() else { return };
         self.waiting = None;
         let is_run = running.script == ServiceScript::Run;
@@ -316,6 +331,33 @@ impl Supervisor {
         let count = fd::read(notify, &mut bytes).unwrap_or(0);
         if bytes[..count].contains(&b'\n') {
             self.write(READY, format!("{}\n", Label::now()).as_bytes());
+        }
+    }
+
+    fn open_store(&mut self) {
+        match FdStore::open(&self.files) {
+            Ok(store) => self.store = store,
+            // Of a directory that is not to be believed this has been said.
+            Err(Error::Foreign | Error::Writable) => {}
+            Err(error) => self.warn("make", "supervise/fdstore", &error),
+        }
+    }
+
+    /// Takes what the service wants to be kept, or not to be kept any more.
+    fn take_stored(&mut self) {
+        let service = self.running.as_ref().filter(|running| {
+            let adopted = running.adopted.as_ref();
+            running.script == ServiceScript::Run && !adopted.is_some_and(Pidfd::has_been_replaced)
+        });
+        let process = service.map(|running| running.process);
+        let most = self.option(Options::fdstore_max).unwrap_or(fdstore::DESCRIPTORS);
+        let outcome = self.store.take_messages(process, most);
+        if outcome.has_changed {
+            self.write(STORED, self.store.list().as_bytes());
+        }
+        if outcome.refused > 0 && !std::mem::replace(&mut self.has_refused, true) {
+            let (name, count) = (Shown(&self.name), outcome.refused);
+            PROGRAM.warn(format_args!("unable to store {count} descriptors for {name}: fdstore-max is {most}"));
         }
     }
 

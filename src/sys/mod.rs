@@ -17,6 +17,8 @@
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: watches directories. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
+//! - [`socket`], [`datagrams`], [`passing`]: sockets, batches of datagrams, descriptors that are passed on.
+//!   [`shared_memory`]: memory that outlives the process; [`watch`]: waits for any number of descriptors.
 //! - [`newlines`]: vector instructions that find newlines.
 #![allow(unsafe_code)]
 
@@ -24,6 +26,7 @@ pub mod accounts;
 pub mod boot_id;
 pub mod clock;
 pub mod credentials;
+pub mod datagrams;
 pub mod dir;
 pub mod epoll;
 pub mod eventfd;
@@ -36,6 +39,7 @@ pub mod lockfile;
 pub mod memory;
 pub mod newlines;
 pub mod page;
+pub mod passing;
 pub mod pipe;
 pub mod poll;
 pub mod process;
@@ -44,10 +48,13 @@ pub mod prompt;
 pub mod replace;
 pub mod root_dir;
 pub mod sendfile;
+pub mod shared_memory;
 pub mod signal;
+pub mod socket;
 pub mod stat;
 pub mod terminal;
 pub mod unix_socket;
+pub mod watch;
 
 pub use nix::errno::Errno;
 

@@ -3,10 +3,11 @@
 use super::{PROGRAM, Running, Supervisor};
 use crate::cli::Shown;
 use crate::supervise::error::Error;
-use crate::supervise::files::{LAST_EXIT, PROCESS, READY, STARTS, STATUS};
+use crate::supervise::files::{LAST_EXIT, PROCESS, READY, STARTS, STATUS, STORED};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::record::{ProcessRecord, ServiceScript};
 use crate::supervise::state::{Phase, Want};
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
 
 /// What is read of an earlier supervisor; `None` if it says nothing.
@@ -31,11 +32,24 @@ impl Supervisor {
         (self.starts, self.last_exit) = (starts, last_exit);
     }
 
+    /// Takes the descriptors that the killed supervisor kept out of the service, which still has them.
+    fn take_back_stored(&mut self, held: &Pidfd, process: Pid) {
+        let list = self.files.believed().ok().and_then(|left| self.heed(STORED, left.stored()));
+        let Some(list) = list else { return };
+        let missing = self.store.take_back(&list, held, process);
+        if missing > 0 {
+            let name = Shown(&self.name);
+            PROGRAM.warn(format_args!("unable to take {missing} stored descriptors of {name} from process {process}"));
+        }
+        self.write(STORED, self.store.list().as_bytes());
+    }
+
     /// Recognises the process that a killed supervisor has left, if it still runs, and looks after it.
     pub(super) fn adopt(&mut self) {
         let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
         let Some(record) = record.filter(ProcessRecord::is_alive) else {
             self.files.remove(READY);
+            self.files.remove(STORED);
             return;
         };
         // Fails only if it has ended.
@@ -52,6 +66,9 @@ impl Supervisor {
             ServiceScript::Run => Phase::Up,
             ServiceScript::Finish => Phase::Finishing,
         };
+        if record.script == ServiceScript::Run {
+            self.take_back_stored(&held, record.process);
+        }
         self.running = Some(Running { process: record.process, script: record.script, adopted: Some(held) });
         self.state.phase = phase;
         self.state.want = Want::Up;
