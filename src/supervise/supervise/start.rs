@@ -1,7 +1,7 @@
 //! Starts `./run` and `./finish`: each process is recorded before it may run.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 
 use super::{PROGRAM, Running, Supervisor};
 use crate::cli::{Shown, cause};
@@ -56,7 +56,7 @@ impl Supervisor {
                     self.limit_time();
                 }
                 self.feed(Event::Started);
-                // Fails only if the process was killed already, which its end will tell.
+                // Fails only if the process was killed already; its end is handled later.
                 let _ = self.waiting.take().map(Waiting::let_go);
             }
             Err(errno) => {
@@ -69,24 +69,7 @@ impl Supervisor {
         }
     }
 
-    /// The stored descriptors that a script is started with.
-    fn stored_for(&self, script: ServiceScript, notification: Option<i32>) -> Vec<BorrowedFd<'_>> {
-        let stored = self.store.descriptors();
-        if script != ServiceScript::Run || stored.is_empty() {
-            return Vec::new();
-        }
-        let taken = spawn::FIRST_STORED..spawn::FIRST_STORED + i32::try_from(stored.len()).unwrap_or(i32::MAX);
-        if let Some(number) = notification.filter(|number| taken.contains(number)) {
-            let (name, end) = (Shown(&self.name), taken.end);
-            PROGRAM.warn(format_args!(
-                "not passing stored descriptors to {name}: notification-fd is {number}, and must be {end} or more"
-            ));
-            return Vec::new();
-        }
-        stored
-    }
-
-    /// What the script is called with, its own name first.
+    /// The arguments of the script, its own name first.
     pub(super) fn arguments(&self, script: ServiceScript) -> Vec<CString> {
         match script {
             ServiceScript::Run => vec![c"./run".to_owned()],
@@ -102,9 +85,9 @@ impl Supervisor {
         }
     }
 
-    /// Writes down which process the service is, for the supervisor that comes after this one is killed.
+    /// Records the service's process, for the next supervisor if this one is killed.
     pub(super) fn record(&self, script: ServiceScript, process: Pid) {
-        // Without /proc a process cannot be told from another one of the same number: then there is no record.
+        // Without /proc, processes with the same number cannot be distinguished, so there is no record.
         let record = ProcessRecord::of(script, process, self.boot).filter(|_| self.boot != 0);
         match record {
             Some(record) => self.write(PROCESS, record.to_text().as_bytes()),
@@ -112,11 +95,10 @@ impl Supervisor {
         }
     }
 
-    /// The FIFO on which the service says that it is ready, emptied of what an earlier process said, and the number
-    /// under which the service gets it.
+    /// The FIFO on which the service reports that it is ready, emptied, and the service's descriptor number for it.
     ///
-    /// It is open for reading and writing on both sides: the service does not die of writing while there is no
-    /// supervisor, and the next supervisor reads what it wrote then.
+    /// It is open for reading and writing on both sides: a write while there is no supervisor does not kill the
+    /// service, and the next supervisor reads it.
     pub(super) fn notification(&mut self) -> Option<(Fifo, i32)> {
         let number = self.option(Options::notification_fd)?;
         match self.files.fifo_to_share(NOTIFY, Access::Both) {
