@@ -39,8 +39,13 @@ pub fn cookie(socket: impl AsFd) -> Result<u64> {
 
 /// Asks for a receive buffer, above the system's limit if the process may.
 pub fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> Result<()> {
-    let bytes = libc::c_int::try_from(bytes).map_err(|_| Errno::EINVAL)?;
-    set_option(&socket, libc::SO_RCVBUFFORCE, bytes).or_else(|_| set_option(&socket, libc::SO_RCVBUF, bytes))
+    let size = libc::c_int::try_from(bytes).map_err(|_| Errno::EINVAL)?;
+    force_receive_buffer(&socket, bytes).or_else(|_| set_option(&socket, libc::SO_RCVBUF, size))
+}
+
+/// Sets a receive buffer of this size, whatever the system's limit is; `EPERM` if the process may not.
+pub fn force_receive_buffer(socket: impl AsFd, bytes: usize) -> Result<()> {
+    set_option(&socket, libc::SO_RCVBUFFORCE, libc::c_int::try_from(bytes).map_err(|_| Errno::EINVAL)?)
 }
 
 /// From now on a wait ends only when so many bytes can be read.

@@ -17,7 +17,7 @@ pub const PEEKED_BYTES: usize = MESSAGE_BYTES_MAX + 16;
 /// Output that is made at a time.
 const LINES_BYTES: usize = 128 * 1024;
 /// From so many bytes on, an unfinished message is not looked at for each byte more.
-const LONG_BYTES: usize = 4096;
+const LONG_BYTES: usize = 64 * 1024;
 
 /// What a look at a connection has found.
 #[derive(Debug, PartialEq, Eq)]
@@ -57,7 +57,11 @@ impl Connection {
     /// Takes charge of a connection.
     pub fn new(descriptor: OwnedFd, origin: Vec<u8>) -> Result<Connection> {
         let (cookie, is_unix) = (socket::cookie(&descriptor)?, socket::is_unix(&descriptor)?);
-        let state = Connection {
+        // A predecessor may have waited for the rest of a message.
+        if !is_unix {
+            socket::set_low_water(&descriptor, 1)?;
+        }
+        Ok(Connection {
             descriptor,
             cookie,
             origin,
@@ -67,8 +71,7 @@ impl Connection {
             waiting: 0,
             waited: 0,
             low_water: 1,
-        };
-        Ok(state)
+        })
     }
 
     /// The name under which it is stored.
@@ -133,17 +136,23 @@ impl Connection {
         Look::Lines { bytes: at - from_aside }
     }
 
-    /// Has the kernel tell only when so many bytes are there. For a long message of unknown length an eighth more must
-    /// come, so that a sender of single bytes does not have all of it copied for each.
+    /// Has the kernel tell only when so many bytes are there. A long message of unknown length must double, so that a
+    /// sender of single bytes does not have all of it copied for each.
     fn wait_for(&mut self, needed: usize) {
         if self.is_unix {
             return;
         }
         let is_next_byte = needed == self.waiting + 1;
-        let least = if is_next_byte && self.waiting >= LONG_BYTES { needed + self.waiting / 8 } else { needed };
+        let least = if is_next_byte && self.waiting >= LONG_BYTES { 2 * needed } else { needed };
         if least != self.low_water && socket::set_low_water(&self.descriptor, least.min(MESSAGE_BYTES_MAX)).is_ok() {
             self.low_water = least;
         }
+    }
+
+    /// How many bytes are in memory.
+    #[must_use]
+    pub fn aside_bytes(&self) -> usize {
+        self.aside.len()
     }
 
     /// Tells whether it has to be looked at again after some time, without being told of.
@@ -152,9 +161,9 @@ impl Connection {
         self.waiting > 0 && (self.is_unix || self.waiting >= LONG_BYTES)
     }
 
-    /// Some time has passed. What a sender on this host could not finish is taken out, so that it can go on.
-    pub fn pass_time(&mut self, ring: &mut Ring) {
-        if self.is_unix && self.waiting > 0 && self.waiting == self.waited {
+    /// Some time has passed. What a sender could not finish is taken out if `may_take`, so that it can go on.
+    pub fn pass_time(&mut self, ring: &mut Ring, may_take: bool) {
+        if may_take && self.waiting > 0 && self.waiting == self.waited {
             let bytes = self.waiting.min(MESSAGE_BYTES_MAX);
             if let Ok(taken) = ring.take_aside(&self.descriptor, bytes) {
                 self.aside.extend_from_slice(&taken);

@@ -21,6 +21,8 @@ use crate::store::Store;
 const LINES_BYTES: usize = 128 * 1024;
 /// Between two looks at what does not tell of a change.
 const TICK: Duration = Duration::from_secs(1);
+/// What unfinished messages may take in memory. Beyond that their senders wait.
+const ASIDE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Connections that are accepted before others are looked at.
 const ACCEPTED_MAX: usize = 64;
 
@@ -159,9 +161,10 @@ impl Server {
 
     /// Some time has passed.
     fn tick(&mut self) {
+        let aside: usize = self.connections.values().map(Connection::aside_bytes).sum();
         for (cookie, connection) in &mut self.connections {
             if connection.is_unfinished() {
-                connection.pass_time(&mut self.ring);
+                connection.pass_time(&mut self.ring, aside < ASIDE_BYTES_MAX);
                 self.ready.insert(*cookie);
             }
         }

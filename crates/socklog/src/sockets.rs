@@ -14,6 +14,7 @@ use logyard::sys::socket::{self, SocketKind};
 use logyard::sys::{Errno, dir};
 
 use crate::arguments::Source;
+use crate::frame::MESSAGE_BYTES_MAX;
 use crate::store::{Returned, Store};
 
 /// The memory's name in the store.
@@ -23,6 +24,9 @@ const LISTENER: &str = "socklog-listener";
 
 /// So much can wait in the kernel while the output is blocked. Memory is used only for what waits.
 const RECEIVE_BUFFER_BYTES: usize = 16 * 1024 * 1024;
+
+/// The longest message fits, with what the kernel counts for its packets.
+const CONNECTION_BUFFER_BYTES: usize = 4 * MESSAGE_BYTES_MAX;
 
 /// The sockets.
 #[derive(Debug, Default)]
@@ -100,6 +104,9 @@ impl Sockets {
                 if *has_tcp && self.listeners.is_empty() {
                     let socket = TcpListener::bind(address).map_err(|error| cannot_bind(address, &error))?;
                     let _ = socket.set_nonblocking(true);
+                    // For the connections: an unfinished message stays in the kernel. Without the right to this, the
+                    // system's own size grows.
+                    let _ = socket::force_receive_buffer(&socket, CONNECTION_BUFFER_BYTES);
                     store.add(LISTENER, &socket);
                     self.listeners.push(socket.into());
                 }

@@ -1,5 +1,6 @@
 //! One connection on standard input, as a server such as tcpserver starts the program for each.
 //!
+//! Standard output is the connection too, so the lines go to standard error, which such a server shares with its logger.
 //! Each line, or text that ends with a zero byte, is a message. Variables that the server sets say where it comes from.
 
 use std::os::unix::ffi::OsStrExt;
@@ -33,7 +34,7 @@ pub fn run(variables: &[String]) -> Result<()> {
             append_named(&mut lines, &origin, message);
         }
         begun.drain(..end);
-        fd::write_all(fd::stdout(), &lines)?;
+        fd::write_all(fd::stderr(), &lines)?;
         lines.clear();
         if count == 0 {
             return Ok(());
