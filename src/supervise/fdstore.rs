@@ -236,9 +236,8 @@ mod tests {
     #[test]
     fn a_message_is_read_line_by_line() {
         let parse = |text: &str| Request::parse(text.as_bytes());
-        let request = |stores, removes, name: Option<&str>| {
-            Some(Request { stores, removes, name: name.map(str::to_owned) })
-        };
+        let request =
+            |stores, removes, name: Option<&str>| Some(Request { stores, removes, name: name.map(str::to_owned) });
 
         assert_eq!(parse("FDSTORE=1\nFDNAME=log\n"), request(true, false, Some("log")));
         assert_eq!(parse("READY=1\nSTATUS=FDSTORE=1"), request(false, false, None));

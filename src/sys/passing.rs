@@ -33,7 +33,8 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[RawFd]) -> Result<()
     let rights = [ControlMessage::ScmRights(descriptors)];
     let control = if descriptors.is_empty() { &[][..] } else { &rights };
     let socket = socket.as_fd().as_raw_fd();
-    uninterrupted(|| sendmsg::<UnixAddr>(socket, &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None)).map(drop)
+    uninterrupted(|| sendmsg::<UnixAddr>(socket, &[IoSlice::new(bytes)], control, MsgFlags::MSG_NOSIGNAL, None))
+        .map(drop)
 }
 
 /// Receives a message. Never waits: `EAGAIN` if there is none.
@@ -49,12 +50,8 @@ pub fn receive(socket: impl AsFd, room: &mut [u8]) -> Result<Message> {
         }
     };
     let cut = MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC;
-    let mut message = Message {
-        length: answer.bytes,
-        is_cut: answer.flags.intersects(cut),
-        descriptors: Vec::new(),
-        sender: None,
-    };
+    let mut message =
+        Message { length: answer.bytes, is_cut: answer.flags.intersects(cut), descriptors: Vec::new(), sender: None };
     for control in answer.cmsgs()? {
         match control {
             ControlMessageOwned::ScmRights(numbers) => {

@@ -117,8 +117,7 @@ impl SharedMemory {
         let (from, to) = (self.raw(), std::os::fd::AsRawFd::as_raw_fd(&pipe.as_fd()));
         uninterrupted(|| {
             // SAFETY: two descriptors, and a number in the mapping that the kernel loads and stores.
-            let answer =
-                unsafe { libc::splice(from, offset, to, ptr::null_mut(), most, libc::SPLICE_F_NONBLOCK) };
+            let answer = unsafe { libc::splice(from, offset, to, ptr::null_mut(), most, libc::SPLICE_F_NONBLOCK) };
             Errno::result(answer).map(isize::unsigned_abs)
         })
     }

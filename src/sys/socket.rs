@@ -90,8 +90,7 @@ pub fn peek(stream: impl AsFd, room: &mut [u8]) -> Result<usize> {
     let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
     uninterrupted(|| {
         // SAFETY: the call writes at most as many bytes as `room` has.
-        let answer =
-            unsafe { libc::recv(stream.as_fd().as_raw_fd(), room.as_mut_ptr().cast(), room.len(), flags) };
+        let answer = unsafe { libc::recv(stream.as_fd().as_raw_fd(), room.as_mut_ptr().cast(), room.len(), flags) };
         Errno::result(answer).map(isize::unsigned_abs)
     })
 }

@@ -49,11 +49,16 @@ impl Output {
         self.signals.as_fd()
     }
 
-    /// Takes TERM, and says whether it has come.
-    pub fn is_asked_to_end(&mut self) -> bool {
+    /// Takes TERM if it has come.
+    pub fn take_signals(&mut self) {
         while self.signals.take().is_some() {
             self.leaves_at.get_or_insert(clock::uptime() + GRACE);
         }
+    }
+
+    /// Tells whether TERM has come.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
         self.leaves_at.is_some()
     }
 
@@ -116,8 +121,9 @@ impl Output {
             false => poll::wait([signals], timeout).map(drop),
         };
         waited.map_err(Stop::Failed)?;
-        let is_over = self.is_asked_to_end()
-            && (self.is_kept || self.leaves_at.is_some_and(|moment| moment <= clock::uptime()));
+        self.take_signals();
+        let is_over =
+            self.is_ending() && (self.is_kept || self.leaves_at.is_some_and(|moment| moment <= clock::uptime()));
         if is_over { Err(Stop::Asked) } else { Ok(()) }
     }
 }

@@ -1,7 +1,7 @@
 //! The program: carries out what the command line asks for.
 
-use logyard::cli::standard_error::{self, Threads};
 use logyard::cli::message::say;
+use logyard::cli::standard_error::{self, Threads};
 use logyard::cli::{Exit, Program, Shown, cause};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
@@ -76,7 +76,8 @@ fn serve(request: &Request, returned: Vec<store::Returned>) -> Result<Exit, Exit
     }
     let output = Output::new(signals, is_kept, request.discards_after);
     let style = Style { form: request.form, shows_credentials: request.shows_credentials };
-    let mut server = Server::new(ring, output, store, style, sockets).map_err(|errno| failed("watch sockets", errno))?;
+    let mut server =
+        Server::new(ring, output, store, style, sockets).map_err(|errno| failed("watch sockets", errno))?;
     match server.run() {
         Ok(()) => Ok(Exit::OK),
         Err(Stop::Asked) if is_kept => Ok(Exit::OK),

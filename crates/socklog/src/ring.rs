@@ -37,17 +37,21 @@ const SENT_AT: usize = 16;
 const DISCARDED_AT: usize = 24;
 const RECORDS_AT: [usize; 2] = [64, 128];
 
+/// How many datagrams are received at a time.
+pub const SLOT_COUNT: usize = 64;
+
 /// What was last taken out of a stream.
 const TAKEN: Slots = Slots { headers_at: 4096, bytes_at: TAKEN_BYTES_AT, count: 1, bytes_max: MESSAGE_BYTES_MAX };
 /// The datagrams.
-const SLOTS: Slots = Slots { headers_at: 8192, bytes_at: SLOTS_BYTES_AT, count: 64, bytes_max: MESSAGE_BYTES_MAX };
+const SLOTS: Slots =
+    Slots { headers_at: 8192, bytes_at: SLOTS_BYTES_AT, count: SLOT_COUNT, bytes_max: MESSAGE_BYTES_MAX };
 const OUTPUT_AT: usize = 64 * 1024;
 const OUTPUT_BYTES: usize = 8 * 1024 * 1024;
 const OUTPUT_END: usize = OUTPUT_AT + OUTPUT_BYTES;
 const TAKEN_BYTES_AT: usize = OUTPUT_END;
 const SLOTS_BYTES_AT: usize = TAKEN_BYTES_AT + MESSAGE_BYTES_MAX;
-const LENGTH: usize = SLOTS_BYTES_AT + 64 * MESSAGE_BYTES_MAX;
-const _: () = assert!(8192 + Slots::header_bytes(64) <= OUTPUT_AT);
+const LENGTH: usize = SLOTS_BYTES_AT + SLOT_COUNT * MESSAGE_BYTES_MAX;
+const _: () = assert!(8192 + Slots::header_bytes(SLOT_COUNT) <= OUTPUT_AT);
 
 /// The output begins again at the front after so many bytes, or eight pipes full: the memory in use stays small.
 const TURN_BYTES: usize = 1024 * 1024;

@@ -13,7 +13,7 @@ use logyard::sys::{Errno, socket};
 use crate::connection::{Connection, Look, PEEKED_BYTES};
 use crate::line::Form;
 use crate::output::{Output, Stop};
-use crate::ring::Ring;
+use crate::ring::{self, Ring};
 use crate::sockets::{self, Sockets};
 use crate::store::Store;
 
@@ -56,6 +56,8 @@ pub struct Server {
     ready: BTreeSet<u64>,
     /// There was no descriptor for a connection, so nobody listens until the next tick.
     is_deaf: bool,
+    /// The kernel may drop datagrams.
+    may_drop: bool,
     room: Vec<u8>,
     lines: Vec<u8>,
 }
@@ -74,6 +76,7 @@ impl Server {
             // Datagrams that wait already come without.
             let _ = socket::want_credentials(descriptor);
         }
+        let may_drop = sockets.datagrams.iter().any(|socket| socket::is_unix(socket) != Ok(true));
         let room = if sockets.listeners.is_empty() { Vec::new() } else { vec![0; PEEKED_BYTES] };
         let mut server = Server {
             ring,
@@ -86,6 +89,7 @@ impl Server {
             connections: BTreeMap::new(),
             ready: BTreeSet::new(),
             is_deaf: false,
+            may_drop,
             room,
             lines: Vec::new(),
         };
@@ -103,7 +107,7 @@ impl Server {
             for at in 0..self.datagrams.len() {
                 has_more |= self.receive(at)?;
             }
-            if self.output.is_asked_to_end() && !(has_more && self.output.must_empty_sockets()) {
+            if self.output.is_ending() && !(has_more && self.output.must_empty_sockets()) {
                 return Ok(());
             }
             for cookie in std::mem::take(&mut self.ready) {
@@ -135,17 +139,14 @@ impl Server {
             true => Some(Duration::ZERO),
             false => is_timed.then_some(TICK),
         };
-        if has_more && self.listeners.is_empty() {
-            // Nothing else would be looked at; TERM is asked for in each round.
-            return Ok(());
-        }
         let events = self.watch.wait(timeout).map_err(Stop::Failed)?;
         if events.is_empty() && !has_more && is_timed {
             self.tick();
         }
         for event in events {
             match event.number {
-                SIGNALS | DATAGRAMS => {}
+                SIGNALS => self.output.take_signals(),
+                DATAGRAMS => {}
                 LISTENERS => self.accept(),
                 number => {
                     let cookie = number - CONNECTIONS;
@@ -214,15 +215,15 @@ impl Server {
 
     /// Receives a batch of datagrams and writes it; says whether there may be more.
     fn receive(&mut self, at: usize) -> Result<bool, Stop> {
-        match self.ring.receive(&self.datagrams[at]) {
-            Ok(_) => {}
+        let count = match self.ring.receive(&self.datagrams[at]) {
+            Ok(count) => count,
             Err(Errno::EAGAIN) => return Ok(false),
             // An error of a datagram that was sent, which nobody here does; or too little memory for the moment.
             Err(_) => return Ok(true),
-        }
+        };
         self.write_slots()?;
         self.report_dropped(at)?;
-        Ok(true)
+        Ok(count == ring::SLOT_COUNT)
     }
 
     /// Writes what is in the slots and not yet in the output, and clears them.
@@ -246,7 +247,10 @@ impl Server {
 
     /// Writes how many datagrams the kernel has dropped, if it is more than before.
     fn report_dropped(&mut self, at: usize) -> Result<(), Stop> {
-        // A socket in the file system never drops: its senders wait.
+        // Senders to a socket in the file system wait: nothing is dropped.
+        if !self.may_drop {
+            return Ok(());
+        }
         let Ok(dropped) = socket::dropped(&self.datagrams[at]) else { return Ok(()) };
         let before = self.ring.record().dropped;
         let more = dropped.wrapping_sub(before as u32);
@@ -323,7 +327,9 @@ fn append(lines: &mut Vec<u8>, style: Style, datagram: &Datagram<'_>) {
     if let Some(address) = datagram.address {
         let _ = write!(origin, "{address}: ");
     }
-    if style.shows_credentials && let Some(sender) = datagram.credentials {
+    if style.shows_credentials
+        && let Some(sender) = datagram.credentials
+    {
         let _ = write!(origin, "uid={},pid={}: ", sender.user, sender.process);
     }
     style.form.append(lines, origin.as_bytes(), datagram.bytes);

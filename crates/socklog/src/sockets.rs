@@ -127,9 +127,8 @@ fn is_at(socket: &OwnedFd, source: &Source) -> bool {
                 true => UnixDatagram::from(copy).local_addr(),
                 false => UnixListener::from(copy).local_addr(),
             };
-            let is_path = address.is_ok_and(|address| {
-                address.as_pathname().is_some_and(|own| own.as_os_str().as_bytes() == path)
-            });
+            let is_path = address
+                .is_ok_and(|address| address.as_pathname().is_some_and(|own| own.as_os_str().as_bytes() == path));
             is_path && *is_stream != is_datagram
         }
         Source::Inet { address, has_udp, has_tcp } => {

@@ -17,7 +17,9 @@ fn logger_sends_by_every_way_and_in_every_format() {
     let Some(logger) = tool("logger") else { return };
     let receiver = Receiver::unix(SOCKLOG, &[]);
     let local = |options: &[&str]| {
-        run(Command::new(&logger).args(["-u", receiver.path().to_str().unwrap(), "-p", "mail.err", "-t", "tag"]).args(options));
+        run(Command::new(&logger)
+            .args(["-u", receiver.path().to_str().unwrap(), "-p", "mail.err", "-t", "tag"])
+            .args(options));
     };
     local(&["one"]);
     local(&["--id=7", "two"]);
@@ -38,7 +40,9 @@ fn logger_sends_by_every_way_and_in_every_format() {
 
     let receiver = Receiver::inet(SOCKLOG, &[]);
     let port = receiver.port().to_string();
-    for way in [&["-d"][..], &["-T"], &["-T", "--octet-count"], &["-T", "--octet-count", "--rfc5424"], &["-d", "--rfc3164"]] {
+    for way in
+        [&["-d"][..], &["-T"], &["-T", "--octet-count"], &["-T", "--octet-count", "--rfc5424"], &["-d", "--rfc3164"]]
+    {
         run(Command::new(&logger).args(["-n", "127.0.0.1", "-P", &port, "-p", "local3.debug", "net"]).args(way));
     }
     let lines = receiver.text(5);

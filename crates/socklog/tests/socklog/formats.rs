@@ -9,7 +9,19 @@ use crate::receiver::{Receiver, SOCKLOG};
 
 /// Messages that both programs write alike.
 fn plain_messages() -> Vec<Vec<u8>> {
-    let odd = ["no priority", "<999>x", "<13x", "<>x", "<013>z", "<0000013>z", "<-1>x", "< 13>x", "<13>", "<13> a  ", "<13>\u{e9}"];
+    let odd = [
+        "no priority",
+        "<999>x",
+        "<13x",
+        "<>x",
+        "<013>z",
+        "<0000013>z",
+        "<-1>x",
+        "< 13>x",
+        "<13>",
+        "<13> a  ",
+        "<13>\u{e9}",
+    ];
     let real = ["<13>Oct  1 12:00:00 host prog[1]: hi\n", "<14>1 2003-10-11T22:14:15.003Z host app 1 - - text"];
     let numbers = (1..260).map(|number| format!("<{number}>text {number}"));
     odd.iter().chain(&real).map(|text| (*text).to_owned()).chain(numbers).map(String::into_bytes).collect()

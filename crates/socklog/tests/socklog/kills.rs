@@ -4,9 +4,9 @@
 //! number must be in the log directory once, and in order.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,15 @@ pub(crate) fn socket(fixture: &ServiceFixture) -> PathBuf {
     fixture.path("socket")
 }
 
-/// Whether the supervisor that runs keeps so many descriptors.
+/// Whether the supervisor that runs keeps so many descriptors, and all that are in its list.
 pub(crate) fn is_kept(fixture: &ServiceFixture, count: usize) -> bool {
     let [supervisor] = fixture.processes_of("supervise log")[..] else { return false };
-    let held = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
-    let held: Vec<PathBuf> = held.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
-    let has_memory = held.iter().any(|file| file.to_string_lossy().contains("memfd:logyard"));
-    has_memory && fixture.read("sv/log/supervise/stored").lines().count() >= count
+    let open = fs::read_dir(format!("/proc/{supervisor}/fd")).into_iter().flatten().flatten();
+    let open: Vec<u64> = open.filter_map(|entry| Some(fs::metadata(entry.path()).ok()?.ino())).collect();
+    let list = fixture.read("sv/log/supervise/stored");
+    let stored = list.lines().filter_map(|line| line.split(' ').nth(1)?.parse::<u64>().ok());
+    let stored: Vec<u64> = stored.collect();
+    stored.len() >= count && stored.iter().all(|inode| open.contains(inode))
 }
 
 /// Everything that was logged, in order.
@@ -51,13 +53,12 @@ pub(crate) fn logged(fixture: &ServiceFixture) -> Vec<u8> {
     files.flat_map(|file| fs::read(main.join(file)).unwrap_or_default()).collect()
 }
 
-/// Sends numbered messages until `is_enough`; counts them in `sent`.
-fn send(socket: &Path, sender: usize, count: u64, sent: &AtomicU64) {
+/// Sends numbered messages.
+fn send(socket: &Path, sender: usize, count: u64) {
     let connection = UnixDatagram::unbound().unwrap();
     connection.connect(socket).unwrap();
     for number in 0..count {
         connection.send(format!("<13>sender {sender} message {number}").as_bytes()).unwrap();
-        sent.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -99,24 +100,14 @@ fn process(fixture: &ServiceFixture, command: &str) -> i32 {
 /// Sends `count` messages from each sender while processes are killed, the reader at least `reader_kills` times.
 fn torture(count: u64, reader_kills: usize) {
     let fixture = service("");
-    let (socket, sent) = (socket(&fixture), AtomicU64::new(0));
+    let socket = socket(&fixture);
     let reader = format!("{SOCKLOG} unix {}", socket.display());
     let (mut kills, start) = ([0_usize; 4], Instant::now());
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
-                let (socket, sent) = (&socket, &sent);
-                scope.spawn(move || {
-                    // What is left is sent when all kills are done, so that every kill meets load.
-                    let slowly = count / 2;
-                    send(socket, sender, slowly, sent);
-                    let connection = UnixDatagram::unbound().unwrap();
-                    connection.connect(socket).unwrap();
-                    for number in slowly..count {
-                        connection.send(format!("<13>sender {sender} message {number}").as_bytes()).unwrap();
-                        sent.fetch_add(1, Ordering::Relaxed);
-                    }
-                })
+                let socket = &socket;
+                scope.spawn(move || send(socket, sender, count))
             })
             .collect();
         for round in 1.. {

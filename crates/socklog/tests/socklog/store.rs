@@ -57,9 +57,7 @@ fn a_killed_supervisor_and_then_a_killed_reader_lose_nothing() {
     let reader = fixture.pid("sv/log");
     let sender = connected(&socket(&fixture));
     fixture.svc(&["-p", "sv/log"]);
-    until("the reader is stopped", || {
-        fixture.processes().iter().any(|seen| seen.pid == reader && seen.state == 'T')
-    });
+    until("the reader is stopped", || fixture.processes().iter().any(|seen| seen.pid == reader && seen.state == 'T'));
     sender.send(b"<13>in the queue").unwrap();
     kill_by_id(reader);
     until_logged(&fixture, "user.notice: in the queue\n");
@@ -82,7 +80,8 @@ fn a_notification_descriptor_in_the_way_is_named() {
     let fixture = service("");
     fixture.write("sv/log/notification-fd", "3\n");
     fixture.svc(&["-t", "sv/log"]);
-    let words = "supervise: warning: not passing stored descriptors to log: notification-fd is 3, and must be 5 or more\n";
+    let words =
+        "supervise: warning: not passing stored descriptors to log: notification-fd is 3, and must be 5 or more\n";
     until("it says so", || fixture.read("out").contains(words));
 }
 
