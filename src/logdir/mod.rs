@@ -15,12 +15,14 @@
 //! ```
 //!
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
-//! - [`room`]: where a file ends. [`destination`]: size, number, processor and disk interval of a directory.
+//! - [`room`]: where a file ends. [`destination`]: size, limits, processor and disk interval of a directory. [`limits`]: how
+//!   many archives stay, and how large and old they may become.
 //! - [`memory`]: the memory behind `journal`.
 #![forbid(unsafe_code)]
 
 pub mod archive_name;
 pub mod destination;
+pub mod limits;
 pub mod memory;
 pub mod names;
 pub mod room;

@@ -163,6 +163,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
+        // Limits on archives may be new, or may have been exceeded while no logger ran.
+        self.keep_up()?;
         loop {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
@@ -211,6 +213,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
+        self.rotate_on_time(None)?;
         self.note_currents();
         self.keep_journal();
         Ok(())

@@ -12,6 +12,7 @@ use crate::multilog::pausing::Pausing;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
+use crate::tai64n::Label;
 
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
@@ -22,6 +23,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Writes one batch, and rotates the directories that it filled; returns false if there is nothing to write.
     pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
+        if self.reader.window().is_none() {
+            return Ok(false);
+        }
+        let [_, came] = self.reader.labels();
+        self.rotate_on_time(Some(came))?;
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
         self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
@@ -97,6 +103,16 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub(super) fn rotate_all(&mut self) -> Result<(), EarlyEnd> {
         for directory in 0..self.directories.len() {
             if self.directories[directory].room().filled_bytes > 0 {
+                self.rotate(directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rotates every directory whose file ends by now, or before lines that came at a moment.
+    pub(super) fn rotate_on_time(&mut self, moment: Option<Label>) -> Result<(), EarlyEnd> {
+        for directory in 0..self.directories.len() {
+            if self.directories[directory].take_rotation_due(moment) {
                 self.rotate(directory)?;
             }
         }

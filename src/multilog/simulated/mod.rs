@@ -6,9 +6,11 @@
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
+//!   [`limits`]: archives that have to go.
 
 mod disk;
 mod faults;
 mod legacies;
+mod limits;
 mod pipe;
 mod tests;

@@ -71,7 +71,7 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher of a directory's files, with the processor of the files, if there is one.
     pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let trimmer = Trimmer::new(place.files_max);
+        let trimmer = Trimmer::new(place.limits);
         Finisher { place, trimmer, processor, job: None, failures: 0 }
     }
 
@@ -120,6 +120,11 @@ impl<D: Directory> Finisher<D> {
     /// Removes some of the surplus archives.
     pub fn trim(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
         self.trimmer.trim(&self.place, patience)
+    }
+
+    /// Looks whether archives have to go although no file was finished, and removes some of them.
+    pub fn check(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
+        self.trimmer.check(&self.place, patience)
     }
 
     /// Takes over a directory that holds more archives than the script allows.

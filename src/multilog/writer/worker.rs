@@ -43,6 +43,8 @@ enum Job<F> {
     Finish(Previous<F>),
     /// A predecessor left more archives than the script allows.
     Trim(Trimmer),
+    /// A limit on archives may be exceeded although nothing is rotated.
+    CheckLimits,
 }
 
 /// State that the engine and the thread share.
@@ -115,6 +117,13 @@ impl<F: Send + 'static> Worker<F> {
         self.give(Job::Trim(trimmer));
     }
 
+    /// Looks whether a limit on archives is exceeded, unless there is still something to do: that ends with such a look.
+    pub fn check_limits(&mut self) {
+        if self.shared.finished_jobs.load(Ordering::Acquire) == self.given {
+            self.give(Job::CheckLimits);
+        }
+    }
+
     fn give(&mut self, job: Job<F>) {
         self.given += 1;
         self.thread.give(job);
@@ -172,6 +181,11 @@ fn work<D: Directory>(
                 preallocated.prepare();
             }
             Job::Trim(trimmer) => finisher.take_over(trimmer),
+            Job::CheckLimits => {
+                if let Err(error) = finisher.check(&mut patience) {
+                    patience.complain(&error);
+                }
+            }
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
         patience.shared.finished_jobs.fetch_add(1, Ordering::AcqRel);
