@@ -97,6 +97,11 @@ fn process(fixture: &ServiceFixture, command: &str) -> i32 {
     found
 }
 
+/// Waits until another process of a command runs than the one that was killed.
+fn successor(fixture: &ServiceFixture, command: &str, killed: i32) {
+    until(&format!("another {command} runs"), || process(fixture, command) != killed);
+}
+
 /// Sends `count` messages from each sender while processes are killed, the reader at least `reader_kills` times.
 fn torture(count: u64, reader_kills: usize) {
     let fixture = service("");
@@ -116,14 +121,16 @@ fn torture(count: u64, reader_kills: usize) {
             }
             // Not always at the same moment of a batch.
             thread::sleep(Duration::from_micros(500 + 7_919 * round % 20_000));
-            kill_by_id(process(&fixture, &reader));
+            let killed = process(&fixture, &reader);
+            kill_by_id(killed);
             kills[0] += 1;
             if round % 4 == 1 {
                 kill_by_id(process(&fixture, "multilog s1000000 n1000 ./main"));
                 kills[1] += 1;
             }
             if round % 4 == 2 {
-                process(&fixture, &reader);
+                // When both are gone, so is the socket.
+                successor(&fixture, &reader, killed);
                 kill_by_id(process(&fixture, "supervise log"));
                 kills[2] += 1;
                 until("the next supervisor has the socket", || is_kept(&fixture, 2));
@@ -133,7 +140,7 @@ fn torture(count: u64, reader_kills: usize) {
                 kills[3] += 1;
                 fixture.svscan("sv");
             }
-            process(&fixture, &reader);
+            successor(&fixture, &reader, killed);
         }
     });
     let last = format!("message {}\n", count - 1);
