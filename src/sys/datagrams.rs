@@ -110,7 +110,7 @@ impl Slots {
         let length = (self.length(memory, slot) as usize).min(self.bytes_max);
         let named_at = self.named_at(slot);
         let address_length = (header.msg_namelen as usize).min(ADDRESS_BYTES);
-        let control_length = (header.msg_controllen as usize).min(CONTROL_BYTES);
+        let control_length = header.msg_controllen.min(CONTROL_BYTES);
         Datagram {
             bytes: memory.bytes(self.bytes_at + slot * self.bytes_max, length),
             is_cut: header.msg_flags & libc::MSG_TRUNC != 0,

@@ -120,7 +120,7 @@ impl Ring {
     /// Where things stand.
     #[must_use]
     pub fn record(&self) -> Record {
-        let at = RECORDS_AT[usize::from(self.memory.load(WHICH_AT) % 2 == 1)];
+        let at = RECORDS_AT[usize::from(!self.memory.load(WHICH_AT).is_multiple_of(2))];
         let [end, turned_at, slots_done, dropped, discarded, stream, stream_bytes] =
             std::array::from_fn(|field| self.memory.load(at + field * size_of::<u64>()));
         Record { end, turned_at, slots_done, dropped, discarded, stream, stream_bytes }
@@ -138,7 +138,7 @@ impl Ring {
     fn change(&mut self, change: impl FnOnce(&mut Record)) {
         let mut record = self.record();
         change(&mut record);
-        let other = usize::from(self.memory.load(WHICH_AT) % 2 == 0);
+        let other = usize::from(self.memory.load(WHICH_AT).is_multiple_of(2));
         self.write_record(other, record);
     }
 
