@@ -164,7 +164,7 @@ fn rotation(criterion: &mut Criterion) {
             log.rotate(&mut Impatience).unwrap();
             // A thread brings the archive to the disk and removes the oldest.
             while let Some(done) = log.under_way() {
-                poll::readable([done], None).unwrap();
+                poll::readable([done.done], None).unwrap();
             }
         });
     });

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 17] = [
+const PRINTERS: [&str; 18] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
@@ -33,6 +33,7 @@ const PRINTERS: [&str; 17] = [
     "src/supervise/svok",
     "src/supervise/svscan",
     "src/supervise/svscanboot",
+    "src/supervise/svstat",
     "src/supervise/svwait",
     "src/sys",
     "crates/logbench/src/program",

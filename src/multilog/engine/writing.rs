@@ -6,6 +6,7 @@ use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
+use crate::multilog::journal::showing::Showing;
 use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -41,8 +42,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
             while !rest.is_empty() {
                 let directories = &mut self.directories;
                 let append = |one: &mut LogDir<D>| one.append(rest);
-                let mut patience = Pausing { input: &mut self.input, messages: self.messages };
-                match patience.retry(|_| making_room(directories, number, append)) {
+                let showing = Showing::new(&mut self.journal, &mut self.state);
+                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
+                let answer = patience.retry(|_| making_room(directories, number, append));
+                drop(patience);
+                match answer {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
                 }
@@ -60,6 +64,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Consumes a batch that is written.
     pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
         self.batch.commit();
+        self.count_batch(input_bytes);
         self.reader.mark_written(input_bytes);
         let (reader, input) = (&mut self.reader, &mut self.input);
         match &mut self.journal {
@@ -67,6 +72,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
             None => reader.consume_written(input, &mut [0])?,
         }
         Ok(())
+    }
+
+    /// Counts what is logged, for other programs.
+    fn count_batch(&mut self, input_bytes: usize) {
+        let counts = &mut self.state.counts;
+        counts.lines = counts.lines.wrapping_add(self.batch.line_count() as u64);
+        counts.bytes = counts.bytes.wrapping_add(input_bytes as u64);
+        counts.last_came = self.reader.labels().last().copied();
+        if let Some(journal) = &mut self.journal {
+            journal.show_counts(&self.state);
+        }
     }
 
     /// Gives up a batch that cannot be written. The whole lines that every directory has are consumed; the rest is removed
@@ -122,7 +138,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub(super) fn rotate(&mut self, directory: usize) -> Result<(), EarlyEnd> {
         self.wait_until_finished(directory);
         let directories = &mut self.directories;
-        Pausing { input: &mut self.input, messages: self.messages }
+        let showing = Showing::new(&mut self.journal, &mut self.state);
+        Pausing::new(&mut self.input, self.messages)
+            .showing(showing)
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
         self.note_currents();

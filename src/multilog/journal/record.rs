@@ -6,9 +6,9 @@
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
 use crate::lines::window::Stamps;
+use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
-use crate::multilog::journal::hash::hash;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::selector::Selector;
 use crate::multilog::script::{Action, Script};

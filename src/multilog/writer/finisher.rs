@@ -15,6 +15,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use crate::logdir::archive_name::Code;
+use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::{MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE};
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
@@ -83,7 +84,9 @@ impl<D: Directory> Finisher<D> {
 
     /// Continues with the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
-        while let Some(mut job) = self.job.take() {
+        while self.job.is_some() {
+            patience.begin(self.task());
+            let Some(mut job) = self.job.take() else { break };
             match self.take_step(&mut job, patience) {
                 Ok(next) => {
                     self.failures = 0;
@@ -130,6 +133,18 @@ impl<D: Directory> Finisher<D> {
     /// Takes over a directory that holds more archives than the script allows.
     pub fn take_over(&mut self, trimmer: Trimmer) {
         self.trimmer = trimmer;
+    }
+
+    /// What the next step is, for those who ask what the logger waits for.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        let name = &self.place.name;
+        match &self.job {
+            Some(Job { step: FinishStep::Process, .. }) if self.processor.is_some() => {
+                Task::new(Activity::Processing, &format!("the processor runs in {name}"))
+            }
+            _ => Task::new(Activity::Finishing, &format!("{name}/previous is being written to disk")),
+        }
     }
 
     /// Tells whether a file is being finished.

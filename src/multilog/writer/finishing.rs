@@ -10,7 +10,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
 use crate::multilog::writer::trim::Trimmer;
-use crate::multilog::writer::worker::Worker;
+use crate::multilog::writer::worker::{UnderWay, Worker};
 use crate::sys::memory;
 
 /// The finisher, wherever it runs.
@@ -91,10 +91,10 @@ impl<D: Directory> Finishing<D> {
         Ok(())
     }
 
-    /// Becomes readable when the current file is finished; `None` if there is none.
-    pub(super) fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file that is being finished; `None` if there is none.
+    pub(super) fn under_way(&mut self) -> Option<UnderWay<'_>> {
         match self {
-            Finishing::InThread(worker) => worker.done(),
+            Finishing::InThread(worker) => worker.under_way(),
             Finishing::InEngine(_) | Finishing::Moving => None,
         }
     }

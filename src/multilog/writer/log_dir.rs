@@ -21,6 +21,7 @@ use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
 use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Trimmer;
+use crate::multilog::writer::worker::UnderWay;
 use crate::sys::Errno;
 use crate::tai64n::Label;
 
@@ -157,8 +158,8 @@ impl<D: Directory> LogDir<D> {
         Ok(())
     }
 
-    /// Becomes readable when the current file is finished; `None` if there is none.
-    pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file that is being finished; `None` if there is none.
+    pub fn under_way(&mut self) -> Option<UnderWay<'_>> {
         self.finishing.under_way()
     }
 
