@@ -116,7 +116,7 @@ fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BT
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let crates = ["readlog", "logbench", "logship", "corpus"].map(|name| format!("crates/{name}/src"));
+    let crates = ["readlog", "logbench", "logship", "socklog", "corpus"].map(|name| format!("crates/{name}/src"));
     std::iter::once("src".to_owned()).chain(crates).map(|source| root.join(source)).collect()
 }
 

@@ -1,7 +1,7 @@
 //! The manual pages, carried in the program: `cargo install` installs programs and nothing else.
 
 /// Each page's file name and text.
-pub const PAGES: [(&str, &str); 25] = [
+pub const PAGES: [(&str, &str); 26] = [
     ("envdir.8", include_str!("../../doc/man/envdir.8")),
     ("envuidgid.8", include_str!("../../doc/man/envuidgid.8")),
     ("fghack.8", include_str!("../../doc/man/fghack.8")),
@@ -16,6 +16,7 @@ pub const PAGES: [(&str, &str); 25] = [
     ("servicedir.5", include_str!("../../doc/man/servicedir.5")),
     ("setlock.8", include_str!("../../doc/man/setlock.8")),
     ("setuidgid.8", include_str!("../../doc/man/setuidgid.8")),
+    ("socklog.8", include_str!("../../doc/man/socklog.8")),
     ("softlimit.8", include_str!("../../doc/man/softlimit.8")),
     ("splogger.8", include_str!("../../doc/man/splogger.8")),
     ("supervise.8", include_str!("../../doc/man/supervise.8")),

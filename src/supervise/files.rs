@@ -48,6 +48,10 @@ pub const LAST_EXIT: &[u8] = b"last-exit";
 pub const READY: &[u8] = b"ready";
 /// The service writes a newline here when it is ready, if it has a `notification-fd`.
 pub const NOTIFY: &[u8] = b"notify";
+/// The socket to which the service sends descriptors: see [`FdStore`](crate::supervise::fdstore::FdStore).
+pub const FDSTORE: &[u8] = b"fdstore";
+/// Which descriptors the supervisor keeps for the service.
+pub const STORED: &[u8] = b"stored";
 /// What the service writes to its standard output, on the way to its logger.
 pub const LOGPIPE: &[u8] = b"logpipe";
 
@@ -66,6 +70,9 @@ const LOCK_MODE: u32 = 0o600;
 /// How the files with text or records are replaced: they need not survive a power failure.
 const REPLACEMENT: Replacement =
     Replacement { suffix: b".new", mode: 0o644, overrides_umask: false, is_durable: false };
+
+/// More is not read of a list of descriptors.
+const STORED_BYTES_MAX: usize = 1 << 20;
 
 /// How often, and how long apart, the lock is asked for: a process between fork and exec holds it for a moment after
 /// its supervisor was killed.
@@ -244,6 +251,12 @@ impl Believed<'_> {
     pub fn record(self) -> Result<Option<ProcessRecord>, Error> {
         let mut room = [0; ProcessRecord::TEXT_BYTES_MAX];
         Ok(self.read(PROCESS, &mut room)?.and_then(ProcessRecord::parse))
+    }
+
+    /// Which descriptors were stored for the service.
+    pub fn stored(self) -> Result<Option<String>, Error> {
+        let mut room = vec![0; STORED_BYTES_MAX];
+        Ok(self.read(STORED, &mut room)?.map(|text| String::from_utf8_lossy(text).into_owned()))
     }
 
     /// How the service was.

@@ -14,6 +14,7 @@
 //! - [`supervise`] is the daemon that carries out the effects.
 //! - [`files`], [`status`], [`control`], [`record`], [`last_exit`]: what is in `supervise`, and what it means;
 //!   [`error`](mod@error): why a file in it cannot be used.
+//! - [`fdstore`]: descriptors that the service gives to its supervisor and gets back when it is started again.
 //! - [`options`]: the optional files beside `run`.
 //!
 //! One svscan for all of them:
@@ -38,6 +39,7 @@
 
 pub mod control;
 pub mod error;
+pub mod fdstore;
 pub mod files;
 pub mod last_exit;
 pub mod limits;

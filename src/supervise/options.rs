@@ -26,6 +26,11 @@ const SETSID: &[u8] = b"setsid";
 /// The maximum delay between the starts of a service that keeps failing, in seconds.
 const RESTART_DELAY_MAX: &[u8] = b"restart-delay-max";
 
+/// How many descriptors the store of the service keeps.
+const FDSTORE_MAX: &[u8] = b"fdstore-max";
+/// Above this, `LISTEN_FDS` would name descriptors that few limits allow.
+const FDSTORE_MAX_MAX: usize = 10_000;
+
 /// An optional file that cannot be read or is invalid.
 #[derive(Debug)]
 pub struct Error {
@@ -94,6 +99,11 @@ impl Options<'_> {
         self.parse(RESTART_DELAY_MAX, |text| text.parse().ok().map(Duration::from_secs))
     }
 
+    /// How many descriptors are kept for the service.
+    pub fn fdstore_max(self) -> Result<Option<usize>, Error> {
+        self.parse(FDSTORE_MAX, |text| text.parse().ok().filter(|count| *count <= FDSTORE_MAX_MAX))
+    }
+
     fn parse<T>(self, file: &'static [u8], meaning: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
         let mut room = [0; 64];
         let text = read(self.0, file, &mut room).map_err(|error| Error { file, reason: Reason::File(error) })?;
@@ -126,6 +136,7 @@ mod tests {
         assert!(matches!(options.timeout_kill(), Ok(None)));
         assert!(matches!(options.notification_fd(), Ok(None)));
         assert!(matches!(options.restart_delay_max(), Ok(None)));
+        assert!(matches!(options.fdstore_max(), Ok(None)));
     }
 
     #[test]

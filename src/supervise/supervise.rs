@@ -1,6 +1,7 @@
 //! The daemon `supervise`: one service, one thread, one wait.
 //!
 //! This file has the loop. `adoption`: takes over from a supervisor that was killed. `start`: starts `./run` and `./finish`.
+//! `storing`: the descriptor store.
 //!
 //! The wait covers the signals, the control FIFO, the process if it is not our child, and the readiness FIFO; its
 //! timeout is the next start or the moment when a service that was asked to end is overdue. [`step`] decides the
@@ -19,6 +20,7 @@ use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Program, Shown, cause};
 use crate::supervise::control::Control;
 use crate::supervise::error::Error;
+use crate::supervise::fdstore::FdStore;
 use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STATUS};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::{self, DOWN, Options};
@@ -41,6 +43,7 @@ use crate::tai64n::Label;
 
 mod adoption;
 mod start;
+mod storing;
 
 const PROGRAM: Program = Program("supervise");
 
@@ -108,6 +111,10 @@ struct Supervisor {
     last_exit: LastExit,
     /// Where the service reports that it is ready.
     notify: Option<Fifo>,
+    /// What the service has given us to keep.
+    store: FdStore,
+    /// A descriptor of this process was refused, which has been said.
+    has_refused: bool,
     is_exiting: bool,
 }
 
@@ -157,8 +164,11 @@ impl Supervisor {
             starts: 0,
             last_exit: LastExit::Unknown,
             notify: None,
+            store: FdStore::default(),
+            has_refused: false,
             is_exiting: false,
         };
+        supervisor.open_store();
         supervisor.remember();
         supervisor.adopt();
         supervisor.announce();
@@ -183,6 +193,7 @@ impl Supervisor {
             }
         }
         self.announce();
+        self.store.close(&self.files);
         Exit::OK
     }
 
@@ -205,12 +216,16 @@ impl Supervisor {
             Some(self.control.as_fd()),
             adopted.and_then(Pidfd::end),
             self.notify.as_ref().map(AsFd::as_fd),
+            self.store.socket(),
         ];
-        let [signals, control, ended, notified] = poll::readable_among(sources, timeout)?;
+        let [signals, control, ended, notified, stores] = poll::readable_among(sources, timeout)?;
         standard_error::report_dropped();
         if ended || (is_looked_at && adopted.is_some_and(Pidfd::has_ended)) {
             let how = adopted.and_then(Pidfd::ended);
             self.ended(how);
+        }
+        if stores {
+            self.take_stored();
         }
         if signals {
             self.take_signals();
@@ -285,6 +300,8 @@ impl Supervisor {
 
     /// The process has ended; `how` is not known when another supervisor had started it and the system does not tell.
     fn ended(&mut self, how: Option<Ended>) {
+        // What it sent before it ended is its successor's.
+        self.take_stored();
         let Some(running) = self.running.take() else { return };
         self.waiting = None;
         let is_run = running.script == ServiceScript::Run;

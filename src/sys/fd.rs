@@ -111,6 +111,11 @@ pub fn is_appending(descriptor: impl AsFd) -> Result<bool> {
     fcntl(descriptor, FcntlArg::F_GETFL).map(|flags| OFlag::from_bits_truncate(flags).contains(OFlag::O_APPEND))
 }
 
+/// Tells how a descriptor is open: the flags of its opening.
+pub fn access(descriptor: impl AsFd) -> Result<i32> {
+    fcntl(descriptor, FcntlArg::F_GETFL).map(|flags| flags & OFlag::O_ACCMODE.bits())
+}
+
 /// Sets or clears close-on-exec.
 pub fn set_close_on_exec(descriptor: impl AsFd, on: bool) -> Result<()> {
     let flags = if on { FdFlag::FD_CLOEXEC } else { FdFlag::empty() };

@@ -18,6 +18,8 @@
 //! - [`inotify`]: watches directories. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
 //! - [`mapped_file`]: the bytes of a file without a name, mapped.
+//! - [`socket`], [`datagrams`], [`passing`]: sockets, batches of datagrams, descriptors that are passed on.
+//!   [`shared_memory`]: memory that outlives the process; [`watch`]: waits for any number of descriptors.
 //! - [`newlines`]: vector instructions that find newlines.
 #![allow(unsafe_code)]
 
@@ -25,6 +27,7 @@ pub mod accounts;
 pub mod boot_id;
 pub mod clock;
 pub mod credentials;
+pub mod datagrams;
 pub mod dir;
 pub mod epoll;
 pub mod eventfd;
@@ -38,6 +41,7 @@ pub mod mapped_file;
 pub mod memory;
 pub mod newlines;
 pub mod page;
+pub mod passing;
 pub mod pipe;
 pub mod poll;
 pub mod process;
@@ -46,10 +50,13 @@ pub mod prompt;
 pub mod replace;
 pub mod root_dir;
 pub mod sendfile;
+pub mod shared_memory;
 pub mod signal;
+pub mod socket;
 pub mod stat;
 pub mod terminal;
 pub mod unix_socket;
+pub mod watch;
 
 pub use nix::errno::Errno;
 

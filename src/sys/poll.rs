@@ -59,6 +59,18 @@ pub fn writable(sink: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<bool>
     Ok(asked[0].revents().is_none_or(|events| !events.is_empty()))
 }
 
+/// Waits until `sink` has room or `source` can be read, at most for `timeout` (`None`: without a limit), and says of each
+/// whether it is so.
+pub fn writable_or_readable(
+    sink: BorrowedFd<'_>,
+    source: BorrowedFd<'_>,
+    timeout: Option<Duration>,
+) -> Result<[bool; 2]> {
+    let mut asked = [PollFd::new(sink, PollFlags::POLLOUT), PollFd::new(source, PollFlags::POLLIN)];
+    ask(&mut asked, timeout)?;
+    Ok(asked.map(|one| answer(&one).is_readable))
+}
+
 pub(in crate::sys) fn ask(asked: &mut [PollFd<'_>], timeout: Option<Duration>) -> Result<()> {
     if signal::come_by_handler() {
         return signal::poll_and_let_in(asked, timeout);

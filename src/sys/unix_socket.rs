@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::Duration;
 
@@ -81,6 +82,19 @@ impl AsFd for Peer {
             Peer::Stream(socket) => socket.as_fd(),
         }
     }
+}
+
+/// Makes a datagram socket at a path, for this user alone, which says who sends. Reading it never waits.
+pub fn bind_datagram(path: &[u8]) -> Result<OwnedFd> {
+    let path = OsStr::from_bytes(path);
+    let bound = UnixDatagram::bind(path).and_then(|socket| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    });
+    let socket = OwnedFd::from(bound.map_err(|error| errno(&error))?);
+    crate::sys::socket::want_credentials(&socket)?;
+    Ok(socket)
 }
 
 /// A path that is too long for a socket has no number of its own.

@@ -3,7 +3,7 @@
 use super::{PROGRAM, Running, Supervisor};
 use crate::cli::Shown;
 use crate::supervise::error::Error;
-use crate::supervise::files::{LAST_EXIT, PROCESS, READY, STARTS, STATUS};
+use crate::supervise::files::{LAST_EXIT, PROCESS, READY, STARTS, STATUS, STORED};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::record::{ProcessRecord, ServiceScript};
 use crate::supervise::state::{Phase, Want};
@@ -36,6 +36,7 @@ impl Supervisor {
         let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
         let Some(record) = record.filter(ProcessRecord::is_alive) else {
             self.files.remove(READY);
+            self.files.remove(STORED);
             return;
         };
         // Fails only if it has ended.
@@ -52,6 +53,9 @@ impl Supervisor {
             ServiceScript::Run => Phase::Up,
             ServiceScript::Finish => Phase::Finishing,
         };
+        if record.script == ServiceScript::Run {
+            self.take_back_stored(&held, record.process);
+        }
         self.running = Some(Running { process: record.process, script: record.script, adopted: Some(held) });
         self.state.phase = phase;
         self.state.want = Want::Up;

@@ -21,12 +21,17 @@ impl Supervisor {
         let notification = if script == ServiceScript::Run { self.notification() } else { None };
         let arguments = self.arguments(script);
         let arguments: Vec<_> = arguments.iter().map(CString::as_c_str).collect();
+        let stored = self.stored_for(script, notification.as_ref().map(|(_, number)| *number));
+        let names = CString::new(self.store.names()).expect("names hold no NUL");
         let service = spawn::Service {
             program: arguments[0],
             arguments: &arguments,
             leads_session: Options(&self.service).leads_session(),
             extra: notification.as_ref().map(|(fifo, number)| (fifo.as_fd(), *number)),
             withheld: self.lock.as_fd(),
+            notify_socket: if script == ServiceScript::Run { self.store.path().map(CString::as_c_str) } else { None },
+            stored: &stored,
+            stored_names: &names,
         };
         let started = Waiting::start(&service, |errno| {
             let (name, file) = (Shown(&self.name), Shown(&arguments[0].to_bytes()[2..]));
@@ -46,6 +51,7 @@ impl Supervisor {
                     self.write(STARTS, format!("{}\n", self.starts).as_bytes());
                     self.notify = notification.map(|(fifo, _)| fifo);
                     self.was_asked = false;
+                    self.has_refused = false;
                 } else {
                     self.limit_time();
                 }

@@ -51,6 +51,12 @@ impl Pidfd {
         start_time(self.process) != Some(self.start_time)
     }
 
+    /// Tells whether the number means another process by now.
+    #[must_use]
+    pub fn has_been_replaced(&self) -> bool {
+        start_time(self.process).is_some_and(|start_time| start_time != self.start_time)
+    }
+
     /// Sends the process a signal.
     pub fn send(&self, signal: Signal) -> Result<()> {
         match self.descriptor.as_ref().map(|descriptor| send_to(descriptor, signal)) {

@@ -6,8 +6,8 @@
 //! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec.
 
 use std::convert::Infallible;
-use std::ffi::CStr;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
@@ -17,6 +17,9 @@ use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
 /// The exit code of a child that could not become what it was started for.
 const CANNOT_RUN: i32 = 111;
+/// The number of the first stored descriptor, as the convention has it.
+pub const FIRST_STORED: RawFd = 3;
+
 /// What a service's process is to be.
 #[derive(Debug)]
 pub struct Service<'a> {
@@ -28,6 +31,12 @@ pub struct Service<'a> {
     pub leads_session: bool,
     /// A descriptor that it gets under this number beside the inherited ones.
     pub extra: Option<(BorrowedFd<'a>, RawFd)>,
+    /// The path of the socket to which it may send descriptors, for `NOTIFY_SOCKET`.
+    pub notify_socket: Option<&'a CStr>,
+    /// The descriptors that it gets from [`FIRST_STORED`] on, with `LISTEN_FDS` and the like.
+    pub stored: &'a [BorrowedFd<'a>],
+    /// Their names, separated by colons.
+    pub stored_names: &'a CStr,
     /// What it must not hold even while it waits: the lock of its supervisor.
     pub withheld: BorrowedFd<'a>,
 }
@@ -77,9 +86,17 @@ fn become_service(service: &Service<'_>) -> Result<Infallible> {
     if service.leads_session {
         setsid()?;
     }
-    if let Some((source, number)) = service.extra {
-        place(source, number)?;
+    let end = FIRST_STORED + RawFd::try_from(service.stored.len()).map_err(|_| Errno::EMFILE)?;
+    // Nothing that is still needed may be where something is placed.
+    let extra = service.extra.map(|(source, number)| above(source, end).map(|source| (source, number))).transpose()?;
+    let stored = service.stored.iter().map(|source| above(*source, end)).collect::<Result<Vec<_>>>()?;
+    for (source, number) in stored.iter().zip(FIRST_STORED..) {
+        place(source.as_fd(), number)?;
     }
+    if let Some((source, number)) = &extra {
+        place(source.as_fd(), *number)?;
+    }
+    set_variables(service);
     signal::restore_in_child()?;
     limit::restore_in_child()?;
     let mut arguments: Vec<*const libc::c_char> = service.arguments.iter().map(|argument| argument.as_ptr()).collect();
@@ -87,6 +104,30 @@ fn become_service(service: &Service<'_>) -> Result<Infallible> {
     // SAFETY: the arguments are C strings and end with a null pointer; the environment is the process's own.
     unsafe { libc::execv(service.program.as_ptr(), arguments.as_ptr()) };
     Err(Errno::last())
+}
+
+/// Duplicates a descriptor at a number from `least` on.
+fn above(source: BorrowedFd<'_>, least: RawFd) -> Result<OwnedFd> {
+    let number = nix::fcntl::fcntl(source, nix::fcntl::FcntlArg::F_DUPFD_CLOEXEC(least))?;
+    // SAFETY: the call has just made this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Tells the program about the store. What a supervisor of supervisors said was not meant for it.
+fn set_variables(service: &Service<'_>) {
+    let set = |name: &CStr, value: &CStr| {
+        // SAFETY: two C strings; this copy of the process has one thread.
+        unsafe { libc::setenv(name.as_ptr(), value.as_ptr(), 1) };
+    };
+    if let Some(path) = service.notify_socket {
+        set(c"NOTIFY_SOCKET", path);
+    }
+    if !service.stored.is_empty() {
+        let text = |number: u32| CString::new(number.to_string()).expect("a number holds no NUL");
+        set(c"LISTEN_PID", &text(std::process::id()));
+        set(c"LISTEN_FDS", &text(u32::try_from(service.stored.len()).unwrap_or(0)));
+        set(c"LISTEN_FDNAMES", service.stored_names);
+    }
 }
 
 /// What a program that is looked for in PATH is to be started with.

@@ -1,0 +1,4 @@
+//! `socklog unix /dev/log`: see [`socklog`].
+#![no_main]
+
+logyard::program!(socklog::run);
