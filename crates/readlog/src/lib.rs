@@ -14,6 +14,7 @@
 //!   stamp ────── the stamp at the beginning of a line
 //!   finder ───── finds lines that may match a pattern, in whole buffers
 //! merge ──────── the groups of several directories in the order of their labels
+//! surroundings ─ the lines around a match
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
 //! follow ─────── lines that are written from now on, across rotations, by inotify
@@ -53,6 +54,7 @@ mod resolve;
 mod resume;
 mod stamp;
 mod stream;
+mod surroundings;
 mod svg;
 mod time_arg;
 mod time_scale;

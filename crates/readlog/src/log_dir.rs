@@ -15,6 +15,8 @@ pub(super) struct LogDir {
     pub(super) service: Vec<u8>,
     /// The directory.
     pub(super) dir: Dir,
+    /// The files that are read, if not all are.
+    pub(super) only: Option<Vec<Vec<u8>>>,
 }
 
 /// The name of the service whose log is in a directory.

@@ -16,10 +16,10 @@ use crate::histogram::Histogram;
 use crate::last_lines::print_last;
 use crate::log_dir::{LogDir, tell_apart};
 use crate::merge::Merge;
-use crate::output::{Printer, Sink, Style, Writer};
+use crate::output::{Paging, Printer, Sink, Style, Writer};
 use crate::prefetch::{Search, Workers};
 use crate::ranges::{LastFile, Probe, plan};
-use crate::resolve::{Resolved, resolve};
+use crate::resolve::{Operand, Resolved, Source, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
 use crate::warnings::{PROGRAM, Warnings};
@@ -48,11 +48,11 @@ pub fn run(arguments: &Arguments) -> Exit {
             logyard::cli::message::say(format_args!("readlog: {problem}\n"));
             PROGRAM.usage("readlog [options] dir ... (readlog --help tells more)")
         }
-        Parsed::Request(request) => read(*request),
+        Parsed::Request(request) => read(&request),
     }
 }
 
-fn read(mut request: Request) -> Exit {
+fn read(request: &Request) -> Exit {
     // If the limit cannot be raised, files that cannot be opened are reported.
     let _ = limit::raise_descriptors();
     let clock = match Zone::local() {
@@ -61,28 +61,28 @@ fn read(mut request: Request) -> Exit {
         Err(refusal) => return PROGRAM.fatal(refusal),
     };
     // Positions in a file are of use only while nothing is left out of it.
-    let search = request.filter.pattern.clone().filter(|_| request.cursor.is_none());
+    let search = request.read_filter().pattern.filter(|_| request.cursor.is_none());
     let search = search.map(|pattern| Search { pattern, scale: request.scale });
     let context = Rc::new(Context {
         scale: request.scale,
         clock,
-        warnings: Warnings::default(),
+        warnings: Warnings::new(request.is_quiet),
         workers: Workers::new(search),
         survey_bytes_max: SURVEY_BYTES
-            .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
+            .min(SURVEY_BYTES_ALL / request.operands.len().max(1) as u64)
             .max(SURVEY_BYTES_MIN),
     });
-    request.directories = log_directories(&request, &context);
-    if request.directories.is_empty() {
+    let sources = sources(request, &context);
+    if sources.is_empty() {
         // Nothing that may come is waited for.
         return context.warnings.exit();
     }
     let answer = match &request.drawing {
-        Some(drawing) => draw(&request, drawing, &context),
+        Some(drawing) => draw(request, &sources, drawing, &context),
         None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
-            print_end(&request, &context)
+            print_end(request, &sources, &context)
         }
-        None => print_all(&request, &context),
+        None => print_all(request, &sources, &context),
     };
     match answer {
         Ok(()) => context.warnings.exit(),
@@ -90,34 +90,61 @@ fn read(mut request: Request) -> Exit {
     }
 }
 
-/// The log directories that the arguments mean. With `-f`, a directory need not exist yet.
-fn log_directories(request: &Request, context: &Context) -> Vec<Vec<u8>> {
-    let log_directory = |path: &Vec<u8>| match resolve(path) {
-        Resolved::Log(path) => Some(path),
-        Resolved::Nothing { path, .. } if request.follows => Some(path),
-        Resolved::Nothing { warning, .. } | Resolved::Several(warning) => {
-            context.warnings.warn(warning);
-            None
+/// What the arguments mean. With `-f`, a directory need not exist yet.
+fn sources(request: &Request, context: &Context) -> Vec<Source> {
+    let mut sources: Vec<Source> = Vec::new();
+    for path in request.operands.iter().map(Operand::path) {
+        let (directory, only) = match resolve(&path) {
+            Resolved::Log(path) => (path, None),
+            Resolved::File { .. } if request.follows || request.cursor.is_some() => {
+                let option = if request.follows { "-f" } else { "--cursor" };
+                let path = Shown(&path);
+                context.warnings.warn(format_args!("unable to read {path} with {option}: name its directory"));
+                continue;
+            }
+            Resolved::File { directory, name } => (directory, Some(vec![name])),
+            Resolved::Nothing { path, .. } if request.follows => (path, None),
+            Resolved::Nothing { warning, .. } | Resolved::Several(warning) => {
+                context.warnings.warn(warning);
+                continue;
+            }
+        };
+        match sources.iter_mut().find(|source| source.directory == directory) {
+            Some(source) => source.join(only),
+            None => sources.push(Source { directory, only }),
         }
-    };
-    request.directories.iter().filter_map(log_directory).collect()
+    }
+    sources
 }
 
 /// Opens the directories that can be opened.
-fn open_log_dirs(request: &Request, context: &Context) -> Vec<Rc<LogDir>> {
-    let mut log_dirs: Vec<Rc<LogDir>> = Vec::new();
-    for (path, service) in request.directories.iter().zip(tell_apart(&request.directories)) {
-        match Dir::open(&path[..]) {
-            // A directory that is named twice is read once.
-            Ok(directory) if log_dirs.iter().any(|log_dir| is_same(&log_dir.dir, &directory)) => {}
-            Ok(directory) => log_dirs.push(Rc::new(LogDir { path: path.clone(), service, dir: directory })),
+fn open_log_dirs(sources: &[Source], context: &Context) -> Vec<Rc<LogDir>> {
+    let mut opened: Vec<(Dir, Source)> = Vec::new();
+    for source in sources {
+        match Dir::open(&source.directory[..]) {
+            Ok(dir) => match opened.iter_mut().find(|(other, _)| is_same(other, &dir)) {
+                // A directory that is named twice is read once.
+                Some((_, other)) => other.join(source.only.clone()),
+                None => opened.push((dir, source.clone())),
+            },
             Err(errno) => {
-                let (path, cause) = (Shown(path), cause(errno));
+                let (path, cause) = (Shown(&source.directory), cause(errno));
                 context.warnings.warn(format_args!("unable to open directory {path}: {cause}"));
             }
         }
     }
-    log_dirs
+    let services = tell_apart(&paths(sources));
+    let service = |path: &Vec<u8>| sources.iter().zip(&services).find(|(source, _)| source.directory == *path);
+    let log_dir = |(dir, Source { directory, only }): (Dir, Source)| {
+        let service = service(&directory).map_or_else(Vec::new, |(_, service)| service.clone());
+        Rc::new(LogDir { path: directory, service, dir, only })
+    };
+    opened.into_iter().map(log_dir).collect()
+}
+
+/// The directories of some sources.
+fn paths(sources: &[Source]) -> Vec<Vec<u8>> {
+    sources.iter().map(|source| source.directory.clone()).collect()
 }
 
 fn is_same(one: &Dir, other: &Dir) -> bool {
@@ -148,18 +175,18 @@ fn services(log_dirs: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
 }
 
 /// How lines are printed, and where.
-fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> (Printer, Sink) {
+fn writer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>, cursor: Option<CursorFile>) -> Writer {
     let is_terminal = terminal::is_terminal(fd::stdout());
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("NO_COLOR").is_some();
     let printer = Printer {
         style: request.style,
+        fields: request.fields.clone(),
         context: Rc::clone(context),
-        service_bytes_max: services.iter().map(Vec::len).max().unwrap_or(0),
-        services,
+        service_width_max: Printer::service_width(&services, is_terminal),
         shows_service: match request.service {
             Choice::Always => true,
             Choice::Never => false,
-            Choice::Auto => request.directories.len() > 1 && matches!(request.style, Style::Short | Style::Iso),
+            Choice::Auto => services.len() > 1 && matches!(request.style, Style::Short | Style::Iso),
         },
         is_coloured: request.style != Style::Json
             && match request.color {
@@ -169,21 +196,29 @@ fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> 
             },
         is_terminal,
         pattern: request.filter.pattern.clone(),
+        services,
     };
-    let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged() } else { Sink::Plain };
-    (printer, sink)
+    let paging = Paging { begins_at_end: request.begins_at_end, is_quiet: request.is_quiet };
+    let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged(paging) } else { Sink::Plain };
+    let mut writer = Writer::new(printer, sink, cursor);
+    if !request.surroundings.is_empty()
+        && let Some(pattern) = request.filter.pattern.clone()
+    {
+        writer.select_around(pattern, request.surroundings);
+    }
+    writer
 }
 
 /// Prints all selected lines, oldest first; with `-f`, also the lines that are written from then on.
-fn print_all(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
+fn print_all(request: &Request, sources: &[Source], context: &Rc<Context>) -> Result<(), Error> {
     let cursor = request.cursor.as_deref().map(CursorFile::open).transpose()?;
     if request.follows {
-        let (printer, sink) = printer(request, context, tell_apart(&request.directories));
-        return follow(request, context, &mut Writer::new(printer, sink, cursor));
+        let paths = paths(sources);
+        let mut writer = writer(request, context, tell_apart(&paths), cursor);
+        return follow(request, &paths, context, &mut writer);
     }
-    let log_dirs = open_log_dirs(request, context);
-    let (printer, sink) = printer(request, context, services(&log_dirs));
-    let mut writer = Writer::new(printer, sink, cursor);
+    let log_dirs = open_log_dirs(sources, context);
+    let mut writer = writer(request, context, services(&log_dirs), cursor);
     let stream = |log_dir: &Rc<LogDir>| {
         let mut stream = match writer.position(&log_dir.path) {
             Some(position) => position.resume(log_dir, list(log_dir, context), context),
@@ -195,7 +230,7 @@ fn print_all(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
         stream
     };
     let streams = log_dirs.iter().map(stream).collect();
-    let mut merge = Merge::new(streams, request.filter.clone());
+    let mut merge = Merge::new(streams, request.read_filter());
     if !writer.print_whole(&mut merge)? {
         writer.print_merge(&mut merge)?;
     }
@@ -203,26 +238,25 @@ fn print_all(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
 }
 
 /// Prints the last lines, or all of them from the last on.
-fn print_end(request: &Request, context: &Rc<Context>) -> Result<(), Error> {
-    let log_dirs = open_log_dirs(request, context);
+fn print_end(request: &Request, sources: &[Source], context: &Rc<Context>) -> Result<(), Error> {
+    let log_dirs = open_log_dirs(sources, context);
     let directories = log_dirs
         .iter()
         .map(|log_dir| Backward::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)))
         .collect();
-    let (printer, sink) = printer(request, context, services(&log_dirs));
-    let mut writer = Writer::new(printer, sink, None);
+    let mut writer = writer(request, context, services(&log_dirs), None);
     print_last(request, &mut writer, directories, request.lines_max.unwrap_or(usize::MAX))?;
     writer.finish()
 }
 
 /// Draws how many lines there are per interval.
-fn draw(request: &Request, drawing: &Drawing, context: &Rc<Context>) -> Result<(), Error> {
-    let log_dirs = open_log_dirs(request, context);
+fn draw(request: &Request, sources: &[Source], drawing: &Drawing, context: &Rc<Context>) -> Result<(), Error> {
+    let log_dirs = open_log_dirs(sources, context);
     let streams = log_dirs
         .iter()
         .map(|log_dir| Stream::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)))
         .collect();
-    let mut merge = Merge::new(streams, request.filter.clone());
+    let mut merge = Merge::new(streams, request.read_filter());
     let mut histogram = Histogram::new(drawing.interval);
     merge.look_again();
     while let Some(i) = merge.next() {
@@ -231,6 +265,9 @@ fn draw(request: &Request, drawing: &Drawing, context: &Rc<Context>) -> Result<(
         let lines = memchr::memchr_iter(b'\n', stream.bytes(group)).count() as u64;
         let seconds = group.label.map(|label| context.scale.unix_seconds(label));
         histogram.count(seconds.and_then(|seconds| Some(seconds + context.clock.offset(seconds)?)), lines);
+    }
+    if histogram.is_empty() {
+        context.warnings.hint("no lines to draw: check the times, the pattern and the directories");
     }
     match &drawing.svg {
         None => {

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::fmt::Display;
 
-use logyard::cli::{Exit, Program, Shown, cause};
+use logyard::cli::{Exit, Program, Shown, cause, message};
 use logyard::sys::Errno;
 
 /// The exit code of a reader that could not read everything.
@@ -14,13 +14,35 @@ pub(super) const PROGRAM: Program = Program("readlog");
 
 /// Whether anything could not be read.
 #[derive(Debug, Default)]
-pub(super) struct Warnings(Cell<bool>);
+pub(super) struct Warnings {
+    has_warned: Cell<bool>,
+    is_quiet: bool,
+}
 
 impl Warnings {
-    /// Prints a warning.
+    /// No warnings yet. If `is_quiet`, none is printed.
+    pub(super) fn new(is_quiet: bool) -> Warnings {
+        Warnings { has_warned: Cell::new(false), is_quiet }
+    }
+
+    /// Prints a warning: something could not be read.
     pub(super) fn warn(&self, text: impl Display) {
-        self.0.set(true);
-        PROGRAM.warn(text);
+        self.has_warned.set(true);
+        self.note(text);
+    }
+
+    /// Prints a warning that does not count: everything is read all the same.
+    pub(super) fn note(&self, text: impl Display) {
+        if !self.is_quiet {
+            PROGRAM.warn(text);
+        }
+    }
+
+    /// Prints a hint.
+    pub(super) fn hint(&self, text: impl Display) {
+        if !self.is_quiet {
+            message::say(format_args!("readlog: {text}\n"));
+        }
     }
 
     /// Warns that a file could not be read.
@@ -30,7 +52,7 @@ impl Warnings {
 
     /// The exit code, if nothing worse has happened.
     pub(super) fn exit(&self) -> Exit {
-        if self.0.get() { INCOMPLETE } else { Exit::OK }
+        if self.has_warned.get() { INCOMPLETE } else { Exit::OK }
     }
 }
 

@@ -69,7 +69,7 @@ impl Directory {
         let watch =
             notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
-        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir };
+        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir, only: None };
         self.last_failure = None;
         self.open = Some(OpenDir::new(log_dir, watch.and_then(Result::ok)));
         Ok(watched)

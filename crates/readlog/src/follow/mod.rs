@@ -38,7 +38,6 @@ use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
 use crate::stream::Stream;
-use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
@@ -55,6 +54,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
+    paths: &'r [Vec<u8>],
     context: Rc<Context>,
     /// `None` if the system allows no inotify instance.
     notifier: Option<Notifier>,
@@ -68,15 +68,21 @@ struct Follow<'r> {
 }
 
 /// Prints all lines, and those that are written from then on, until nobody reads the output any more.
-pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
+pub(super) fn follow(
+    request: &Request,
+    paths: &[Vec<u8>],
+    context: &Rc<Context>,
+    writer: &mut Writer,
+) -> std::result::Result<(), Error> {
     signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
-    let services = tell_apart(&request.directories);
+    let services = tell_apart(paths);
     let directory =
         |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, writer.position(path).cloned());
-    let directories = request.directories.iter().zip(services).map(directory).collect();
+    let directories = paths.iter().zip(services).map(directory).collect();
     let mut follow = Follow {
         request,
+        paths,
         context: Rc::clone(context),
         notifier: None,
         directories,
@@ -93,7 +99,7 @@ pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writ
 
 impl Follow<'_> {
     fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Error> {
-        let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
+        let mut merge = Merge::new(Vec::new(), self.request.read_filter());
         for i in 0..self.directories.len() {
             let stream = self.begin(i).map_err(Error::Follow)?;
             merge.streams.push(stream);
@@ -142,7 +148,7 @@ impl Follow<'_> {
             Errno::ENOSPC => "no more inotify watches are allowed (fs.inotify.max_user_watches)",
             errno => cause(errno),
         };
-        PROGRAM.warn(format_args!("unable to watch directories, looking at them twice a second: {why}"));
+        self.context.warnings.note(format_args!("unable to watch directories, looking at them twice a second: {why}"));
     }
 
     /// The stream of a directory; an empty one if the directory cannot be opened.
@@ -171,8 +177,9 @@ impl Follow<'_> {
                 }
                 Err(errno) => {
                     if self.directories[i].is_new_failure(errno) {
-                        let path = Shown(&self.request.directories[i]);
-                        PROGRAM.warn(format_args!("unable to open directory {path}: {}, waiting for it", cause(errno)));
+                        let path = Shown(&self.paths[i]);
+                        let text = format_args!("unable to open directory {path}: {}, waiting for it", cause(errno));
+                        self.context.warnings.note(text);
                     }
                     // The second attempt finds a directory that appeared before the watch began.
                     if !self.watch_ancestor(i) {
@@ -196,7 +203,7 @@ impl Follow<'_> {
     /// Watches the nearest existing directory above; `false` if it was watched already. The system does not report that a
     /// directory was removed as long as it is open, but it reports that its name has gone from the one above.
     fn watch_ancestor(&mut self, i: usize) -> bool {
-        let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
+        let path = PathBuf::from(OsStr::from_bytes(&self.paths[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
         let Some(notifier) = &self.notifier else { return false };
         let watch = path.ancestors().skip(1).find_map(|ancestor| match notifier.watch_names(ancestor) {
