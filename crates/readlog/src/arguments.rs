@@ -19,6 +19,7 @@ use crate::backward::OwnedGroup;
 use crate::clock::LocalClock;
 use crate::filter::{Case, Filter, Pattern};
 use crate::histogram::Interval;
+use crate::hosts::address::Address;
 use crate::output::{Field, Style};
 use crate::resolve::Operand;
 use crate::surroundings::Surroundings;
@@ -69,9 +70,18 @@ pub(super) struct Request {
     pub(super) begins_at_end: bool,
     pub(super) is_quiet: bool,
     pub(super) drawing: Option<Drawing>,
+    /// The command that logs in at other hosts.
+    pub(super) ssh: Option<OsString>,
+    /// Whether another readlog, at the other end of ssh, prints the lines.
+    pub(super) announces: bool,
 }
 
 impl Request {
+    /// Tells whether logs of other hosts are read.
+    pub(super) fn has_hosts(&self) -> bool {
+        self.operands.iter().any(|operand| matches!(operand, Operand::Host(_)))
+    }
+
     /// The lines that are read: all that may be wanted around a match too.
     pub(super) fn read_filter(&self) -> Filter {
         let mut filter = self.filter.clone();
@@ -143,7 +153,7 @@ fn request(matches: &ArgMatches) -> Result<Request, String> {
         return Err("no directory is named".to_owned());
     }
     let begins_at_end = matches.get_flag("pager-end");
-    Ok(Request {
+    let request = Request {
         operands,
         filter: Filter { window, pattern },
         surroundings: surroundings(matches),
@@ -161,7 +171,16 @@ fn request(matches: &ArgMatches) -> Result<Request, String> {
         begins_at_end,
         is_quiet: matches.get_flag("quiet"),
         drawing: drawing(matches)?,
-    })
+        ssh: matches.get_one::<OsString>("ssh").cloned(),
+        announces: matches.get_flag("announce"),
+    };
+    match request.has_hosts() && !request.surroundings.is_empty() && request.lines_max.is_some() {
+        true => Err("-A, -B and -C cannot be used with -n if hosts are named".to_owned()),
+        false if request.has_hosts() && request.cursor.is_some() => {
+            Err("--cursor cannot be used with hosts".to_owned())
+        }
+        false => Ok(request),
+    }
 }
 
 /// The directories, files and services, in the order in which they are named.
@@ -171,7 +190,10 @@ fn operands(matches: &ArgMatches) -> Result<Vec<Operand>, String> {
         let places = matches.indices_of(name).into_iter().flatten();
         places.zip(words.map(|word| word.clone().into_vec()))
     };
-    let mut operands: Vec<(usize, Operand)> = of("dir").map(|(place, path)| (place, Operand::Path(path))).collect();
+    let mut operands: Vec<(usize, Operand)> = Vec::new();
+    for (place, path) in of("dir") {
+        operands.push((place, Address::parse(&path)?.map_or(Operand::Path(path), Operand::Host)));
+    }
     for (place, name) in of("unit") {
         if name.is_empty() {
             return Err("the name of a service is empty".to_owned());

@@ -64,6 +64,8 @@ fn has_capital(pattern: &str) -> bool {
 /// What `-g` and `-v` say.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
+    text: String,
+    ignores_case: bool,
     regex: Regex,
     finder: Option<Arc<Finder>>,
     is_inverted: bool,
@@ -79,7 +81,17 @@ impl Pattern {
             .build()
             .map_err(|error| error.to_string())?;
         let finder = Finder::new(pattern, ignores_case).map(Arc::new);
-        Ok(Pattern { regex, finder, is_inverted })
+        Ok(Pattern { text: pattern.to_owned(), ignores_case, regex, finder, is_inverted })
+    }
+
+    /// The pattern as it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether the case of letters is ignored.
+    pub(super) fn ignores_case(&self) -> bool {
+        self.ignores_case
     }
 
     /// The finder of lines that may match, if it is faster than matching each line.

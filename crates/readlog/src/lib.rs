@@ -18,6 +18,7 @@
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
 //! follow ─────── lines that are written from now on, across rotations, by inotify
+//! hosts ──────── the same on other hosts, by ssh
 //! cursor ─────── where the last run stopped (resume: how the next run finds that place)
 //! context ────── what all readers of a run share (clock: local times; warnings: what could not be read)
 //! ```
@@ -43,6 +44,7 @@ mod filter;
 mod finder;
 mod follow;
 mod histogram;
+mod hosts;
 mod last_lines;
 mod log_dir;
 mod merge;

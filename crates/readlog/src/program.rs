@@ -11,10 +11,13 @@ use crate::context::Context;
 use crate::cursor::CursorFile;
 use crate::error::Error;
 use crate::files::{self, LogFile};
-use crate::follow::follow;
+use crate::follow::{INTERRUPTED, follow};
 use crate::histogram::Histogram;
+use crate::hosts::announcement::announce_begun;
+use crate::hosts::printing::print as print_hosts;
+use crate::hosts::reader::{Found, Next, Reader};
 use crate::last_lines::print_last;
-use crate::log_dir::{LogDir, tell_apart};
+use crate::log_dir::{LogDir, service_name, service_name_elsewhere, tell_apart};
 use crate::merge::Merge;
 use crate::output::{Paging, Printer, Sink, Style, Writer};
 use crate::prefetch::{Search, Workers};
@@ -26,7 +29,9 @@ use crate::warnings::{PROGRAM, Warnings};
 use logyard::cli::{Exit, Shown, cause};
 use logyard::sys::dir::Dir;
 use logyard::sys::program::Arguments;
+use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, fd, limit, terminal};
+use logyard::tai64n::Label;
 use logyard::tai64n::zone::Zone;
 
 /// How much is read line by line to find a window of time: of a directory, of all directories together, and of each at least.
@@ -72,6 +77,12 @@ fn read(request: &Request) -> Exit {
             .min(SURVEY_BYTES_ALL / request.operands.len().max(1) as u64)
             .max(SURVEY_BYTES_MIN),
     });
+    if request.announces {
+        announce_begun();
+    }
+    if request.has_hosts() {
+        return read_hosts(request, &context);
+    }
     let sources = sources(request, &context);
     if sources.is_empty() {
         // Nothing that may come is waited for.
@@ -88,6 +99,62 @@ fn read(request: &Request) -> Exit {
         Ok(()) => context.warnings.exit(),
         Err(stop) => stop.exit(context.warnings.exit()),
     }
+}
+
+/// Reads logs of other hosts, and of this one beside them.
+fn read_hosts(request: &Request, context: &Rc<Context>) -> Exit {
+    let mut reader = match Reader::new(request, context) {
+        Ok(reader) => reader,
+        Err(problem) => {
+            logyard::cli::message::say(format_args!("readlog: {problem}\n"));
+            return Exit::USAGE;
+        }
+    };
+    let services = host_services(&reader.names(), request);
+    let answer = match &request.drawing {
+        Some(drawing) => {
+            let mut histogram = Histogram::new(drawing.interval);
+            let mut count = |found: Found<'_>| {
+                if let Found::Group(_, head, bytes) = found {
+                    count(&mut histogram, head.label, bytes, context);
+                }
+                Ok(Next::Continue)
+            };
+            reader.read(&mut count).and_then(|()| show(&mut histogram, drawing, &services, context))
+        }
+        None => {
+            if request.follows {
+                // The other ends stop when this process is gone.
+                let _ = signal::leave_on(Signal::SIGINT, INTERRUPTED);
+            }
+            let mut writer = writer(request, context, services, None);
+            print_hosts(request, &mut reader, &mut writer).and_then(|()| writer.finish())
+        }
+    };
+    match answer {
+        Ok(()) => context.warnings.exit(),
+        Err(stop) => stop.exit(context.warnings.exit()),
+    }
+}
+
+/// The names of services on hosts: `web1:qmail`; or the argument, where two would be the same.
+fn host_services(names: &[Vec<u8>], request: &Request) -> Vec<Vec<u8>> {
+    let name = |operand: &Operand| match operand {
+        Operand::Host(address) => [address.host.as_bytes(), b":", &service_name_elsewhere(&address.path)].concat(),
+        Operand::Path(_) | Operand::Service(_) => service_name(&operand.path()),
+    };
+    let argument = |operand: &Operand| match operand {
+        Operand::Host(address) => address.argument(),
+        Operand::Path(_) | Operand::Service(_) => operand.path(),
+    };
+    let services: Vec<Vec<u8>> = names
+        .iter()
+        .map(|name_of| {
+            request.operands.iter().find(|operand| argument(operand) == *name_of).map_or_else(Vec::new, name)
+        })
+        .collect();
+    let is_unique = |service: &Vec<u8>| services.iter().filter(|other| *other == service).count() == 1;
+    services.iter().zip(names).map(|(service, name)| if is_unique(service) { service } else { name }.clone()).collect()
 }
 
 /// What the arguments mean. With `-f`, a directory need not exist yet.
@@ -195,6 +262,7 @@ fn writer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>, curs
                 Choice::Auto => is_terminal && !is_dumb,
             },
         is_terminal,
+        shows_gaps: request.style != Style::Json && !request.announces && !request.has_hosts(),
         pattern: request.filter.pattern.clone(),
         services,
     };
@@ -202,6 +270,7 @@ fn writer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>, curs
     let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged(paging) } else { Sink::Plain };
     let mut writer = Writer::new(printer, sink, cursor);
     if !request.surroundings.is_empty()
+        && !request.has_hosts()
         && let Some(pattern) = request.filter.pattern.clone()
     {
         writer.select_around(pattern, request.surroundings);
@@ -262,10 +331,20 @@ fn draw(request: &Request, sources: &[Source], drawing: &Drawing, context: &Rc<C
     while let Some(i) = merge.next() {
         let stream = &merge.streams[i];
         let Some(group) = stream.group() else { continue };
-        let lines = memchr::memchr_iter(b'\n', stream.bytes(group)).count() as u64;
-        let seconds = group.label.map(|label| context.scale.unix_seconds(label));
-        histogram.count(seconds.and_then(|seconds| Some(seconds + context.clock.offset(seconds)?)), lines);
+        count(&mut histogram, group.label, stream.bytes(group), context);
     }
+    show(&mut histogram, drawing, &services(&log_dirs), context)
+}
+
+/// Counts the lines of a group.
+fn count(histogram: &mut Histogram, label: Option<Label>, bytes: &[u8], context: &Context) {
+    let lines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+    let seconds = label.map(|label| context.scale.unix_seconds(label));
+    histogram.count(seconds.and_then(|seconds| Some(seconds + context.clock.offset(seconds)?)), lines);
+}
+
+/// Shows a histogram on the terminal, or as a picture.
+fn show(histogram: &mut Histogram, drawing: &Drawing, services: &[Vec<u8>], context: &Context) -> Result<(), Error> {
     if histogram.is_empty() {
         context.warnings.hint("no lines to draw: check the times, the pattern and the directories");
     }
@@ -276,8 +355,8 @@ fn draw(request: &Request, sources: &[Source], drawing: &Drawing, context: &Rc<C
             sink.write(histogram.draw(columns).as_bytes()).map_err(Error::Output)
         }
         Some(path) => {
-            let services: Vec<String> = log_dirs.iter().map(|log_dir| Shown(&log_dir.service).to_string()).collect();
-            let svg = svg::draw(&mut histogram, &services.join(", "));
+            let services: Vec<String> = services.iter().map(|service| Shown(service).to_string()).collect();
+            let svg = svg::draw(histogram, &services.join(", "));
             std::fs::write(path, svg).map_err(|error| {
                 let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
                 Error::Picture(path.clone(), errno)

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::files::archive_label;
+use crate::hosts::address::Address;
 use logyard::cli::Shown;
 use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS, PROCESSED};
 use logyard::sys::Errno;
@@ -32,13 +33,16 @@ pub(super) enum Operand {
     Path(Vec<u8>),
     /// A service, by its name.
     Service(Vec<u8>),
+    /// A path on another host.
+    Host(Address),
 }
 
 impl Operand {
-    /// The path that is meant.
+    /// The path that is meant, on whatever host.
     pub(super) fn path(&self) -> Vec<u8> {
         match self {
             Operand::Path(path) => path.clone(),
+            Operand::Host(address) => address.path.clone(),
             Operand::Service(name) if name.contains(&b'/') => name.clone(),
             Operand::Service(name) => {
                 let paths: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {

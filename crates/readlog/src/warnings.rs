@@ -31,6 +31,11 @@ impl Warnings {
         self.note(text);
     }
 
+    /// Notes that something could not be read, which has been told.
+    pub(super) fn mark(&self) {
+        self.has_warned.set(true);
+    }
+
     /// Prints a warning that does not count: everything is read all the same.
     pub(super) fn note(&self, text: impl Display) {
         if !self.is_quiet {

@@ -35,6 +35,7 @@ Examples:
   readlog -f -n 0 -u qmail                            only new lines, as they are written
   readlog -f --cursor seen DIR | ship                 continue where the last run stopped
   readlog --histogram --since yesterday DIR           lines per interval
+  readlog -f -n web1:/service/nginx web2:/service/nginx   two other hosts, by ssh
   readlog --tai real /var/log/s6                      directories of s6 and nosh
 
 Exit codes: 0 everything was read; 1 something could not be read, and a message names it; 100 usage error;
@@ -53,7 +54,7 @@ pub(super) fn command() -> Command {
                 .value_parser(value_parser!(OsString))
                 .action(ArgAction::Append)
                 .value_hint(ValueHint::AnyPath)
-                .help("Log directories, service directories or single log files; lines of several are merged by time"),
+                .help("Log directories, service directories or log files, here or as host:path; merged by time"),
         )
         .arg(
             Arg::new("unit")
@@ -151,6 +152,14 @@ fn other() -> Vec<Arg> {
             .conflicts_with_all(["lines", "reverse"])
             .help("Draw a chart of the number of lines per INTERVAL (10s, 5m, 1h, 1d)"),
         file("svg", "Write the histogram to FILE as a picture").conflicts_with_all(["lines", "reverse"]),
+        Arg::new("ssh")
+            .long("ssh")
+            .value_name("COMMAND")
+            .value_parser(value_parser!(OsString))
+            .allow_hyphen_values(true)
+            .help("Log in at other hosts with COMMAND, such as 'ssh -p 2222'"),
+        // For readlog at the other end.
+        flag("announce", None, "Announce on standard error what has been printed").hide(true),
         Arg::new("completions")
             .long("completions")
             .value_name("SHELL")

@@ -34,6 +34,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::follow::directory::Directory;
 use crate::follow::open_dir::Action;
+use crate::hosts::announcement::announce_caught_up;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
@@ -45,7 +46,7 @@ use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd, poll};
 
 /// The exit code of a reader that was interrupted, as a shell has it.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// How often directories that cannot be watched are polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -106,12 +107,16 @@ impl Follow<'_> {
         }
         self.print_last_lines(writer, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
+        let mut is_to_announce = self.request.announces;
         loop {
             self.catch_up(&mut merge).map_err(Error::Follow)?;
             writer.print_merge(&mut merge)?;
             // First the events that came while printing. poll does not wait as long as there are any in the queue.
             if self.has_more(&merge) {
                 continue;
+            }
+            if std::mem::take(&mut is_to_announce) {
+                announce_caught_up(writer.written_bytes());
             }
             if self.wait(is_pipe).map_err(Error::Follow)? {
                 return Err(Error::Output(Errno::EPIPE));
@@ -123,13 +128,18 @@ impl Follow<'_> {
     fn wait(&mut self, is_pipe: bool) -> Result<bool> {
         let timeout = self.polls.then_some(POLL_INTERVAL);
         // A pipe is "readable" at its writing end when its reader has gone.
-        let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout)];
+        // At the other end of ssh, the end of the input says so too.
+        let input = self.request.announces.then(fd::stdin);
+        let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout), input];
         let is_gone = match (sources, timeout) {
-            ([None, None], Some(timeout)) => {
+            ([None, None, None], Some(timeout)) => {
                 std::thread::sleep(timeout);
                 false
             }
-            _ => poll::readable_among(sources, timeout)?[1],
+            _ => {
+                let [_, output, input] = poll::readable_among(sources, timeout)?;
+                output || input
+            }
         };
         if self.polls {
             self.may_have_come = true;

@@ -57,6 +57,8 @@ pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, line: &Line<'_>, fields:
             },
             Field::Service => print_value(out, line.service),
             Field::Message => print_value(out, line.message),
+            // Of a host only the directory is known.
+            Field::File if view.file.is_empty() => print_value(out, view.directory),
             Field::File => print_value(out, &[view.directory, b"/", view.file].concat()),
         }
     }

@@ -75,6 +75,8 @@ pub(crate) struct Printer {
     pub(crate) is_coloured: bool,
     /// Whether control characters are made visible.
     pub(crate) is_terminal: bool,
+    /// Whether it shows where lines are missing.
+    pub(crate) shows_gaps: bool,
     /// What is marked, in colour.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -109,7 +111,7 @@ impl Printer {
 
     /// Appends what stands where lines are missing between matches and what is around them.
     pub(crate) fn print_gap(&self, out: &mut Vec<u8>) {
-        if self.style != Style::Json {
+        if self.shows_gaps {
             out.extend_from_slice(b"--\n");
         }
     }

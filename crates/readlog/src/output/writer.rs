@@ -22,6 +22,7 @@ pub(crate) struct Writer {
     cursor: Option<CursorFile>,
     batch: Vec<u8>,
     files_opened: u64,
+    written_bytes: u64,
     around: Option<Around>,
 }
 
@@ -35,7 +36,15 @@ struct Around {
 impl Writer {
     /// Prints to a sink; or, with a cursor, to standard output.
     pub(crate) fn new(printer: Printer, sink: Sink, cursor: Option<CursorFile>) -> Writer {
-        Writer { printer, sink, cursor, batch: Vec::with_capacity(2 * BATCH_BYTES), files_opened: 0, around: None }
+        Writer {
+            printer,
+            sink,
+            cursor,
+            batch: Vec::with_capacity(2 * BATCH_BYTES),
+            files_opened: 0,
+            written_bytes: 0,
+            around: None,
+        }
     }
 
     /// From now on, prints only matches and the lines around them.
@@ -140,8 +149,14 @@ impl Writer {
     /// Writes what has been printed so far.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         let answer = self.sink.write(&self.batch);
+        self.written_bytes += self.batch.len() as u64;
         self.batch.clear();
         answer.map_err(Error::Output)
+    }
+
+    /// How much has been written.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        self.written_bytes
     }
 
     /// Writes everything, and waits for a pager to end.

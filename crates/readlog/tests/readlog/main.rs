@@ -10,6 +10,7 @@
 //! | `-g`, `-v`, `-i`, `-s`, smart case; `-A`, `-B`, `-C` | `searching`, `around` |
 //! | `-u`, one file, `-n` without a number, `-e`, `-q`, `--output-fields`, the width of columns | `everyday` |
 //! | the completions of bash | `terminal` |
+//! | other hosts, by ssh | `hosts` |
 //! | which log directory a path means; a service whose log comes later | `places` |
 //! | `-f`: rotations, half-written lines, directories that come and go, gaps | `follow`, and bit by bit `oracle` |
 //! | `--cursor`; readers that are killed | `cursor`, `oracle`; for minutes `torture` |
@@ -30,6 +31,7 @@ mod bad_input;
 mod cursor;
 mod everyday;
 mod follow;
+mod hosts;
 mod kernels;
 mod limits;
 mod oracle;
