@@ -24,7 +24,7 @@ const WHITE: RGBColor = RGBColor(0xff, 0xff, 0xff);
 /// The part of its interval that a bar fills.
 const BAR_WIDTH: f64 = 0.9;
 /// How many times are below the bars, and how many counts beside them.
-const TIMES: i64 = 5;
+const TIMES: i64 = 4;
 const COUNTS: u64 = 5;
 
 /// The times between two ticks to choose from, in seconds, and those beyond them in days.
@@ -237,7 +237,7 @@ mod tests {
             (1, &[0, 1][..]),
             (3, &[0, 1, 2, 3]),
             (7, &[0, 2, 4, 6]),
-            (114, &[0, 50, 100]),
+            (114, &[0, 20, 40, 60, 80, 100]),
             (6000, &[0, 2000, 4000, 6000]),
         ] {
             assert_eq!(count_ticks(most), ticks, "{most}");
