@@ -21,7 +21,8 @@ use crate::filter::{Case, Filter, Pattern};
 use crate::histogram::Interval;
 use crate::hosts::address::Address;
 use crate::output::{Field, Style};
-use crate::resolve::Operand;
+use crate::overview::Overview;
+use crate::resolve::{Operand, all_services};
 use crate::surroundings::Surroundings;
 use crate::time_arg;
 use crate::time_scale::{TimeScale, Window};
@@ -70,6 +71,8 @@ pub(super) struct Request {
     pub(super) begins_at_end: bool,
     pub(super) is_quiet: bool,
     pub(super) drawing: Option<Drawing>,
+    /// What is shown of directories in the place of lines.
+    pub(super) overview: Option<Overview>,
     /// The command that logs in at other hosts.
     pub(super) ssh: Option<OsString>,
     /// Whether another readlog, at the other end of ssh, prints the lines.
@@ -148,8 +151,15 @@ fn request(matches: &ArgMatches) -> Result<Request, String> {
         .transpose()?;
     let style = matches.get_one::<String>("output").expect("has a default");
     let style = STYLES.iter().find(|(name, _)| name == style).expect("only these values are accepted").1;
-    let operands = operands(matches)?;
-    if operands.is_empty() {
+    let mut operands = operands(matches)?;
+    let overview = match (matches.get_flag("list"), matches.get_flag("disk-usage")) {
+        (true, _) => Some(Overview::List),
+        (false, true) => Some(Overview::DiskUsage),
+        (false, false) => None,
+    };
+    if overview.is_some() && operands.is_empty() {
+        operands = all_services();
+    } else if operands.is_empty() {
         return Err("no directory is named".to_owned());
     }
     let begins_at_end = matches.get_flag("pager-end");
@@ -171,16 +181,27 @@ fn request(matches: &ArgMatches) -> Result<Request, String> {
         begins_at_end,
         is_quiet: matches.get_flag("quiet"),
         drawing: drawing(matches)?,
+        overview,
         ssh: matches.get_one::<OsString>("ssh").cloned(),
         announces: matches.get_flag("announce"),
     };
-    match request.has_hosts() && !request.surroundings.is_empty() && request.lines_max.is_some() {
-        true => Err("-A, -B and -C cannot be used with -n if hosts are named".to_owned()),
-        false if request.has_hosts() && request.cursor.is_some() => {
-            Err("--cursor cannot be used with hosts".to_owned())
-        }
-        false => Ok(request),
-    }
+    check_hosts(&request).map(|()| request)
+}
+
+/// Hosts do not go with every option.
+fn check_hosts(request: &Request) -> Result<(), String> {
+    let problem = if !request.has_hosts() {
+        return Ok(());
+    } else if !request.surroundings.is_empty() && request.lines_max.is_some() {
+        "-A, -B and -C cannot be used with -n if hosts are named"
+    } else if request.cursor.is_some() {
+        "--cursor cannot be used with hosts"
+    } else if request.overview.is_some() {
+        "--list and --disk-usage cannot be used with hosts"
+    } else {
+        return Ok(());
+    };
+    Err(problem.to_owned())
 }
 
 /// The directories, files and services, in the order in which they are named.

@@ -17,6 +17,7 @@
 //! surroundings ─ the lines around a match
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
+//! overview ───── --list and --disk-usage
 //! follow ─────── lines that are written from now on, across rotations, by inotify
 //! hosts ──────── the same on other hosts, by ssh
 //! cursor ─────── where the last run stopped (resume: how the next run finds that place)
@@ -49,6 +50,7 @@ mod last_lines;
 mod log_dir;
 mod merge;
 mod output;
+mod overview;
 mod prefetch;
 mod program;
 mod ranges;

@@ -20,6 +20,7 @@ use crate::last_lines::print_last;
 use crate::log_dir::{LogDir, service_name, service_name_elsewhere, tell_apart};
 use crate::merge::Merge;
 use crate::output::{Paging, Printer, Sink, Style, Writer};
+use crate::overview;
 use crate::prefetch::{Search, Workers};
 use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Operand, Resolved, Source, resolve};
@@ -87,6 +88,14 @@ fn read(request: &Request) -> Exit {
     if sources.is_empty() {
         // Nothing that may come is waited for.
         return context.warnings.exit();
+    }
+    if let Some(overview) = request.overview {
+        let log_dirs = open_log_dirs(&sources, &context);
+        let text = overview::draw(overview, &log_dirs, request.style == Style::Json, &context);
+        return match fd::write_all(fd::stdout(), text.as_bytes()) {
+            Ok(()) => context.warnings.exit(),
+            Err(errno) => Error::Output(errno).exit(context.warnings.exit()),
+        };
     }
     let answer = match &request.drawing {
         Some(drawing) => draw(request, &sources, drawing, &context),

@@ -56,6 +56,24 @@ impl Operand {
     }
 }
 
+/// The services that have a log, in the first directory of services that exists.
+pub(super) fn all_services() -> Vec<Operand> {
+    let services: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {
+        Some(services) => vec![services.as_bytes().to_vec()],
+        None => SERVICES.map(<[u8]>::to_vec).into(),
+    };
+    let names = |services: &Vec<u8>| Dir::open(&services[..]).and_then(|dir| dir.names()).ok();
+    let Some((services, names)) = services.iter().find_map(|services| Some((services, names(services)?))) else {
+        return Vec::new();
+    };
+    let paths = names.into_iter().filter(|(name, _)| !name.starts_with(b".")).map(|(name, _)| join(services, &name));
+    let has_log =
+        |path: &Vec<u8>| as_path(path).is_dir() && matches!(resolve(path), Resolved::Log(_) | Resolved::Several(_));
+    let mut paths: Vec<Vec<u8>> = paths.filter(has_log).collect();
+    paths.sort_unstable();
+    paths.into_iter().map(Operand::Path).collect()
+}
+
 /// A log directory that is read, or some of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Source {

@@ -68,6 +68,13 @@ pub(super) fn command() -> Command {
     for group in [selection(), printing(), other()] {
         command = command.args(group);
     }
+    for overview in ["list", "disk-usage"] {
+        command = command.mut_arg(overview, |arg| {
+            let of_lines =
+                ["since", "until", "lines", "reverse", "pager-end", "grep", "follow", "cursor", "histogram", "svg"];
+            arg.conflicts_with_all(of_lines)
+        });
+    }
     command.mut_args(|arg| {
         if ["service", "color"].contains(&arg.get_id().as_str()) { arg.value_parser(choice()) } else { arg }
     })
@@ -152,6 +159,8 @@ fn other() -> Vec<Arg> {
             .conflicts_with_all(["lines", "reverse"])
             .help("Draw a chart of the number of lines per INTERVAL (10s, 5m, 1h, 1d)"),
         file("svg", "Write the histogram to FILE as a picture").conflicts_with_all(["lines", "reverse"]),
+        flag("list", None, "List directories, or all services: first and last time, files and bytes"),
+        flag("disk-usage", None, "Show the disk usage of directories, or of all services").conflicts_with("list"),
         Arg::new("ssh")
             .long("ssh")
             .value_name("COMMAND")

@@ -18,4 +18,5 @@ mod writer;
 pub(super) use json::Field;
 pub(super) use printer::{Printer, Style, View};
 pub(super) use sink::{Paging, Sink};
+pub(super) use width::width;
 pub(super) use writer::Writer;

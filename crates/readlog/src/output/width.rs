@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 /// The columns of some bytes, without a newline. What is no text counts a column a byte.
-pub(super) fn width(bytes: &[u8]) -> usize {
+pub(crate) fn width(bytes: &[u8]) -> usize {
     if bytes.is_ascii() {
         return bytes.len();
     }

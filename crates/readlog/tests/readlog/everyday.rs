@@ -178,6 +178,51 @@ fn objects_have_the_members_that_are_asked_for() {
 }
 
 #[test]
+fn services_are_listed_with_their_times_files_and_bytes() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "services/one/log/main", 2);
+    log_directory(&dir, "services/für/log/main", &[("current", lines(50, 60).as_bytes()), ("state", &[b'x'; 5000])]);
+    log_directory(&dir, "services/fresh/log/main", &[("current", b""), ("lock", b"")]);
+    log_directory(&dir, "services/none", &[("run", b"#!/bin/sh\n")]);
+    log_directory(&dir, "services/.svscan", &[("current", b"x\n")]);
+    let run = |arguments: &[&str]| {
+        let output = readlog(dir.path(), arguments).env("SVDIR", dir.join("services")).output().unwrap();
+        assert_eq!((output.status.code(), messages(&output)), (Some(0), String::new()));
+        String::from_utf8(output.stdout).unwrap()
+    };
+
+    let expected = format!(
+        "service  first                last                 files  bytes\n\
+         fresh    -                    -                        1     0B\n\
+         für      2026-09-21 14:14:10  2026-09-21 14:14:19      1   {}B\n\
+         one      2026-09-21 14:13:20  2026-09-21 14:13:49      3  {}B\n",
+        lines(50, 60).len(),
+        lines(0, 30).len()
+    );
+    assert_eq!(run(&["--list"]), expected);
+    assert_eq!(run(&["--list", "-u", "one"]).lines().count(), 2);
+    let json = run(&["--list", "-o", "json", "services/one"]);
+    assert!(json.starts_with('{') && json.contains("\"files\":3") && json.contains("\"service\":\"one\""), "{json}");
+
+    let usage = run(&["--disk-usage"]);
+    let services: Vec<&str> = usage.lines().map(|line| line.rsplit("  ").next().unwrap()).collect();
+    assert_eq!(services, ["fresh", "für", "one", "total"], "{usage}");
+    let allocated = |name: &str| -> u64 {
+        let files = std::fs::read_dir(dir.join(name)).unwrap();
+        files.map(|file| std::os::unix::fs::MetadataExt::blocks(&file.unwrap().metadata().unwrap()) * 512).sum()
+    };
+    let json = run(&["--disk-usage", "-o", "json", "services/für"]);
+    assert!(json.contains(&format!("\"disk_bytes\":{}", allocated("services/für/log/main"))), "{json}");
+    for options in [&["--list", "-f"][..], &["--list", "--disk-usage"], &["--list", "-g", "x"], &["--list", "h1:/x"]] {
+        assert_eq!(
+            super::run(dir.path(), &[options, &["services/one"]].concat()).status.code(),
+            Some(100),
+            "{options:?}"
+        );
+    }
+}
+
+#[test]
 fn columns_are_as_wide_as_they_look() {
     let dir = Workdir::new();
     for (name, at) in [("日本", 0), ("für", 1), ("plain", 2)] {

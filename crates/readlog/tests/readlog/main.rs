@@ -8,7 +8,7 @@
 //! | `--since` and `--until`; a clock that was set back | `window`, and beside a slow reader `oracle` |
 //! | the same in compressed archives | `oracle` |
 //! | `-g`, `-v`, `-i`, `-s`, smart case; `-A`, `-B`, `-C` | `searching`, `around` |
-//! | `-u`, one file, `-n` without a number, `-e`, `-q`, `--output-fields`, the width of columns | `everyday` |
+//! | `-u`, one file, `-n` without a number, `-e`, `-q`, `--output-fields`, `--list`, `--disk-usage`, the width of columns | `everyday` |
 //! | the completions of bash | `terminal` |
 //! | other hosts, by ssh | `hosts` |
 //! | which log directory a path means; a service whose log comes later | `places` |
