@@ -55,7 +55,8 @@ pub(crate) fn print_last(
         end.lines.truncate(distance.saturating_sub(after));
     }
     writer.continue_around(end.lines.into_iter().rev(), end.distance);
-    writer.flush()
+    // With a cursor, they are sent together with the positions behind them.
+    if writer.has_cursor() { Ok(()) } else { writer.flush() }
 }
 
 /// The lines at the very end. Those behind them, which a reader that follows will see, may make them wanted.

@@ -16,6 +16,7 @@
 //! merge ──────── the groups of several directories in the order of their labels
 //! surroundings ─ the lines around a match
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
+//! tail ───────── where a reader begins if earlier lines are not wanted
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
 //! overview ───── --list and --disk-usage
 //! follow ─────── lines that are written from now on, across rotations, by inotify
@@ -60,6 +61,7 @@ mod stamp;
 mod stream;
 mod surroundings;
 mod svg;
+mod tail;
 mod time_arg;
 mod time_scale;
 mod unpacked;

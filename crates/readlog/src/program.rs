@@ -26,8 +26,10 @@ use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Operand, Resolved, Source, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
+use crate::tail::{SplitSpans, last_label, split_behind_last_line};
 use crate::warnings::{PROGRAM, Warnings};
 use logyard::cli::{Exit, Shown, cause};
+use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal};
@@ -99,7 +101,10 @@ fn read(request: &Request) -> Exit {
     }
     let answer = match &request.drawing {
         Some(drawing) => draw(request, &sources, drawing, &context),
-        None if !request.follows && (request.is_reversed || request.lines_max.is_some()) => {
+        None if !request.follows
+            && request.cursor.is_none()
+            && (request.is_reversed || request.lines_max.is_some()) =>
+        {
             print_end(request, &sources, &context)
         }
         None => print_all(request, &sources, &context),
@@ -297,9 +302,16 @@ fn print_all(request: &Request, sources: &[Source], context: &Rc<Context>) -> Re
     }
     let log_dirs = open_log_dirs(sources, context);
     let mut writer = writer(request, context, services(&log_dirs), cursor);
-    let stream = |log_dir: &Rc<LogDir>| {
+    let mut ends = Vec::new();
+    let skips = request.lines_max.is_some() && writer.is_first_run();
+    let mut stream = |log_dir: &Rc<LogDir>| {
         let mut stream = match writer.position(&log_dir.path) {
             Some(position) => position.resume(log_dir, list(log_dir, context), context),
+            None if skips => {
+                let (end, stream) = skip_to_end(log_dir, request, context);
+                ends.push(end);
+                stream
+            }
             None => Stream::new(Rc::clone(log_dir), Rc::clone(context), spans(log_dir, request, context)),
         };
         if request.cursor.is_some() {
@@ -307,12 +319,28 @@ fn print_all(request: &Request, sources: &[Source], context: &Rc<Context>) -> Re
         }
         stream
     };
-    let streams = log_dirs.iter().map(stream).collect();
+    let streams = log_dirs.iter().map(&mut stream).collect();
+    if skips {
+        print_last(request, &mut writer, ends, request.lines_max.unwrap_or(usize::MAX))?;
+    }
     let mut merge = Merge::new(streams, request.read_filter());
     if !writer.print_whole(&mut merge)? {
         writer.print_merge(&mut merge)?;
     }
     writer.finish()
+}
+
+/// With a cursor and `-n`, the first run begins at the end: what is there, to be read backward, and what comes behind it.
+fn skip_to_end(log_dir: &Rc<LogDir>, request: &Request, context: &Rc<Context>) -> (Backward, Stream) {
+    let mut spans = spans(log_dir, request, context);
+    if let Some(last) = spans.last_mut().filter(|last| last.log_file.name == CURRENT.as_bytes()) {
+        last.is_live = true;
+    }
+    let SplitSpans { before, behind } = split_behind_last_line(log_dir, spans, context);
+    let last = last_label(log_dir, &before, context);
+    let mut stream = Stream::new(Rc::clone(log_dir), Rc::clone(context), behind);
+    stream.resume_after(last);
+    (Backward::new(Rc::clone(log_dir), Rc::clone(context), before), stream)
 }
 
 /// Prints the last lines, or all of them from the last on.

@@ -6,7 +6,7 @@
 //! name is by then, and even if it has been removed.
 //!
 //! - [`directory`]: a directory that is followed. [`open_dir`]: which of its files have been opened, and which comes next.
-//! - [`tail`]: where following begins with `-n`.
+//! - [`tail`](crate::tail): where following begins with `-n`.
 //! - A file is finished if its generation ended *before* its end was read: no writer appends to a file that is not `current`
 //!   any more.
 //! - A file that was opened under a name that moves on (`current`, `previous`) is accepted only if no event says afterwards
@@ -19,7 +19,6 @@
 
 mod directory;
 mod open_dir;
-mod tail;
 mod tracker;
 
 use std::ffi::OsStr;
@@ -333,9 +332,12 @@ impl Follow<'_> {
             || (self.may_have_come && self.directories.iter().any(|directory| directory.log_dir().is_none()))
     }
 
-    /// With `-n`: prints the last lines of the files.
+    /// With `-n`: prints the last lines of the files, unless a cursor says where to begin.
     fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Error> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
+        if !writer.is_first_run() {
+            return Ok(());
+        }
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {
             sources.push(directory.skip_to_end(stream, &self.context));

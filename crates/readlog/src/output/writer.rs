@@ -57,6 +57,16 @@ impl Writer {
         self.cursor.as_ref()?.position(&absolute(path))
     }
 
+    /// Tells whether no earlier run says where to begin.
+    pub(crate) fn is_first_run(&self) -> bool {
+        self.cursor.as_ref().is_none_or(CursorFile::is_new)
+    }
+
+    /// Tells whether the batch must be sent together with the positions behind it.
+    pub(crate) fn has_cursor(&self) -> bool {
+        self.cursor.is_some()
+    }
+
     /// Prints a group, soon.
     pub(crate) fn print(&mut self, view: &View<'_>) -> Result<(), Error> {
         self.printer.print(&mut self.batch, view);
