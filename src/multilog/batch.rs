@@ -10,8 +10,8 @@
 //! Then the directories that are used up are rotated, and the next batch begins where this one ended. The rule is
 //! 0.76's; only the moment differs: 0.76 decides for pieces of 512 bytes and cuts earlier.
 //!
-//! Where a line is longer than the window it comes in pieces, and where a batch ended within a line the rest follows in
-//! the next: the verdict of the script is that of the line's first bytes, and holds to its end.
+//! A line that is longer than the window comes in pieces, and a batch may end within a line. The script decides on the
+//! first bytes of a line, and the verdict holds to its end.
 
 use std::ops::Range;
 
@@ -24,8 +24,9 @@ use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
+use crate::tai64n::Stamp;
 
-/// A batch of copied lines ends when it is this large, so that memory has a bound.
+/// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
 
 /// What one directory gets.
@@ -67,18 +68,19 @@ pub struct Batch {
     shares: Vec<Share>,
     /// Every directory gets all of every line that begins in the batch.
     is_uniform: bool,
-    /// The first share is everybody's.
+    /// All directories use the first share.
     is_shared: bool,
     /// Lines for standard error.
     alerts: Vec<u8>,
     /// The latest record of each status file; empty if there is none in this batch.
     statuses: Vec<Vec<u8>>,
-    /// What the last batch left open.
+    /// The line that the last batch left open.
     before: OpenLine,
-    /// What this batch leaves open.
+    /// The line that this batch leaves open.
     after: OpenLine,
     input_bytes: usize,
-    /// The directories that the lines in hand go to.
+    line_count: usize,
+    /// The directories that the current lines go to.
     chosen: Vec<usize>,
     matcher: Matcher,
 }
@@ -96,13 +98,14 @@ impl Batch {
             before: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
+            line_count: 0,
             chosen: Vec::new(),
             matcher: Matcher::new(script),
         }
     }
 
-    /// Decides what to write of `window`, with `rooms` told for each directory in the order of the script. Until
-    /// [`Batch::commit`] it may be decided anew, for another window or other rooms.
+    /// Decides what to write of `window`. `rooms` are those of the directories, in the order of the script. Until
+    /// [`Batch::commit`] the plan may be made again, for another window or other rooms.
     pub fn plan(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
@@ -114,7 +117,7 @@ impl Batch {
         }
         self.input_bytes = 0;
         self.after.close();
-        // A line that was begun by another script may go to some of the directories only.
+        // A line that was begun by another script may go to only some of the directories.
         self.is_shared = self.is_uniform && !self.before.is_open;
         if self.before.is_open {
             self.continue_line(window);
@@ -124,6 +127,17 @@ impl Batch {
             self.take_stamped(window, stamps);
         } else {
             self.take_as_is(window);
+        }
+        self.line_count = self.count_lines(script, window);
+    }
+
+    fn count_lines(&self, script: &Script, window: Window<'_>) -> usize {
+        let is_stamped = script.stamps && self.is_shared && self.input_bytes > 0;
+        let output_bytes = if is_stamped { self.shares[0].copied.filled().len() } else { 0 };
+        match output_bytes.checked_sub(self.input_bytes) {
+            // Each line has a stamp.
+            Some(stamp_bytes) if !self.after.is_open => stamp_bytes / Stamp::BYTES,
+            _ => memchr_iter(b'\n', &window.bytes[..self.input_bytes]).count(),
         }
     }
 
@@ -156,6 +170,12 @@ impl Batch {
     #[must_use]
     pub fn input_bytes(&self) -> usize {
         self.input_bytes
+    }
+
+    /// How many lines end in the batch.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        self.line_count
     }
 
     /// What goes to a directory.
@@ -238,7 +258,7 @@ impl Batch {
         self.shares.iter_mut().for_each(|share| share.grow(length));
     }
 
-    /// Each line to where the script sends it. Lines that follow each other and have the same verdict are taken together.
+    /// Each line goes where the script sends it. Consecutive lines with the same verdict are handled together.
     fn take_chosen(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps) {
         let [first, rest]: [&[u8]; 2] =
             if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };

@@ -30,7 +30,7 @@ use crate::time_scale::{TimeScale, Window};
 /// How many lines `-e` prints, unless `-n` says it.
 const LINES_AT_END: usize = 1000;
 
-/// Yes, no, or as the situation has it.
+/// Always, never, or automatic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Auto,
@@ -38,16 +38,16 @@ pub(super) enum Choice {
     Never,
 }
 
-/// What is to be drawn.
+/// The histogram to draw.
 #[derive(Clone, Debug)]
 pub(super) struct Drawing {
-    /// The time that a bar stands for; none means that one is found that fits.
+    /// The interval of a bar; `None` chooses one.
     pub(super) interval: Option<Interval>,
-    /// The picture, where it is not to be drawn on the terminal.
+    /// The SVG file; `None` draws on the terminal.
     pub(super) svg: Option<PathBuf>,
 }
 
-/// What is asked for.
+/// What the user asks for.
 #[derive(Debug)]
 pub(super) struct Request {
     /// What the lines are read from, in the order of the command line.
@@ -101,14 +101,14 @@ impl Request {
     }
 }
 
-/// What a command line comes to.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub(super) enum Parsed {
     /// Read logs.
     Request(Box<Request>),
-    /// Print a text and leave: help, the version, completions.
+    /// Print a text and exit: help, the version, completions.
     Text(Vec<u8>),
-    /// Something is wrong with it.
+    /// It is wrong.
     Usage(String),
 }
 

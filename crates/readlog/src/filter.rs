@@ -61,7 +61,7 @@ fn has_capital(pattern: &str) -> bool {
     ast::parse::Parser::new().parse(pattern).is_ok_and(|parsed| ast::visit(&parsed, Capitals(false)) == Ok(true))
 }
 
-/// What `-g` and `-v` say.
+/// The options `-g` and `-v`.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     text: String,

@@ -27,8 +27,8 @@ use crate::resolve::{Operand, Resolved, Source, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
 use crate::tail::{SplitSpans, last_label, split_behind_last_line};
-use crate::warnings::{PROGRAM, Warnings};
-use logyard::cli::{Exit, Shown, cause};
+use crate::warnings::Warnings;
+use logyard::cli::{Exit, Messages, Program, Shown, cause};
 use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
 use logyard::sys::program::Arguments;
@@ -42,6 +42,9 @@ const SURVEY_BYTES: u64 = 32 << 20;
 const SURVEY_BYTES_ALL: u64 = 256 << 20;
 const SURVEY_BYTES_MIN: u64 = 2 << 20;
 
+/// The name in messages.
+const PROGRAM: Program = Program("readlog");
+
 /// Runs `readlog`.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
@@ -50,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Exit {
     match arguments::parse(words.collect::<Vec<OsString>>()) {
         Parsed::Text(text) => match fd::write_all(fd::stdout(), &text) {
             Ok(()) => Exit::OK,
-            Err(errno) => Error::Output(errno).exit(Exit::OK),
+            Err(errno) => exit(&Error::Output(errno), Exit::OK),
         },
         Parsed::Usage(problem) => {
             logyard::cli::message::say(format_args!("readlog: {problem}\n"));
@@ -58,6 +61,20 @@ pub fn run(arguments: &Arguments) -> Exit {
         }
         Parsed::Request(request) => read(&request),
     }
+}
+
+/// Prints why readlog exits, and returns the exit code. If the reader of the output has gone, that is no error: the code is
+/// `of_printed`.
+fn exit(error: &Error, of_printed: Exit) -> Exit {
+    match error {
+        Error::Output(Errno::EPIPE) => of_printed,
+        _ => PROGRAM.fatal(error),
+    }
+}
+
+/// Where warnings and hints go.
+fn messages_of(request: &Request) -> Messages {
+    if request.is_quiet { Messages::DROPPED } else { Messages::of(PROGRAM) }
 }
 
 fn read(request: &Request) -> Exit {
@@ -74,15 +91,14 @@ fn read(request: &Request) -> Exit {
     let context = Rc::new(Context {
         scale: request.scale,
         clock,
-        warnings: Warnings::new(request.is_quiet),
+        warnings: Warnings::new(messages_of(request)),
+        announcements: if request.announces { Messages::of(PROGRAM) } else { Messages::DROPPED },
         workers: Workers::new(search),
         survey_bytes_max: SURVEY_BYTES
             .min(SURVEY_BYTES_ALL / request.operands.len().max(1) as u64)
             .max(SURVEY_BYTES_MIN),
     });
-    if request.announces {
-        announce_begun();
-    }
+    announce_begun(context.announcements);
     if request.has_hosts() {
         return read_hosts(request, &context);
     }
@@ -96,7 +112,7 @@ fn read(request: &Request) -> Exit {
         let text = overview::draw(overview, &log_dirs, request.style == Style::Json, &context);
         return match fd::write_all(fd::stdout(), text.as_bytes()) {
             Ok(()) => context.warnings.exit(),
-            Err(errno) => Error::Output(errno).exit(context.warnings.exit()),
+            Err(errno) => exit(&Error::Output(errno), context.warnings.exit()),
         };
     }
     let answer = match &request.drawing {
@@ -111,7 +127,7 @@ fn read(request: &Request) -> Exit {
     };
     match answer {
         Ok(()) => context.warnings.exit(),
-        Err(stop) => stop.exit(context.warnings.exit()),
+        Err(stop) => exit(&stop, context.warnings.exit()),
     }
 }
 
@@ -139,7 +155,7 @@ fn read_hosts(request: &Request, context: &Rc<Context>) -> Exit {
         None => {
             if request.follows {
                 // The other ends stop when this process is gone.
-                let _ = signal::leave_on(Signal::SIGINT, INTERRUPTED);
+                let _ = signal::exit_on(Signal::SIGINT, INTERRUPTED);
             }
             let mut writer = writer(request, context, services, None);
             print_hosts(request, &mut reader, &mut writer).and_then(|()| writer.finish())
@@ -147,7 +163,7 @@ fn read_hosts(request: &Request, context: &Rc<Context>) -> Exit {
     };
     match answer {
         Ok(()) => context.warnings.exit(),
-        Err(stop) => stop.exit(context.warnings.exit()),
+        Err(stop) => exit(&stop, context.warnings.exit()),
     }
 }
 
@@ -280,7 +296,7 @@ fn writer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>, curs
         pattern: request.filter.pattern.clone(),
         services,
     };
-    let paging = Paging { begins_at_end: request.begins_at_end, is_quiet: request.is_quiet };
+    let paging = Paging { begins_at_end: request.begins_at_end, messages: messages_of(request) };
     let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged(paging) } else { Sink::Plain };
     let mut writer = Writer::new(printer, sink, cursor);
     if !request.surroundings.is_empty()

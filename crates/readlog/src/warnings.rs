@@ -3,51 +3,44 @@
 use std::cell::Cell;
 use std::fmt::Display;
 
-use logyard::cli::{Exit, Program, Shown, cause, message};
+use logyard::cli::{Exit, Messages, Shown, cause};
 use logyard::sys::Errno;
 
 /// The exit code of a reader that could not read everything.
 const INCOMPLETE: Exit = Exit(1);
 
-/// The name in messages.
-pub(super) const PROGRAM: Program = Program("readlog");
-
 /// Whether anything could not be read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Warnings {
-    has_warned: Cell<bool>,
-    is_quiet: bool,
+    is_incomplete: Cell<bool>,
+    messages: Messages,
 }
 
 impl Warnings {
-    /// No warnings yet. If `is_quiet`, none is printed.
-    pub(super) fn new(is_quiet: bool) -> Warnings {
-        Warnings { has_warned: Cell::new(false), is_quiet }
+    /// Nothing has gone wrong yet.
+    pub(super) fn new(messages: Messages) -> Warnings {
+        Warnings { is_incomplete: Cell::new(false), messages }
     }
 
-    /// Prints a warning: something could not be read.
+    /// Warns that something could not be read.
     pub(super) fn warn(&self, text: impl Display) {
-        self.has_warned.set(true);
-        self.note(text);
+        self.is_incomplete.set(true);
+        self.announce(text);
     }
 
-    /// Notes that something could not be read, which has been told.
+    /// Warns of something that does not change the exit code.
+    pub(super) fn announce(&self, text: impl Display) {
+        self.messages.warn(text);
+    }
+
+    /// Notes that something could not be read, of which a warning has been printed elsewhere.
     pub(super) fn mark(&self) {
-        self.has_warned.set(true);
-    }
-
-    /// Prints a warning that does not count: everything is read all the same.
-    pub(super) fn note(&self, text: impl Display) {
-        if !self.is_quiet {
-            PROGRAM.warn(text);
-        }
+        self.is_incomplete.set(true);
     }
 
     /// Prints a hint.
     pub(super) fn hint(&self, text: impl Display) {
-        if !self.is_quiet {
-            message::say(format_args!("readlog: {text}\n"));
-        }
+        self.messages.say(text);
     }
 
     /// Warns that a file could not be read.
@@ -57,7 +50,7 @@ impl Warnings {
 
     /// The exit code, if nothing worse has happened.
     pub(super) fn exit(&self) -> Exit {
-        if self.has_warned.get() { INCOMPLETE } else { Exit::OK }
+        if self.is_incomplete.get() { INCOMPLETE } else { Exit::OK }
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn follow(
     context: &Rc<Context>,
     writer: &mut Writer,
 ) -> std::result::Result<(), Error> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
+    signal::exit_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(paths);
     let directory =
@@ -115,7 +115,7 @@ impl Follow<'_> {
                 continue;
             }
             if std::mem::take(&mut is_to_announce) {
-                announce_caught_up(writer.written_bytes());
+                announce_caught_up(self.context.announcements, writer.written_bytes());
             }
             if self.wait(is_pipe).map_err(Error::Follow)? {
                 return Err(Error::Output(Errno::EPIPE));
@@ -157,7 +157,9 @@ impl Follow<'_> {
             Errno::ENOSPC => "no more inotify watches are allowed (fs.inotify.max_user_watches)",
             errno => cause(errno),
         };
-        self.context.warnings.note(format_args!("unable to watch directories, looking at them twice a second: {why}"));
+        self.context
+            .warnings
+            .announce(format_args!("unable to watch directories, checking them twice a second: {why}"));
     }
 
     /// The stream of a directory; an empty one if the directory cannot be opened.
@@ -187,8 +189,10 @@ impl Follow<'_> {
                 Err(errno) => {
                     if self.directories[i].is_new_failure(errno) {
                         let path = Shown(&self.paths[i]);
-                        let text = format_args!("unable to open directory {path}: {}, waiting for it", cause(errno));
-                        self.context.warnings.note(text);
+                        self.context.warnings.announce(format_args!(
+                            "unable to open directory {path}: {}, waiting for it",
+                            cause(errno)
+                        ));
                     }
                     // The second attempt finds a directory that appeared before the watch began.
                     if !self.watch_ancestor(i) {

@@ -1,10 +1,12 @@
 //! What readlog at the other end says on standard error besides warnings: that it has begun, and with `-f`, that it has printed
 //! what was there when it began. Standard output is for lines alone.
 
-use logyard::cli::message;
+use logyard::cli::Messages;
 
-const BEGUN: &str = "readlog: begun";
-const CAUGHT_UP: &str = "readlog: caught up at ";
+/// What stands before a message.
+const READLOG: &[u8] = b"readlog: ";
+const BEGUN: &str = "begun";
+const CAUGHT_UP: &str = "caught up at ";
 
 /// What one line on standard error means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub(super) enum Announcement {
 impl Announcement {
     /// Reads a line; `None` if it is a message for the user.
     pub(super) fn parse(line: &[u8]) -> Option<Announcement> {
-        let line = std::str::from_utf8(line).ok()?;
+        let line = std::str::from_utf8(line.strip_prefix(READLOG)?).ok()?;
         match line.strip_prefix(CAUGHT_UP) {
             Some(bytes) => bytes.parse().ok().map(Announcement::CaughtUp),
             None => (line == BEGUN).then_some(Announcement::Begun),
@@ -27,13 +29,13 @@ impl Announcement {
 }
 
 /// Says that readlog runs.
-pub(crate) fn announce_begun() {
-    message::say(format_args!("{BEGUN}\n"));
+pub(crate) fn announce_begun(announcements: Messages) {
+    announcements.say(BEGUN);
 }
 
 /// Says that what was there has been printed.
-pub(crate) fn announce_caught_up(bytes_written: u64) {
-    message::say(format_args!("{CAUGHT_UP}{bytes_written}\n"));
+pub(crate) fn announce_caught_up(announcements: Messages, bytes_written: u64) {
+    announcements.say(format_args!("{CAUGHT_UP}{bytes_written}"));
 }
 
 #[cfg(test)]

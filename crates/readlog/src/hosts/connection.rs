@@ -209,8 +209,8 @@ impl Connection {
                     return;
                 }
                 match &self.host {
-                    Some(host) => context.warnings.note(format_args!("{host}: {}", Shown(text))),
-                    None => context.warnings.note(Shown(text)),
+                    Some(host) => context.warnings.announce(format_args!("{host}: {}", Shown(text))),
+                    None => context.warnings.announce(Shown(text)),
                 }
             }
         }

@@ -147,7 +147,8 @@ mod tests {
         Context {
             scale: TimeScale::Djb,
             clock: LocalClock::utc(),
-            warnings: Warnings::new(true),
+            warnings: Warnings::new(logyard::cli::Messages::DROPPED),
+            announcements: logyard::cli::Messages::DROPPED,
             workers: Workers::new(None),
             survey_bytes_max: 0,
         }

@@ -9,8 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
 use crate::output::width::width;
-use crate::warnings::PROGRAM;
-use logyard::cli::{Shown, cause};
+use logyard::cli::{Messages, Shown, cause};
 use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, Result, credentials, fd, limit, pipe, terminal};
@@ -47,8 +46,8 @@ pub(crate) enum Sink {
 pub(crate) struct Paging {
     /// Whether it shows the last page first.
     pub(crate) begins_at_end: bool,
-    /// Whether a pager that cannot be started is passed over in silence.
-    pub(crate) is_quiet: bool,
+    /// Receives the warning if the pager cannot be started.
+    pub(crate) messages: Messages,
 }
 
 impl Sink {
@@ -97,8 +96,8 @@ impl Sink {
     }
 }
 
-/// How many rows of the screen bytes take, escape sequences counted as if they were visible: then the pager is asked a
-/// little early, and it shows what fits without ado.
+/// How many rows of the screen bytes take, escape sequences counted as if they were visible: the pager then starts a
+/// little early, which does no harm.
 fn rows_of(bytes: &[u8], columns: usize) -> usize {
     let rows = |line: &[u8]| width(line.strip_suffix(b"\n").unwrap_or(line)).saturating_sub(1) / columns.max(1) + 1;
     bytes.split_inclusive(|&byte| byte == b'\n').map(rows).sum()
@@ -132,11 +131,11 @@ impl Pager {
         let process = match command.spawn() {
             Ok(process) => process,
             Err(error) => {
-                // A user who has named no pager does not miss one.
-                if std::env::var_os("PAGER").is_some() && !paging.is_quiet {
+                // Without PAGER, a missing pager is not reported.
+                if std::env::var_os("PAGER").is_some() {
                     let name = Shown(command.get_program().as_encoded_bytes());
                     let cause = cause(errno(&error));
-                    PROGRAM.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
+                    paging.messages.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
                 }
                 return None;
             }
@@ -176,7 +175,7 @@ impl Pager {
             Some(unread) => pipe::waiting_bytes(unread) == Ok(self.accepted_bytes),
             None => status.is_ok_and(|status| matches!(status.code(), Some(CANNOT_RUN | NOT_FOUND))),
         };
-        // From now on there is no pager that an interrupt could be meant for.
+        // The pager has exited, so an interrupt is for readlog again.
         let _ = signal::restore_in_child();
         self.written.take().filter(|_| is_unread)
     }
@@ -184,7 +183,7 @@ impl Pager {
 
 /// The command that shows output a page at a time; `None` if the user wants none.
 ///
-/// A shell is needed for what is more than words, and without one, or with a pager that is not there, nothing is lost.
+/// A command that is more than words needs a shell. Without a shell or the pager, readlog prints the output itself.
 fn command() -> Option<Command> {
     let Some(wanted) = std::env::var_os("PAGER") else { return Some(Command::new(LESS)) };
     let bytes = wanted.as_bytes().trim_ascii();

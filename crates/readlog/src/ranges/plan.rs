@@ -261,7 +261,8 @@ mod tests {
         let context = Rc::new(Context {
             scale: TimeScale::Djb,
             clock: LocalClock::utc(),
-            warnings: Warnings::new(false),
+            warnings: Warnings::new(logyard::cli::Messages::DROPPED),
+            announcements: logyard::cli::Messages::DROPPED,
             workers: Workers::new(None),
             survey_bytes_max,
         });
