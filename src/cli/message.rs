@@ -62,6 +62,13 @@ impl Messages {
         }
     }
 
+    /// Sends a text that is no warning.
+    pub fn say(self, text: impl Display) {
+        if let Some(Program(name)) = self.0 {
+            say(format_args!("{name}: {text}\n"));
+        }
+    }
+
     /// Sends the reason why the program cannot continue, and returns the code to exit with.
     #[must_use]
     pub fn fatal(self, text: impl Display) -> Exit {

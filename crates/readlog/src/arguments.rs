@@ -1,20 +1,34 @@
 //! The command line.
+//!
+//! - [`grammar`]: the options. [`lines_option`]: `-n` without a number.
+//! - [`completions`]: the completions of shells.
+
+mod completions;
+mod grammar;
+mod lines_option;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use clap_complete::Shell;
+use clap::ArgMatches;
 use jiff::Zoned;
 
+use crate::arguments::grammar::{STYLES, command};
+use crate::backward::OwnedGroup;
 use crate::clock::LocalClock;
-use crate::filter::{Filter, Pattern};
+use crate::filter::{Case, Filter, Pattern};
 use crate::histogram::Interval;
-use crate::output::Style;
+use crate::hosts::address::Address;
+use crate::output::{Field, Style};
+use crate::overview::Overview;
+use crate::resolve::{Operand, all_services};
+use crate::surroundings::Surroundings;
 use crate::time_arg;
 use crate::time_scale::{TimeScale, Window};
+
+/// How many lines `-e` prints, unless `-n` says it.
+const LINES_AT_END: usize = 1000;
 
 /// Always, never, or automatic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +50,11 @@ pub(super) struct Drawing {
 /// What the user asks for.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) directories: Vec<Vec<u8>>,
+    /// What the lines are read from, in the order of the command line.
+    pub(super) operands: Vec<Operand>,
     pub(super) filter: Filter,
+    /// How many lines are printed around a match.
+    pub(super) surroundings: Surroundings,
     pub(super) scale: TimeScale,
     pub(super) is_utc: bool,
     pub(super) lines_max: Option<usize>,
@@ -45,10 +62,43 @@ pub(super) struct Request {
     pub(super) follows: bool,
     pub(super) cursor: Option<PathBuf>,
     pub(super) style: Style,
+    /// The members of JSON objects.
+    pub(super) fields: Vec<Field>,
     pub(super) service: Choice,
     pub(super) color: Choice,
     pub(super) wants_pager: bool,
+    /// Whether the pager begins with the last page.
+    pub(super) begins_at_end: bool,
+    pub(super) is_quiet: bool,
     pub(super) drawing: Option<Drawing>,
+    /// What is shown of directories in the place of lines.
+    pub(super) overview: Option<Overview>,
+    /// The command that logs in at other hosts.
+    pub(super) ssh: Option<OsString>,
+    /// Whether another readlog, at the other end of ssh, prints the lines.
+    pub(super) announces: bool,
+}
+
+impl Request {
+    /// Tells whether logs of other hosts are read.
+    pub(super) fn has_hosts(&self) -> bool {
+        self.operands.iter().any(|operand| matches!(operand, Operand::Host(_)))
+    }
+
+    /// The lines that are read: all that may be wanted around a match too.
+    pub(super) fn read_filter(&self) -> Filter {
+        let mut filter = self.filter.clone();
+        if !self.surroundings.is_empty() {
+            filter.pattern = None;
+        }
+        filter
+    }
+
+    /// Tells whether a line that is read is wanted for itself.
+    pub(super) fn selects(&self, found: &OwnedGroup) -> bool {
+        let message = &found.bytes[found.stamp.map_or(0, |stamp| stamp.bytes)..];
+        self.surroundings.is_empty() || self.filter.pattern.as_ref().is_none_or(|pattern| pattern.selects(message))
+    }
 }
 
 /// The result of parsing a command line.
@@ -62,159 +112,13 @@ pub(super) enum Parsed {
     Usage(String),
 }
 
-const STYLES: [(&str, Style); 5] = [
-    ("short", Style::Short),
-    ("iso", Style::Iso),
-    ("tai64n", Style::Tai64n),
-    ("cat", Style::Cat),
-    ("json", Style::Json),
-];
-
-const EXAMPLES: &str = "\
-Times: 2026-11-22, '2026-11-22 10:30', 10:30, '10 min ago', -1h, yesterday, today, now,
-2026-11-22T10:30:00Z, @400000006b02cca2200ccfa4, @1795345560. --since is inclusive, --until is exclusive.
-
-Examples:
-  readlog /service/qmail/log/main                     everything, oldest first
-  readlog -n 20 /service/*/log/main                   the last 20 lines of all services
-  readlog --since '10 min ago' /service/*/log/main    the last ten minutes of all services
-  readlog --since 10:30 --until 10:31 -g refused DIR  one word within one minute
-  readlog -f -n 0 /service/qmail/log/main             only new lines, as they are written
-  readlog -f --cursor seen DIR | ship                 continue where the last run stopped
-  readlog --histogram --since yesterday DIR           lines per interval
-  readlog --tai real /var/log/s6                      directories of s6 and nosh
-
-Exit codes: 0 everything was read; 1 something could not be read, and a message names it; 100 usage error;
-111 the system refused a call, or the cursor file is not a cursor; 130 interrupted while following.";
-
-/// The command line's grammar.
-pub(super) fn command() -> Command {
-    let choice = || PossibleValuesParser::new(["auto", "always", "never"]);
-    Command::new("readlog")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("Read log directories of multilog, svlogd and s6-log")
-        .after_help(EXAMPLES)
-        .override_usage("readlog [options] dir ...")
-        .arg(
-            Arg::new("dir")
-                .value_parser(value_parser!(OsString))
-                .action(ArgAction::Append)
-                .value_hint(clap::ValueHint::DirPath)
-                .help("Log directories or service directories; lines of several are merged by time"),
-        )
-        .arg(text("since", 'S', "TIME", "Omit lines before TIME"))
-        .arg(text("until", 'U', "TIME", "Omit lines at TIME and after"))
-        .arg(
-            Arg::new("lines")
-                .short('n')
-                .long("lines")
-                .value_name("LINES")
-                .value_parser(value_parser!(usize))
-                .help("Print only the last LINES lines"),
-        )
-        .arg(flag("reverse", Some('r'), "Print the latest lines first"))
-        .arg(text("grep", 'g', "REGEX", "Print only lines that match REGEX, each with its continuation lines"))
-        .arg(flag("invert-match", Some('v'), "Print only lines that do not match").requires("grep"))
-        .arg(flag("ignore-case", Some('i'), "Ignore the case of letters").requires("grep"))
-        .arg(
-            flag("follow", Some('f'), "Print new lines as they are written, across rotations and restarts")
-                .conflicts_with_all(["reverse", "until", "histogram", "svg"]),
-        )
-        .arg(
-            Arg::new("cursor")
-                .long("cursor")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .value_hint(clap::ValueHint::FilePath)
-                .conflicts_with_all(["reverse", "lines", "histogram", "svg"])
-                .help("Start after the last line that the previous run with FILE printed, and keep FILE up to date"),
-        )
-        .arg(
-            Arg::new("output")
-                .short('o')
-                .long("output")
-                .value_name("STYLE")
-                .value_parser(PossibleValuesParser::new(STYLES.map(|(name, _)| name)))
-                .default_value("short")
-                .help("Print lines in this style"),
-        )
-        .arg(
-            Arg::new("service")
-                .long("service")
-                .value_name("WHEN")
-                .value_parser(choice())
-                .default_value("auto")
-                .help("Print the name of each line's service"),
-        )
-        .arg(
-            Arg::new("tai")
-                .long("tai")
-                .value_name("SCALE")
-                .value_parser(PossibleValuesParser::new(["djb", "real"]).map(|scale| match &scale[..] {
-                    "real" => TimeScale::Real,
-                    _ => TimeScale::Djb,
-                }))
-                .default_value("djb")
-                .help("How labels count time: djb (multilog, svlogd) or real (s6, nosh: with leap seconds)"),
-        )
-        .arg(flag("utc", None, "Print and read times in UTC"))
-        .arg(
-            Arg::new("histogram")
-                .long("histogram")
-                .value_name("INTERVAL")
-                .num_args(0..=1)
-                .require_equals(true)
-                .default_missing_value("auto")
-                .conflicts_with_all(["lines", "reverse"])
-                .help("Draw a chart of the number of lines per INTERVAL (10s, 5m, 1h, 1d)"),
-        )
-        .arg(
-            Arg::new("svg")
-                .long("svg")
-                .value_name("FILE")
-                .value_parser(value_parser!(PathBuf))
-                .value_hint(clap::ValueHint::FilePath)
-                .conflicts_with_all(["lines", "reverse"])
-                .help("Write the histogram to FILE as a picture"),
-        )
-        .arg(
-            Arg::new("color")
-                .long("color")
-                .alias("colour")
-                .value_name("WHEN")
-                .value_parser(choice())
-                .default_value("auto")
-                .help("Use colours"),
-        )
-        .arg(flag("no-pager", None, "Do not start a pager"))
-        .arg(
-            Arg::new("completions")
-                .long("completions")
-                .value_name("SHELL")
-                .value_parser(value_parser!(Shell))
-                .exclusive(true)
-                .help("Print the completions of a shell: bash, zsh or fish"),
-        )
-}
-
-fn text(name: &'static str, short: char, value: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).short(short).long(name).value_name(value).allow_hyphen_values(true).help(help)
-}
-
-fn flag(name: &'static str, short: Option<char>, help: &'static str) -> Arg {
-    Arg::new(name).short(short).long(name).action(ArgAction::SetTrue).help(help)
-}
-
 /// Reads a command line; `arguments` begins with the program's name.
 pub(super) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Parsed {
     let mut command = command();
+    let arguments = lines_option::with_number(&command, arguments);
     match command.try_get_matches_from_mut(arguments) {
-        Ok(matches) => match matches.get_one::<Shell>("completions") {
-            Some(shell) => {
-                let mut text = Vec::new();
-                clap_complete::generate(*shell, &mut command, "readlog", &mut text);
-                Parsed::Text(text)
-            }
+        Ok(matches) => match matches.get_one::<String>("completions") {
+            Some(shell) => Parsed::Text(completions::script(&mut command, shell)),
             None => match request(&matches) {
                 Ok(request) => Parsed::Request(Box::new(request)),
                 Err(error) => Parsed::Usage(error),
@@ -236,38 +140,120 @@ fn request(matches: &ArgMatches) -> Result<Request, String> {
     let now = Zoned::now().with_time_zone(clock.zone().clone());
     let moment = |name| matches.get_one::<String>(name).map(|text| time_arg::parse(text, &now, scale)).transpose();
     let window = Window { since: moment("since")?, until: moment("until")? };
+    let case = match (matches.get_flag("ignore-case"), matches.get_flag("case-sensitive")) {
+        (true, _) => Case::Ignored,
+        (_, true) => Case::Regarded,
+        _ => Case::AsWritten,
+    };
     let pattern = matches
         .get_one::<String>("grep")
-        .map(|text| Pattern::new(text, matches.get_flag("ignore-case"), matches.get_flag("invert-match")))
+        .map(|text| Pattern::new(text, case, matches.get_flag("invert-match")))
         .transpose()?;
-    let interval = matches.get_one::<String>("histogram");
-    let svg = matches.get_one::<PathBuf>("svg").cloned();
-    let drawing = match (interval.map(String::as_str), &svg) {
-        (None, None) => None,
-        (None | Some("auto"), _) => Some(Drawing { interval: None, svg }),
-        (Some(text), _) => Some(Drawing { interval: Some(Interval::parse(text)?), svg }),
-    };
     let style = matches.get_one::<String>("output").expect("has a default");
     let style = STYLES.iter().find(|(name, _)| name == style).expect("only these values are accepted").1;
-    let directories: Vec<Vec<u8>> =
-        matches.get_many::<OsString>("dir").into_iter().flatten().map(|dir| dir.clone().into_vec()).collect();
-    if directories.is_empty() {
+    let mut operands = operands(matches)?;
+    let overview = match (matches.get_flag("list"), matches.get_flag("disk-usage")) {
+        (true, _) => Some(Overview::List),
+        (false, true) => Some(Overview::DiskUsage),
+        (false, false) => None,
+    };
+    if overview.is_some() && operands.is_empty() {
+        operands = all_services();
+    } else if operands.is_empty() {
         return Err("no directory is named".to_owned());
     }
-    Ok(Request {
-        directories,
+    let begins_at_end = matches.get_flag("pager-end");
+    let request = Request {
+        operands,
         filter: Filter { window, pattern },
+        surroundings: surroundings(matches),
         scale,
         is_utc,
-        lines_max: matches.get_one::<usize>("lines").copied(),
+        lines_max: matches.get_one::<usize>("lines").copied().or(begins_at_end.then_some(LINES_AT_END)),
         is_reversed: matches.get_flag("reverse"),
         follows: matches.get_flag("follow"),
         cursor: matches.get_one::<PathBuf>("cursor").cloned(),
         style,
+        fields: fields(matches, style)?,
         service: choice(matches, "service"),
         color: choice(matches, "color"),
         wants_pager: !matches.get_flag("no-pager"),
-        drawing,
+        begins_at_end,
+        is_quiet: matches.get_flag("quiet"),
+        drawing: drawing(matches)?,
+        overview,
+        ssh: matches.get_one::<OsString>("ssh").cloned(),
+        announces: matches.get_flag("announce"),
+    };
+    check_hosts(&request).map(|()| request)
+}
+
+/// Hosts do not go with every option.
+fn check_hosts(request: &Request) -> Result<(), String> {
+    let problem = if !request.has_hosts() {
+        return Ok(());
+    } else if !request.surroundings.is_empty() && request.lines_max.is_some() {
+        "-A, -B and -C cannot be used with -n if hosts are named"
+    } else if request.cursor.is_some() {
+        "--cursor cannot be used with hosts"
+    } else if request.overview.is_some() {
+        "--list and --disk-usage cannot be used with hosts"
+    } else {
+        return Ok(());
+    };
+    Err(problem.to_owned())
+}
+
+/// The directories, files and services, in the order in which they are named.
+fn operands(matches: &ArgMatches) -> Result<Vec<Operand>, String> {
+    let of = |name| {
+        let words = matches.get_many::<OsString>(name).into_iter().flatten();
+        let places = matches.indices_of(name).into_iter().flatten();
+        places.zip(words.map(|word| word.clone().into_vec()))
+    };
+    let mut operands: Vec<(usize, Operand)> = Vec::new();
+    for (place, path) in of("dir") {
+        operands.push((place, Address::parse(&path)?.map_or(Operand::Path(path), Operand::Host)));
+    }
+    for (place, name) in of("unit") {
+        if name.is_empty() {
+            return Err("the name of a service is empty".to_owned());
+        }
+        operands.push((place, Operand::Service(name)));
+    }
+    operands.sort_by_key(|(place, _)| *place);
+    Ok(operands.into_iter().map(|(_, operand)| operand).collect())
+}
+
+fn surroundings(matches: &ArgMatches) -> Surroundings {
+    let lines = |name| matches.get_one::<usize>(name).or(matches.get_one("context")).copied().unwrap_or(0);
+    Surroundings { before: lines("before-context"), after: lines("after-context") }
+}
+
+fn fields(matches: &ArgMatches, style: Style) -> Result<Vec<Field>, String> {
+    let Some(names) = matches.get_many::<String>("output-fields") else {
+        return Ok(Field::ALL.map(|(_, field)| field).to_vec());
+    };
+    if style != Style::Json {
+        return Err("--output-fields needs -o json".to_owned());
+    }
+    let mut fields = Vec::new();
+    for name in names {
+        let field = Field::ALL.iter().find(|(known, _)| known == name).expect("only these values are accepted").1;
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
+    Ok(fields)
+}
+
+fn drawing(matches: &ArgMatches) -> Result<Option<Drawing>, String> {
+    let interval = matches.get_one::<String>("histogram");
+    let svg = matches.get_one::<PathBuf>("svg").cloned();
+    Ok(match (interval.map(String::as_str), &svg) {
+        (None, None) => None,
+        (None | Some("auto"), _) => Some(Drawing { interval: None, svg }),
+        (Some(text), _) => Some(Drawing { interval: Some(Interval::parse(text)?), svg }),
     })
 }
 
@@ -297,7 +283,16 @@ mod tests {
         for arguments in [
             &[][..],
             &["-Z", "x"],
-            &["-n", "many", "x"],
+            &["-nmany", "x"],
+            &["--lines=", "x"],
+            &["-A", "1", "x"],
+            &["-g", "x", "-C", "1", "--cursor", "seen", "x"],
+            &["-g", "x", "-i", "-s", "x"],
+            &["-s", "x"],
+            &["-e", "-r", "x"],
+            &["-u", ""],
+            &["--output-fields", "time", "x"],
+            &["-o", "json", "--output-fields", "when", "x"],
             &["-v", "x"],
             &["-f", "-r", "x"],
             &["-g", "(", "x"],
@@ -306,6 +301,25 @@ mod tests {
             &["-o", "pretty", "x"],
         ] {
             assert!(matches!(parsed(arguments), Parsed::Usage(_)), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn operands_keep_their_order() {
+        let Parsed::Request(request) = parsed(&["a", "-u", "b", "-n", "c", "--unit=d"]) else { panic!("a request") };
+
+        let path = |path: &str| Operand::Path(path.into());
+        let service = |name: &str| Operand::Service(name.into());
+        assert_eq!(request.operands, [path("a"), service("b"), path("c"), service("d")]);
+        assert_eq!(request.lines_max, Some(10));
+    }
+
+    #[test]
+    fn the_end_is_a_thousand_lines_unless_a_number_is_given() {
+        for (arguments, lines) in [(&["-e", "x"][..], 1000), (&["-e", "-n", "5", "x"], 5), (&["-en", "x"], 10)] {
+            let Parsed::Request(request) = parsed(arguments) else { panic!("a request") };
+
+            assert_eq!(request.lines_max, Some(lines), "{arguments:?}");
         }
     }
 

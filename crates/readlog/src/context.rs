@@ -5,6 +5,7 @@ use crate::prefetch::Workers;
 use crate::stamp::{Stamp, recognise};
 use crate::time_scale::TimeScale;
 use crate::warnings::Warnings;
+use logyard::cli::Messages;
 
 /// What all readers of a run share.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Context {
     pub(super) clock: LocalClock,
     /// Receives what could not be read.
     pub(super) warnings: Warnings,
+    /// Receives what readlog at the other end of ssh announces.
+    pub(super) announcements: Messages,
     /// The threads that unpack and search files before their turn.
     pub(super) workers: Workers,
     /// How much of a directory is read line by line to find a window of time.

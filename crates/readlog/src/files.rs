@@ -165,6 +165,9 @@ fn hold(directory: &Dir, name: &str) -> Result<Option<(File, Stat)>> {
 /// Reads the sequence of a directory.
 pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
     let directory = &log_dir.dir;
+    if let Some(only) = &log_dir.only {
+        return Ok(list_only(log_dir, only.clone(), warnings));
+    }
     let mut attempt = 0;
     let (names, previous, processed, current) = loop {
         attempt += 1;
@@ -208,6 +211,24 @@ pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>
         }
     }
     Ok(files)
+}
+
+/// Some files of a directory, by their names, in the order of the sequence.
+fn list_only(log_dir: &LogDir, mut names: Vec<Vec<u8>>, warnings: &Warnings) -> Vec<LogFile> {
+    // A name that is no label comes behind the archives: previous before processed before current.
+    let place = |name: &[u8]| [PREVIOUS, PROCESSED, CURRENT].iter().position(|log| log.as_bytes() == name);
+    names.sort_unstable_by(|one, other| place(one).cmp(&place(other)).then_with(|| one.cmp(other)));
+    names.dedup();
+    let mut files = Vec::new();
+    for name in names {
+        // Opened at once: a logger may rename it.
+        match open_plain(&log_dir.dir, &name) {
+            Ok(_) if archive_label(&name).is_some() => files.extend(LogFile::archive(name)),
+            Ok(file) => files.push(LogFile { label: None, name, held: Some(Arc::new(file)) }),
+            Err(errno) => warnings.unable_to_read(&log_dir.path, &name, errno),
+        }
+    }
+    files
 }
 
 /// Tells whether a name still stands for what was found under it.

@@ -4,14 +4,68 @@ use std::sync::Arc;
 
 use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::ast;
 
 use crate::finder::{Finder, PATTERN_BYTES_MAX};
 use crate::time_scale::Window;
 use logyard::tai64n::Label;
 
+/// Whether a pattern distinguishes capital from small letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Case {
+    /// If the pattern has a capital letter.
+    AsWritten,
+    /// No.
+    Ignored,
+    /// Yes.
+    Regarded,
+}
+
+impl Case {
+    fn is_ignored(self, pattern: &str) -> bool {
+        match self {
+            Case::AsWritten => !has_capital(pattern),
+            Case::Ignored => true,
+            Case::Regarded => false,
+        }
+    }
+}
+
+/// Tells whether a pattern has a capital letter that stands for itself: not the `S` of `\S`, nor the `L` of `\pL`.
+fn has_capital(pattern: &str) -> bool {
+    struct Capitals(bool);
+    impl ast::Visitor for Capitals {
+        type Output = bool;
+        type Err = ();
+
+        fn finish(self) -> Result<bool, ()> {
+            Ok(self.0)
+        }
+
+        fn visit_pre(&mut self, part: &ast::Ast) -> Result<(), ()> {
+            if let ast::Ast::Literal(literal) = part {
+                self.0 |= literal.c.is_uppercase();
+            }
+            Ok(())
+        }
+
+        fn visit_class_set_item_pre(&mut self, item: &ast::ClassSetItem) -> Result<(), ()> {
+            self.0 |= match item {
+                ast::ClassSetItem::Literal(literal) => literal.c.is_uppercase(),
+                ast::ClassSetItem::Range(range) => range.start.c.is_uppercase() || range.end.c.is_uppercase(),
+                _ => false,
+            };
+            Ok(())
+        }
+    }
+    ast::parse::Parser::new().parse(pattern).is_ok_and(|parsed| ast::visit(&parsed, Capitals(false)) == Ok(true))
+}
+
 /// The options `-g` and `-v`.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
+    text: String,
+    ignores_case: bool,
     regex: Regex,
     finder: Option<Arc<Finder>>,
     is_inverted: bool,
@@ -19,14 +73,25 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// Compiles a regular expression.
-    pub(super) fn new(pattern: &str, ignores_case: bool, is_inverted: bool) -> Result<Pattern, String> {
+    pub(super) fn new(pattern: &str, case: Case, is_inverted: bool) -> Result<Pattern, String> {
+        let ignores_case = case.is_ignored(pattern);
         let regex = RegexBuilder::new(pattern)
             .case_insensitive(ignores_case)
             .size_limit(PATTERN_BYTES_MAX)
             .build()
             .map_err(|error| error.to_string())?;
         let finder = Finder::new(pattern, ignores_case).map(Arc::new);
-        Ok(Pattern { regex, finder, is_inverted })
+        Ok(Pattern { text: pattern.to_owned(), ignores_case, regex, finder, is_inverted })
+    }
+
+    /// The pattern as it was given.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Tells whether the case of letters is ignored.
+    pub(super) fn ignores_case(&self) -> bool {
+        self.ignores_case
     }
 
     /// The finder of lines that may match, if it is faster than matching each line.
@@ -95,8 +160,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn capital_letters_of_a_pattern_are_those_that_stand_for_themselves() {
+        for (pattern, has_one) in [
+            ("error", false),
+            ("Error", true),
+            (r"\S+ error", false),
+            (r"\pL\D\W\B\A", false),
+            ("[a-z]", false),
+            ("[A-Z]", true),
+            ("[^xY]", true),
+            ("(a|(b|C))*", true),
+            ("é", false),
+            ("É", true),
+            (r"\x41", true),
+            ("(?P<Name>x)", false),
+            ("", false),
+        ] {
+            assert_eq!(has_capital(pattern), has_one, "{pattern}");
+        }
+    }
+
+    #[test]
     fn a_group_is_selected_by_any_of_its_lines() {
-        let pattern = |text, is_inverted| Pattern::new(text, false, is_inverted).expect("a pattern");
+        let pattern = |text, is_inverted| Pattern::new(text, Case::Regarded, is_inverted).expect("a pattern");
 
         for (text, group, is_selected) in [
             ("^at", &b"oops\nat main\n"[..], true),

@@ -83,6 +83,11 @@ impl Histogram {
         true
     }
 
+    /// Tells whether no line has been counted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.without_time == 0
+    }
+
     /// The bars, from the first to the last with any line: where each begins in local time, and its lines. Stretches
     /// without lines are left out only where there would be too many bars.
     pub(super) fn bars(&mut self) -> Vec<(i64, u64)> {

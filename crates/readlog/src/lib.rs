@@ -14,9 +14,13 @@
 //!   stamp ────── the stamp at the beginning of a line
 //!   finder ───── finds lines that may match a pattern, in whole buffers
 //! merge ──────── the groups of several directories in the order of their labels
+//! surroundings ─ the lines around a match
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
+//! tail ───────── where a reader begins if earlier lines are not wanted
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
+//! overview ───── --list and --disk-usage
 //! follow ─────── lines that are written from now on, across rotations, by inotify
+//! hosts ──────── the same on other hosts, by ssh
 //! cursor ─────── where the last run stopped (resume: how the next run finds that place)
 //! context ────── what all readers of a run share (clock: local times; warnings: what could not be read)
 //! ```
@@ -42,10 +46,12 @@ mod filter;
 mod finder;
 mod follow;
 mod histogram;
+mod hosts;
 mod last_lines;
 pub mod log_dir;
 mod merge;
 mod output;
+mod overview;
 mod prefetch;
 mod program;
 mod ranges;
@@ -53,7 +59,9 @@ mod resolve;
 mod resume;
 mod stamp;
 mod stream;
+mod surroundings;
 mod svg;
+mod tail;
 pub mod time_arg;
 pub mod time_scale;
 mod unpacked;

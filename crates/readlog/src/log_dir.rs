@@ -15,6 +15,8 @@ pub(super) struct LogDir {
     pub(super) service: Vec<u8>,
     /// The directory.
     pub(super) dir: Dir,
+    /// The files that are read, if not all are.
+    pub(super) only: Option<Vec<Vec<u8>>>,
 }
 
 /// The name of the service whose log is in a directory.
@@ -26,8 +28,18 @@ pub fn service_name(path: &[u8]) -> Vec<u8> {
     let given = Path::new(OsStr::from_bytes(path));
     // A relative path may have too few names, `.` none at all.
     let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());
+    name_in(&absolute, path)
+}
+
+/// The same on another host, where a relative path begins at a place that is not known here.
+pub(super) fn service_name_elsewhere(path: &[u8]) -> Vec<u8> {
+    name_in(Path::new(OsStr::from_bytes(path)), path)
+}
+
+/// The name in a path, or the `fallback` if it has none.
+fn name_in(path: &Path, fallback: &[u8]) -> Vec<u8> {
     let mut names: Vec<&[u8]> = Vec::new();
-    for component in absolute.components() {
+    for component in path.components() {
         match component {
             Component::Normal(name) => names.push(name.as_bytes()),
             Component::ParentDir => drop(names.pop()),
@@ -38,7 +50,7 @@ pub fn service_name(path: &[u8]) -> Vec<u8> {
         [.., name, b"log", b"main"] | [.., name, b"log"] if name != b"var" => name.to_vec(),
         [.., name, b"main"] if name != b"var" && name != b"log" => name.to_vec(),
         [.., name] => name.to_vec(),
-        [] => path.to_vec(),
+        [] => fallback.to_vec(),
     }
 }
 

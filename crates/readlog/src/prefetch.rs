@@ -234,6 +234,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::filter::Case;
 
     /// The plain twin of `thin_out`.
     fn group_by_group(bytes: &[u8], search: &Search) -> Vec<u8> {
@@ -266,7 +267,7 @@ mod tests {
             // Often enough repeated, a pattern that finds too much is given up.
             let text = text.repeat(repeats);
             let search = Search {
-                pattern: Pattern::new(pattern, false, is_inverted).expect("a pattern"), scale: TimeScale::Djb,
+                pattern: Pattern::new(pattern, Case::Regarded, is_inverted).expect("a pattern"), scale: TimeScale::Djb,
             };
 
             let kept = thin_out(text.as_bytes(), &search);
@@ -278,7 +279,8 @@ mod tests {
 
     #[test]
     fn what_may_belong_to_another_file_is_kept() {
-        let search = Search { pattern: Pattern::new("b", false, false).expect("a pattern"), scale: TimeScale::Djb };
+        let search =
+            Search { pattern: Pattern::new("b", Case::Regarded, false).expect("a pattern"), scale: TimeScale::Djb };
         let label = "@400000003ce2403d00000000";
         let bytes =
             format!("head\n{label} a\n{label} b\n trace\n{label} c\n b in a trace\n{label} d\n{label} e\n tail");

@@ -1,11 +1,16 @@
-//! The log directory that a path means.
+//! The log directory that a path or the name of a service means.
 //!
 //! A service stands for its log: `/service/NAME` and `/service/NAME/log` for `/service/NAME/log/main`, or for the only log
-//! directory in `/service/NAME/log`. Any other directory is an error: it would look like a log without lines.
+//! directory in `/service/NAME/log`. Any other directory is an error: it would look like a log without lines. A file of a log
+//! directory, such as one archive, stands for itself.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use crate::files::archive_label;
+use crate::hosts::address::Address;
 use logyard::cli::Shown;
-use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS};
+use logyard::logdir::names::{CURRENT, LOCK, PREVIOUS, PROCESSED};
 use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 
@@ -16,11 +21,88 @@ const LOG: &[u8] = b"log";
 /// The usual log directory of a log service.
 const MAIN: &[u8] = b"main";
 
+/// Where services are, by custom. The first directory that has a service of the name is meant.
+const SERVICES: [&[u8]; 4] = [b"/service", b"/etc/service", b"/var/service", b"/var/log"];
+/// The variable that names another such directory, as runit has it.
+const SERVICES_VARIABLE: &str = "SVDIR";
+
+/// What the user names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// A directory or a file.
+    Path(Vec<u8>),
+    /// A service, by its name.
+    Service(Vec<u8>),
+    /// A path on another host.
+    Host(Address),
+}
+
+impl Operand {
+    /// The path that is meant, on whatever host.
+    pub(super) fn path(&self) -> Vec<u8> {
+        match self {
+            Operand::Path(path) => path.clone(),
+            Operand::Host(address) => address.path.clone(),
+            Operand::Service(name) if name.contains(&b'/') => name.clone(),
+            Operand::Service(name) => {
+                let paths: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {
+                    Some(services) => vec![join(services.as_bytes(), name)],
+                    None => SERVICES.iter().map(|services| join(services, name)).collect(),
+                };
+                // Where there is none, a message names the usual place, and -f waits there.
+                paths.iter().find(|path| as_path(path).exists()).unwrap_or(&paths[0]).clone()
+            }
+        }
+    }
+}
+
+/// The services that have a log, in the first directory of services that exists.
+pub(super) fn all_services() -> Vec<Operand> {
+    let services: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {
+        Some(services) => vec![services.as_bytes().to_vec()],
+        None => SERVICES.map(<[u8]>::to_vec).into(),
+    };
+    let names = |services: &Vec<u8>| Dir::open(&services[..]).and_then(|dir| dir.names()).ok();
+    let Some((services, names)) = services.iter().find_map(|services| Some((services, names(services)?))) else {
+        return Vec::new();
+    };
+    let paths = names.into_iter().filter(|(name, _)| !name.starts_with(b".")).map(|(name, _)| join(services, &name));
+    let has_log =
+        |path: &Vec<u8>| as_path(path).is_dir() && matches!(resolve(path), Resolved::Log(_) | Resolved::Several(_));
+    let mut paths: Vec<Vec<u8>> = paths.filter(has_log).collect();
+    paths.sort_unstable();
+    paths.into_iter().map(Operand::Path).collect()
+}
+
+/// A log directory that is read, or some of its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    /// The path of the directory.
+    pub(super) directory: Vec<u8>,
+    /// The files, if not all are read.
+    pub(super) only: Option<Vec<Vec<u8>>>,
+}
+
+impl Source {
+    /// Reads what another source names too.
+    pub(super) fn join(&mut self, other: Option<Vec<Vec<u8>>>) {
+        self.only = match (self.only.take(), other) {
+            (Some(mut one), Some(other)) => {
+                one.extend(other);
+                Some(one)
+            }
+            _ => None,
+        };
+    }
+}
+
 /// The meaning of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     /// This log directory; or a directory that does not exist, or may not be read, as opening it will show.
     Log(Vec<u8>),
+    /// This file of a directory.
+    File { directory: Vec<u8>, name: Vec<u8> },
     /// No log directory. One may appear at `path`.
     Nothing { path: Vec<u8>, warning: String },
     /// More than one log directory. The text is a warning.
@@ -29,6 +111,9 @@ pub(super) enum Resolved {
 
 /// Finds the log directory that a path means.
 pub(super) fn resolve(path: &[u8]) -> Resolved {
+    if let Some((directory, name)) = log_file(path) {
+        return Resolved::File { directory, name };
+    }
     if holds_log(path) != Some(false) {
         return Resolved::Log(path.to_vec());
     }
@@ -98,7 +183,21 @@ fn logs_in(path: &[u8]) -> Vec<Vec<u8>> {
     logs
 }
 
-fn as_path(path: &[u8]) -> &std::path::Path {
-    use std::os::unix::ffi::OsStrExt;
-    std::path::Path::new(std::ffi::OsStr::from_bytes(path))
+/// The directory and the name of a file that has the name of a log file.
+fn log_file(path: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let slash = path.iter().rposition(|&byte| byte == b'/');
+    let (directory, name) = match slash {
+        Some(0) => (&b"/"[..], &path[1..]),
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
+        None => (&b"."[..], path),
+    };
+    let is_log_file =
+        archive_label(name).is_some() || [CURRENT, PREVIOUS, PROCESSED].iter().any(|log| log.as_bytes() == name);
+    // What is not there, or not a plain file, is reported as a directory that cannot be opened.
+    (is_log_file && std::fs::symlink_metadata(as_path(path)).is_ok_and(|stat| stat.is_file()))
+        .then(|| (directory.to_vec(), name.to_vec()))
+}
+
+fn as_path(path: &[u8]) -> &Path {
+    Path::new(std::ffi::OsStr::from_bytes(path))
 }

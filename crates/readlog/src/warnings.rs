@@ -33,6 +33,16 @@ impl Warnings {
         self.messages.warn(text);
     }
 
+    /// Notes that something could not be read, of which a warning has been printed elsewhere.
+    pub(super) fn mark(&self) {
+        self.is_incomplete.set(true);
+    }
+
+    /// Prints a hint.
+    pub(super) fn hint(&self, text: impl Display) {
+        self.messages.say(text);
+    }
+
     /// Warns that a file could not be read.
     pub(super) fn unable_to_read(&self, directory: &[u8], name: &[u8], why: Errno) {
         self.warn(format_args!("unable to read {}/{}: {}", Shown(directory), Shown(name), reason(why)));

@@ -68,6 +68,11 @@ impl CursorFile {
         Ok(cursor_file)
     }
 
+    /// Tells whether no run has printed anything yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The place in a directory, by its path.
     pub(crate) fn position(&self, path: &[u8]) -> Option<&Position> {
         self.records.iter().find(|record| record.path == path).map(|record| &record.position)

@@ -8,11 +8,11 @@ use crate::backward::Backward;
 use crate::context::Context;
 use crate::files::{self, LogFile};
 use crate::follow::open_dir::{Action, OpenDir, Opened};
-use crate::follow::tail::{SplitSpans, split_behind_last_line};
 use crate::log_dir::LogDir;
 use crate::ranges::{LastFile, Probe, plan};
 use crate::resume::Position;
 use crate::stream::{Span, Stream};
+use crate::tail::{SplitSpans, last_label, split_behind_last_line};
 use logyard::logdir::names::CURRENT;
 use logyard::sys::dir::Dir;
 use logyard::sys::inotify::{Event, Notifier, Watch};
@@ -69,7 +69,7 @@ impl Directory {
         let watch =
             notifier.map(|notifier| notifier.watch(&by_descriptor[..]).or_else(|_| notifier.watch(&self.path[..])));
         let watched = watch.map_or(Ok(()), |watch| watch.map(drop));
-        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir };
+        let log_dir = LogDir { path: self.path.clone(), service: self.service.clone(), dir, only: None };
         self.last_failure = None;
         self.open = Some(OpenDir::new(log_dir, watch.and_then(Result::ok)));
         Ok(watched)
@@ -226,6 +226,8 @@ impl Directory {
         let log_dir = Rc::clone(&stream.files.log_dir);
         let SplitSpans { before, behind } = split_behind_last_line(&log_dir, stream.files.take_spans(), context);
         behind.into_iter().for_each(|span| stream.files.push(span));
+        // A cursor finds its place by this label if the file is gone.
+        stream.resume_after(last_label(&log_dir, &before, context));
         Backward::new(log_dir, Rc::clone(context), before)
     }
 }

@@ -6,7 +6,7 @@
 //! name is by then, and even if it has been removed.
 //!
 //! - [`directory`]: a directory that is followed. [`open_dir`]: which of its files have been opened, and which comes next.
-//! - [`tail`]: where following begins with `-n`.
+//! - [`tail`](crate::tail): where following begins with `-n`.
 //! - A file is finished if its generation ended *before* its end was read: no writer appends to a file that is not `current`
 //!   any more.
 //! - A file that was opened under a name that moves on (`current`, `previous`) is accepted only if no event says afterwards
@@ -19,7 +19,6 @@
 
 mod directory;
 mod open_dir;
-mod tail;
 mod tracker;
 
 use std::ffi::OsStr;
@@ -34,6 +33,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::follow::directory::Directory;
 use crate::follow::open_dir::Action;
+use crate::hosts::announcement::announce_caught_up;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
@@ -45,7 +45,7 @@ use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result, fd, poll};
 
 /// The exit code of a reader that was interrupted, as a shell has it.
-const INTERRUPTED: i32 = 130;
+pub(super) const INTERRUPTED: i32 = 130;
 
 /// How often directories that cannot be watched are polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -54,6 +54,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
+    paths: &'r [Vec<u8>],
     context: Rc<Context>,
     /// `None` if the system allows no inotify instance.
     notifier: Option<Notifier>,
@@ -67,15 +68,21 @@ struct Follow<'r> {
 }
 
 /// Prints all lines, and those that are written from then on, until nobody reads the output any more.
-pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
+pub(super) fn follow(
+    request: &Request,
+    paths: &[Vec<u8>],
+    context: &Rc<Context>,
+    writer: &mut Writer,
+) -> std::result::Result<(), Error> {
     signal::exit_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
-    let services = tell_apart(&request.directories);
+    let services = tell_apart(paths);
     let directory =
         |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, writer.position(path).cloned());
-    let directories = request.directories.iter().zip(services).map(directory).collect();
+    let directories = paths.iter().zip(services).map(directory).collect();
     let mut follow = Follow {
         request,
+        paths,
         context: Rc::clone(context),
         notifier: None,
         directories,
@@ -92,19 +99,23 @@ pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writ
 
 impl Follow<'_> {
     fn run(&mut self, writer: &mut Writer) -> std::result::Result<(), Error> {
-        let mut merge = Merge::new(Vec::new(), self.request.filter.clone());
+        let mut merge = Merge::new(Vec::new(), self.request.read_filter());
         for i in 0..self.directories.len() {
             let stream = self.begin(i).map_err(Error::Follow)?;
             merge.streams.push(stream);
         }
         self.print_last_lines(writer, &mut merge)?;
         let is_pipe = fd::pipe_size(fd::stdout()).is_ok();
+        let mut is_to_announce = self.request.announces;
         loop {
             self.catch_up(&mut merge).map_err(Error::Follow)?;
             writer.print_merge(&mut merge)?;
             // First the events that came while printing. poll does not wait as long as there are any in the queue.
             if self.has_more(&merge) {
                 continue;
+            }
+            if std::mem::take(&mut is_to_announce) {
+                announce_caught_up(self.context.announcements, writer.written_bytes());
             }
             if self.wait(is_pipe).map_err(Error::Follow)? {
                 return Err(Error::Output(Errno::EPIPE));
@@ -116,13 +127,18 @@ impl Follow<'_> {
     fn wait(&mut self, is_pipe: bool) -> Result<bool> {
         let timeout = self.polls.then_some(POLL_INTERVAL);
         // A pipe is "readable" at its writing end when its reader has gone.
-        let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout)];
+        // At the other end of ssh, the end of the input says so too.
+        let input = self.request.announces.then(fd::stdin);
+        let sources = [self.notifier.as_ref().map(AsFd::as_fd), is_pipe.then(fd::stdout), input];
         let is_gone = match (sources, timeout) {
-            ([None, None], Some(timeout)) => {
+            ([None, None, None], Some(timeout)) => {
                 std::thread::sleep(timeout);
                 false
             }
-            _ => poll::readable_among(sources, timeout)?[1],
+            _ => {
+                let [_, output, input] = poll::readable_among(sources, timeout)?;
+                output || input
+            }
         };
         if self.polls {
             self.may_have_come = true;
@@ -172,7 +188,7 @@ impl Follow<'_> {
                 }
                 Err(errno) => {
                     if self.directories[i].is_new_failure(errno) {
-                        let path = Shown(&self.request.directories[i]);
+                        let path = Shown(&self.paths[i]);
                         self.context.warnings.announce(format_args!(
                             "unable to open directory {path}: {}, waiting for it",
                             cause(errno)
@@ -200,7 +216,7 @@ impl Follow<'_> {
     /// Watches the nearest existing directory above; `false` if it was watched already. The system does not report that a
     /// directory was removed as long as it is open, but it reports that its name has gone from the one above.
     fn watch_ancestor(&mut self, i: usize) -> bool {
-        let path = PathBuf::from(OsStr::from_bytes(&self.request.directories[i]));
+        let path = PathBuf::from(OsStr::from_bytes(&self.paths[i]));
         let path = std::path::absolute(&path).unwrap_or(path);
         let Some(notifier) = &self.notifier else { return false };
         let watch = path.ancestors().skip(1).find_map(|ancestor| match notifier.watch_names(ancestor) {
@@ -320,9 +336,12 @@ impl Follow<'_> {
             || (self.may_have_come && self.directories.iter().any(|directory| directory.log_dir().is_none()))
     }
 
-    /// With `-n`: prints the last lines of the files.
+    /// With `-n`: prints the last lines of the files, unless a cursor says where to begin.
     fn print_last_lines(&mut self, writer: &mut Writer, merge: &mut Merge) -> std::result::Result<(), Error> {
         let Some(lines) = self.request.lines_max else { return Ok(()) };
+        if !writer.is_first_run() {
+            return Ok(());
+        }
         let mut sources = Vec::new();
         for (directory, stream) in self.directories.iter_mut().zip(&mut merge.streams) {
             sources.push(directory.skip_to_end(stream, &self.context));

@@ -18,29 +18,59 @@ pub(super) struct Line<'l> {
     pub(super) message: &'l [u8],
 }
 
+/// A member of the object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    Time,
+    Label,
+    Service,
+    Message,
+    File,
+}
+
+impl Field {
+    /// All members in their order, by their names.
+    pub(crate) const ALL: [(&'static str, Field); 5] = [
+        ("time", Field::Time),
+        ("label", Field::Label),
+        ("service", Field::Service),
+        ("message", Field::Message),
+        ("file", Field::File),
+    ];
+
+    fn name(self) -> &'static str {
+        Field::ALL.iter().find(|(_, field)| *field == self).expect("all have names").0
+    }
+}
+
 /// Appends the object of a line, without a newline.
-pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, line: &Line<'_>) {
-    let Line { time, service, message } = *line;
-    out.extend_from_slice(b"{\"time\":");
-    match time {
-        Some(time) => print_value(out, time),
-        None => out.extend_from_slice(b"null"),
+pub(super) fn print(out: &mut Vec<u8>, view: &View<'_>, line: &Line<'_>, fields: &[Field]) {
+    for (i, field) in fields.iter().enumerate() {
+        out.push(if i == 0 { b'{' } else { b',' });
+        print_value(out, field.name().as_bytes());
+        out.push(b':');
+        match field {
+            Field::Time => print_known(out, line.time),
+            Field::Label => match view.label {
+                Some(label) => print_value(out, &label.to_text()),
+                None => print_known(out, None),
+            },
+            Field::Service => print_value(out, line.service),
+            Field::Message => print_value(out, line.message),
+            // Of a host only the directory is known.
+            Field::File if view.file.is_empty() => print_value(out, view.directory),
+            Field::File => print_value(out, &[view.directory, b"/", view.file].concat()),
+        }
     }
-    out.extend_from_slice(b",\"label\":");
-    match view.label {
-        Some(label) => print_value(out, &label.to_text()),
-        None => out.extend_from_slice(b"null"),
-    }
-    out.extend_from_slice(b",\"service\":");
-    print_value(out, service);
-    out.extend_from_slice(b",\"message\":");
-    print_value(out, message);
-    out.extend_from_slice(b",\"file\":");
-    let mut path = view.directory.to_vec();
-    path.push(b'/');
-    path.extend_from_slice(view.file);
-    print_value(out, &path);
     out.push(b'}');
+}
+
+/// Appends a value that may be missing.
+fn print_known(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    match value {
+        Some(value) => print_value(out, value),
+        None => out.extend_from_slice(b"null"),
+    }
 }
 
 /// Appends text as a string, and anything else as an array of its bytes' values.

@@ -7,7 +7,9 @@ use memchr::memchr;
 use crate::clock::{SECOND_BYTES, put_digits};
 use crate::context::Context;
 use crate::filter::Pattern;
-use crate::output::{json, visible};
+use crate::output::json::{self, Field};
+use crate::output::visible;
+use crate::output::width::width;
 use crate::stamp::Stamp;
 use logyard::tai64n::{Label, put_nanoseconds};
 
@@ -61,16 +63,20 @@ pub(crate) struct Printer {
     pub(crate) style: Style,
     /// The clock and the scale of labels.
     pub(crate) context: Rc<Context>,
+    /// The members of JSON objects.
+    pub(crate) fields: Vec<Field>,
     /// The services' names, by directory.
     pub(crate) services: Vec<Vec<u8>>,
     /// The width of their column.
-    pub(crate) service_bytes_max: usize,
+    pub(crate) service_width_max: usize,
     /// Whether each line has the name of its service.
     pub(crate) shows_service: bool,
     /// Whether there are colours.
     pub(crate) is_coloured: bool,
     /// Whether control characters are made visible.
     pub(crate) is_terminal: bool,
+    /// Whether it shows where lines are missing.
+    pub(crate) shows_gaps: bool,
     /// The pattern to highlight.
     pub(crate) pattern: Option<Pattern>,
 }
@@ -93,6 +99,23 @@ impl Printer {
         }
     }
 
+    /// How wide the column of the services' names is.
+    pub(crate) fn service_width(services: &[Vec<u8>], is_terminal: bool) -> usize {
+        let shown = |service: &Vec<u8>| {
+            let mut shown = Vec::new();
+            print_bytes(&mut shown, service, is_terminal);
+            width(&shown)
+        };
+        services.iter().map(shown).max().unwrap_or(0)
+    }
+
+    /// Appends what stands where lines are missing between matches and what is around them.
+    pub(crate) fn print_gap(&self, out: &mut Vec<u8>) {
+        if self.shows_gaps {
+            out.extend_from_slice(b"--\n");
+        }
+    }
+
     fn print_line(&self, out: &mut Vec<u8>, view: &View<'_>, line: &[u8], stamp: Option<Stamp>) {
         let message = &line[stamp.map_or(0, |stamp| stamp.bytes)..];
         match self.style {
@@ -103,7 +126,7 @@ impl Printer {
             Style::Json => {
                 let time = view.label.and_then(|label| self.iso(label));
                 let line = json::Line { time: time.as_deref(), service: &self.services[view.source], message };
-                json::print(out, view, &line);
+                json::print(out, view, &line, &self.fields);
             }
             Style::Short | Style::Iso | Style::Tai64n => {
                 let (Some(stamp), Some(label)) = (stamp, view.label) else {
@@ -145,11 +168,13 @@ impl Printer {
         if self.is_coloured {
             out.extend_from_slice(SERVICES[view.source % SERVICES.len()].as_bytes());
         }
+        let start = out.len();
         self.print_bytes(out, service);
+        let missing = self.service_width_max.saturating_sub(width(&out[start..]));
         if self.is_coloured {
             out.extend_from_slice(PLAIN.as_bytes());
         }
-        out.resize(out.len() + self.service_bytes_max.saturating_sub(service.len()), b' ');
+        out.resize(out.len() + missing, b' ');
         if is_first {
             out.push(b' ');
         }
@@ -210,10 +235,14 @@ impl Printer {
     }
 
     fn print_bytes(&self, out: &mut Vec<u8>, bytes: &[u8]) {
-        if self.is_terminal {
-            visible::print(out, bytes);
-        } else {
-            out.extend_from_slice(bytes);
-        }
+        print_bytes(out, bytes, self.is_terminal);
+    }
+}
+
+fn print_bytes(out: &mut Vec<u8>, bytes: &[u8], is_terminal: bool) {
+    if is_terminal {
+        visible::print(out, bytes);
+    } else {
+        out.extend_from_slice(bytes);
     }
 }

@@ -8,6 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
+use crate::output::width::width;
 use logyard::cli::{Messages, Shown, cause};
 use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
@@ -18,6 +19,9 @@ const LESS: &str = "less";
 
 /// The options of `less`, unless the user sets them: colours pass, and the screen is not cleared.
 const LESS_OPTIONS: &str = "FRX";
+
+/// What has `less` begin with the last page.
+const LESS_TO_END: &str = " +G";
 
 /// The exit codes of a shell if a program cannot be run, or does not exist.
 const CANNOT_RUN: i32 = 126;
@@ -32,16 +36,25 @@ pub(crate) enum Sink {
     /// To standard output.
     Plain,
     /// To a terminal, as long as it fits.
-    Waiting { kept: Vec<u8>, rows: usize, columns: usize, messages: Messages },
+    Waiting { kept: Vec<u8>, rows: usize, columns: usize, paging: Paging },
     /// To a pager.
     Paged(Pager),
 }
 
+/// How a pager is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paging {
+    /// Whether it shows the last page first.
+    pub(crate) begins_at_end: bool,
+    /// Receives the warning if the pager cannot be started.
+    pub(crate) messages: Messages,
+}
+
 impl Sink {
     /// A terminal, with a pager for what is longer than its screen.
-    pub(crate) fn paged(messages: Messages) -> Sink {
+    pub(crate) fn paged(paging: Paging) -> Sink {
         match terminal::size(fd::stdout()) {
-            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns, messages },
+            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns, paging },
             None => Sink::Plain,
         }
     }
@@ -50,13 +63,13 @@ impl Sink {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Sink::Plain => fd::write_all(fd::stdout(), bytes),
-            Sink::Waiting { kept, rows, columns, messages } => {
+            Sink::Waiting { kept, rows, columns, paging } => {
                 kept.extend_from_slice(bytes);
                 if rows_of(kept, *columns) < *rows {
                     return Ok(());
                 }
                 let kept = std::mem::take(kept);
-                *self = Pager::start(*messages).map_or(Sink::Plain, Sink::Paged);
+                *self = Pager::start(*paging).map_or(Sink::Plain, Sink::Paged);
                 self.write(&kept)
             }
             Sink::Paged(pager) => match pager.write(bytes) {
@@ -86,7 +99,8 @@ impl Sink {
 /// How many rows of the screen bytes take, escape sequences counted as if they were visible: the pager then starts a
 /// little early, which does no harm.
 fn rows_of(bytes: &[u8], columns: usize) -> usize {
-    bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.len().saturating_sub(1) / columns.max(1) + 1).sum()
+    let rows = |line: &[u8]| width(line.strip_suffix(b"\n").unwrap_or(line)).saturating_sub(1) / columns.max(1) + 1;
+    bytes.split_inclusive(|&byte| byte == b'\n').map(rows).sum()
 }
 
 /// A pager that runs.
@@ -101,12 +115,14 @@ pub(crate) struct Pager {
 
 impl Pager {
     /// Starts the user's pager; `None` if the user wants none or it cannot be started.
-    fn start(messages: Messages) -> Option<Pager> {
+    fn start(paging: Paging) -> Option<Pager> {
         let mut command = command()?;
         command.stdin(Stdio::piped());
-        if std::env::var_os("LESS").is_none() {
-            command.env("LESS", LESS_OPTIONS);
+        let mut options = std::env::var_os("LESS").unwrap_or_else(|| LESS_OPTIONS.into());
+        if paging.begins_at_end {
+            options.push(LESS_TO_END);
         }
+        command.env("LESS", options);
         // Programs that less runs at the press of a key would have the rights of readlog.
         if credentials::has_special_rights() {
             command.env("LESSSECURE", "1");
@@ -119,7 +135,7 @@ impl Pager {
                 if std::env::var_os("PAGER").is_some() {
                     let name = Shown(command.get_program().as_encoded_bytes());
                     let cause = cause(errno(&error));
-                    messages.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
+                    paging.messages.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
                 }
                 return None;
             }

@@ -70,7 +70,7 @@ impl Probe<'_> {
     }
 
     /// The first label in the first `bytes_max` bytes, unpacked if the file is packed.
-    pub(super) fn first_label(self, log_file: &LogFile, bytes_max: u64) -> Result<Option<LabelledLine>> {
+    pub(crate) fn first_label(self, log_file: &LogFile, bytes_max: u64) -> Result<Option<LabelledLine>> {
         let content = Content::of(log_file.open(&self.log_dir.dir)?, 0)?;
         let mut first = None;
         self.each_label(content, bytes_max, |line| {

@@ -252,12 +252,17 @@ mod tests {
     /// The lines that are found in a window if `survey_bytes_max` bytes are read line by line.
     fn found(path: &Path, window: &Window, survey_bytes_max: u64) -> String {
         let directory = Dir::open(path).expect("a directory");
-        let log_dir =
-            Rc::new(LogDir { path: path.as_os_str().as_bytes().to_vec(), service: Vec::new(), dir: directory });
+        let log_dir = Rc::new(LogDir {
+            path: path.as_os_str().as_bytes().to_vec(),
+            service: Vec::new(),
+            dir: directory,
+            only: None,
+        });
         let context = Rc::new(Context {
             scale: TimeScale::Djb,
             clock: LocalClock::utc(),
             warnings: Warnings::new(logyard::cli::Messages::DROPPED),
+            announcements: logyard::cli::Messages::DROPPED,
             workers: Workers::new(None),
             survey_bytes_max,
         });

@@ -20,8 +20,8 @@ impl<'p> Probe<'p> {
 
 /// A line with a label, and where it begins in its file, or in what that unpacks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LabelledLine {
-    pub(super) label: Label,
+pub(crate) struct LabelledLine {
+    pub(crate) label: Label,
     pub(super) at: u64,
 }
 

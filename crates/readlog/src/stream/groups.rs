@@ -81,7 +81,7 @@ impl Stream {
 
     /// A stream without files, of a directory that does not exist.
     pub(crate) fn nowhere(path: &[u8], context: Rc<Context>) -> Result<Stream> {
-        let log_dir = LogDir { path: path.to_vec(), service: Vec::new(), dir: Dir::open("/")? };
+        let log_dir = LogDir { path: path.to_vec(), service: Vec::new(), dir: Dir::open("/")?, only: None };
         Ok(Stream::new(Rc::new(log_dir), context, Vec::new()))
     }
 

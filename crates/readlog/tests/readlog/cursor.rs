@@ -35,6 +35,55 @@ fn a_run_goes_on_where_the_last_one_stopped() {
 }
 
 #[test]
+fn the_first_run_may_begin_with_the_last_lines() {
+    for name in ["current", "archive", "packed", "empty"] {
+        let dir = Workdir::new();
+        ten_seconds_each(&dir, "main", 3);
+        let archive = dir.join(format!("main/{}.s", second(40)));
+        match name {
+            "current" => {}
+            "empty" => {
+                std::fs::rename(dir.join("main/current"), archive).unwrap();
+                log_directory(&dir, "main", &[("current", b"")]);
+            }
+            _ => std::fs::rename(dir.join("main/current"), &archive).unwrap(),
+        }
+        if name == "packed" {
+            assert!(Command::new("gzip").arg(dir.join(format!("main/{}.s", second(40)))).status().unwrap().success());
+        }
+        let go_on = ["--cursor", "seen", "-n", "3", "-o", "tai64n", "main"];
+
+        assert_eq!(printed(&dir, &go_on), lines(37, 40), "{name}");
+        assert_eq!(printed(&dir, &go_on), "", "{name}: once");
+
+        // Rotated twice, and rewritten by a processor: the label tells the place.
+        let _ = std::fs::remove_file(dir.join("main/current"));
+        let later = format!("{}.s", second(50));
+        log_directory(&dir, "main", &[(&later, lines(40, 50).as_bytes()), ("current", lines(50, 60).as_bytes())]);
+        assert_eq!(printed(&dir, &go_on), lines(40, 60), "{name}: what is new");
+    }
+}
+
+#[test]
+fn a_first_run_with_the_last_lines_may_follow() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 1);
+    for (from, to, shown) in [(20, 22, lines(18, 20) + &lines(20, 22)), (22, 24, lines(18, 24))] {
+        let mut reader = follower(&dir, &["-f", "--cursor", "seen", "-n", "2", "-o", "tai64n", "main"]);
+        until("it has begun", || text(&dir, "out").len() == lines(18, from).len());
+        File::options()
+            .append(true)
+            .open(dir.join("main/current"))
+            .unwrap()
+            .write_all(lines(from, to).as_bytes())
+            .unwrap();
+        until("what is new was printed", || text(&dir, "out") == shown);
+        reader.signal(Signal::SIGKILL);
+        reader.end();
+    }
+}
+
+#[test]
 fn a_line_that_is_half_written_is_left_to_the_next_run() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 1);

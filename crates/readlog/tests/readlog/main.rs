@@ -7,7 +7,10 @@
 //! | directories that multilog, svlogd and s6-log wrote | `writers` |
 //! | `--since` and `--until`; a clock that was set back | `window`, and beside a slow reader `oracle` |
 //! | the same in compressed archives | `oracle` |
-//! | `-g`, `-v`, `-i` | `searching` |
+//! | `-g`, `-v`, `-i`, `-s`, smart case; `-A`, `-B`, `-C` | `searching`, `around` |
+//! | `-u`, one file, `-n` without a number, `-e`, `-q`, `--output-fields`, `--list`, `--disk-usage`, the width of columns | `everyday` |
+//! | the completions of bash | `terminal` |
+//! | other hosts, by ssh | `hosts` |
 //! | which log directory a path means; a service whose log comes later | `places` |
 //! | `-f`: rotations, half-written lines, directories that come and go, gaps | `follow`, and bit by bit `oracle` |
 //! | `--cursor`; readers that are killed | `cursor`, `oracle`; for minutes `torture` |
@@ -23,9 +26,12 @@
 #![allow(unreachable_pub)]
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+mod around;
 mod bad_input;
 mod cursor;
+mod everyday;
 mod follow;
+mod hosts;
 mod kernels;
 mod limits;
 mod oracle;

@@ -137,14 +137,14 @@ proptest! {
     fn a_pattern_is_found_as_it_is_line_by_line(
         lines in proptest::collection::vec(proptest::collection::vec(line(), 0..40), 4),
         patterns in proptest::sample::subsequence(PATTERNS.to_vec(), 5),
-        option in prop_oneof![Just("--utc"), Just("-i"), Just("-v")],
+        option in prop_oneof![Just("-s"), Just("-i"), Just("-sv")],
     ) {
         let dir = Workdir::new();
         let groups = files(&lines, &dir);
         for pattern in patterns {
             let regex = RegexBuilder::new(pattern).case_insensitive(option == "-i").build().unwrap();
             let wanted = groups.iter().filter(|(_, messages)| {
-                messages.iter().any(|message| regex.is_match(message)) != (option == "-v")
+                messages.iter().any(|message| regex.is_match(message)) != (option == "-sv")
             });
             let mut wanted: Vec<String> = wanted.map(|(text, _)| String::from_utf8_lossy(text).into_owned()).collect();
             let shown = |order: &[&str]| {

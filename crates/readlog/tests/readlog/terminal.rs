@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use super::{lines, log_directory, second, ten_seconds_each};
-use testkit::{Workdir, peer, until};
+use testkit::{Workdir, peer, tool, until};
 
 /// A terminal of 80 columns and 24 rows with a shell in it, which ends with the test.
 struct Terminal {
@@ -150,6 +150,62 @@ fn a_terminal_gets_colours_and_obeys_nothing_else() {
     terminal.until_screen("the bytes as they are", |screen| {
         screen.contains("^[[2J^[]0;title^G") && screen.contains("code 0")
     });
+}
+
+#[test]
+fn bash_completes_options_values_directories_and_services() {
+    let dir = Workdir::new();
+    if tool("bash").is_none() {
+        return;
+    }
+    ten_seconds_each(&dir, "services/one/log/main", 1);
+    log_directory(&dir, "with space/main", &[("current", b"")]);
+    std::fs::write(dir.join("notes"), "x").unwrap();
+    let Some(terminal) = Terminal::open(&dir) else { return };
+    terminal.enter("exec bash --norc --noprofile");
+    terminal.enter("SVDIR=services; source <(readlog --completions bash); PS1='% '; clear; complete -p readlog");
+    terminal.until_screen("the completions", |screen| screen.contains("-F _readlog readlog"));
+
+    for (typed, completed) in [
+        ("readlog --revers", "readlog --reverse"),
+        ("readlog -o js", "readlog -o json"),
+        ("readlog --output=js", "readlog --output=json"),
+        ("readlog --output ta", "readlog --output tai64n"),
+        ("readlog --color=al", "readlog --color=always"),
+        ("readlog --tai r", "readlog --tai real"),
+        ("readlog --output-fields mess", "readlog --output-fields message"),
+        ("readlog -u on", "readlog -u one"),
+        ("readlog --svg no", "readlog --svg notes"),
+        ("readlog --cursor no", "readlog --cursor notes"),
+        ("readlog serv", "readlog services/"),
+        ("readlog services/o", "readlog services/one/"),
+        ("readlog -g x services/one/l", "readlog -g x services/one/log/"),
+        ("readlog -n 5 services serv", "readlog -n 5 services services/"),
+        ("readlog services/one/log/main/cur", "readlog services/one/log/main/current"),
+        ("readlog with", "readlog with\\ space/"),
+    ] {
+        terminal.enter("clear");
+        terminal.type_in(typed);
+        terminal.tmux(&["send-keys", "Tab"]);
+        terminal.until_screen(completed, |screen| {
+            screen.lines().any(|line| line.trim_end().ends_with(&format!("% {completed}")))
+        });
+        terminal.tmux(&["send-keys", "C-u"]);
+    }
+}
+
+#[test]
+fn the_pager_begins_at_the_end_if_asked_to() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "main", 9);
+    let Some(terminal) = Terminal::open(&dir) else { return };
+
+    for less in ["", "LESS=S "] {
+        terminal.enter(&format!("clear; {less}readlog -e -o cat main; echo code $?"));
+        terminal.until_screen("the last page", |screen| screen.contains("line 99\n") && !screen.contains("line 1\n"));
+        terminal.type_in("q");
+        terminal.until_screen("the exit code", |screen| screen.contains("code 0"));
+    }
 }
 
 #[test]
