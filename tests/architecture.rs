@@ -77,7 +77,9 @@ fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BT
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["src", "crates/readlog/src", "crates/logbench/src", "crates/corpus/src"].map(|source| root.join(source)).into()
+    ["src", "crates/readlog/src", "crates/logpack/src", "crates/logbench/src", "crates/corpus/src"]
+        .map(|source| root.join(source))
+        .into()
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub const COMMANDS: [&str; 20] = [
 ];
 
 /// The commands that can be left out when the package is built.
-pub const OPTIONAL: [&str; 2] = ["logbench", "readlog"];
+pub const OPTIONAL: [&str; 3] = ["logbench", "logpack", "readlog"];
 
 /// Lists what a host is to have, apart from what starts it at boot. `has_program` says which commands there are.
 pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Resource> {
