@@ -12,7 +12,7 @@ use logpack::index::{FRAME_MAGIC, Flags, Frame, FrameIndex};
 use zstd::zstd_safe::get_frame_content_size;
 
 use logyard::sys::file::File;
-use logyard::sys::stat::FileId;
+use logyard::sys::stat::{FileId, Stat};
 
 /// A large file is read in chunks of about so many bytes, unpacked.
 const CHUNK_BYTES: u64 = 1 << 20;
@@ -36,17 +36,25 @@ pub(super) struct Chunk {
     pub(super) bytes: u64,
 }
 
-/// The index of a file that has been read, with the file that it is of: its name may stand for another by now.
+/// The index of a file, once it has been read.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KnownIndex(OnceCell<((FileId, u64), Option<Rc<FrameIndex>>)>);
+pub(super) struct KnownIndex(OnceCell<Known>);
+
+#[derive(Clone, Debug)]
+struct Known {
+    /// The file: its name may stand for another by now.
+    identity: FileId,
+    size_bytes: u64,
+    index: Option<Rc<FrameIndex>>,
+}
 
 impl KnownIndex {
     /// The frames of a file; `None` if it must be read from its beginning.
     pub(super) fn of(&self, file: &File) -> Option<Rc<FrameIndex>> {
-        let stat = file.stat().ok()?;
-        let which = (stat.identity, stat.size_bytes);
-        let (known, known_index) = self.0.get_or_init(|| (which, index(file).map(Rc::new)));
-        if *known == which { known_index.clone() } else { index(file).map(Rc::new) }
+        let Stat { identity, size_bytes, .. } = file.stat().ok()?;
+        let read = || index(file).map(Rc::new);
+        let known = self.0.get_or_init(|| Known { identity, size_bytes, index: read() });
+        if (known.identity, known.size_bytes) == (identity, size_bytes) { known.index.clone() } else { read() }
     }
 }
 
