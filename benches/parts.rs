@@ -15,6 +15,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use logyard::cli::Messages;
 use logyard::lines::prefix::{Output, rewrite_lines, rewrite_lines_plainly};
 use logyard::lines::window::Stamps;
 use logyard::logdir::destination::Destination;
@@ -132,6 +133,10 @@ impl Patience for Impatience {
 
     fn complain(&mut self, trouble: &Error) {
         panic!("{trouble}");
+    }
+
+    fn messages(&self) -> Messages {
+        Messages::DROPPED
     }
 }
 

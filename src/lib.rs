@@ -25,7 +25,7 @@
 //!
 //! assert_eq!(name, "@400000003ce2403d3677ea94.s");
 //! assert!(is_archive_name(name.as_bytes()));
-//! # Ok::<(), logyard::tai64n::BadLabel>(())
+//! # Ok::<(), logyard::tai64n::InvalidLabel>(())
 //! ```
 
 pub mod chain;

@@ -16,6 +16,44 @@ const LAYERS: [&[&str]; 5] = [
     &["chain", "filters", "multilog", "setup", "splogger", "supervise"],
 ];
 
+/// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
+/// them. The layers `sys` and `cli` are the printer itself.
+const PRINTERS: [&str; 18] = [
+    "src/chain",
+    "src/cli",
+    "src/filters/tai64nlocal",
+    "src/multilog/name",
+    "src/multilog/program",
+    // A child that cannot become a processor says so itself.
+    "src/multilog/writer/directory",
+    "src/setup/program",
+    "src/splogger/program",
+    "src/supervise/supervise",
+    "src/supervise/svc",
+    "src/supervise/svok",
+    "src/supervise/svscan",
+    "src/supervise/svscanboot",
+    "src/supervise/svwait",
+    "src/sys",
+    "crates/logbench/src/program",
+    "crates/logpack/src/program",
+    "crates/readlog/src/program",
+];
+
+/// Words of code that prints.
+const PRINTING: [&str; 10] = [
+    "Program(\"",
+    "PROGRAM",
+    "dbg!",
+    "eprint!",
+    "eprintln!",
+    "fd::stderr",
+    "io::stderr",
+    "message::say",
+    "print!",
+    "println!",
+];
+
 /// The source files of a crate by their modules: `["sys", "fd"]` is `sys/fd.rs`.
 fn modules(source: &Path) -> BTreeMap<Vec<String>, String> {
     let (mut found, mut folders) = (BTreeMap::new(), vec![source.to_owned()]);
@@ -110,4 +148,29 @@ fn no_files_import_each_other_in_a_circle() {
         }
         assert!(left.is_empty(), "a circle in {}: {left:#?}", source.display());
     }
+}
+
+/// Tells whether `word` is in some code, and is not the end of a longer word.
+fn has_word(code: &str, word: &str) -> bool {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    code.match_indices(word).any(|(at, _)| !code[..at].ends_with(is_part))
+}
+
+#[test]
+fn library_parts_do_not_print() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut unused: BTreeSet<&str> = PRINTERS.into();
+    for source in sources() {
+        let folder = source.strip_prefix(root).unwrap().to_str().unwrap();
+        for (module, code) in modules(&source) {
+            let file = format!("{folder}/{}", module.join("/"));
+            let Some(word) = PRINTING.iter().find(|word| has_word(&code, word)) else { continue };
+            let printer = PRINTERS.iter().find(|printer| {
+                file.strip_prefix(**printer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            });
+            let printer = printer.unwrap_or_else(|| panic!("{file} must not print: it contains {word}"));
+            unused.remove(printer);
+        }
+    }
+    assert!(unused.is_empty(), "these do not print: {unused:?}");
 }

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
+use logyard::cli::Messages;
 use logyard::multilog::error::Error;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
@@ -47,6 +48,10 @@ impl Patience for Impatient {
     }
 
     fn complain(&mut self, _: &Error) {}
+
+    fn messages(&self) -> Messages {
+        Messages::DROPPED
+    }
 }
 
 fn put(directory: &Path, name: &Name, kind: &Kind) {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
+use logyard::cli::Messages;
 use logyard::lines::reader::{Source, Taken};
 use logyard::logdir::memory::Memory;
 use logyard::multilog::error::Error;
@@ -25,6 +26,7 @@ use logyard::multilog::journal::layout;
 use logyard::multilog::journal::replay::{Replayed, replay};
 use logyard::multilog::open_line::OpenLine;
 use logyard::multilog::patience::Patience;
+use logyard::multilog::pausing::Pausing;
 use logyard::multilog::script::Script;
 use logyard::multilog::writer::extent::Extent;
 use logyard::multilog::writer::locked_directory::LockedDirectory;
@@ -174,6 +176,10 @@ impl Patience for Impatient {
     }
 
     fn complain(&mut self, _: &Error) {}
+
+    fn messages(&self) -> Messages {
+        Messages::DROPPED
+    }
 }
 
 fn identity(path: &Path) -> FileId {
@@ -274,7 +280,7 @@ fuzz_target!(|world: World| {
     let locked: Vec<_> = script.directories.iter().map(|one| LockedDirectory::new(one).expect("it is there")).collect();
     let mut pipe = Pipe(world.pipe.iter().copied().collect());
 
-    let legacy = replay(Some(ORIGIN), &locked, &mut pipe).expect("nothing fails here");
+    let legacy = replay(Some(ORIGIN), &locked, &mut Pausing { input: &mut pipe, messages: Messages::DROPPED }).expect("nothing fails here");
 
     for (number, locked) in locked.into_iter().enumerate() {
         let directory = dir.path().join(NAMES[number]);

@@ -17,7 +17,7 @@ use crate::sys::{Errno, fd};
 
 use super::next::Next;
 
-const ENVDIR: Program = Program("envdir");
+const PROGRAM: Program = Program("envdir");
 
 /// How much of a file is read at a time.
 const READ_BYTES: usize = 1024;
@@ -35,12 +35,12 @@ pub fn run(arguments: &Arguments) -> Exit {
     if let Err(exit) = apply(dir, &mut environment) {
         return exit;
     }
-    next.with_environment(&environment).run(ENVDIR)
+    next.with_environment(&environment).run(PROGRAM)
 }
 
 /// Alone in the family, this one answers a wrong call with 111.
 fn usage() -> Exit {
-    let _ = ENVDIR.usage("envdir dir child");
+    let _ = PROGRAM.usage("envdir dir child");
     Exit::TROUBLE
 }
 
@@ -48,13 +48,13 @@ fn usage() -> Exit {
 fn apply(path: &CStr, environment: &mut Environment) -> Result<(), Exit> {
     let shown = Shown(path.to_bytes());
     let dir = Dir::enter(path)
-        .map_err(|errno| ENVDIR.fatal(format_args!("unable to switch to directory {shown}: {}", cause(errno))))?;
+        .map_err(|errno| PROGRAM.fatal(format_args!("unable to switch to directory {shown}: {}", cause(errno))))?;
     let names = dir
         .names()
-        .map_err(|errno| ENVDIR.fatal(format_args!("unable to read directory {shown}: {}", cause(errno))))?;
+        .map_err(|errno| PROGRAM.fatal(format_args!("unable to read directory {shown}: {}", cause(errno))))?;
     for name in names.iter().map(|(name, _)| name).filter(|name| !name.starts_with(b".")) {
         let content = first_line(&dir, name)
-            .map_err(|errno| ENVDIR.fatal(format_args!("unable to read {shown}/{}: {}", Shown(name), cause(errno))))?;
+            .map_err(|errno| PROGRAM.fatal(format_args!("unable to read {shown}/{}: {}", Shown(name), cause(errno))))?;
         environment.put(assignment(name, content));
     }
     Ok(())

@@ -8,21 +8,21 @@ use crate::sys::program::Arguments;
 
 use super::account;
 
-const ENVUIDGID: Program = Program("envuidgid");
+const PROGRAM: Program = Program("envuidgid");
 
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
-    let (account, next) = match account::read(ENVUIDGID, arguments) {
+    let (account, next) = match account::read(PROGRAM, arguments) {
         Ok(read) => read,
         Err(exit) => return exit,
     };
     let [group] = account.groups[..] else {
-        return ENVUIDGID.fatal("no variable holds more than one group");
+        return PROGRAM.fatal("no variable holds more than one group");
     };
     let mut environment = Environment::inherited();
     for (name, id) in [("GID", group), ("UID", account.user)] {
         environment.put(CString::new(format!("{name}={id}")).expect("letters and digits"));
     }
-    next.with_environment(&environment).run(ENVUIDGID)
+    next.with_environment(&environment).run(PROGRAM)
 }

@@ -13,7 +13,7 @@ use crate::sys::{Result, fd, pipe as pipes};
 
 use super::next::{Next, unable};
 
-const FGHACK: Program = Program("fghack");
+const PROGRAM: Program = Program("fghack");
 
 /// How many descriptors the program gets besides the pipe's own: more than daemons close at their start.
 const DUPLICATES: usize = 30;
@@ -22,27 +22,27 @@ const DUPLICATES: usize = 30;
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     let Some(next) = Next::new(arguments.get(1..).unwrap_or_default()) else {
-        return FGHACK.usage("fghack child");
+        return PROGRAM.usage("fghack child");
     };
     let (reader, writer) = match pipe() {
         Ok(ends) => ends,
-        Err(errno) => return unable(FGHACK, "create pipe", errno),
+        Err(errno) => return unable(PROGRAM, "create pipe", errno),
     };
     let child = fork::fork(|| {
         // The program can do with fewer, if it must.
         let _duplicates: Vec<OwnedFd> = (0..DUPLICATES).map_while(|_| exec::duplicate(&writer).ok()).collect();
-        next.run(FGHACK).into()
+        next.run(PROGRAM).into()
     });
     let child = match child {
         Ok(child) => child,
-        Err(errno) => return unable(FGHACK, "fork", errno),
+        Err(errno) => return unable(PROGRAM, "fork", errno),
     };
     drop(writer);
     while fd::read(&reader, &mut [0; 512]).is_ok_and(|read| read > 0) {}
     match child.wait() {
         Ok(Ended::Exited(code)) => Exit(code),
-        Ok(Ended::Killed(_)) => FGHACK.fatal("child crashed"),
-        Err(errno) => FGHACK.fatal(format_args!("wait failed: {}", cause(errno))),
+        Ok(Ended::Killed(_)) => PROGRAM.fatal("child crashed"),
+        Err(errno) => PROGRAM.fatal(format_args!("wait failed: {}", cause(errno))),
     }
 }
 

@@ -6,15 +6,15 @@ use crate::sys::program::Arguments;
 
 use super::next::Next;
 
-const PGRPHACK: Program = Program("pgrphack");
+const PROGRAM: Program = Program("pgrphack");
 
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     let Some(next) = Next::new(arguments.get(1..).unwrap_or_default()) else {
-        return PGRPHACK.usage("pgrphack child");
+        return PROGRAM.usage("pgrphack child");
     };
     // Fails for one that leads a process group already, and that is what was wanted.
     let _ = fork::start_session();
-    next.run(PGRPHACK)
+    next.run(PROGRAM)
 }

@@ -12,7 +12,7 @@ use crate::sys::program::Arguments;
 
 use super::next::Next;
 
-const SETLOCK: Program = Program("setlock");
+const PROGRAM: Program = Program("setlock");
 
 /// Runs the program.
 #[must_use]
@@ -42,16 +42,16 @@ pub fn run(arguments: &Arguments) -> Exit {
         .map_err(|errno| ("open", errno))
         .and_then(|file| file.lock(wait).map_err(|errno| ("lock", errno)));
     match locked {
-        Ok(()) => next.run(SETLOCK),
+        Ok(()) => next.run(PROGRAM),
         Err((verb, errno)) if complain => unable(verb, path, errno),
         Err(_) => Exit::OK,
     }
 }
 
 fn unable(verb: &str, path: &CStr, errno: Errno) -> Exit {
-    SETLOCK.fatal(format_args!("unable to {verb} {}: {}", Shown(path.to_bytes()), cause(errno)))
+    PROGRAM.fatal(format_args!("unable to {verb} {}: {}", Shown(path.to_bytes()), cause(errno)))
 }
 
 fn usage() -> Exit {
-    SETLOCK.usage("setlock [ -nNxX ] file program [ arg ... ]")
+    PROGRAM.usage("setlock [ -nNxX ] file program [ arg ... ]")
 }

@@ -11,28 +11,28 @@ use crate::sys::program::Arguments;
 use super::account;
 use super::next::unable;
 
-const SETUIDGID: Program = Program("setuidgid");
+const PROGRAM: Program = Program("setuidgid");
 
 /// Runs the program.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
-    let (account, next) = match account::read(SETUIDGID, arguments) {
+    let (account, next) = match account::read(PROGRAM, arguments) {
         Ok(read) => read,
         Err(exit) => return exit,
     };
     if let Err(errno) = credentials::set_groups(&account.groups) {
-        return unable(SETUIDGID, "setgid", errno);
+        return unable(PROGRAM, "setgid", errno);
     }
     if let Err(errno) = credentials::set_user(account.user) {
-        return unable(SETUIDGID, "setuid", errno);
+        return unable(PROGRAM, "setuid", errno);
     }
     match credentials::is(account.user, &account.groups) {
         Ok(true) => {}
-        Ok(false) => return SETUIDGID.fatal("user and groups are not those asked for"),
-        Err(errno) => return unable(SETUIDGID, "check user and groups", errno),
+        Ok(false) => return PROGRAM.fatal("user and groups are not those asked for"),
+        Err(errno) => return unable(PROGRAM, "check user and groups", errno),
     }
     if account.user != 0 && credentials::can_become_root() {
-        return SETUIDGID.fatal("privileges are not gone: the child could become root again");
+        return PROGRAM.fatal("privileges are not gone: the child could become root again");
     }
-    next.run(SETUIDGID)
+    next.run(PROGRAM)
 }

@@ -13,7 +13,7 @@ use crate::sys::program::Arguments;
 
 use super::next::Next;
 
-const SOFTLIMIT: Program = Program("softlimit");
+const PROGRAM: Program = Program("softlimit");
 const OPTIONS: &[u8] = b"a:c:d:f:l:m:o:p:r:s:t:";
 
 /// Runs the program.
@@ -51,15 +51,15 @@ pub fn run(arguments: &Arguments) -> Exit {
             return failed("setrlimit", errno);
         }
     }
-    next.run(SOFTLIMIT)
+    next.run(PROGRAM)
 }
 
 fn failed(call: &str, errno: Errno) -> Exit {
-    SOFTLIMIT.fatal(format_args!("{call} failed: {}", cause(errno)))
+    PROGRAM.fatal(format_args!("{call} failed: {}", cause(errno)))
 }
 
 fn usage() -> Exit {
-    SOFTLIMIT.usage(
+    PROGRAM.usage(
         "softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] [-m membytes] \
          [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] [-t cpusecs] child",
     )

@@ -36,6 +36,34 @@ impl Program {
     }
 }
 
+/// Where a part of a program sends its messages. The program creates it and decides what happens to them; the parts do not print.
+#[derive(Clone, Copy, Debug)]
+pub struct Messages(Option<Program>);
+
+impl Messages {
+    /// Messages are dropped. For tests and benchmarks.
+    pub const DROPPED: Messages = Messages(None);
+
+    /// Messages are printed as those of a program.
+    #[must_use]
+    pub fn of(program: Program) -> Messages {
+        Messages(Some(program))
+    }
+
+    /// Sends a warning.
+    pub fn warn(self, text: impl Display) {
+        if let Some(program) = self.0 {
+            program.warn(text);
+        }
+    }
+
+    /// Sends the reason why the program cannot continue, and returns the code to exit with.
+    #[must_use]
+    pub fn fatal(self, text: impl Display) -> Exit {
+        self.0.map_or(Exit::TROUBLE, |program| program.fatal(text))
+    }
+}
+
 /// Writes a finished text to standard error in one call.
 pub fn say(text: fmt::Arguments<'_>) {
     let message = text.to_string();
@@ -50,12 +78,6 @@ pub fn say(text: fmt::Arguments<'_>) {
 pub(super) fn print_by(printer: fn(&[u8])) {
     // The first one stays.
     let _ = PRINTER.set(printer);
-}
-
-/// From now on messages are dropped: simulations fail thousands of times.
-#[cfg(test)]
-pub(crate) fn drop_all() {
-    print_by(|_| {});
 }
 
 /// Shows bytes that came from outside: control characters and what is not UTF-8 appear as `\xNN`.

@@ -43,7 +43,7 @@ const STACK_BYTES: usize = 128 * 1024;
 /// What prints without blocking; `None` in a program that may wait.
 static OUTLET: Mutex<Option<Outlet>> = Mutex::new(None);
 /// TERM has come: the program exits.
-static IS_LEAVING: AtomicBool = AtomicBool::new(false);
+static IS_EXITING: AtomicBool = AtomicBool::new(false);
 
 /// Whether a program may start a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +64,8 @@ pub fn never_block(program: Program, threads: Threads) {
 }
 
 /// TERM has been taken: nobody waits for a slow reader any more.
-pub fn hurry() {
-    IS_LEAVING.store(true, Ordering::Release);
+pub fn shorten_waits() {
+    IS_EXITING.store(true, Ordering::Release);
 }
 
 /// Prints one message.
@@ -131,8 +131,8 @@ impl Patience {
         let passed = now.saturating_duration_since(self.counted_at);
         self.counted_at = now;
         self.add(passed / PATIENCE_TIME_PART);
-        let is_leaving = IS_LEAVING.load(Ordering::Acquire) || signal::is_waiting(Signal::SIGTERM);
-        if is_leaving { self.left.min(self.left_after_term) } else { self.left }
+        let is_exiting = IS_EXITING.load(Ordering::Acquire) || signal::is_waiting(Signal::SIGTERM);
+        if is_exiting { self.left.min(self.left_after_term) } else { self.left }
     }
 
     fn add(&mut self, time: Duration) {
@@ -147,7 +147,7 @@ impl Patience {
         self.left = self.left.saturating_sub(time);
         // Time that is spent waiting adds nothing.
         self.counted_at = Instant::now();
-        if IS_LEAVING.load(Ordering::Acquire) || signal::is_waiting(Signal::SIGTERM) {
+        if IS_EXITING.load(Ordering::Acquire) || signal::is_waiting(Signal::SIGTERM) {
             self.left_after_term = self.left_after_term.saturating_sub(time);
         }
     }

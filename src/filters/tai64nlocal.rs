@@ -16,12 +16,14 @@ use crate::sys::fd;
 use crate::sys::file::File;
 use crate::sys::program::Arguments;
 use crate::tai64n::zone::Zone;
-use crate::tai64n::{Label, parse_hex, unix_seconds};
+use crate::tai64n::{Label, parse_hex, put_nanoseconds, unix_seconds};
 
 const PROGRAM: Program = Program("tai64nlocal");
 
 /// The part of a label that tells the second: `@` and 16 digits.
 const SECOND_BYTES: usize = 17;
+
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 /// The program: filters the files that are named, or standard input; `-` is standard input too.
 pub fn run(arguments: &Arguments) -> Exit {
@@ -124,26 +126,16 @@ fn may_become_label(line: &[u8]) -> bool {
     }
 }
 
-/// Writes nanoseconds with at least nine digits to the front of `place`, and says how many.
+/// Writes nanoseconds with at least nine digits to the front of `place`, and returns the number of digits.
 fn show_nanoseconds(nanoseconds: u64, place: &mut [u8]) -> usize {
-    let (high, low) = (nanoseconds / 100_000_000, nanoseconds % 100_000_000);
-    let leading = usize::from(high >= 10);
-    // Ten digits need not be shown quickly: no clock makes them.
+    let (seconds, nanoseconds) = (nanoseconds / NANOSECONDS_PER_SECOND, nanoseconds % NANOSECONDS_PER_SECOND);
+    let leading = usize::from(seconds > 0);
     if leading == 1 {
-        place[0] = digit(high / 10);
+        place[0] = b'0' + u8::try_from(seconds).expect("8 hexadecimal digits hold less than 5 seconds");
     }
-    place[leading] = digit(high % 10);
-    let digits = &mut place[leading + 1..][..8];
-    let (thousands, ones) = (low / 10_000, low % 10_000);
-    for (pair, value) in [thousands / 100, thousands % 100, ones / 100, ones % 100].into_iter().enumerate() {
-        digits[2 * pair] = digit(value / 10);
-        digits[2 * pair + 1] = digit(value % 10);
-    }
-    leading + 9
-}
-
-fn digit(value: u64) -> u8 {
-    b'0' + u8::try_from(value).expect("a digit is small")
+    let digits = place[leading..].first_chunk_mut().expect("the place has room for ten digits");
+    put_nanoseconds(digits, u32::try_from(nanoseconds).expect("less than a second"));
+    leading + digits.len()
 }
 
 #[cfg(test)]

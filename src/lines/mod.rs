@@ -2,8 +2,8 @@
 //!
 //! - [`reader`]: one buffer between the input and the lines borrowed from it; [`page_buffer`]: its memory.
 //! - [`window`]: whole lines at the front of the input, and their stamps.
-//! - [`prefix`]: copies lines, each behind its stamp.
-//! - [`worker_thread`]: a thread that does jobs while its owner goes on: it writes, finishes files, or reads ahead.
+//! - [`prefix`]: copies lines and prefixes each with its stamp.
+//! - [`worker_thread`]: a thread that runs jobs in the background: writing, finishing files, reading ahead.
 #![forbid(unsafe_code)]
 
 pub mod page_buffer;

@@ -1,15 +1,15 @@
 //! A buffer that begins at a page boundary, for reading from pipes.
 //!
 //! A pipe is made of pages, and the kernel copies each of them with one instruction. On widespread processors (AMD's Zen 3
-//! was measured) that takes four times as long where a byte comes to lie 1 to 31 bytes further on in its page than it lay in
-//! the pipe's. This never happens to a program that reads each byte to the same place of a page as it has in the pipe.
+//! was measured) that takes four times as long if the destination is 1 to 31 bytes further on in its page than the
+//! source. A program avoids this if it reads each byte to the same offset in a page as it has in the pipe.
 
 use std::ops::{Deref, DerefMut};
 
 /// The size of a page.
 pub const PAGE_BYTES: usize = 4096;
 
-/// Bytes, the first of which begins a page.
+/// Bytes that begin at a page boundary.
 #[derive(Debug)]
 pub struct PageBuffer {
     /// A page more than is shown.
@@ -18,7 +18,7 @@ pub struct PageBuffer {
 }
 
 impl PageBuffer {
-    /// So many bytes, all of them 0. The system gives them memory where they are used.
+    /// A buffer of zeros. The system allocates its pages when they are used.
     #[must_use]
     pub fn new(count: usize) -> PageBuffer {
         let bytes = vec![0; count + PAGE_BYTES].into_boxed_slice();

@@ -1,12 +1,12 @@
-//! Copies whole lines and gives each a beginning of its own, in one pass over the bytes.
+//! Copies whole lines and prefixes each of them, in one pass over the bytes.
 //!
 //! The bytes are copied 64 at a time, and in the same pass a mask says where among them newlines are. Behind each newline
 //! the next line's beginning is put (a stamp, or local time instead of a label) and the rest of the block copied once more
-//! behind it. So a line costs two stores of fixed length instead of a search and two copies of any length: what is copied
-//! too much is overwritten by what follows.
+//! behind it. So a line costs two stores of fixed length instead of a search and two copies of variable length. Surplus
+//! bytes are overwritten by what follows.
 //!
-//! [`rewrite_lines_plainly`] says the same in few words. It does the last lines, which a block would reach beyond, and is
-//! what the other is tested against.
+//! [`rewrite_lines_plainly`] does the same in a simple way. It handles the last lines, beyond which a block would
+//! reach, and the tests compare the two.
 
 use memchr::memchr;
 
@@ -16,7 +16,7 @@ use crate::tai64n::Stamp;
 
 /// The room there is for the beginning of a line.
 pub const HEAD_BYTES_MAX: usize = 64;
-/// What one block becomes at most, and what is stored behind it.
+/// The largest output of one block, and the bytes stored behind it.
 const SLACK_BYTES: usize = BLOCK_BYTES * (HEAD_BYTES_MAX + 1) + BLOCK_BYTES;
 
 /// What lines begin with.
@@ -35,11 +35,11 @@ impl Head for &Stamps {
     }
 }
 
-/// A place for lines that are put together. Its memory is kept, and grows with the largest batch.
+/// A reusable output buffer. It grows to the size of the largest batch.
 #[derive(Debug, Default)]
 pub struct Output {
     bytes: Vec<u8>,
-    /// The bytes in use; the others hold anything.
+    /// The number of bytes in use; the others are undefined.
     filled_bytes: usize,
 }
 
@@ -50,7 +50,7 @@ impl Output {
         &self.bytes[..self.filled_bytes]
     }
 
-    /// Forgets everything.
+    /// Clears the buffer.
     pub fn clear(&mut self) {
         self.filled_bytes = 0;
     }

@@ -7,9 +7,9 @@
 //!         input             lines
 //! ```
 //!
-//! What has been written and what has been consumed are two marks: an input that can be peeked at gives its bytes up only
-//! when they are on their way to the disk. Only the beginning of a line is ever moved: to the first page of the buffer, and
-//! there to the place that it had in its own, so that what follows lies as it does in the full pages of a
+//! *Written* and *consumed* are two marks: bytes are removed from an input that can be peeked at only when they have
+//! been written. Only the beginning of a line is ever moved: to the first page of the buffer, and there to the place
+//! that it had in its own, so that what follows lies as it does in the full pages of a
 //! [pipe](crate::lines::page_buffer).
 //!
 //! Lines are stamped with the moment of the read that brought their first byte.
@@ -21,16 +21,16 @@ use crate::lines::window::{Stamps, Window};
 use crate::sys::{Result, memory};
 use crate::tai64n::{Label, Stamp};
 
-/// How much is read at once. The kernel gives these pages only when they are used.
+/// How much is read at once. The kernel allocates these pages only when they are used.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The same where there is little memory.
 const SCARCE_BUFFER_BYTES: usize = 16 * 1024;
 
-/// What a source had to give.
+/// What a source returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// So many bytes; 0 if nothing new has come.
+    /// This many bytes; 0 if there is nothing new.
     Bytes(usize),
     /// The input has ended.
     End,
@@ -38,12 +38,14 @@ pub enum Taken {
 
 /// Where bytes come from.
 pub trait Source {
-    /// Takes the bytes that have arrived, at most as many as `room` holds. The bytes follow `held`, those taken before and not consumed.
-    /// `None` if the source does not hold these any more: then they are forgotten, and it is asked again.
+    /// Takes the bytes that have arrived, at most as many as `room` holds. The bytes follow `held`, those taken before
+    /// and not consumed. `None` if the source does not hold those any more: the reader then forgets them and calls
+    /// again.
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>>;
 
-    /// Gives up bytes that have been logged, in the order in which they were taken. The last of them is stored in `last`,
-    /// in the same moment. False if the source did not hold them any more: then those behind them are forgotten.
+    /// Removes bytes that have been logged, in the order in which they were taken. The last of them is stored in `last`
+    /// by the same system call. Returns false if the source did not hold them any more: the reader then forgets those
+    /// behind them.
     fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool>;
 
     /// Tells whether the last `take`, which gave `count` bytes, gave all there were.
@@ -51,7 +53,7 @@ pub trait Source {
         count < room_bytes
     }
 
-    /// Gives back memory that only much input needs.
+    /// Releases memory that only a high rate of input needs.
     fn shrink(&mut self) {}
 
     /// The beginning of a line that is as long as this cannot be left where it is until its end comes.
@@ -68,9 +70,9 @@ pub struct Reader {
     capacity_bytes: usize,
     /// The source has given all it had: what comes next begins a page of the pipe.
     is_drained: bool,
-    /// Up to here the source has been told that it may forget.
+    /// Everything before this is consumed.
     consumed: usize,
-    /// Up to here all is written; never before `consumed`.
+    /// Everything before this is written; never before `consumed`.
     written: usize,
     /// Behind the last newline; never before `written`.
     lines_end: usize,
@@ -82,7 +84,7 @@ pub struct Reader {
     last_came: Label,
     /// The bytes before `written`, back to the beginning of the input, end within a line.
     is_in_line: bool,
-    /// A newline stands at the end that the source never sent.
+    /// The buffer ends in a newline that the source did not send.
     has_added_newline: bool,
     /// What the source said last of how long a beginning of a line may become.
     piece_bytes: usize,
@@ -117,13 +119,13 @@ impl Reader {
         }
     }
 
-    /// Takes more bytes from the source, all that is there and fits, and says how many. `now` is when they came. All
+    /// Takes as many bytes from the source as it has and fit, and returns how many. `now` is when they came. All
     /// lines of the window must have been written.
     pub fn fill(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<Taken> {
         self.fill_at_most(source, now, self.capacity_bytes)
     }
 
-    /// The same, for a line that is to be completed and nothing behind it: one byte.
+    /// The same for one byte, to complete a line without reading beyond it.
     pub fn fill_one(&mut self, source: &mut impl Source, now: impl FnOnce() -> Label) -> Result<Taken> {
         self.fill_at_most(source, now, 1)
     }
@@ -251,12 +253,12 @@ impl Reader {
         self.end > self.lines_end || (self.end == self.written && self.is_in_line)
     }
 
-    /// Goes on within a line whose beginning another process has written.
+    /// Begins within a line whose beginning another process has written.
     pub fn resume_in_line(&mut self) {
         self.is_in_line = true;
     }
 
-    /// Forgets what stands behind the first line at hand: it stays in the source for the next reader.
+    /// Forgets everything behind the first line: it stays in the source for the next reader.
     pub fn leave_other_lines(&mut self) {
         if let Some(newline) = memchr(b'\n', &self.buffer[self.written..self.end]) {
             self.end = self.written + newline + 1;
@@ -270,7 +272,7 @@ impl Reader {
         self.lines_end = self.written;
     }
 
-    /// Ends the line that the input broke off in, if it did: the next window holds it, with a newline.
+    /// Ends an unfinished last line, if there is one: the next window holds it, with a newline.
     pub fn end_line(&mut self) {
         if self.has_open_line() {
             self.buffer[self.end] = b'\n';

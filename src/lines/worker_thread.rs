@@ -1,13 +1,13 @@
-//! A thread that does jobs for its owner, in order, while the owner goes on.
+//! A thread that runs jobs for its owner, in order and in the background.
 //!
 //! A job belongs to the thread from [`WorkerThread::hand_over`] on; its result belongs to the owner from
 //! [`WorkerThread::take_back`] on. Both ways are bounded channels. The thread ends when its owner drops the handle.
 //!
 //! The thread parks while it has no job. A channel's own `recv` yields the processor a few times before it sleeps, and Linux
-//! then schedules the thread late when the next job wakes it: with a file system below, multilog lost a fifth of its speed.
+//! then schedules the thread late when the next job wakes it: measured on a file system, multilog lost a fifth of its speed.
 //!
-//! No owner depends on the thread: old run scripts allow little memory, so a start may fail. Then the owner gets back what
-//! it gave to the thread, and does the work itself.
+//! No owner depends on the thread: old run scripts allow little memory, so a start may fail. Then the owner gets its
+//! arguments back, and does the work itself.
 
 use std::io;
 use std::thread::{self, Thread};
@@ -63,7 +63,7 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
         };
         match thread::Builder::new().stack_size(stack_bytes).spawn(begin) {
             Ok(handle) => {
-                // The thread waits for it.
+                // The thread waits for this state.
                 let _ = give.send(state);
                 let thread = handle.thread().clone();
                 Ok(WorkerThread { jobs: Some(jobs), results, thread, under_way: 0, capacity })
@@ -79,7 +79,8 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
         self.give(job);
     }
 
-    /// Hands over a job that has no result, to a thread that runs a loop of its own. Waits while `capacity` jobs are waiting.
+    /// Hands over a job that has no result, to a thread that runs a loop of its own. Waits while `capacity` jobs are
+    /// waiting.
     pub fn give(&self, job: J) {
         if let Some(jobs) = &self.jobs {
             // A thread that has panicked takes no job and sends no result.

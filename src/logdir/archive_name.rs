@@ -7,7 +7,7 @@ use crate::tai64n::Label;
 /// The label and the dot and letter behind it.
 pub const NAME_BYTES: usize = Label::TEXT_BYTES + 2;
 
-/// What is known of an archive.
+/// The state of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     /// `.s`: complete, processed and on the disk.
@@ -22,13 +22,13 @@ pub enum Code {
 /// use logyard::{logdir::archive_name::{Code, Name}, tai64n::Label};
 /// let label = Label::parse(b"@400000003ce2403d3677ea94")?;
 /// assert_eq!(Name { label, code: Code::Safe }.to_string(), "@400000003ce2403d3677ea94.s");
-/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// # Ok::<(), logyard::tai64n::InvalidLabel>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name {
     /// The moment at which the file was finished.
     pub label: Label,
-    /// What is known of it.
+    /// Its state.
     pub code: Code,
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
-/// A log directory, with what was in force where it stands in the script.
+/// A log directory, with the settings at its place in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// Relative to the directory that multilog was started in.
@@ -14,6 +14,6 @@ pub struct Destination {
     pub files_max: u64,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
-    /// What is written is on the disk so much later.
+    /// The longest time from a write to its fsync.
     pub sync_interval: Option<Duration>,
 }

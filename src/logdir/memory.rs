@@ -2,7 +2,7 @@
 
 use crate::sys::page::Page;
 
-/// Memory that a successor finds as it was left.
+/// Memory that a successor can read after this process has ended.
 pub trait Memory {
     /// Stores bytes, after all that was stored before.
     fn store(&mut self, at: usize, bytes: &[u8]);
@@ -10,7 +10,7 @@ pub trait Memory {
     fn load(&self) -> Vec<u8>;
     /// Lends one byte to a read that stores into it.
     fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T;
-    /// Tells whether what is stored is seen by nobody any more.
+    /// Tells whether the memory can no longer be found, because its file was removed.
     fn is_lost(&self) -> bool;
 }
 

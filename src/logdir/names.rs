@@ -24,9 +24,9 @@ pub const NEWJOURNAL: &str = "newjournal";
 pub const MODE_OPEN: u32 = 0o644;
 /// The mode of a file that is complete and on the disk.
 pub const MODE_DONE: u32 = 0o744;
-/// The bit that tells the two apart.
+/// The bit that differs between the two.
 pub const DONE_BIT: u32 = 0o100;
-/// The mode of files that are nobody else's business.
+/// The mode of private files.
 pub const MODE_PRIVATE: u32 = 0o600;
 /// The mode of a directory that multilog makes.
 pub const MODE_DIRECTORY: u32 = 0o700;

@@ -19,10 +19,9 @@ pub fn push(alerts: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
     alerts.push(b'\n');
 }
 
-/// Prints alerts on standard error: whole lines together as far as they stay in one piece beside other writers' lines.
+/// Prints alerts on standard error, several whole lines in one write if the write is atomic.
 ///
-/// Standard error that is closed, full or gone stops no logging: what cannot be written there is
-/// [dropped](crate::cli::standard_error).
+/// If standard error is closed or full, the logging continues and the alerts are [dropped](crate::cli::standard_error).
 pub fn write(alerts: &[u8]) {
     if !alerts.is_empty() {
         standard_error::print_alerts(alerts);

@@ -10,8 +10,8 @@
 //! Then the directories that are used up are rotated, and the next batch begins where this one ended. The rule is
 //! 0.76's; only the moment differs: 0.76 decides for pieces of 512 bytes and cuts earlier.
 //!
-//! Where a line is longer than the window it comes in pieces, and where a batch ended within a line the rest follows in
-//! the next: the verdict of the script is that of the line's first bytes, and holds to its end.
+//! A line that is longer than the window comes in pieces, and a batch may end within a line. The script decides on the
+//! first bytes of a line, and the verdict holds to its end.
 
 use std::ops::Range;
 
@@ -25,7 +25,7 @@ use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
 
-/// A batch of copied lines ends when it is this large, so that memory has a bound.
+/// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
 
 /// What one directory gets.
@@ -67,18 +67,18 @@ pub struct Batch {
     shares: Vec<Share>,
     /// Every directory gets all of every line that begins in the batch.
     is_uniform: bool,
-    /// The first share is everybody's.
+    /// All directories use the first share.
     is_shared: bool,
     /// Lines for standard error.
     alerts: Vec<u8>,
     /// The latest record of each status file; empty if there is none in this batch.
     statuses: Vec<Vec<u8>>,
-    /// What the last batch left open.
+    /// The line that the last batch left open.
     before: OpenLine,
-    /// What this batch leaves open.
+    /// The line that this batch leaves open.
     after: OpenLine,
     input_bytes: usize,
-    /// The directories that the lines in hand go to.
+    /// The directories that the current lines go to.
     chosen: Vec<usize>,
     matcher: Matcher,
 }
@@ -101,8 +101,8 @@ impl Batch {
         }
     }
 
-    /// Decides what to write of `window`, with `rooms` told for each directory in the order of the script. Until
-    /// [`Batch::commit`] it may be decided anew, for another window or other rooms.
+    /// Decides what to write of `window`. `rooms` are those of the directories, in the order of the script. Until
+    /// [`Batch::commit`] the plan may be made again, for another window or other rooms.
     pub fn plan(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
@@ -114,7 +114,7 @@ impl Batch {
         }
         self.input_bytes = 0;
         self.after.close();
-        // A line that was begun by another script may go to some of the directories only.
+        // A line that was begun by another script may go to only some of the directories.
         self.is_shared = self.is_uniform && !self.before.is_open;
         if self.before.is_open {
             self.continue_line(window);
@@ -238,7 +238,7 @@ impl Batch {
         self.shares.iter_mut().for_each(|share| share.grow(length));
     }
 
-    /// Each line to where the script sends it. Lines that follow each other and have the same verdict are taken together.
+    /// Each line goes where the script sends it. Consecutive lines with the same verdict are handled together.
     fn take_chosen(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps) {
         let [first, rest]: [&[u8]; 2] =
             if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };

@@ -1,16 +1,16 @@
 //! The engine: waits for input, plans a batch, writes it and consumes it; and in the end it seals every directory.
 //!
 //! - This file: what the engine holds, its start, and its loop. `writing`: batches and rotations.
-//! - `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished, which a
-//!   rotation does too.
+//! - `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
+//!   (a rotation waits too).
 //!
-//! What was shown is in `current` before the engine waits again, and it holds nothing back but the beginning of a line. A
-//! batch is noted in the journal before it is written and consumed when it is, so that a successor can go on exactly where
-//! a killed engine was.
+//! The engine writes everything it has read to `current` before it waits for more, except the beginning of a line. It
+//! notes a batch in the journal before it writes it, and consumes it from the input afterwards, so that a successor can
+//! continue exactly where a killed engine stopped.
 
 use std::time::{Duration, Instant};
 
-use crate::cli::Exit;
+use crate::cli::{Exit, Messages};
 use crate::lines::reader::{Reader, Taken};
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
@@ -19,7 +19,6 @@ use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -37,7 +36,7 @@ mod writing;
 /// Why the engine ends before its input does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EarlyEnd {
-    /// TERM came while a step was failing: what is not written is still in the input, if that keeps it.
+    /// TERM came while a step was failing. The unwritten bytes are still in the input, if it keeps them.
     GivenUp,
     /// The input can be neither read nor waited for.
     Unreadable(Errno),
@@ -49,7 +48,7 @@ impl From<Errno> for EarlyEnd {
     }
 }
 
-/// What an engine is made of: all that the script names is open.
+/// The parts of an engine: everything that the script names, opened.
 #[derive(Debug)]
 pub struct EngineParts<D: Directory, I> {
     /// The script.
@@ -62,8 +61,10 @@ pub struct EngineParts<D: Directory, I> {
     pub statuses: Vec<StatusFile>,
     /// What a journal says once; `None` if none is kept for this input.
     pub heading: Option<Heading>,
-    /// What a predecessor was in the middle of.
+    /// The line that a predecessor has begun.
     pub open_line: Option<OpenLine>,
+    /// Where warnings go.
+    pub messages: Messages,
 }
 
 /// Carries out a script.
@@ -78,8 +79,9 @@ pub struct Engine<D: Directory, I> {
     journal: Option<Journal<D::Memory>>,
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
-    /// TERM has come, and every directory gives up what takes long.
-    is_leaving: bool,
+    messages: Messages,
+    /// TERM has come, and every directory gives up whatever takes long.
+    is_exiting: bool,
     /// The input has ended.
     has_ended: bool,
 }
@@ -87,7 +89,7 @@ pub struct Engine<D: Directory, I> {
 impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input.
     pub fn new(parts: EngineParts<D, I>) -> Engine<D, I> {
-        let EngineParts { script, input, directories, statuses, heading, open_line } = parts;
+        let EngineParts { script, input, directories, statuses, heading, open_line, messages } = parts;
         let mut batch = Batch::new(&script);
         let mut reader = Reader::default();
         if let Some(line) = open_line {
@@ -103,22 +105,23 @@ impl<D: Directory, I: Input> Engine<D, I> {
             statuses,
             journal: None,
             heading,
-            is_leaving: false,
+            messages,
+            is_exiting: false,
             has_ended: false,
         }
     }
 
-    /// Takes over from the loggers before: a journal that speaks of every `current` replaces theirs, and then each
-    /// `current` is marked as a file that is being written. `reserved` is that journal, if it could be made; `old` tells
-    /// which directories hold one.
+    /// Takes over from the previous loggers: replaces their journals with one that describes every `current`, and then
+    /// marks each `current` as a file that is being written. `reserved` is the new journal, if it could be created;
+    /// `old` tells which directories hold an old one.
     pub fn take_over(&mut self, reserved: Option<Journal<D::Memory>>, old: &[bool]) -> Result<(), Error> {
         if self.heading.is_some() {
             let first = self.snapshot();
             self.journal = reserved.and_then(|journal| {
                 let published = publish(journal, self.directories.first()?.place(), &first);
-                published.inspect_err(|error| PROGRAM.warn(error)).ok()
+                published.inspect_err(|error| self.messages.warn(error)).ok()
             });
-            // Theirs says nothing any more that is true; one of a directory that is no longer the first would stay.
+            // The old journals are out of date. One in a directory that is no longer the first would not be replaced.
             let is_replaced = usize::from(self.journal.is_some());
             for (directory, _) in self.directories.iter().zip(old).skip(is_replaced).filter(|(_, has_old)| **has_old) {
                 let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
@@ -128,7 +131,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             if let Err(error) = self.directories[number].mark_open() {
                 // The directories before it were clean, and stay so.
                 for directory in &mut self.directories[..number] {
-                    let _ = directory.seal(&mut Pausing(&mut self.input));
+                    let _ = directory.seal(&mut Pausing { input: &mut self.input, messages: self.messages });
                 }
                 return Err(error);
             }
@@ -142,10 +145,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if matches!(end, Err(EarlyEnd::Unreadable(_))) && self.input.keeps_rest() {
             // The next logger may be able to read it.
             self.reader.leave_rest();
-        } else if self.is_leaving && self.leaves_line() {
+        } else if self.is_exiting && self.leaves_open_line() {
             // The rest is in the pipe, and the journal says where it belongs.
         } else if end != Err(EarlyEnd::GivenUp) {
-            // The line that the input broke off in is a line, also where it broke off with an error.
+            // An unfinished line at the end of the input counts as a line, even if the input ended with an error.
             self.reader.end_line();
             end = self.write_window().and(end);
         }
@@ -154,17 +157,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
         match end {
             Ok(()) | Err(EarlyEnd::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(EarlyEnd::GivenUp) => Exit::TROUBLE,
-            Err(EarlyEnd::Unreadable(errno)) => PROGRAM.fatal(Error::new("unable to read standard input", errno)),
+            Err(EarlyEnd::Unreadable(errno)) => self.messages.fatal(Error::new("unable to read standard input", errno)),
         }
     }
 
-    /// Reads and writes until nothing more is to be read.
+    /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
         loop {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
                 Wake::Terminate => {
-                    self.leave();
+                    self.begin_exit();
                     return self.complete_line();
                 }
                 Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
@@ -180,18 +183,18 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
     }
 
-    /// How long until a directory wants something done; `None` if none will until it is written to.
+    /// How long until a directory has something due; `None` if nothing is due before the next write.
     fn due_in(&self) -> Option<Duration> {
         let due = self.directories.iter().filter_map(LogDir::due_at).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
-    /// Does what is due: that written lines are on the disk, and that `current` and the journal are where they should be.
+    /// Does what is due: fsyncs written lines, and checks that `current` and the journal are in place.
     fn keep_up(&mut self) -> Result<(), EarlyEnd> {
         if self.due_in() != Some(Duration::ZERO) {
             return Ok(());
         }
-        // This comes now and then, and last when the input has been quiet for a while.
+        // This runs regularly, the last time after the input has been quiet for a while.
         self.batch.shrink();
         self.reader.shrink();
         self.input.shrink();
@@ -199,11 +202,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let now = Instant::now();
         for number in 0..self.directories.len() {
             if self.directories[number].is_sync_due(now) {
-                // Until it has succeeded: killed before its answer is known, it may have failed.
+                // Noted before the fsync: if the logger is killed before the fsync returns, it may have failed.
                 self.note_doubt(number, true);
             }
             let directory = &mut self.directories[number];
-            Pausing(&mut self.input)
+            Pausing { input: &mut self.input, messages: self.messages }
                 .retry(|patience| directory.keep_up(now, patience))
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());

@@ -1,4 +1,4 @@
-//! Steps of the logger that failed, and why.
+//! Why a step of the logger failed.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub struct Error {
     is_interruption: bool,
 }
 
-/// How long a step that failed is left alone, unless it says otherwise.
+/// How long to wait before a failed step is retried, unless the error sets another time.
 const PAUSE: Duration = Duration::from_secs(5);
 
 impl Error {
@@ -33,56 +33,56 @@ impl Error {
         Error::new(format_args!("unable to {to_do}"), cause)
     }
 
-    /// Something that failed without the system having a word for it.
+    /// A failure without an error number.
     #[must_use]
     pub fn unexplained(what: impl fmt::Display) -> Error {
         Error { what: what.to_string(), cause: None, remark: None, pause: PAUSE, is_interruption: false }
     }
 
-    /// No trouble at all: TERM came before what takes long was done.
+    /// Not a failure: TERM interrupted a step that takes long.
     #[must_use]
     pub fn interruption() -> Error {
         Error { is_interruption: true, ..Error::unexplained("interrupted") }
     }
 
-    /// Tells whether nothing is wrong but that TERM came.
+    /// Tells whether this is only an interruption by TERM.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
         self.is_interruption
     }
 
-    /// The same trouble, with another time to wait before the step is tried again.
+    /// The same error, with another time to wait before the step is retried.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Error {
         Error { pause, ..self }
     }
 
-    /// Tells whether there is no room: on the disk, or in what the user may have of it.
+    /// Tells whether the disk is full, or the user's quota.
     #[must_use]
     pub fn is_want_of_room(&self) -> bool {
         matches!(self.cause, Some(Errno::ENOSPC | Errno::EDQUOT))
     }
 
-    /// Tells whether the system had no memory for it.
+    /// Tells whether the system had no memory.
     #[must_use]
     pub fn is_want_of_memory(&self) -> bool {
         self.cause == Some(Errno::ENOMEM)
     }
 
-    /// How long to wait before the step is tried again.
+    /// How long to wait before the step is retried.
     #[must_use]
     pub fn pause(&self) -> Duration {
         self.pause
     }
 
-    /// The same sentence, for a step that will be tried again: `unable to create ./main/current, pausing: out of disk
+    /// The same sentence for a step that will be retried: `unable to create ./main/current, pausing: out of disk
     /// space`.
     #[must_use]
     pub fn pausing(&self) -> impl fmt::Display {
         Error { what: format!("{}, pausing", self.what), ..self.clone() }
     }
 
-    /// The same sentence with something more to know at its end: `…: temporary failure (held by pid 7)`.
+    /// The same sentence with a remark at the end: `…: temporary failure (held by pid 7)`.
     #[must_use]
     pub fn with_remark(self, remark: impl fmt::Display) -> Error {
         Error { remark: Some(remark.to_string()), ..self }
@@ -104,7 +104,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Says of a system call that failed what it was to do.
+/// Adds to a failed system call what it was called for.
 pub trait ResultExt<T> {
     /// Turns a failure into `unable to TO_DO: CAUSE`. `to_do` is formatted only then.
     fn or_unable(self, to_do: impl fmt::Display) -> Result<T, Error>;

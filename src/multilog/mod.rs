@@ -10,22 +10,23 @@
 //! - [`program`]: opens what the script names, and starts the engine. [`engine`]: the loop.
 //! - [`script`]: the arguments, parsed once; its selectors and their matcher.
 //! - [`input`]: bytes from descriptor 0, and signals. The [reader](crate::lines::reader) makes lines of them.
-//! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line that
-//!   a batch ended within.
+//! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line
+//!   that is not complete at the end of a batch.
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
-//! - [`journal`]: what a logger that was killed leaves its successor, and what the successor makes of it.
-//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is tried again.
+//! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
+//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is retried.
 //!
 //! # Promises
 //!
 //! - When multilog exits, every selected line is in its directories, once and in order.
-//! - It writes what it has read before it waits for more.
+//! - It writes everything it has read before it waits for more.
 //! - From a pipe: if it is killed at any moment and started again, no line is lost, duplicated or torn.
-//! - On TERM it takes nothing beyond the line that has begun; the rest is for the next logger. It exits within a second,
-//!   also while the disk is full, a processor hangs, or nobody reads standard error. If it cannot write what it read from
-//!   something other than a pipe, it puts the bytes back (a file) or counts them on standard error.
+//! - On TERM it completes the current line and reads nothing beyond it; the rest is for the next logger. It exits
+//!   within a second, also while the disk is full, a processor hangs, or nobody reads standard error. If it cannot
+//!   write what it read from something other than a pipe, it puts the bytes back (a file) or counts them on standard
+//!   error.
 //! - Messages never block the logging: see [`standard_error`](crate::cli::standard_error).
-//! - If the disk refuses a step, multilog says so, keeps the data and tries again every 5 seconds.
+//! - If the disk refuses a step, multilog prints a warning, keeps the data and retries every 5 seconds.
 #![forbid(unsafe_code)]
 
 pub mod alert;

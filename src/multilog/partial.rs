@@ -32,7 +32,7 @@ impl PartlyWritten<'_> {
         } else {
             memchr_iter(b'\n', bytes).map(|newline| newline + 1).collect()
         };
-        // What a longer part writes contains what a shorter one does, so the parts that fit come first.
+        // The output of a longer part begins with that of a shorter one, so a binary search works.
         match ends.partition_point(|&end| self.fits(end, batch)).checked_sub(1) {
             Some(last) => {
                 self.fits(ends[last], batch);

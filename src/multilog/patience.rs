@@ -2,6 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
+use crate::cli::Messages;
 use crate::multilog::error::Error;
 
 /// Announces a failure, waits a while, and decides: `Ok` to retry, `Err` to give up.
@@ -12,18 +13,21 @@ pub trait Patience {
     /// Something failed that nothing depends on. Announces it.
     fn complain(&mut self, error: &Error);
 
-    /// Tells whether the logger is about to exit: what can be left undone is left undone.
-    fn is_hurried(&self) -> bool {
+    /// Where a thread that is started meanwhile sends its messages.
+    fn messages(&self) -> Messages;
+
+    /// Tells whether the logger is about to exit: it skips everything that the next start can do.
+    fn is_exiting(&self) -> bool {
         false
     }
 
-    /// Tells whether a step that takes long is to be given up half done: nothing has been read yet, and TERM has come.
+    /// Tells whether a long step must stop half-way: TERM has come, and nothing has been read yet.
     fn is_interrupted(&mut self) -> bool {
         false
     }
 
-    /// What becomes readable when the logger begins to exit.
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
+    /// Becomes readable when the logger begins to exit.
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 

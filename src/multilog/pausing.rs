@@ -2,55 +2,68 @@
 
 use std::os::fd::BorrowedFd;
 
-use crate::cli::Exit;
+use crate::cli::{Exit, Messages};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::sys::memory;
 
 /// The patience of the engine: it ends when TERM comes.
 #[derive(Debug)]
-pub struct Pausing<'i, I>(pub &'i mut I);
+pub struct Pausing<'i, I> {
+    /// The input that TERM interrupts.
+    pub input: &'i mut I,
+    /// Where failures are announced.
+    pub messages: Messages,
+}
 
 impl<I: Input> Patience for Pausing<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
         if error.is_want_of_memory() && memory::is_scarce() {
-            // The limit is this process's own: waiting does not help. It leaves its files as a killed logger does.
-            let Exit(code) = PROGRAM.fatal(&error);
+            // The process has reached its own memory limit, so waiting does not help. It exits like a logger that was
+            // killed.
+            let Exit(code) = self.messages.fatal(&error);
             std::process::exit(code);
         }
-        PROGRAM.warn(error.pausing());
-        if self.0.rest(error.pause()) { Ok(()) } else { Err(error) }
+        self.messages.warn(error.pausing());
+        if self.input.rest(error.pause()) { Ok(()) } else { Err(error) }
     }
 
     fn complain(&mut self, error: &Error) {
-        PROGRAM.warn(error);
+        self.messages.warn(error);
     }
 
-    fn is_hurried(&self) -> bool {
-        self.0.is_leaving()
+    fn messages(&self) -> Messages {
+        self.messages
     }
 
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        self.0.leaving()
+    fn is_exiting(&self) -> bool {
+        self.input.is_exiting()
+    }
+
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        self.input.exit_request()
     }
 }
 
-/// The patience of the engine before the first line and after the last: what takes long is given up when TERM comes.
+/// The patience of the engine before the first line and after the last: TERM interrupts whatever takes long.
 #[derive(Debug)]
-pub struct Interruptible<'i, I>(pub &'i mut I);
+pub struct Interruptible<'i, I>(pub Pausing<'i, I>);
 
 impl<I: Input> Patience for Interruptible<'_, I> {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
-        if error.is_interruption() { Err(error) } else { Pausing(self.0).pause(error) }
+        if error.is_interruption() { Err(error) } else { self.0.pause(error) }
     }
 
     fn complain(&mut self, error: &Error) {
-        PROGRAM.warn(error);
+        self.0.complain(error);
+    }
+
+    fn messages(&self) -> Messages {
+        self.0.messages
     }
 
     fn is_interrupted(&mut self) -> bool {
-        self.0.has_term()
+        self.0.input.has_term()
     }
 }

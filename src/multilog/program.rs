@@ -1,7 +1,7 @@
 //! The program: opens what the script names, and runs the engine.
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Program};
+use crate::cli::{Exit, Messages, Program};
 use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
@@ -10,7 +10,7 @@ use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::replay;
 use crate::multilog::name::PROGRAM;
-use crate::multilog::pausing::Interruptible;
+use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::{Directory, PathDir};
@@ -20,11 +20,11 @@ use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{self, dir, fd, memory};
 
-/// Files are made with the modes that are asked for, whatever the parent's mask.
+/// Sets the modes of new files, whatever umask the parent had.
 const UMASK: u32 = 0o022;
 
-/// What a busy logger may need of the address space, and what each log directory adds, with a thread's stack. Where it may
-/// not have so much it makes do with less.
+/// The address space that a busy logger may need, and what each log directory adds, including a thread's stack. If the
+/// limit is lower, multilog uses less.
 const BUSY_BYTES: usize = 3 * 1024 * 1024;
 const DIRECTORY_BYTES: usize = 1024 * 1024;
 
@@ -33,12 +33,12 @@ pub fn run(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::new)
 }
 
-/// The same program without peeking: it reads, and what it has read is gone when it is killed. For comparison.
+/// The same program without peeking, for comparison: if it is killed, the bytes that it has read are lost.
 pub fn run_reading(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::reading)
 }
 
-fn run_on(arguments: &Arguments, input: fn() -> sys::Result<StandardInput>) -> Exit {
+fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInput>) -> Exit {
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
     let Program(name) = PROGRAM;
@@ -59,13 +59,20 @@ fn run_on(arguments: &Arguments, input: fn() -> sys::Result<StandardInput>) -> E
     exit
 }
 
-/// Opens all that the script names. Until every directory is locked, no file in any is touched.
-fn start(script: Script, input: fn() -> sys::Result<StandardInput>) -> Result<Engine<PathDir, StandardInput>, Error> {
+fn messages() -> Messages {
+    Messages::of(PROGRAM)
+}
+
+/// Opens everything that the script names. It touches no file until every directory is locked.
+fn start(
+    script: Script,
+    input: fn(Messages) -> sys::Result<StandardInput>,
+) -> Result<Engine<PathDir, StandardInput>, Error> {
     let input = catch_signals(input)?;
     let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
     warn_of_network(&directories);
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    assemble(script, input, directories, statuses)
+    assemble(script, input, directories, statuses, messages())
 }
 
 /// Warns once if a directory is on a file system on which kills are untested.
@@ -76,55 +83,55 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
         .find_map(|place| Some((place, place.directory.network_file_system()?)));
     if let Some((place, kind)) = found {
         let name = &place.name;
-        PROGRAM.warn(format_args!(
-            "{name} is on a network file system ({kind}): what a kill does to lines is untested there"
-        ));
+        PROGRAM.warn(format_args!("{name} is on a network file system ({kind}): kills are untested there"));
     }
 }
 
-/// Completes what a predecessor left half done, repairs the directories, and makes the engine.
+/// Completes the unfinished batch of a predecessor, repairs the directories, and creates the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
     locked: Vec<LockedDirectory<D>>,
     statuses: Vec<StatusFile>,
+    messages: Messages,
 ) -> Result<Engine<D, I>, Error> {
     for directory in &locked {
-        // Of a logger that was killed while it made its journal. Where it cannot be removed it is in nobody's way.
+        // Left by a logger that was killed while it created its journal. It does no harm if it cannot be removed.
         let _ = discard_unfinished(directory.place());
     }
     let origin = input.origin().filter(|_| !locked.is_empty());
-    let legacy = replay(origin, &locked, &mut input)?;
+    let legacy = replay(origin, &locked, &mut Pausing { input: &mut input, messages })?;
     if legacy.left_out_bytes > 0 {
-        PROGRAM.warn(format_args!(
-            "{} bytes of the last logger's belong to directories that are no longer named, and are not written there",
+        messages.warn(format_args!(
+            "{} bytes of the last logger belong to directories that the script no longer names, and are not written",
             legacy.left_out_bytes
         ));
     }
     let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));
     let journal = heading.as_ref().and_then(|heading| {
         let reserved = reserve(locked[0].place(), heading);
-        reserved.inspect_err(|error| PROGRAM.warn(error)).ok()
+        reserved.inspect_err(|error| messages.warn(error)).ok()
     });
-    let mut patience = Interruptible(&mut input);
+    let mut patience = Interruptible(Pausing { input: &mut input, messages });
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for (number, directory) in locked.into_iter().enumerate() {
-        // Without a journal nobody could tell the next logger what becomes of a file that is whole.
+        // Without a journal, the next logger could not know whether this file is whole.
         let is_whole = legacy.is_whole[number] && journal.is_some();
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
     let open_line = legacy.open_line().cloned();
-    let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line });
+    let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line, messages });
     engine.take_over(journal, &legacy.has_journal)?;
     Ok(engine)
 }
 
-/// A reader of alerts that went away, or a limit on the size of files, is an error that is reported; it does not kill the logger.
-fn catch_signals(input: fn() -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
+/// If the reader of the alerts exits, or a file reaches a size limit, the write reports an error; the signal must not
+/// kill the logger.
+fn catch_signals(input: fn(Messages) -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()
         .try_for_each(signal::ignore)
         .and_then(|()| signal::want_children())
-        .and_then(|()| input())
+        .and_then(|()| input(messages()))
         .map_err(|errno| Error::new("unable to catch signals", errno))
 }

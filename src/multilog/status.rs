@@ -1,7 +1,7 @@
 //! Status files: the latest selected line, always 1001 bytes.
 //!
-//! The file is written in place, as it always was: its owner may have put it where the logger can make no other. Of
-//! several lines in one batch only the last is written; nobody could have seen the others.
+//! The file is overwritten in place, as in 0.76, and not replaced: the logger may be unable to create another file in
+//! its directory. Of several lines in one batch, only the last is written.
 
 use std::ffi::CStr;
 
@@ -28,20 +28,20 @@ pub fn set(record: &mut Vec<u8>, stamp: &[u8], seen: &[u8]) {
 pub struct StatusFile {
     name: String,
     file: File,
-    /// The last record could not be written, and that has been said.
+    /// The last record could not be written, and this has been reported.
     is_failing: bool,
 }
 
 impl StatusFile {
-    /// Opens the file, made if it is not there and otherwise as it is.
+    /// Opens the file, and creates it if it does not exist.
     pub fn open(path: &CStr) -> Result<StatusFile, Error> {
         let name = Shown(path.to_bytes()).to_string();
         let file = File::open_or_create(path, MODE_PRIVATE).or_unable(format_args!("create {name}"))?;
         Ok(StatusFile { name, file, is_failing: false })
     }
 
-    /// Replaces the record. Says what is wrong the first time that it fails; a status that cannot be shown is no reason
-    /// to stop logging.
+    /// Replaces the record. Returns only the first of several errors in a row. A status file that cannot be written
+    /// does not stop the logging.
     pub fn replace(&mut self, record: &[u8]) -> Result<(), Error> {
         let name = &self.name;
         let answer = fd::rewind(&self.file)

@@ -13,25 +13,25 @@ use crate::sys::signal::{self, Signal};
 
 /// The unit of systemd.
 const UNIT: &str = "/etc/systemd/system/svscan.service";
-/// Where the unit is wanted.
+/// The link that enables the unit.
 const WANTED: &str = "/etc/systemd/system/multi-user.target.wants/svscan.service";
 /// The script of OpenRC.
 const SCRIPT: &str = "/etc/init.d/svscan";
-/// Where the script is wanted.
+/// The link that enables the script.
 const RUNLEVEL: &str = "/etc/runlevels/default/svscan";
 /// The table of init.
 const INITTAB: &str = "/etc/inittab";
 /// The script that runs at the end of a boot.
 const RC_LOCAL: &str = "/etc/rc.local";
 
-/// The line in init's table, as 0.76 writes it, behind its id.
+/// The line in inittab, as 0.76 writes it, without its id.
 const INITTAB_LINE: &str = "123456:respawn:/command/svscanboot";
-/// The ids that it may have: 0.76's, and others where a line that starts something else, or nothing, has that.
+/// Its possible ids: 0.76's, and others in case another line has that one.
 const INITTAB_IDS: [&str; 5] = ["SV", "SV1", "SV2", "SV3", "SV4"];
 /// The same for the init of busybox, which has no runlevels and takes the first field for a terminal.
 const INITTAB_LINE_BUSYBOX: &str = "::respawn:/command/svscanboot";
 
-/// A way to be started.
+/// A way to start svscan at boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// A unit.
@@ -42,7 +42,7 @@ pub enum Method {
     Inittab,
     /// A line in a script.
     RcLocal,
-    /// Somebody else sees to it.
+    /// Something else starts it.
     None,
 }
 
@@ -66,7 +66,7 @@ impl Method {
         all.into_iter().find(|method| method.to_string().as_bytes() == name)
     }
 
-    /// Finds out what a system boots with. Where nothing is found it is rc.local, as with 0.76.
+    /// Detects the boot system; if none is found, it is rc.local, as in 0.76.
     #[must_use]
     pub fn of_host(tree: &Tree) -> Method {
         let has = |path: &&str| is_there(tree, path);
@@ -94,7 +94,7 @@ impl Method {
         record.latest_first().find_map(of_entry).unwrap_or(Method::None)
     }
 
-    /// What a host needs for it.
+    /// The resources that it needs.
     #[must_use]
     pub fn things(self, tree: &Tree) -> Vec<Resource> {
         let text = |path: &str, mode, text| Resource::file(path.to_owned(), mode, Content::Text(text));
@@ -120,7 +120,7 @@ impl Method {
         }
     }
 
-    /// How an administrator starts svscan without a boot; `None` where nothing starts it.
+    /// How an administrator starts svscan without a reboot; `None` if nothing starts it.
     #[must_use]
     pub fn start_words(self) -> Option<&'static str> {
         match self {
@@ -144,7 +144,7 @@ impl Method {
         }
     }
 
-    /// Starts svscan; the answer says which command failed.
+    /// Starts svscan; the error names the command that failed.
     pub fn start(self) -> Result<(), String> {
         match self {
             Method::Systemd => {
@@ -158,13 +158,14 @@ impl Method {
         }
     }
 
-    /// Whether [`stop`](Method::stop) and [`forget`](Method::forget) end it: what a script started belongs to nobody.
+    /// Whether [`stop`](Method::stop) and [`forget`](Method::forget) end it: a process that a script started cannot be
+    /// stopped this way.
     #[must_use]
     pub fn can_stop(self) -> bool {
         self != Method::RcLocal
     }
 
-    /// Stops svscan, before what starts it is taken away.
+    /// Stops svscan, before the files that start it are removed.
     pub fn stop(self) -> Result<(), String> {
         match self {
             Method::Systemd => run(&["systemctl", "stop", "svscan.service"]),
@@ -173,7 +174,7 @@ impl Method {
         }
     }
 
-    /// Has init notice that what started svscan is gone.
+    /// Makes init notice that the files that started svscan are gone.
     pub fn forget(self) -> Result<(), String> {
         match self {
             Method::Systemd => run(&["systemctl", "daemon-reload"]),
@@ -197,7 +198,7 @@ fn tell_init() -> Result<(), String> {
     signal::send(Pid::INIT, Signal::SIGHUP).map_err(|_| "kill -HUP 1".to_owned())
 }
 
-/// Starts svscanboot in a session of its own, where no terminal's hangup finds it.
+/// Starts svscanboot in a session of its own, so that no hangup of a terminal reaches it.
 fn start_alone() -> Result<(), String> {
     let mut command = Command::new("/command/pgrphack");
     command.arg("/command/svscanboot").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -16,15 +16,14 @@ pub enum LineFile {
     Script,
 }
 
-/// What a script begins with that is made for the line.
+/// The first line of a script that is created for the line.
 pub const SCRIPT_HEAD: &str = "#!/bin/sh\n";
 
 /// The actions of init's table that start something when the system comes up.
 const STARTING: [&[u8]; 6] = [b"respawn", b"once", b"wait", b"boot", b"bootwait", b"sysinit"];
 
 impl LineFile {
-    /// Whether a file starts svscan already, by a line of ours or of somebody else's. A comment does not, nor does a line
-    /// that is switched off.
+    /// Whether a file starts svscan already, by our line or another. Comments and disabled lines do not count.
     #[must_use]
     pub fn has_svscanboot(self, text: &[u8]) -> bool {
         match self {
@@ -74,7 +73,7 @@ impl LineFile {
     }
 }
 
-/// Which line of a script is the first that cannot be relied on to be reached.
+/// The first line of a script that may not be reached.
 fn end_of_script(text: &[u8], lines: &[&[u8]]) -> usize {
     let outline = script::outline(text);
     match outline.end {
@@ -105,8 +104,8 @@ pub fn has(dir: &Dir, name: &[u8], line: &str) -> Result<bool> {
     Ok(without(&read_all(dir, name)?, line.as_bytes()).is_some())
 }
 
-/// Takes a line out of a file, with the empty one before it at the end of a table; says whether it was there. A script
-/// that holds nothing else any more and that was made for the line goes too.
+/// Removes a line from a file, with the empty line before it at the end of a table; returns whether it was found. A
+/// script that was created for the line and holds nothing else is removed too.
 pub fn remove(dir: &Dir, name: &[u8], line: &str) -> Result<bool> {
     let Some(stat) = dir.stat(name)? else { return Ok(false) };
     let text = read_all(dir, name)?;
@@ -121,7 +120,7 @@ pub fn remove(dir: &Dir, name: &[u8], line: &str) -> Result<bool> {
 
 fn without(text: &[u8], line: &[u8]) -> Option<Vec<u8>> {
     let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
-    // The first one: behind the end of a script there may be others, which were not ours.
+    // The first match: after the end of a script there may be others, which are not ours.
     let at = lines.iter().position(|found| found.strip_suffix(b"\n").unwrap_or(found) == line)?;
     lines.remove(at);
     if at > 0 && lines[at - 1] == b"\n" && at == lines.len() {

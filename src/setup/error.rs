@@ -1,11 +1,11 @@
-//! What setup could not do.
+//! Why setup failed.
 
 use std::fmt::{self, Display};
 
 use crate::cli::cause;
 use crate::sys::Errno;
 
-/// What could not be done to which path.
+/// A failed operation on a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     verb: &'static str,
@@ -20,7 +20,7 @@ impl fmt::Display for Error {
 }
 
 impl Error {
-    /// Names what failed, for `map_err`.
+    /// Adds the operation and the path, for `map_err`.
     pub fn at(verb: &'static str, path: &str) -> impl FnOnce(Errno) -> Error {
         let path = path.to_owned();
         move |errno| Error { verb, path, errno }

@@ -11,13 +11,13 @@ use crate::setup::manifest::HOME;
 use crate::setup::pages::PAGES;
 use crate::setup::resource::{Content, Resource};
 
-/// Where 0.76 has its commands.
+/// The directory of commands in 0.76.
 const COMMAND: &str = "/command";
-/// Where shells look.
+/// A directory in the search path of shells.
 const BIN: &str = "/usr/local/bin";
-/// Where services are looked for.
+/// The scan directory.
 const SERVICE: &str = "/service";
-/// Where manual pages are looked for.
+/// The directory of manual pages.
 const MAN: &str = "/usr/local/share/man";
 
 /// The commands that every installation has.
@@ -47,7 +47,7 @@ pub const COMMANDS: [&str; 20] = [
 /// The commands that can be left out when the package is built.
 pub const OPTIONAL: [&str; 3] = ["logbench", "logpack", "readlog"];
 
-/// Lists what a host is to have, apart from what starts it at boot. `has_program` says which commands there are.
+/// Lists the resources of an installation, apart from those that start it at boot. `has_program` tells which commands exist.
 pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Resource> {
     let commands: Vec<&str> =
         COMMANDS.into_iter().chain(OPTIONAL.into_iter().filter(|command| has_program(command))).collect();

@@ -1,6 +1,6 @@
 //! The manifest: records what setup made. `--remove` removes this and nothing else.
 //!
-//! It is written before anything in it is made, so an interrupted run can be undone, and its order is that of making.
+//! Each entry is written before its resource is created, in that order, so an interrupted run can be undone.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use crate::setup::whole_file::{read_all, replace};
 use crate::sys::Errno;
 use crate::sys::root_dir::Tree;
 
-/// Where the copies are, and the record of what was done.
+/// The directory of the copies and the manifest.
 pub const HOME: &str = "/usr/local/lib/logyard";
 /// The file's name in [`HOME`].
 const NAME: &[u8] = b"installed";
 
-/// What is put behind the name of something that was in the way.
+/// The suffix of a file that was moved aside.
 pub(super) const ASIDE: &str = ".before-logyard";
 
-/// One thing that was made.
+/// One resource that was created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ManifestEntry {
-    /// A directory that was not there.
+    /// A directory that did not exist.
     Directory(String),
     /// A file.
     File(String),
@@ -28,7 +28,7 @@ pub enum ManifestEntry {
     Link(String, String),
     /// A line, and the file that it is in.
     Line(String, String),
-    /// What was in the way, moved aside.
+    /// A file that was moved aside.
     Moved(String),
 }
 
@@ -59,7 +59,7 @@ impl ManifestEntry {
         }
     }
 
-    /// What it is about.
+    /// The path of the entry.
     #[must_use]
     pub fn path(&self) -> &str {
         match self {
@@ -72,12 +72,12 @@ impl ManifestEntry {
     }
 }
 
-/// What setup has made, in the order of making.
+/// The resources that setup has created, in that order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest(Vec<ManifestEntry>);
 
 impl Manifest {
-    /// Reads the record; it is empty where there is none.
+    /// Reads the manifest; it is empty if there is none.
     pub fn read(tree: &Tree) -> Result<Manifest, Error> {
         let text = match tree.dir(HOME).and_then(|dir| read_all(&dir, NAME)) {
             Ok(text) => text,
@@ -87,20 +87,20 @@ impl Manifest {
         Ok(Manifest(String::from_utf8_lossy(&text).lines().filter_map(ManifestEntry::parse).collect()))
     }
 
-    /// Writes the record.
+    /// Writes the manifest.
     pub fn write(&self, tree: &Tree) -> Result<(), Error> {
         let text: String = self.0.iter().map(|entry| format!("{entry}\n")).collect();
         let written = tree.dir(HOME).and_then(|dir| replace(&dir, NAME, text.as_bytes(), 0o644));
         written.map_err(Error::at("write", &format!("{HOME}/installed")))
     }
 
-    /// Removes the record itself.
+    /// Removes the manifest itself.
     pub fn remove(tree: &Tree) -> Result<(), Error> {
         let removed = tree.dir(HOME).and_then(|dir| dir.unlink(NAME));
         removed.map_err(Error::at("remove", &format!("{HOME}/installed")))
     }
 
-    /// Enters something, unless it is entered.
+    /// Adds an entry, unless it exists.
     pub fn enter(&mut self, entry: ManifestEntry) {
         if !self.0.contains(&entry) {
             self.0.push(entry);
@@ -115,12 +115,12 @@ impl Manifest {
             .any(|entry| matches!(entry, ManifestEntry::File(_) | ManifestEntry::Link(..)) && entry.path() == path)
     }
 
-    /// All entries, the last one made first.
+    /// All entries, latest first.
     pub fn latest_first(&self) -> impl Iterator<Item = &ManifestEntry> {
         self.0.iter().rev()
     }
 
-    /// Whether nothing was made.
+    /// Whether there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

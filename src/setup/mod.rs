@@ -1,5 +1,4 @@
-//! `logyard-setup`: prepares a host for the family, or the root directory of one (`--root`), and clears it away again
-//! (`--remove`).
+//! `logyard-setup`: installs the programs on a host, or in a root directory (`--root`), and removes them (`--remove`).
 //!
 //! ```text
 //! layout + boot ──▶ Things ──find──▶ those that are not there ──▶ entered in the record ──▶ made, one by one
@@ -7,19 +6,20 @@
 //! ```
 //!
 //! - [`options`]: the command line.
-//! - [`layout`]: which commands, links and pages a host is to have; [`pages`]: the pages themselves.
+//! - [`layout`]: the commands, links and pages of an installation; [`pages`]: the pages themselves.
 //! - [`boot`]: what starts svscan: a unit, a script, a line in a table.
-//! - [`resource`]: how each thing is found and made; [`config_line`]: the lines in files of others;
-//!   [`script`]: what a shell script comes to.
-//! - [`plan`]: what there is to do; [`programs`]: what is copied; [`report`]: what is said.
-//! - [`manifest`]: what was made; [`uninstall`]: how it is undone.
+//! - [`resource`]: how each resource is detected and created; [`config_line`]: lines in files of the administrator;
+//!   [`script`]: what a shell script runs.
+//! - [`plan`]: what to do; [`programs`]: what is copied; [`report`]: what is printed.
+//! - [`manifest`]: what was created; [`uninstall`]: removes it.
 //!
 //! # Promises
 //!
-//! - What exists already is not made again, and `--remove` does not remove it.
-//! - What is in the way is refused before anything is changed, or moved aside (`--replace`) and put back by `--remove`.
-//! - No process is signalled and nothing is started unless `--now` is said.
-//! - Every file is replaced in one step; two runs wait for each other.
+//! - A resource that exists already is not created, and `--remove` does not remove it.
+//! - If another file is in the way, setup refuses before it changes anything, or moves the file aside (`--replace`) and
+//!   `--remove` restores it.
+//! - No process is signalled or started without `--now`.
+//! - Every file is replaced atomically, and a second run waits for the first.
 #![forbid(unsafe_code)]
 
 pub mod boot;
@@ -27,7 +27,6 @@ pub mod config_line;
 pub mod error;
 pub mod layout;
 pub mod manifest;
-mod name;
 pub mod options;
 pub mod pages;
 pub mod plan;

@@ -5,29 +5,29 @@ use std::ffi::{CStr, CString};
 use crate::setup::boot::Method;
 use crate::sys::program::Arguments;
 
-/// How the program is called.
+/// The usage line.
 pub const SYNOPSIS: &str = "logyard-setup [--root dir] [--boot systemd|openrc|inittab|rc.local|none] [--replace] [--now] \
                             [--dry-run] [--remove]";
 
-/// What is to be done.
+/// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The root directory of the system to prepare.
     pub root: CString,
-    /// What starts svscan at boot; `None`: what the host has.
+    /// What starts svscan at boot; `None`: detect it.
     pub boot: Option<Method>,
-    /// Moves aside what is in the way.
+    /// Moves aside files that are in the way.
     pub replace: bool,
-    /// Tells init, or whatever has to know, to start or stop svscan now.
+    /// Starts or stops svscan now.
     pub now: bool,
-    /// Only says what would be done.
+    /// Only prints what would be done.
     pub dry_run: bool,
-    /// Undoes what an earlier run did.
+    /// Removes what an earlier run installed.
     pub remove: bool,
 }
 
 impl Options {
-    /// Reads the arguments, the program's name left out; `None` if they make no sense.
+    /// Reads the arguments, the program's name left out; `None` if they are invalid.
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Option<Options> {
         let root = c"/".to_owned();

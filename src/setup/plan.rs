@@ -8,7 +8,7 @@ use crate::setup::resource::{Resource, ResourceState};
 use crate::setup::whole_file::split;
 use crate::sys::root_dir::Tree;
 
-/// The host that is prepared, and what it gets.
+/// The host, and the programs that it gets.
 #[derive(Clone, Copy, Debug)]
 pub struct Host<'h> {
     /// Its files.
@@ -17,11 +17,11 @@ pub struct Host<'h> {
     pub programs: &'h Programs,
 }
 
-/// What there is to do, in order.
+/// The steps, in order.
 #[derive(Debug)]
 pub struct Plan(Vec<PlanStep>);
 
-/// One thing to be made.
+/// One resource to create.
 #[derive(Debug)]
 struct PlanStep {
     thing: Resource,
@@ -30,7 +30,7 @@ struct PlanStep {
 }
 
 impl Plan {
-    /// Looks at everything, and changes nothing.
+    /// Checks everything, and changes nothing.
     pub fn new(host: Host<'_>, things: Vec<Resource>, record: &Manifest, replace: bool) -> Result<Plan, String> {
         let mut steps = Vec::new();
         for thing in with_parents(things) {
@@ -41,17 +41,19 @@ impl Plan {
                 ResourceState::Foreign if replace => steps.push(PlanStep { thing, moves_aside: true }),
                 ResourceState::Foreign => {
                     let path = thing.path();
-                    return Err(format!("unable to make {path}: something else is there (--replace moves it aside)"));
+                    return Err(format!(
+                        "unable to make {path}: something else exists there (--replace moves it aside)"
+                    ));
                 }
             }
         }
         Ok(Plan(steps))
     }
 
-    /// Carries it out, or only says so. What is done is entered in the record before.
+    /// Carries it out, or only prints it. Each step is recorded in the manifest first.
     pub fn carry_out(&self, host: Host<'_>, mut record: Manifest, report: &mut Report) -> Result<(), String> {
         if !report.is_dry && !self.0.is_empty() {
-            // The record needs its place before it can be kept there.
+            // The directory of the manifest must exist before the manifest can be written.
             for PlanStep { thing, .. } in self.0.iter().filter(|step| step.leads_home()) {
                 report.say(thing);
                 thing.make(host.tree, &[]).map_err(text)?;
@@ -78,7 +80,7 @@ impl Plan {
 }
 
 impl PlanStep {
-    /// Whether it makes the directory of the record, or one that it is in.
+    /// Whether it creates the directory of the manifest, or a parent of it.
     fn leads_home(&self) -> bool {
         let path = self.thing.path();
         matches!(self.thing, Resource::Directory { .. })
@@ -106,7 +108,7 @@ impl PlanStep {
     }
 }
 
-/// Adds the directories that things are in, each once and before what is in it.
+/// Adds the parent directories of the resources, each once and before its contents.
 fn with_parents(things: Vec<Resource>) -> Vec<Resource> {
     let mut all: Vec<Resource> = Vec::new();
     for thing in things {

@@ -1,8 +1,7 @@
-//! The program: reads the options, checks what the host has, and makes what is missing or removes what it made.
+//! The program: reads the options, checks the host, and creates what is missing or removes what it created.
 
-use crate::cli::{Exit, Shown, cause};
+use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::setup::error::text;
-use crate::setup::name::SETUP;
 use crate::setup::{layout, uninstall};
 use crate::sys::program::Arguments;
 use crate::sys::root_dir::Tree;
@@ -16,7 +15,10 @@ use crate::setup::plan::{Host, Plan};
 use crate::setup::programs::Programs;
 use crate::setup::report::Report;
 
-/// Files are made with the modes that are asked for, whatever the parent's mask.
+/// The name in messages.
+const PROGRAM: Program = Program("logyard-setup");
+
+/// Sets the modes of new files, whatever umask the parent had.
 const UMASK: u32 = 0o022;
 
 /// Runs the program.
@@ -24,10 +26,10 @@ const UMASK: u32 = 0o022;
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
     dir::set_umask(UMASK);
-    // `logyard-setup | head` must not end it half way; where this fails, that is all there is to it.
+    // `logyard-setup | head` must not kill it half-way. A failure to ignore the signal is harmless.
     let _ = signal::ignore(Signal::SIGPIPE);
     let Some(options) = Options::parse(arguments.get(1..).unwrap_or_default()) else {
-        return SETUP.usage(SYNOPSIS);
+        return PROGRAM.usage(SYNOPSIS);
     };
     let done = Tree::open(&options.root).and_then(|tree| {
         let lock = tree.lock()?;
@@ -37,12 +39,12 @@ pub fn run(arguments: &Arguments) -> Exit {
         Ok(opened) => opened,
         Err(errno) => {
             let root = Shown(options.root.to_bytes());
-            return SETUP.fatal(format_args!("unable to lock directory {root}: {}", cause(errno)));
+            return PROGRAM.fatal(format_args!("unable to lock directory {root}: {}", cause(errno)));
         }
     };
     let mut report = Report { is_dry: options.dry_run, did_anything: false };
     let done = if options.remove {
-        uninstall::remove(&tree, &options, &mut report)
+        uninstall::remove(&tree, &options, &mut report, Messages::of(PROGRAM))
     } else {
         install(&tree, &options, arguments, &mut report)
     };
@@ -51,7 +53,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             report.end();
             Exit::OK
         }
-        Err(text) => SETUP.fatal(text),
+        Err(text) => PROGRAM.fatal(text),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The programs that are copied: those beside this one.
+//! The programs to copy: those beside this one.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -28,7 +28,7 @@ impl Programs {
         self.0.join(command).exists()
     }
 
-    /// What a thing is to hold; nothing for what is no file.
+    /// The contents of a resource; empty if it is not a file.
     pub fn bytes(&self, thing: &Resource) -> Result<Vec<u8>, String> {
         match thing {
             Resource::File { content: Content::Text(text), .. } => Ok(text.as_bytes().to_vec()),

@@ -1,8 +1,8 @@
 //! The resources that setup makes: directories, files, links, and lines in files that belong to others.
 //!
-//! A [`Resource`] knows whether it is there, how to make it and how it is entered in the record; what is in the record was
-//! made by setup and is taken away by `--remove`. Files appear whole, under another name first: a program that runs keeps
-//! the file that it was started from.
+//! A [`Resource`] knows whether it exists, how to create it and how to record it in the manifest; `--remove` removes
+//! everything in the manifest. Files are written under another name first, so that they appear complete and a running
+//! program keeps its old file.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::setup::whole_file::{read_all, replace, split};
 use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};
 
-/// Something that a host is to have.
+/// A resource of an installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// A directory, mode 0755.
@@ -57,14 +57,14 @@ pub enum Content {
     Program(String),
 }
 
-/// How a thing is found.
+/// The state of a resource on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResourceState {
-    /// There is nothing.
+    /// It does not exist.
     Absent,
     /// It is as it should be.
     Ready,
-    /// It is ours, of another version.
+    /// It is ours, from another version.
     Outdated,
     /// Something else is in its place.
     Foreign,
@@ -100,7 +100,7 @@ impl Resource {
         }
     }
 
-    /// How it is entered in the record.
+    /// Its manifest entry.
     #[must_use]
     pub fn entry(&self) -> ManifestEntry {
         match self.clone() {
@@ -111,7 +111,7 @@ impl Resource {
         }
     }
 
-    /// Looks whether it is there. `is_ours` says whether the record has it; `bytes` is what a file is to hold.
+    /// Checks its state. `is_ours` tells whether the manifest has it; `bytes` is the contents of a file.
     pub fn find(&self, tree: &Tree, is_ours: bool, bytes: &[u8]) -> Result<ResourceState, Error> {
         let (parent, name) = split(self.path());
         let other = if is_ours { ResourceState::Outdated } else { ResourceState::Foreign };
@@ -146,7 +146,7 @@ impl Resource {
         state().map_err(Error::at("read", self.path()))
     }
 
-    /// Makes it, over an outdated one. `bytes` is what a file is to hold.
+    /// Creates it, or replaces an outdated one. `bytes` is the contents of a file.
     pub fn make(&self, tree: &Tree, bytes: &[u8]) -> Result<(), Error> {
         let (parent, name) = split(self.path());
         let dir = tree.dir(parent).map_err(Error::at("read", parent))?;

@@ -1,13 +1,14 @@
 //! Reads a shell script: whether it starts svscanboot, and where it ends.
 //!
 //! The script is read as a shell reads it, word by word: comments, quotes, arithmetic, here-documents, and what is in `if`,
-//! loops and braces. What its commands do is guessed by their names: `echo svscanboot` starts nothing, `nohup svscanboot &` and
-//! `csh -cf '/command/svscanboot &'` do. What comes after an `exit` that nothing depends on is not run.
+//! loops and braces. What its commands do is guessed by their names: `echo svscanboot` starts nothing, `nohup
+//! svscanboot &` and `csh -cf '/command/svscanboot &'` do. What comes after an `exit` that nothing depends on is not
+//! run.
 
-/// What is looked for.
+/// The program to look for.
 const SVSCANBOOT: &[u8] = b"svscanboot";
 
-/// Commands that are given names of programs and do not start them.
+/// Commands that take names of programs as arguments and do not start them.
 const STARTING_NOTHING: [&str; 28] = [
     ":", "[", "[[", "alias", "cat", "chmod", "chown", "cp", "echo", "export", "for", "grep", "hash", "kill", "killall",
     "ln", "logger", "ls", "mv", "pgrep", "pidof", "pkill", "printf", "rm", "test", "touch", "type", "which",
@@ -17,7 +18,7 @@ const BEFORE: [&str; 10] = ["if", "then", "elif", "else", "while", "until", "do"
 const OPENING: [&str; 4] = ["if", "do", "{", "case"];
 const CLOSING: [&str; 4] = ["fi", "done", "}", "esac"];
 
-/// What is known of a script.
+/// The result of reading a script.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outline {
     /// Whether it starts svscanboot.
@@ -101,7 +102,7 @@ fn is_assignment(word: &[u8]) -> bool {
         && name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// What stands behind a command.
+/// The separator after a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Separator {
     /// The next command is run in any case.
@@ -114,7 +115,7 @@ enum Separator {
     End,
 }
 
-/// Takes a script apart.
+/// Splits a script into commands.
 struct Scanner<'s> {
     text: &'s [u8],
     at: usize,

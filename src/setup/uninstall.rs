@@ -1,10 +1,10 @@
-//! `--remove`: removes what the manifest lists, the last one first.
+//! `--remove`: removes everything in the manifest, latest first.
 
+use crate::cli::Messages;
 use crate::setup::boot::Method;
 use crate::setup::config_line;
 use crate::setup::error::{Error, text};
 use crate::setup::manifest::{ASIDE, Manifest, ManifestEntry};
-use crate::setup::name::SETUP;
 use crate::setup::options::Options;
 use crate::setup::report::Report;
 use crate::setup::whole_file::split;
@@ -12,8 +12,8 @@ use crate::sys::dir::Dir;
 use crate::sys::root_dir::Tree;
 use crate::sys::{Errno, Result as Answer};
 
-/// Takes everything away.
-pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(), String> {
+/// Removes the installation.
+pub fn remove(tree: &Tree, options: &Options, report: &mut Report, messages: Messages) -> Result<(), String> {
     let record = Manifest::read(tree).map_err(text)?;
     if record.is_empty() {
         return Ok(());
@@ -29,26 +29,26 @@ pub fn remove(tree: &Tree, options: &Options, report: &mut Report) -> Result<(),
     let mut failed = false;
     for entry in record.latest_first().filter(|entry| !matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
-            SETUP.warn(error);
+            messages.warn(error);
             failed = true;
         }
     }
     if failed {
-        return Err("unable to remove everything: run it again when that is put right".to_owned());
+        return Err("unable to remove everything: correct the cause and run it again".to_owned());
     }
     if !options.dry_run {
         Manifest::remove(tree).map_err(text)?;
     }
     for entry in record.latest_first().filter(|entry| matches!(entry, ManifestEntry::Directory(_))) {
         if let Err(error) = take_away(tree, entry, report) {
-            SETUP.warn(error);
+            messages.warn(error);
         }
     }
     if stops && !options.dry_run {
         method.forget().map_err(|command| format!("unable to stop svscan: {command} failed"))?;
     }
     if !stops && let Some(words) = method.stop_words() {
-        report.note(format_args!("what runs goes on until it is stopped ({method}): {words}"));
+        report.note(format_args!("svscan runs until it is stopped ({method}): {words}"));
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn take_away(tree: &Tree, entry: &ManifestEntry, report: &mut Report) -> Result<
     }
 }
 
-/// Undoes one entry. What is not there, or not as it was made, has been somebody else's business since.
+/// Undoes one entry. A resource that is missing or was changed since belongs to the administrator, and is not touched.
 fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> Answer<()> {
     let path = entry.path();
     let is_dry = report.is_dry;
@@ -82,14 +82,14 @@ fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> A
                 _ => stat.is_plain,
             };
             if !is_ours {
-                report.note(format_args!("leaving {path}: it is not ours any more"));
+                report.note(format_args!("keeping {path}: it was changed or replaced"));
                 return Ok(());
             }
             report.say(format_args!("remove {path}"));
             if is_dry { Ok(()) } else { dir.unlink(name) }
         }
         ManifestEntry::Line(_, line) if !config_line::has(dir, name, line)? => {
-            report.note(format_args!("leaving {path}: it is not ours any more"));
+            report.note(format_args!("keeping {path}: it was changed or replaced"));
             Ok(())
         }
         ManifestEntry::Line(_, line) => {
@@ -106,7 +106,7 @@ fn undo(dir: &Dir, name: &[u8], entry: &ManifestEntry, report: &mut Report) -> A
                 Ok(())
             }
             Err(Errno::ENOTEMPTY | Errno::EEXIST) => {
-                report.note(format_args!("leaving {path}: directory not empty"));
+                report.note(format_args!("keeping {path}: directory not empty"));
                 Ok(())
             }
             Err(errno) => Err(errno),

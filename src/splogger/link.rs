@@ -10,11 +10,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::cli::{Shown, cause};
+use crate::cli::{Messages, Shown, cause};
 use crate::sys::unix_socket::Peer;
 use crate::sys::{Errno, Result, clock, poll};
-
-use crate::splogger::name::SPLOGGER;
 
 /// Where syslog daemons listen.
 const DEV_LOG: &[u8] = b"/dev/log";
@@ -59,13 +57,14 @@ pub struct Link {
     lost_max: u64,
     /// Whether it was said that there is no daemon.
     is_away: bool,
+    messages: Messages,
 }
 
 impl Link {
     /// A link to a path; it connects when there is something to send.
     #[must_use]
-    pub fn new(path: Vec<u8>) -> Link {
-        Link { path, peer: None, begun_bytes: 0, unconfirmed: 0, lost_max: 0, is_away: false }
+    pub fn new(path: Vec<u8>, messages: Messages) -> Link {
+        Link { path, peer: None, begun_bytes: 0, unconfirmed: 0, lost_max: 0, is_away: false, messages }
     }
 
     /// Sends a message, or what is left of it.
@@ -147,7 +146,7 @@ impl Link {
     fn wait_for_daemon(&mut self, errno: Errno) -> Sent {
         if !self.is_away {
             self.is_away = true;
-            SPLOGGER.warn(format_args!("unable to write to {}, pausing: {}", Shown(&self.path), cause(errno)));
+            self.messages.warn(format_args!("unable to write to {}, pausing: {}", Shown(&self.path), cause(errno)));
         }
         Sent::Later(BETWEEN_ATTEMPTS)
     }
@@ -158,8 +157,10 @@ impl Link {
         }
         let path = Shown(&self.path);
         match self.lost_max {
-            0 => SPLOGGER.warn(format_args!("writing to {path} again, nothing is lost")),
-            lost => SPLOGGER.warn(format_args!("writing to {path} again, up to {lost} messages sent before are lost")),
+            0 => self.messages.warn(format_args!("writing to {path} again, nothing is lost")),
+            lost => {
+                self.messages.warn(format_args!("writing to {path} again, up to {lost} messages sent before are lost"));
+            }
         }
         self.is_away = false;
         self.lost_max = 0;

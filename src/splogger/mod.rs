@@ -18,5 +18,4 @@ pub mod facility;
 pub mod fold;
 pub mod link;
 pub mod message;
-mod name;
 pub mod program;

@@ -5,9 +5,8 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, cause};
+use crate::cli::{Exit, Messages, Program, cause};
 use crate::splogger::link;
-use crate::splogger::name::SPLOGGER;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Errno, Result, clock, fd, poll};
@@ -16,6 +15,9 @@ use crate::splogger::facility::Facility;
 use crate::splogger::fold::Folder;
 use crate::splogger::link::{Link, Sent};
 use crate::splogger::message::Writer;
+
+/// The name in messages.
+const PROGRAM: Program = Program("splogger");
 
 /// How many bytes are read at once. More would be more to lose.
 const READ_BYTES: usize = 4096;
@@ -27,13 +29,13 @@ const GRACE: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
-    standard_error::never_block(SPLOGGER, Threads::Allowed);
+    standard_error::never_block(PROGRAM, Threads::Allowed);
     let tag = arguments.get(1).map_or(&b"splogger"[..], |tag| tag.to_bytes());
     let facility = match arguments.get(2).map(|facility| Facility::parse(facility.to_bytes())) {
         None => Facility::MAIL,
         Some(Ok(facility)) => facility,
         Some(Err(unknown)) => {
-            SPLOGGER.warn(unknown);
+            PROGRAM.warn(unknown);
             Facility::USER
         }
     };
@@ -41,14 +43,14 @@ pub fn run(arguments: &Arguments) -> Exit {
     let exit = match started {
         Ok(signals) => Splogger {
             signals,
-            leaving_at: None,
+            exits_at: None,
             folder: Folder::default(),
             writer: Writer::new(tag, facility),
             outbox: VecDeque::new(),
-            link: Link::new(link::path()),
+            link: Link::new(link::path(), Messages::of(PROGRAM)),
         }
         .go_on(),
-        Err(errno) => SPLOGGER.fatal(format_args!("unable to catch signals: {}", cause(errno))),
+        Err(errno) => PROGRAM.fatal(format_args!("unable to catch signals: {}", cause(errno))),
     };
     standard_error::report_dropped();
     exit
@@ -58,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 struct Splogger {
     signals: SignalQueue,
     /// The uptime at which it exits, whether or not everything is sent.
-    leaving_at: Option<Duration>,
+    exits_at: Option<Duration>,
     folder: Folder,
     writer: Writer,
     /// What was read and is not sent.
@@ -73,14 +75,14 @@ impl Splogger {
         self.outbox.extend(self.folder.end(now).map(|message| self.writer.write(&message)));
         let sent = self.send_all();
         if let Err(errno) = ended.and(sent) {
-            return SPLOGGER.fatal(format_args!("unable to read standard input: {}", cause(errno)));
+            return PROGRAM.fatal(format_args!("unable to read standard input: {}", cause(errno)));
         }
         let lost_max = self.link.lost_max() + u64::try_from(self.outbox.len()).expect("they are in memory");
         if lost_max > 0 {
-            return SPLOGGER.fatal(format_args!("leaving, up to {lost_max} messages are lost"));
+            return PROGRAM.fatal(format_args!("exiting, up to {lost_max} messages are lost"));
         }
-        if !self.link.wait_until_taken(self.leaving_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
-            SPLOGGER.warn(format_args!("leaving, {} messages wait for syslog to read them", self.link.unconfirmed()));
+        if !self.link.wait_until_taken(self.exits_at.unwrap_or_else(|| clock::uptime() + GRACE)) {
+            PROGRAM.warn(format_args!("exiting, {} messages wait for syslog to read them", self.link.unconfirmed()));
         }
         Exit::OK
     }
@@ -88,9 +90,9 @@ impl Splogger {
     /// Reads and sends until the input ends or TERM comes.
     fn log(&mut self) -> Result<()> {
         let mut room = [0; READ_BYTES];
-        while !self.is_leaving() {
+        while !self.is_exiting() {
             let [_, has_input] = poll::readable([self.signals.as_fd(), fd::stdin()], None)?;
-            if self.is_leaving() {
+            if self.is_exiting() {
                 break;
             }
             if !has_input {
@@ -121,7 +123,7 @@ impl Splogger {
                 Sent::NoRoom => None,
                 Sent::Later(pause) => Some(pause),
             };
-            let left = match (self.is_leaving(), self.leaving_at) {
+            let left = match (self.is_exiting(), self.exits_at) {
                 (true, Some(end)) => Some(end.saturating_sub(clock::uptime())),
                 _ => None,
             };
@@ -135,11 +137,11 @@ impl Splogger {
     }
 
     /// Whether TERM has come.
-    fn is_leaving(&mut self) -> bool {
-        if self.signals.take().is_some() && self.leaving_at.is_none() {
-            self.leaving_at = Some(clock::uptime() + GRACE);
-            standard_error::hurry();
+    fn is_exiting(&mut self) -> bool {
+        if self.signals.take().is_some() && self.exits_at.is_none() {
+            self.exits_at = Some(clock::uptime() + GRACE);
+            standard_error::shorten_waits();
         }
-        self.leaving_at.is_some()
+        self.exits_at.is_some()
     }
 }

@@ -7,17 +7,17 @@ use crate::sys::signal::Signal;
 pub enum Control {
     /// `u`: keep the service up.
     Up,
-    /// `d`: end it and leave it down.
+    /// `d`: stop the service and keep it down.
     Down,
     /// `o`: start it if it is down, and do not start it again.
     Once,
-    /// `x`: leave as soon as the service is down.
+    /// `x`: exit as soon as the service is down.
     Exit,
-    /// `p`: stop it for a while.
+    /// `p`: pause it.
     Pause,
-    /// `c`: let it go on.
+    /// `c`: continue it.
     Continue,
-    /// `h a i t k`, and `q 1 2 w`, which 0.76 has not: send a signal, and nothing more.
+    /// `h a i t k`, and `q 1 2 w`, which 0.76 does not have: send a signal, and nothing more.
     Send(Signal),
     /// `l`, which svscan writes and `svc` cannot: standard output is the log pipe from now on.
     Join,
@@ -50,7 +50,7 @@ impl Control {
         MEANINGS.iter().find(|(known, _)| *known == byte).map(|(_, control)| *control)
     }
 
-    /// The byte that asks for this; `None` for a signal that has no letter.
+    /// The byte of this command; `None` for a signal without a letter.
     #[must_use]
     pub fn to_byte(self) -> Option<u8> {
         MEANINGS.iter().find(|(_, control)| *control == self).map(|(byte, _)| *byte)

@@ -8,15 +8,15 @@ use crate::sys::Errno;
 /// Why a file of ours cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The system refuses.
+    /// A system call failed.
     System(Errno),
-    /// Something else is where a FIFO should be.
+    /// It is not a FIFO.
     NoFifo,
-    /// Something else is where a plain file should be.
+    /// It is not a plain file.
     NoPlainFile,
     /// The file belongs to another user.
     Foreign,
-    /// Others than its owner can write to it.
+    /// Others can write to it.
     Writable,
     /// In a directory of another user, a file that also has a name elsewhere.
     Linked,
@@ -24,7 +24,7 @@ pub enum Error {
 
 impl From<Errno> for Error {
     fn from(errno: Errno) -> Error {
-        // `Fifo::open` says so of what is not a FIFO.
+        // `Fifo::open` returns this if the file is not a FIFO.
         if errno == Errno::EPROTO { Error::NoFifo } else { Error::System(errno) }
     }
 }

@@ -1,17 +1,17 @@
 //! The files in a service's `supervise` directory.
 //!
 //! Only the supervisor writes them (and svscan the log pipe). Nothing in the directory is followed: a link where a file of
-//! ours should be is refused with a [`Error`] that says so. The directory itself may be a link to somewhere that can be
+//! ours should be is refused with an [`Error`]. The directory itself may be a link to somewhere that can be
 //! written.
 //!
 //! # Whose files these are
 //!
 //! A directory is *guarded* if it belongs to this program's user, or to root, and nobody else can write to it. What is in
-//! a guarded directory was put there by its owner: `control` and `ok` may then have been given to an operator, who steers
-//! the service by them. The lock and the log pipe must be this program's user's own.
+//! a guarded directory was put there by its owner: `control` and `ok` may then belong to an operator, who controls the
+//! service with them. The lock and the log pipe must be this program's user's own.
 //!
-//! In any other directory a service runs too, as its owner may move every file in it anyway. Nothing that is read
-//! there is acted upon: see [`Files::believed`].
+//! A service also runs in any other directory. But the supervisor does not act on what it reads there, because others
+//! may have written it: see [`Files::believed`].
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -32,11 +32,11 @@ use crate::sys::{Errno, fd};
 pub const SUPERVISE: &[u8] = b"supervise";
 /// Locked while a supervisor runs.
 pub const LOCK: &[u8] = b"lock";
-/// Takes a byte for each command.
+/// Receives a byte for each command.
 pub const CONTROL: &[u8] = b"control";
 /// Has a reader while a supervisor runs.
 pub const OK: &[u8] = b"ok";
-/// How the service is: see [`Status`].
+/// The state of the service: see [`Status`].
 pub const STATUS: &[u8] = b"status";
 /// Which process the service is: see [`ProcessRecord`].
 pub const PROCESS: &[u8] = b"process";
@@ -44,7 +44,7 @@ pub const PROCESS: &[u8] = b"process";
 pub const STARTS: &[u8] = b"starts";
 /// How `./run` last ended: `exit 0`, `signal 15` or `unknown`.
 pub const LAST_EXIT: &[u8] = b"last-exit";
-/// There while the service is ready, with the label of the moment when it became so.
+/// Exists while the service is ready, with the label of the time when it became ready.
 pub const READY: &[u8] = b"ready";
 /// The service writes a newline here when it is ready, if it has a `notification-fd`.
 pub const NOTIFY: &[u8] = b"notify";
@@ -58,7 +58,7 @@ const OTHERS: u32 = 0o007;
 const GROUP: u32 = 0o070;
 /// The bits by which others than its owner write to a file or directory.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// Root may do to this process whatever a file of root's could make it do.
+/// Files of root are trusted, because root can control this process anyway.
 const ROOT: u32 = 0;
 const DIRECTORY_MODE: u32 = 0o700;
 const LOCK_MODE: u32 = 0o600;
@@ -119,14 +119,14 @@ impl Files {
         }
         match self.guard() {
             Ok(()) if stat.owner != pidfd::own_user() => return Err(Error::Foreign),
-            // A lock of somebody else's that was linked here would be taken from those whom it belongs to.
+            // If another user's lock file were linked here, locking it would block that user's programs.
             Err(_) if stat.links > 1 => return Err(Error::Linked),
             _ => {}
         }
         Ok(Lock::try_exclusive(file)?)
     }
 
-    /// Whether somebody has the lock; `None` where that cannot be found out.
+    /// Whether the lock is held; `None` if that cannot be determined.
     #[must_use]
     pub fn is_locked(&self) -> Option<bool> {
         match Lock::try_exclusive(self.0.open_to_read(LOCK).ok()?) {
@@ -136,8 +136,8 @@ impl Files {
         }
     }
 
-    /// Opens a FIFO of ours, and makes it if it is not there. `Ok(true)`: others could have used it, which is now put
-    /// right.
+    /// Opens a FIFO of ours, and makes it if it is not there. `Ok(true)`: its permissions allowed others to use it, and
+    /// have been corrected.
     pub fn fifo(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Error> {
         let fifo = self.open_or_make_fifo(name, access)?;
         if fifo.owner()? != pidfd::own_user() {
@@ -147,7 +147,7 @@ impl Files {
     }
 
     /// Opens a FIFO that may have been given to an operator, or to a group of them, and makes one of ours if it is not
-    /// there. `Ok(true)`: everybody could have used it, which is now put right.
+    /// there. `Ok(true)`: its permissions allowed everybody to use it, and have been corrected.
     pub fn fifo_to_share(&self, name: &[u8], access: Access) -> Result<(Fifo, bool), Error> {
         let fifo = self.open_or_make_fifo(name, access)?;
         let is_all_ours = fifo.owner()? == pidfd::own_user() && fifo.is_of_own_group()?;
@@ -169,10 +169,10 @@ impl Files {
         }
     }
 
-    /// Takes these bits from a FIFO; says whether it had any of them.
+    /// Clears these mode bits of a FIFO; returns whether any were set.
     fn close_to(&self, bits: u32, fifo: Fifo) -> Result<(Fifo, bool), Error> {
         let stat = fifo.stat()?;
-        // Whoever has linked it here does not decide who may use it elsewhere.
+        // A file with another name elsewhere is not changed: its permissions matter there.
         if stat.links > 1 && self.guard().is_err() {
             return Err(Error::Linked);
         }
@@ -191,8 +191,8 @@ impl Files {
         guard(self.0.stat_self()?)
     }
 
-    /// What an earlier supervisor has left, for one that is to act on it. Only what is in a guarded directory is believed:
-    /// else anybody could name a process that is then signalled.
+    /// The files of an earlier supervisor that this one may act on. Only a guarded directory is trusted: otherwise
+    /// anyone could name a process, which would then be signalled.
     pub fn believed(&self) -> Result<Believed<'_>, Error> {
         self.guard().map(|()| Believed(&self.0))
     }
@@ -208,9 +208,9 @@ impl Files {
         REPLACEMENT.carry_out(&self.0, name, bytes)
     }
 
-    /// Takes a file away, if it is there.
+    /// Removes a file, if it exists.
     pub fn remove(&self, name: &[u8]) {
-        // What cannot be removed is overwritten next time.
+        // A file that cannot be removed is overwritten next time.
         let _ = self.0.unlink(name);
     }
 

@@ -9,7 +9,7 @@ pub enum LastExit {
     Exit(i32),
     /// Killed by this signal.
     Signal(i32),
-    /// The system did not tell.
+    /// The system did not report it.
     Unknown,
 }
 

@@ -3,29 +3,36 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use crate::cli::{Program, cause};
+use crate::cli::{Messages, cause};
 use crate::sys::Errno;
 
-const SVSCAN: Program = Program("svscan");
-
-/// The limits of the system that have been reached and named. Each is named once, until it is no longer reached.
-#[derive(Debug, Default)]
-pub struct Limits(BTreeSet<i32>);
+/// Reports each limit of the system once, until there is room again.
+#[derive(Debug)]
+pub struct Limits {
+    named: BTreeSet<i32>,
+    messages: Messages,
+}
 
 impl Limits {
+    /// No limit has been reached.
+    #[must_use]
+    pub fn new(messages: Messages) -> Limits {
+        Limits { named: BTreeSet::new(), messages }
+    }
+
     fn is_limit(errno: Errno) -> bool {
         matches!(errno, Errno::EMFILE | Errno::ENFILE | Errno::EAGAIN | Errno::ENOMEM)
     }
 
-    /// Says that something failed; of a limit, the first time that it is reached.
+    /// Reports a failure; if it is a limit, only the first time.
     pub(super) fn reached(&mut self, errno: Errno, text: impl Display) {
-        if !Limits::is_limit(errno) || self.0.insert(errno as i32) {
-            SVSCAN.warn(format_args!("{text}: {}", cause(errno)));
+        if !Limits::is_limit(errno) || self.named.insert(errno as i32) {
+            self.messages.warn(format_args!("{text}: {}", cause(errno)));
         }
     }
 
-    /// Forgets what was named: there was room for everything.
+    /// There was room for everything: the next failure is reported again.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.named.clear();
     }
 }

@@ -1,9 +1,9 @@
 //! The pipe from a service to its logger, which outlives both.
 //!
 //! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing, so it never lacks
-//! a reader or a writer; service and logger get openings of their own, for writing and for reading alone, so that the
-//! logger sees the end of file once svscan has let go and the service is gone. Whichever of them is killed, the bytes stay as long as
-//! one is left, and a new svscan opens the same pipe.
+//! a reader or a writer; the service and the logger open it themselves, for writing or reading only, so that the logger
+//! sees the end of file once svscan has closed its end and the service has exited. Whichever of them is killed, the
+//! bytes stay as long as one is left, and a new svscan opens the same pipe.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::sys::{Errno, Result, pipe, poll};
 pub enum LogPipe {
     /// The FIFO in the service's directory, open for reading and writing.
     Named(Fifo),
-    /// Where there can be no FIFO: a pipe without a name, as 0.76 has it, which lasts as long as svscan.
+    /// If no FIFO can be made: an unnamed pipe, as in 0.76, which lasts as long as svscan.
     Nameless {
         /// The end to read.
         reads: OwnedFd,
-        /// The end to write, until svscan lets go of it.
+        /// The end to write, until svscan closes it.
         writes: Option<OwnedFd>,
     },
 }
@@ -47,11 +47,11 @@ impl AsFd for End<'_> {
 }
 
 impl LogPipe {
-    /// Opens the pipe of a service, and makes it if it is not there. The error is that of the FIFO, if there can be none.
+    /// Opens the pipe of a service, and makes it if it is not there. The error tells why the FIFO could not be used.
     pub fn make(service: &Dir) -> Result<(LogPipe, Option<Error>)> {
         match Files::make(service).and_then(|files| files.fifo(LOGPIPE, Access::Both)) {
             Ok((fifo, _)) => Ok((LogPipe::Named(fifo), None)),
-            // More descriptors would be needed for the other kind.
+            // The unnamed pipe would need even more descriptors.
             Err(Error::System(errno @ (Errno::EMFILE | Errno::ENFILE))) => Err(errno),
             Err(error) => {
                 let (reads, writes) = pipe::new()?;
@@ -82,8 +82,8 @@ impl LogPipe {
         }
     }
 
-    /// Gives up writing, so that the logger sees the end of file when all others have too. What is in the pipe stays.
-    /// `service` is the directory, if its name still leads there.
+    /// Closes the writing end, so that the logger sees the end of file when all other writers have closed theirs. What
+    /// is in the pipe stays. `service` is the directory, if its name still leads there.
     pub fn let_go(&mut self, service: Option<&Dir>) {
         match self {
             LogPipe::Named(fifo) => {
@@ -105,7 +105,7 @@ impl LogPipe {
         pipe::waiting_bytes(self.reads()).unwrap_or(0)
     }
 
-    /// Whether somebody can still write to it, svscan having let go.
+    /// Whether another process can still write to it, after svscan has closed its end.
     #[must_use]
     pub fn has_writer(&self) -> bool {
         poll::wait([self.reads()], Some(Duration::ZERO)).is_ok_and(|[ready]| !ready.hung_up)
@@ -119,7 +119,7 @@ impl LogPipe {
     }
 }
 
-/// Opens the FIFO a second time. Where its name stands for another one by now, the first opening must do.
+/// Opens the FIFO a second time; if its name leads to another file by now, the first descriptor is used.
 fn own_end<'a>(held: &'a Fifo, service: &Dir, access: Access) -> Result<End<'a>> {
     let files = Files::open(service).map_err(|_| Errno::ENOENT);
     match files.and_then(|files| Fifo::open(files.dir(), LOGPIPE, access)) {

@@ -9,16 +9,16 @@
 //!
 //! One supervisor for each directory:
 //!
-//! - [`state`] is its policy, a function: it decides what follows from an event, such as a letter of `svc`. [`throttle`] says when
-//!   the next start is due.
-//! - [`supervise`] is the daemon that carries out what they say.
+//! - [`state`] is its policy, a function: it decides the effects of an event, such as a letter of `svc`. [`throttle`]
+//!   says when the next start is due.
+//! - [`supervise`] is the daemon that carries out the effects.
 //! - [`files`], [`status`], [`control`], [`record`], [`last_exit`]: what is in `supervise`, and what it means;
-//!   [`error`](mod@error): why a file there cannot be used.
+//!   [`error`](mod@error): why a file in it cannot be used.
 //! - [`options`]: the optional files beside `run`.
 //!
 //! One svscan for all of them:
 //!
-//! - [`svscan`] is its loop; [`service`] one service as it sees it; [`supervisor_process`] one supervisor; [`limits`]: the
+//! - [`svscan`] is its loop; [`service`] one service; [`supervisor_process`] one supervisor; [`limits`]: the
 //!   limits of the system that it reaches.
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
 //! - [`svscanboot`]: svscan for a whole system.
@@ -27,11 +27,12 @@
 //!
 //! # Promises
 //!
-//! - There are never two copies of a service, whichever process is killed: a supervisor knows the process of its predecessor.
+//! - There are never two copies of a service, whichever process is killed: a supervisor knows the process of its
+//!   predecessor.
 //! - No line is lost between a service and its logger as long as one of them, their supervisors or svscan is left.
-//! - Commands are obeyed immediately, in every state.
-//! - While nothing happens, nothing runs: no timer, no scan.
-//! - In a service directory nothing is followed but `supervise` itself, and nothing outside is touched.
+//! - Commands take effect immediately, in every state.
+//! - An idle system runs no timers and no scans.
+//! - In a service directory, only `supervise` itself may be a link, and nothing outside is changed.
 #![forbid(unsafe_code)]
 
 pub mod control;

@@ -11,22 +11,22 @@ use crate::supervise::files::read;
 use crate::sys::dir::Dir;
 use crate::sys::signal::Signal;
 
-/// Keeps a service from being started by a supervisor that starts.
+/// If it exists, a supervisor that starts does not start the service.
 pub const DOWN: &[u8] = b"down";
 /// Run after `./run` has ended, with its exit code (or -1) and its signal (or 0).
 pub const FINISH: &[u8] = b"finish";
 /// The signal that asks the service to end: a name or a number.
 const DOWN_SIGNAL: &[u8] = b"down-signal";
-/// After so many milliseconds, a service that was asked to end is killed.
+/// A service that was asked to end is killed after this many milliseconds.
 const TIMEOUT_KILL: &[u8] = b"timeout-kill";
-/// The descriptor on which the service says that it is ready.
+/// The descriptor on which the service reports that it is ready.
 const NOTIFICATION_FD: &[u8] = b"notification-fd";
 /// The service leads a session of its own.
 const SETSID: &[u8] = b"setsid";
-/// The time between the starts of a service that keeps failing grows up to so many seconds.
+/// The maximum delay between the starts of a service that keeps failing, in seconds.
 const RESTART_DELAY_MAX: &[u8] = b"restart-delay-max";
 
-/// An optional file that cannot be read or makes no sense.
+/// An optional file that cannot be read or is invalid.
 #[derive(Debug)]
 pub struct Error {
     file: &'static [u8],
@@ -37,7 +37,7 @@ pub struct Error {
 enum Reason {
     /// It cannot be read.
     File(FileError),
-    /// Its text makes no sense.
+    /// Its text is invalid.
     Text,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The optional files of one service, read when they are needed: a change counts from the next time on.
+/// The optional files of one service. They are read when they are needed, so a change takes effect at the next use.
 #[derive(Clone, Copy, Debug)]
 pub struct Options<'a>(pub &'a Dir);
 

@@ -1,12 +1,12 @@
 //! The pairing rule: when a service is joined to a log service by a pipe.
 //!
 //! 0.76 pairs a service when `log` exists, daemontools before 0.70 and many texts to this day when the service
-//! directory is sticky. Either will do here. What exists when svscan first sees the service counts as in 0.76; what
-//! comes later counts when it is complete, that is when `log/run` can be executed, so that a directory that is just
-//! being put together does not cost the service a restart for nothing.
+//! directory is sticky. Either is accepted here. A `log` that exists when svscan first sees the service counts, as in
+//! 0.76. One that is created later counts when it is complete, that is when `log/run` can be executed, so that an
+//! unfinished directory does not cause a useless restart.
 //!
 //! So a sticky bit that is set on a running service without a log restarts nothing: svscan prints a warning (in
-//! [`WatchedService::review`](crate::supervise::service::WatchedService::review)), and joins the two when `log/run` is there.
+//! [`WatchedService::review`](crate::supervise::service::WatchedService::review)), and joins the two when `log/run` exists.
 
 use std::fmt;
 
@@ -16,23 +16,23 @@ use crate::sys::dir::Dir;
 pub const LOG: &[u8] = b"log";
 const LOG_RUN: &[u8] = b"log/run";
 
-/// How much there is of a log service.
+/// How complete a log service is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Log {
     /// No directory `log`.
     Missing,
     /// A directory, and no `log/run` in it that can be executed.
     Incomplete,
-    /// All that is needed to start it.
+    /// It can be started.
     Complete,
 }
 
-/// What a look at a service directory shows.
+/// The parts of a service directory that decide about pairing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     /// Whether the directory has the sticky bit.
     pub is_sticky: bool,
-    /// How much there is of its log service.
+    /// How complete its log service is.
     pub log: Log,
 }
 
@@ -56,19 +56,19 @@ impl Seen {
     }
 }
 
-/// What is to be done about a service's output.
+/// Where a service's output goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pairing {
-    /// It goes where svscan's own output goes.
+    /// To svscan's own output.
     Alone,
-    /// It is to go to a log service that is not there: the service is not started.
+    /// To a log service that does not exist yet: the service is not started.
     Awaiting,
-    /// It goes to the log service.
+    /// To the log service.
     Paired,
 }
 
 impl Pairing {
-    /// What is done about a service that is seen for the first time.
+    /// The pairing of a new service.
     #[must_use]
     pub fn at_first_sight(seen: Seen) -> Pairing {
         match (seen.log, seen.is_sticky) {
@@ -78,7 +78,7 @@ impl Pairing {
         }
     }
 
-    /// What is done when a service that is known is looked at again.
+    /// The pairing of a known service that is checked again.
     #[must_use]
     pub fn then(self, seen: Seen) -> Pairing {
         match (self, seen.log, seen.is_sticky) {
@@ -91,7 +91,7 @@ impl Pairing {
     }
 }
 
-/// What svscan would say of a service that it sees so.
+/// How svscan would treat such a service.
 impl fmt::Display for Seen {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match (self.log, self.is_sticky) {

@@ -1,7 +1,7 @@
 //! `supervise/process`: which process the service is, so that the successor of a killed supervisor recognises it.
 //!
 //! One line: what runs (`run` or `finish`), its number, when it was started in the kernel's ticks, and the kernel's id
-//! of this run of the system. A number alone may have come to mean another process.
+//! of this run of the system. A number alone may belong to another process by now.
 
 use crate::sys::boot_id;
 use crate::sys::process::pid::Pid;
@@ -16,7 +16,7 @@ pub enum ServiceScript {
     Finish,
 }
 
-/// A process that cannot be taken for another one.
+/// A process, identified unambiguously.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProcessRecord {
     /// What it runs.
@@ -33,7 +33,7 @@ impl ProcessRecord {
     /// The longest text of a record.
     pub const TEXT_BYTES_MAX: usize = 128;
 
-    /// Identifies a process that runs; `None` where the system does not tell.
+    /// Identifies a running process; `None` if the system does not provide the data.
     #[must_use]
     pub fn of(script: ServiceScript, process: Pid, boot: u128) -> Option<ProcessRecord> {
         Some(ProcessRecord { script, process, start_time: pidfd::start_time(process)?, boot })

@@ -1,4 +1,4 @@
-//! What a service looks like from outside: what `svstat` shows and `svwait` waits for.
+//! The state of a service as `svstat` shows it and `svwait` waits for it.
 
 use std::fmt;
 
@@ -16,11 +16,11 @@ use crate::tai64n::Label;
 /// A service that has a supervisor.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What its supervisor says.
+    /// Its status file.
     pub status: Status,
-    /// Whether a supervisor that starts would start it: there is no file `down`.
+    /// Whether a new supervisor would start it: there is no file `down`.
     pub is_normally_up: bool,
-    /// What it says of itself; `None` if it has no `notification-fd`.
+    /// Whether it has reported that it is ready; `None` if it has no `notification-fd`.
     pub readiness: Option<Readiness>,
     /// How often it has been started; 0.76 does not count.
     pub starts: Option<u64>,
@@ -28,19 +28,19 @@ pub struct Report {
     pub last_exit: Option<LastExit>,
 }
 
-/// Whether a service that can say so is ready.
+/// Whether a service with a `notification-fd` is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// Since this moment.
+    /// Since this time.
     Ready(Label),
-    /// It has not said so since it was started.
+    /// It has not reported since it was started.
     NotReady,
 }
 
-/// Why nothing can be said of a service.
+/// Why the state of a service cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// `down` cannot be asked for.
+    /// `down` cannot be checked.
     Down(Errno),
     /// No supervisor has the FIFO open.
     NotRunning,
@@ -65,7 +65,7 @@ impl fmt::Display for Error {
 }
 
 impl Report {
-    /// Asks what there is to know of a service.
+    /// Reads the state of a service.
     pub fn of(service: &Dir) -> Result<Report, Error> {
         let is_normally_up = service.target(DOWN).map_err(Error::Down)?.is_none();
         let files = Files::open(service).map_err(Error::Ok)?;
@@ -83,7 +83,7 @@ impl Report {
         Ok(Report { status, is_normally_up, readiness, starts: files.starts(), last_exit: files.last_exit() })
     }
 
-    /// Whether the service runs, and is ready if it can say so.
+    /// Whether the service runs and, if it reports readiness, is ready.
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.status.process.is_some() && self.readiness != Some(Readiness::NotReady)
@@ -98,7 +98,7 @@ fn readiness(files: &Files) -> Readiness {
     }
 }
 
-/// One line, as 0.76 has it; of a service that can say that it is ready, the line ends with whether it is.
+/// One line, as in 0.76; for a service with a `notification-fd`, it ends with its readiness.
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { status, is_normally_up, .. } = self;

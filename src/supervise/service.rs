@@ -1,10 +1,10 @@
-//! A service as svscan knows it: its supervisor, its log's supervisor, and the pipe between the two.
+//! A service in svscan: its supervisor, its log's supervisor, and the pipe between the two.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::cli::{Program, Shown, cause};
+use crate::cli::{Messages, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::logpipe::LogPipe;
 use crate::supervise::pair::{Log, Pairing, Seen};
@@ -15,8 +15,6 @@ use crate::sys::process::pid::Pid;
 use crate::sys::stat::FileId;
 
 mod ending;
-
-const SVSCAN: Program = Program("svscan");
 
 /// Which of the two supervisors of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +34,7 @@ struct Told {
     log: bool,
 }
 
-/// A service that svscan looks after.
+/// A service that svscan watches.
 #[derive(Debug)]
 pub struct WatchedService {
     /// Its name in the scan directory, and that of its log.
@@ -45,33 +43,34 @@ pub struct WatchedService {
     identity: FileId,
     /// Whether the name was there at the last scan.
     pub is_present: bool,
-    /// What is done about its output.
+    /// Where its output goes.
     pub pairing: Pairing,
     pipe: Option<LogPipe>,
     /// Whether its supervisor's standard output is the pipe.
     is_joined: bool,
-    /// Whether it has been said that its log is awaited.
+    /// Whether the warning that its log is missing has been printed.
     is_named: bool,
     service: SupervisorProcess,
     log: SupervisorProcess,
-    /// What it was told when svscan came to exit.
+    /// Which supervisors were told to exit when svscan began to exit.
     told: Told,
     /// How often its supervisors have been started since.
     last_starts: u32,
-    /// Since when the pipe has been empty, the service being gone.
+    /// Since when the pipe has been empty and the service has ended.
     empty_since: Option<Duration>,
-    /// Since when its logger cannot be told to end.
+    /// Since when its logger cannot be reached by its control FIFO.
     unheard_since: Option<Duration>,
     /// When its logger, which was asked to end, is to be killed.
     log_overdue: Option<Duration>,
-    /// When its logger is to end although the service, which was killed, still runs.
+    /// When to end its logger although the service was killed and still runs.
     service_overdue: Option<Duration>,
+    messages: Messages,
 }
 
 impl WatchedService {
     /// A service that was never seen before.
     #[must_use]
-    pub fn new(name: CString, identity: FileId, seen: Seen) -> WatchedService {
+    pub fn new(name: CString, identity: FileId, seen: Seen, messages: Messages) -> WatchedService {
         let mut watched = WatchedService {
             name: CString::default(),
             log_name: CString::default(),
@@ -89,6 +88,7 @@ impl WatchedService {
             unheard_since: None,
             log_overdue: None,
             service_overdue: None,
+            messages,
         };
         watched.rename(name);
         watched.name_what_is_awaited(seen);
@@ -107,7 +107,7 @@ impl WatchedService {
         &self.log_name
     }
 
-    /// It has another name now.
+    /// Changes its name.
     pub fn rename(&mut self, name: CString) {
         if self.name == name {
             return;
@@ -116,13 +116,13 @@ impl WatchedService {
         self.name = name;
     }
 
-    /// Looks at it again: a log service that has become complete is joined to it.
+    /// Checks it again, and pairs it with a log service that has become complete.
     pub fn review(&mut self, seen: Seen) {
         let before = self.pairing;
         self.pairing = before.then(seen);
         if before == Pairing::Alone && self.pairing == Pairing::Paired {
             let name = Shown(self.name.to_bytes());
-            SVSCAN.warn(format_args!("{name}/log has come: restarting {name} to join the two"));
+            self.messages.warn(format_args!("{name}/log exists now: restarting {name} to connect them"));
         }
         self.name_what_is_awaited(seen);
     }
@@ -135,11 +135,11 @@ impl WatchedService {
         let name = Shown(self.name.to_bytes());
         match self.pairing {
             Pairing::Awaiting => {
-                SVSCAN.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
+                self.messages.warn(format_args!("{name} is sticky and has no log: it waits for {name}/log/run"));
             }
             Pairing::Alone | Pairing::Paired => {
-                SVSCAN.warn(format_args!(
-                    "{name} is sticky and has no log: it runs without until {name}/log/run is there"
+                self.messages.warn(format_args!(
+                    "{name} is sticky and has no log: it runs without one until {name}/log/run exists"
                 ));
             }
         }
@@ -165,7 +165,7 @@ impl WatchedService {
         self.forget(role);
     }
 
-    /// The supervisors that are not our children, to be waited for.
+    /// The supervisors that are not our children, with the FIFOs that show their end.
     pub fn found(&self) -> impl Iterator<Item = (Role, std::os::fd::BorrowedFd<'_>)> {
         [(Role::Service, &self.service), (Role::Log, &self.log)].into_iter().filter_map(|(role, supervisor)| {
             match supervisor {
@@ -175,7 +175,7 @@ impl WatchedService {
         })
     }
 
-    /// One of those has gone.
+    /// One of those has exited.
     pub fn vanished(&mut self, role: Role) {
         let directory = self.directory(role).to_owned();
         self.supervisor(role).vanished(&directory);
@@ -192,13 +192,13 @@ impl WatchedService {
         }
     }
 
-    /// Whether nothing of it is left to look after.
+    /// Whether it can be forgotten.
     #[must_use]
     pub fn is_over(&self) -> bool {
         !self.is_present && !self.service.is_there() && !self.log.is_there()
     }
 
-    /// When it is next to be seen to; `None` if it is as it should be.
+    /// When it needs attention; `None` if everything runs.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
         if !self.is_present || self.pairing == Pairing::Awaiting {
@@ -228,7 +228,7 @@ impl WatchedService {
             self.postpone();
             return started;
         };
-        // The name may have come to stand for something else since the last scan.
+        // The name may lead to another directory since the last scan.
         if !self.is_its(&dir) {
             self.is_present = false;
             return started;
@@ -271,9 +271,8 @@ impl WatchedService {
         match LogPipe::make(dir) {
             Ok((pipe, fault)) => {
                 if let Some(fault) = fault {
-                    SVSCAN.warn(format_args!(
-                        "unable to make {name}/supervise/logpipe, so a pipe of svscan's must do: {fault}"
-                    ));
+                    self.messages
+                        .warn(format_args!("unable to make {name}/supervise/logpipe, using an unnamed pipe: {fault}"));
                 }
                 self.pipe = Some(pipe);
                 true
@@ -312,8 +311,9 @@ impl WatchedService {
             Role::Service => Ends { input: None, output: end },
             Role::Log => Ends { input: end, output: None },
         };
+        let messages = self.messages;
         let complain = |errno| {
-            SVSCAN.warn(format_args!("unable to start supervise {shown}: {}", cause(errno)));
+            messages.warn(format_args!("unable to start supervise {shown}: {}", cause(errno)));
         };
         let supervisor = match role {
             Role::Service => &mut self.service,
@@ -335,9 +335,9 @@ impl WatchedService {
         }
     }
 
-    /// Looks for what is missing at once.
-    pub fn hurry(&mut self) {
-        self.service.hurry();
-        self.log.hurry();
+    /// Starts missing supervisors without delay.
+    pub fn start_at_once(&mut self) {
+        self.service.start_at_once();
+        self.log.start_at_once();
     }
 }

@@ -1,8 +1,7 @@
 //! The policy of a supervisor, a pure function: from a state and an event to the next state and the effects.
 //!
 //! Nothing here reads a clock, a file or a process; the [`supervisor`](crate::supervise::supervise) carries out the
-//! effects and reports back what became of them. When a start is due is for the
-//! [`throttle`](crate::supervise::throttle) to say.
+//! effects and reports back what became of them. The [`throttle`](crate::supervise::throttle) decides when a start is due.
 //!
 //! ```text
 //!            u, o                Due → Started
@@ -19,18 +18,18 @@ use crate::sys::signal::Signal;
 /// What the administrator wants of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
-    /// It is to run, and to be started again whenever it ends.
+    /// It must run, and is restarted whenever it ends.
     Up,
-    /// It is not to run.
+    /// It must not run.
     Down,
-    /// It may run, and is not started again when it ends.
+    /// It may run, and is not restarted when it ends.
     Once,
 }
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Nothing runs and nothing is to be started.
+    /// Nothing runs, and nothing will be started.
     Down,
     /// Nothing runs; the next start waits for its time.
     Delayed,
@@ -40,36 +39,36 @@ pub enum Phase {
     Finishing,
 }
 
-/// All that a supervisor remembers of a service from one event to the next.
+/// The state of a service between two events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceState {
     /// Where the service is in its life.
     pub phase: Phase,
-    /// What is wanted of it.
+    /// What the administrator wants.
     pub want: Want,
     /// Whether the process was told to pause.
     pub is_paused: bool,
     /// Whether the supervisor exits when the service is down.
-    pub is_leaving: bool,
+    pub is_exiting: bool,
 }
 
 /// What happens to a supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody asks for something.
+    /// A command has come.
     Asked(Control),
-    /// The moment for the next start has come.
+    /// The next start is due.
     Due,
     /// `./run`, or `./finish`, has been started.
     Started,
-    /// No process could be made.
+    /// The process could not be created.
     NotStarted,
     /// The process that was running has ended. `finishes`: there is a `./finish` to run after a `./run`.
     Ended {
         /// Whether `./finish` is there.
         finishes: bool,
     },
-    /// The time that a service is given to end is over.
+    /// The service has not ended in time.
     Overdue,
 }
 
@@ -86,20 +85,20 @@ pub enum Effect {
     Send(Signal),
     /// Ask the process to end, and report [`Event::Overdue`] if it takes too long.
     Stop,
-    /// The process may take its time again.
+    /// Cancel that deadline.
     Forbear,
     /// Make the log pipe standard output; then, if it was not that before, do what [`Effect::Stop`] does.
     Join,
-    /// Leave.
-    Leave,
+    /// Exit.
+    Exit,
 }
 
 impl ServiceState {
-    /// How a supervisor begins: `is_wanted` unless there is a file `down`.
+    /// The initial state. `is_wanted` is false if there is a file `down`.
     #[must_use]
     pub fn new(is_wanted: bool) -> ServiceState {
         let (phase, want) = if is_wanted { (Phase::Delayed, Want::Up) } else { (Phase::Down, Want::Down) };
-        ServiceState { phase, want, is_paused: false, is_leaving: false }
+        ServiceState { phase, want, is_paused: false, is_exiting: false }
     }
 
     /// Whether a process runs.
@@ -108,11 +107,11 @@ impl ServiceState {
         matches!(self.phase, Phase::Up | Phase::Finishing)
     }
 
-    /// What becomes of a service whose process has ended, all being done.
+    /// The next state once the process, and `./finish`, have ended.
     fn rest(self, effects: &mut Vec<Effect>) -> ServiceState {
         // As in 0.76, a supervisor that was told to exit does so when the service ends, wanted up or not.
-        if self.is_leaving {
-            effects.push(Effect::Leave);
+        if self.is_exiting {
+            effects.push(Effect::Exit);
             return ServiceState { phase: Phase::Down, ..self };
         }
         match self.want {
@@ -133,7 +132,7 @@ pub fn step(state: ServiceState, event: Event) -> (ServiceState, Vec<Effect>) {
             effects.push(Effect::Start);
             state
         }
-        // The delay was over before the wish for a start was.
+        // The delay was over before the start was cancelled.
         (Phase::Down | Phase::Up | Phase::Finishing, Event::Due) => state,
 
         (Phase::Delayed, Event::Started) => {
@@ -144,7 +143,7 @@ pub fn step(state: ServiceState, event: Event) -> (ServiceState, Vec<Effect>) {
             effects.push(Effect::Announce);
             ServiceState { is_paused: false, ..state }
         }
-        // A process runs already, or none was wanted: nothing was started.
+        // A process runs already, or none was wanted.
         (Phase::Down | Phase::Up, Event::Started) => state,
 
         // The throttle says when to try again.
@@ -204,8 +203,8 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
         (Control::Down, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
             let state = ServiceState { want: Want::Down, phase: Phase::Down, ..state };
-            if state.is_leaving {
-                effects.push(Effect::Leave);
+            if state.is_exiting {
+                effects.push(Effect::Exit);
             }
             state
         }
@@ -213,23 +212,23 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             effects.extend([Effect::Stop, Effect::Announce]);
             ServiceState { want: Want::Down, is_paused: false, ..state }
         }
-        // What cleans up after the service is not cut short.
+        // `./finish`, which cleans up after the service, is not interrupted.
         (Control::Down, Phase::Finishing) => {
             effects.push(Effect::Announce);
             ServiceState { want: Want::Down, ..state }
         }
-        (Control::Exit, Phase::Down) => leave(state, effects),
+        (Control::Exit, Phase::Down) => begin_exit(state, effects),
         (Control::Exit, Phase::Delayed) => match state.want {
-            Want::Up | Want::Down => leave(state, effects),
+            Want::Up | Want::Down => begin_exit(state, effects),
             // `svc -ox` asks for one more run first: so a logger writes what is left in its pipe.
             Want::Once => {
                 effects.push(Effect::Announce);
-                ServiceState { is_leaving: true, ..state }
+                ServiceState { is_exiting: true, ..state }
             }
         },
         (Control::Exit, Phase::Up | Phase::Finishing) => {
             effects.push(Effect::Announce);
-            ServiceState { is_leaving: true, ..state }
+            ServiceState { is_exiting: true, ..state }
         }
         (Control::Pause, Phase::Up | Phase::Finishing) => {
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGSTOP)]);
@@ -239,7 +238,7 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             effects.extend([Effect::Announce, Effect::Send(Signal::SIGCONT)]);
             ServiceState { is_paused: false, ..state }
         }
-        // 0.76 announces, and shows no pause of what does not run.
+        // As 0.76, announces this, and shows no pause of a service that does not run.
         (Control::Pause | Control::Continue, Phase::Down | Phase::Delayed) => {
             effects.push(Effect::Announce);
             state
@@ -256,9 +255,9 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
     }
 }
 
-fn leave(state: ServiceState, effects: &mut Vec<Effect>) -> ServiceState {
-    effects.extend([Effect::Announce, Effect::Leave]);
-    ServiceState { phase: Phase::Down, is_leaving: true, ..state }
+fn begin_exit(state: ServiceState, effects: &mut Vec<Effect>) -> ServiceState {
+    effects.extend([Effect::Announce, Effect::Exit]);
+    ServiceState { phase: Phase::Down, is_exiting: true, ..state }
 }
 
 #[cfg(test)]
@@ -272,7 +271,7 @@ mod tests {
         PHASES.into_iter().flat_map(|phase| {
             WANTS.into_iter().flat_map(move |want| {
                 [(false, false), (false, true), (true, false), (true, true)]
-                    .map(|(is_paused, is_leaving)| ServiceState { phase, want, is_paused, is_leaving })
+                    .map(|(is_paused, is_exiting)| ServiceState { phase, want, is_paused, is_exiting })
             })
         })
     }
@@ -325,9 +324,9 @@ mod tests {
     #[test]
     fn a_supervisor_leaves_only_when_nothing_runs() {
         for (state, event, next, effects) in all() {
-            if effects.contains(&Effect::Leave) {
-                assert!(next.is_leaving && !next.has_process(), "{state:?} {event:?}");
-                assert_eq!(effects.last(), Some(&Effect::Leave));
+            if effects.contains(&Effect::Exit) {
+                assert!(next.is_exiting && !next.has_process(), "{state:?} {event:?}");
+                assert_eq!(effects.last(), Some(&Effect::Exit));
             }
         }
     }
@@ -375,7 +374,7 @@ mod tests {
     #[test]
     fn a_service_wanted_up_is_started_again_and_others_are_not() {
         for want in WANTS {
-            let state = ServiceState { phase: Phase::Up, want, is_paused: false, is_leaving: false };
+            let state = ServiceState { phase: Phase::Up, want, is_paused: false, is_exiting: false };
 
             let (next, _) = step(state, Event::Ended { finishes: false });
 
@@ -385,7 +384,7 @@ mod tests {
 
     #[test]
     fn down_asks_the_process_to_end_and_takes_back_the_pause() {
-        let state = ServiceState { phase: Phase::Up, want: Want::Up, is_paused: true, is_leaving: false };
+        let state = ServiceState { phase: Phase::Up, want: Want::Up, is_paused: true, is_exiting: false };
 
         let (next, effects) = step(state, Event::Asked(Control::Down));
 
@@ -404,7 +403,7 @@ mod tests {
 
     #[test]
     fn one_more_run_comes_before_leaving_when_asked_for() {
-        let down = ServiceState { phase: Phase::Down, want: Want::Down, is_paused: false, is_leaving: false };
+        let down = ServiceState { phase: Phase::Down, want: Want::Down, is_paused: false, is_exiting: false };
 
         let (once, _) = step(down, Event::Asked(Control::Once));
         let (leaving, effects) = step(once, Event::Asked(Control::Exit));
@@ -412,6 +411,6 @@ mod tests {
         let (_, last) = step(up, Event::Ended { finishes: false });
 
         assert_eq!(effects, [Effect::Announce]);
-        assert_eq!(last.last(), Some(&Effect::Leave));
+        assert_eq!(last.last(), Some(&Effect::Exit));
     }
 }

@@ -5,15 +5,15 @@
 //! | 0–11 | when the process last changed, a TAI64N label |
 //! | 12–15 | the number of the process, little-endian; 0: none |
 //! | 16 | 1 if it was paused, else 0 |
-//! | 17 | what is wanted: `u` up, `d` down, 0 as long as it lasts |
+//! | 17 | what is wanted: `u` up, `d` down, 0 until it ends |
 //!
-//! runit and daemontools-encore write more after these; it is left alone.
+//! runit and daemontools-encore write more after these bytes, which is ignored.
 
 use crate::supervise::state::Want;
 use crate::sys::process::pid::Pid;
 use crate::tai64n::Label;
 
-/// How a service is, as its supervisor last said.
+/// The state of a service, as its supervisor last wrote it.
 ///
 /// ```
 /// use logyard::{supervise::{status::Status, state::Want}, tai64n::Label};
@@ -69,7 +69,7 @@ impl Status {
         })
     }
 
-    /// For how many seconds it has been so; 0 when the clock was set back.
+    /// The seconds since the last change; 0 if the clock was set back.
     #[must_use]
     pub fn age_seconds(&self) -> u64 {
         u64::try_from(Label::now().unix_seconds() - self.changed.unix_seconds()).unwrap_or(0)

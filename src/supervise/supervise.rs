@@ -1,17 +1,16 @@
 //! The daemon `supervise`: one service, one thread, one wait.
 //!
-//! This file has the loop. `adoption`: what is taken over from a supervisor that was killed. `start`: how `./run` and
-//! `./finish` are started.
+//! This file has the loop. `adoption`: takes over from a supervisor that was killed. `start`: starts `./run` and `./finish`.
 //!
 //! The wait covers the signals, the control FIFO, the process if it is not our child, and the readiness FIFO; its
-//! timeout is the next start or the moment when a service that was asked to end is overdue. What follows from an event
-//! is [`step`]'s to say; this file carries it out. While nothing happens, nothing wakes it.
+//! timeout is the next start or the moment when a service that was asked to end is overdue. [`step`] decides the
+//! effects of an event; this file carries them out. An idle supervisor is never woken.
 //!
 //! # When a supervisor is killed
 //!
-//! The service goes on. The supervisor that comes next finds its process in `supervise/process`, makes sure that it is
-//! that very process, and carries on where the other one was: what is wanted is in `supervise/status`. A process is let
-//! go only after it has been recorded, so there is none that the next supervisor could miss.
+//! The service keeps running. The next supervisor finds its process in `supervise/process`, verifies its identity, and
+//! continues with the state in `supervise/status`. A process runs only after it has been recorded, so the next
+//! supervisor cannot miss one.
 
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -45,10 +44,10 @@ mod start;
 
 const PROGRAM: Program = Program("supervise");
 
-/// Commands that are taken from the FIFO at a time.
+/// How many commands are read from the FIFO at a time.
 const CONTROL_BYTES: usize = 64;
 
-/// Between two looks at an adopted process where the system cannot tell of its end.
+/// Between two checks of an adopted process, if the system cannot report its end.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// Runs `supervise dir`.
@@ -63,7 +62,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     }
 }
 
-/// A process that is looked after.
+/// A supervised process.
 #[derive(Debug)]
 struct Running {
     process: Pid,
@@ -89,32 +88,32 @@ struct Supervisor {
     files: Files,
     lock: Lock,
     control: Fifo,
-    /// Held for its reader's end, which says that a supervisor runs; absent for the moment of the beginning.
+    /// Its reading end shows that a supervisor runs; `None` during the start.
     ok: Option<Fifo>,
     signals: SignalQueue,
-    /// Which run of the system this is; 0 where it cannot be told.
+    /// The boot id of the system; 0 if it is unknown.
     boot: u128,
     state: ServiceState,
     throttle: Throttle,
     /// When the process last changed.
     changed: Label,
     running: Option<Running>,
-    /// Started and recorded, and not yet let go.
+    /// Created and recorded, and not yet allowed to run.
     waiting: Option<Waiting>,
-    /// When the process is to be killed if it still runs.
+    /// When to kill the process if it still runs.
     overdue: Option<Duration>,
     /// Whether somebody has sent the process a signal, so that its end is no failure.
     was_asked: bool,
     starts: u64,
     last_exit: LastExit,
-    /// Where the service says that it is ready.
+    /// Where the service reports that it is ready.
     notify: Option<Fifo>,
-    is_leaving: bool,
+    is_exiting: bool,
 }
 
 impl Supervisor {
-    /// Takes charge of a service, in 0.76's order: the lock first, then the control FIFO, the status, and last the FIFO
-    /// that says that commands are obeyed.
+    /// Takes control of a service, in 0.76's order: the lock, the control FIFO, the status, and last the FIFO that
+    /// shows that the supervisor accepts commands.
     fn begin(name: &[u8]) -> std::result::Result<Supervisor, Exit> {
         let shown = Shown(name).to_string();
         let about = |verb: &str, file: &str, error: Error| {
@@ -123,7 +122,7 @@ impl Supervisor {
 
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT])
             .map_err(|errno| about("create pipe for", "", errno.into()))?;
-        // The service's process may be killed while it waits at the gate.
+        // The service's process may be killed before it is allowed to run.
         signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
         dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;
         let service = Dir::open(c".").map_err(|errno| about("chdir to", "", errno.into()))?;
@@ -136,7 +135,7 @@ impl Supervisor {
             PROGRAM.warn(format_args!("ignoring process, status and starts in {shown}/supervise: {error}"));
         }
         if was_open {
-            PROGRAM.warn(format_args!("{shown}/supervise/control could be written by others, which is put right"));
+            PROGRAM.warn(format_args!("{shown}/supervise/control was writable by others: permissions corrected"));
         }
 
         let mut supervisor = Supervisor {
@@ -158,7 +157,7 @@ impl Supervisor {
             starts: 0,
             last_exit: LastExit::Unknown,
             notify: None,
-            is_leaving: false,
+            is_exiting: false,
         };
         supervisor.remember();
         supervisor.adopt();
@@ -166,16 +165,16 @@ impl Supervisor {
         let (ok, was_open) =
             supervisor.files.fifo_to_share(OK, Access::Read).map_err(|error| about("read", "/supervise/ok", error))?;
         if was_open {
-            PROGRAM.warn(format_args!("{shown}/supervise/ok could be written by others, which is put right"));
+            PROGRAM.warn(format_args!("{shown}/supervise/ok was writable by others: permissions corrected"));
         }
         supervisor.ok = Some(ok);
         Ok(supervisor)
     }
 
     fn go_on(mut self) -> Exit {
-        while !self.is_leaving {
+        while !self.is_exiting {
             self.start_if_due();
-            if self.is_leaving {
+            if self.is_exiting {
                 break;
             }
             if let Err(errno) = self.wait() {
@@ -188,12 +187,12 @@ impl Supervisor {
     }
 
     fn start_if_due(&mut self) {
-        while self.state.phase == Phase::Delayed && self.throttle.due() <= clock::uptime() && !self.is_leaving {
+        while self.state.phase == Phase::Delayed && self.throttle.due() <= clock::uptime() && !self.is_exiting {
             self.feed(Event::Due);
         }
     }
 
-    /// Waits until something happens, and sees to it.
+    /// Waits for events and handles them.
     fn wait(&mut self) -> Result<()> {
         let start = (self.state.phase == Phase::Delayed).then(|| self.throttle.due());
         let next = [start, self.overdue].into_iter().flatten().min();
@@ -256,17 +255,17 @@ impl Supervisor {
                 self.was_asked = true;
             }
             if matches!(control, Control::Up | Control::Once) && !self.state.has_process() {
-                self.throttle.hurry();
+                self.throttle.start_at_once();
             }
             self.feed(Event::Asked(control));
             self.start_if_due();
-            if self.is_leaving {
+            if self.is_exiting {
                 return;
             }
         }
     }
 
-    /// Lets an event take its course.
+    /// Carries out the effects of an event.
     fn feed(&mut self, event: Event) {
         let (next, effects) = step(self.state, event);
         self.state = next;
@@ -279,7 +278,7 @@ impl Supervisor {
                 Effect::Stop => self.stop(),
                 Effect::Forbear => self.overdue = None,
                 Effect::Join => self.join(),
-                Effect::Leave => self.is_leaving = true,
+                Effect::Exit => self.is_exiting = true,
             }
         }
     }
@@ -304,7 +303,7 @@ impl Supervisor {
             let is_failure = !std::mem::take(&mut self.was_asked);
             self.throttle.ended(clock::uptime(), is_failure, delay_max);
         }
-        // What starting and recording took in small pieces would else add up to some pages over a thousand starts.
+        // Otherwise small allocations add up to some pages over a thousand starts.
         memory::give_back();
         let finishes = is_run && Options(&self.service).has_finish();
         self.feed(Event::Ended { finishes });
@@ -321,7 +320,7 @@ impl Supervisor {
 
     fn send(&self, signal: Signal) {
         if let Some(running) = &self.running {
-            // It may have ended already, which is about to be noticed.
+            // It may have ended already, which the next event will show.
             let _ = running.send(signal);
         }
     }
@@ -333,12 +332,12 @@ impl Supervisor {
         self.limit_time();
     }
 
-    /// Gives the process as long as `timeout-kill` says.
+    /// Starts the deadline that `timeout-kill` sets.
     fn limit_time(&mut self) {
         self.overdue = self.option(Options::timeout_kill).map(|time| clock::uptime() + time);
     }
 
-    /// Makes the log pipe standard output, and lets the service start again if it has been writing elsewhere.
+    /// Makes the log pipe standard output, and restarts the service if it has been writing elsewhere.
     fn join(&mut self) {
         let joined = self.files.own_fifo(LOGPIPE, Access::Write).and_then(|pipe| {
             if fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default() {
@@ -364,7 +363,7 @@ impl Supervisor {
         self.write(STATUS, &Status { changed: self.changed, process, is_paused, want }.to_bytes());
     }
 
-    /// Writes one of the files beside the status. A failure is announced, and the service goes on without the file.
+    /// Writes one of the files beside the status. A failure is reported, and the service runs without the file.
     fn write(&self, file: &[u8], bytes: &[u8]) {
         let Err((at, errno)) = self.files.replace(file, bytes) else { return };
         let (name, file) = (Shown(&self.name), Shown(file));
@@ -378,7 +377,7 @@ impl Supervisor {
         }
     }
 
-    /// What an optional file says; one that makes no sense is named and treated as absent.
+    /// The value of an optional file; an invalid file is reported and treated as absent.
     fn option<'a, T>(
         &'a self,
         read: impl Fn(Options<'a>) -> std::result::Result<Option<T>, options::Error>,

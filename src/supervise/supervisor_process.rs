@@ -1,4 +1,4 @@
-//! The supervisor of one directory as svscan sees it: a child of its own, found running, or absent.
+//! The supervisor of one directory, in svscan: a child, one that was found running, or absent.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
@@ -20,7 +20,7 @@ use crate::sys::{Errno, Result, clock, fd, program};
 
 /// Until a supervisor that exited by itself is started again: it was told to exit, or will fail again.
 const AFTER_LEAVING: Duration = Duration::from_secs(5);
-/// After so long a supervisor obeys by its control FIFO and by signals, unless something is wrong with it.
+/// After this time, a supervisor that works reacts to its control FIFO and to signals.
 const READY_WITHIN: Duration = Duration::from_secs(1);
 /// Between two starts of a supervisor that is killed again and again.
 const BETWEEN_STARTS: Duration = Duration::from_secs(1);
@@ -73,8 +73,9 @@ impl SupervisorProcess {
         };
     }
 
-    /// The one that was found has gone. If its status says that nothing runs and nothing is to run, it has exited by itself;
-    /// if nothing runs and something should, it was killed while it waited, or was told to exit in that state.
+    /// The supervisor that was found running has exited. If its status says that nothing runs and nothing is to run, it
+    /// has exited by itself; if nothing runs and something should, it was killed while it waited, or was told to exit
+    /// in that state.
     pub fn vanished(&mut self, directory: &CStr) {
         let status =
             Dir::reach(directory).ok().and_then(|dir| Files::open(&dir).ok()?.believed().ok()?.status().ok()?);
@@ -91,8 +92,8 @@ impl SupervisorProcess {
         *self = SupervisorProcess::Absent(clock::uptime() + AFTER_LEAVING);
     }
 
-    /// Waits for nothing any more.
-    pub fn hurry(&mut self) {
+    /// Ends the delay before the next start.
+    pub fn start_at_once(&mut self) {
         if let SupervisorProcess::Absent(moment) = self {
             *moment = Duration::ZERO;
         }
@@ -124,13 +125,13 @@ impl SupervisorProcess {
         control.stat().is_ok_and(|stat| stat.links == 0)
     }
 
-    /// Writes commands to the supervisor, by its control FIFO; says whether it took them. `name` is where its directory
+    /// Writes commands to the control FIFO of the supervisor; returns whether that succeeded. `name` is where its directory
     /// was.
     pub fn tell(&self, name: &CStr, commands: &[u8]) -> bool {
         self.tell_if(name, commands, |_| true)
     }
 
-    /// The same, but nothing is said where the control FIFO may be somebody else's.
+    /// The same, but writes nothing if the control FIFO may belong to another process.
     pub fn tell_trusted(&self, name: &CStr, commands: &[u8]) -> bool {
         self.tell_if(name, commands, |files| files.guard().is_ok())
     }
@@ -188,7 +189,7 @@ impl SupervisorProcess {
     }
 }
 
-/// What a supervisor gets instead of svscan's own standard input and output.
+/// Replaces svscan's own standard input and output in a supervisor.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ends<'a> {
     /// A logger's input.
@@ -197,7 +198,7 @@ pub struct Ends<'a> {
     pub output: Option<BorrowedFd<'a>>,
 }
 
-/// Where a program of the family is that was installed beside this one.
+/// The path of a program that is installed beside this one.
 #[must_use]
 pub fn sibling(name: &CStr) -> Option<CString> {
     let mut path = program::own_path()?;

@@ -1,8 +1,7 @@
 //! `svc options services`: controls services by name.
 //!
-//! The letters are written to each service's control FIFO in the order given; what they mean is the supervisor's to
-//! know: see [`Control`](crate::supervise::control::Control) and, for what follows from each,
-//! [`state`](crate::supervise::state).
+//! The letters are written to each service's control FIFO in the order given. For their meaning see
+//! [`Control`](crate::supervise::control::Control) and, for their effects, [`state`](crate::supervise::state).
 
 use std::ffi::CStr;
 
@@ -13,12 +12,12 @@ use crate::sys::dir::Dir;
 use crate::sys::signal::{self, Signal};
 use crate::sys::{Errno, fd, program};
 
-const SVC: Program = Program("svc");
+const PROGRAM: Program = Program("svc");
 
 /// The letters: 0.76's, and those for USR1, USR2, QUIT and WINCH.
 const LETTERS: &[u8] = b"udopchaitkx12qw";
 
-/// Steers services. What goes wrong with one is said, and the others are steered all the same.
+/// Runs `svc`. A failure with one service is reported, and the others are still controlled.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let mut letters = Vec::new();
@@ -35,7 +34,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     }
     // A supervisor may exit between the opening and the writing.
     if let Err(errno) = signal::ignore(Signal::SIGPIPE) {
-        return SVC.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
+        return PROGRAM.fatal(format_args!("unable to ignore SIGPIPE: {}", cause(errno)));
     }
     for dir in options.rest() {
         steer(dir, &letters);
@@ -47,18 +46,18 @@ fn steer(dir: &CStr, letters: &[u8]) {
     let name = Shown(dir.to_bytes());
     let service = match Dir::reach(dir) {
         Ok(service) => service,
-        Err(errno) => return SVC.warn(format_args!("unable to chdir to {name}: {}", cause(errno))),
+        Err(errno) => return PROGRAM.warn(format_args!("unable to chdir to {name}: {}", cause(errno))),
     };
     let control = match Files::open(&service).and_then(|files| files.fifo_of_supervisor(CONTROL)) {
         Ok(control) => control,
         Err(Error::System(Errno::ENXIO)) => {
-            return SVC.warn(format_args!("unable to control {name}: supervise not running"));
+            return PROGRAM.warn(format_args!("unable to control {name}: supervise not running"));
         }
-        Err(error) => return SVC.warn(format_args!("unable to control {name}: {error}")),
+        Err(error) => return PROGRAM.warn(format_args!("unable to control {name}: {error}")),
     };
     let written = control.set_blocking().and_then(|()| fd::write_all(&control, letters));
     if let Err(errno) = written {
-        SVC.warn(format_args!("error writing commands to {name}: {}", cause(errno)));
+        PROGRAM.warn(format_args!("error writing commands to {name}: {}", cause(errno)));
     }
 }
 

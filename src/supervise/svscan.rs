@@ -1,13 +1,13 @@
 //! The daemon `svscan [dir]`: starts a supervisor for each service in a directory, and one for its log.
 //!
-//! It is told of new services, of logs and sticky bits that come later, and of supervisors that end; while nothing
-//! happens, nothing wakes it. Where it cannot be told, it looks every five seconds, as 0.76 always does.
+//! The system notifies it of new services, logs, sticky bits, and supervisors that end; an idle svscan is never woken.
+//! If it cannot be notified, it scans every five seconds, as 0.76 always does.
 //!
-//! - [`WatchedService`] is one service: what is started for it and how its output goes.
-//! - `Scan` is the loop: it sees names come and go, collects children, and at the end stops everything in order.
+//! - [`WatchedService`] is one service: its supervisors and its output.
+//! - `Scan` is the loop: it scans the directory, collects children, and at the end stops everything in order.
 //!
 //! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
-//! second one it waits for nothing. On HUP svscan looks at everything immediately.
+//! second one it kills them. On HUP svscan scans immediately.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::CString;
@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Program, Shown, cause};
+use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::service::{Role, WatchedService};
@@ -27,35 +27,34 @@ use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::stat::FileId;
 use crate::sys::{Result, clock, fd, limit, poll, program};
 
-const SVSCAN: Program = Program("svscan");
+const PROGRAM: Program = Program("svscan");
 
-/// Between two looks at what cannot be watched.
+/// Between two scans if something cannot be watched.
 const BETWEEN_SCANS: Duration = Duration::from_secs(5);
-/// A change is looked at when nothing more has happened for so long: a service that is being put together is not
-/// started half way.
+/// A scan waits until there was no change for this long, so that an unfinished service is not started.
 const SETTLING: Duration = Duration::from_millis(100);
-/// A change is looked at after so long, whatever happens meanwhile.
+/// A scan waits at most this long after a change.
 const SETTLING_MAX: Duration = Duration::from_millis(300);
-/// How long svscan waits for what was killed when it was asked a second time: a process that cannot be killed, or a
-/// supervisor that does not listen, must not keep it.
-const PRESSED_MAX: Duration = Duration::from_secs(3);
-/// Between two attempts to tell a supervisor something that it could not hear, and between two looks while svscan exits.
+/// How long svscan waits for killed processes after a second TERM, so that a process that cannot be killed, or a
+/// supervisor that does not react, cannot stop it from exiting.
+const KILLING_MAX: Duration = Duration::from_secs(3);
+/// Between two attempts to reach a supervisor, and between two checks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 /// Runs `svscan [dir]`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     fd::occupy_standard();
-    standard_error::never_block(SVSCAN, Threads::None);
+    standard_error::never_block(PROGRAM, Threads::None);
     if let Some(dir) = arguments.get(1)
         && let Err(errno) = dir::change_to(*dir)
     {
         let dir = Shown(dir.to_bytes());
-        return SVSCAN.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
+        return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
     match Scan::begin().and_then(Scan::go_on) {
         Ok(exit) => exit,
-        Err(errno) => SVSCAN.fatal(format_args!("unable to wait: {}", cause(errno))),
+        Err(errno) => PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))),
     }
 }
 
@@ -67,7 +66,7 @@ enum WatchedFor {
 }
 
 impl WatchedFor {
-    /// Whether a change is of interest: a service's other files are its own affair.
+    /// Whether a change matters; other files of a service do not.
     fn concerns(self, name: Option<&[u8]>) -> bool {
         match (self, name) {
             (WatchedFor::Scan, Some(name)) => !name.starts_with(b"."),
@@ -80,12 +79,12 @@ impl WatchedFor {
 
 /// Whether and how svscan exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leaving {
+enum Shutdown {
     No,
     /// Everything is being stopped.
-    Yes,
+    Stopping,
     /// Everything is being killed: TERM has come twice.
-    Pressed,
+    Killing,
 }
 
 #[derive(Debug)]
@@ -96,21 +95,21 @@ struct Scan {
     services: BTreeMap<FileId, WatchedService>,
     children: BTreeMap<Pid, (FileId, Role)>,
     limits: Limits,
-    /// Names that could not be looked at, which has been said.
+    /// Names that could not be read, and have been reported.
     unseen: BTreeSet<Vec<u8>>,
-    /// When to look at the directory, and when at the latest.
+    /// When to scan, and when at the latest.
     next_scan: Option<(Duration, Duration)>,
-    leaving: Leaving,
-    /// Since when it is to be at once.
-    pressed_since: Option<Duration>,
+    shutdown: Shutdown,
+    /// When TERM came for the second time.
+    killing_since: Option<Duration>,
 }
 
 impl Scan {
     fn begin() -> Result<Scan> {
         let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
-        // Each pair needs a descriptor. What the limits and the parent of orphans are is not worth failing for.
+        // Each pair needs a descriptor. svscan works without these settings too.
         let _ = limit::raise_descriptors();
-        // A supervisor may exit just when it is told something.
+        // A supervisor may exit while svscan writes to it.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
         let mut watches = BTreeMap::new();
@@ -120,7 +119,10 @@ impl Scan {
         });
         if let Err(errno) = &watched {
             let seconds = BETWEEN_SCANS.as_secs();
-            SVSCAN.warn(format_args!("unable to watch directory, looking every {seconds} seconds: {}", cause(*errno)));
+            PROGRAM.warn(format_args!(
+                "unable to watch directory, checking it every {seconds} seconds: {}",
+                cause(*errno)
+            ));
         }
         let changes = watched.ok();
         Ok(Scan {
@@ -129,18 +131,18 @@ impl Scan {
             watches,
             services: BTreeMap::new(),
             children: BTreeMap::new(),
-            limits: Limits::default(),
+            limits: Limits::new(Messages::of(PROGRAM)),
             unseen: BTreeSet::new(),
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
-            leaving: Leaving::No,
-            pressed_since: None,
+            shutdown: Shutdown::No,
+            killing_since: None,
         })
     }
 
     fn go_on(mut self) -> Result<Exit> {
         loop {
             let now = clock::uptime();
-            if self.leaving != Leaving::No {
+            if self.shutdown != Shutdown::No {
                 if self.end(now) {
                     return Ok(Exit::OK);
                 }
@@ -181,11 +183,11 @@ impl Scan {
 
     fn timeout(&self) -> Option<Duration> {
         let now = clock::uptime();
-        if self.leaving != Leaving::No {
+        if self.shutdown != Shutdown::No {
             return Some(BETWEEN_ATTEMPTS);
         }
         let due = self.services.values().filter_map(WatchedService::due).min();
-        // What is overdue has been tried just now and is to be tried again.
+        // An overdue task has just failed and will be retried.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
         [due, scan].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
@@ -193,15 +195,15 @@ impl Scan {
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
-            match (signal, self.leaving) {
-                (Signal::SIGTERM | Signal::SIGINT, Leaving::No) => self.leaving = Leaving::Yes,
-                (Signal::SIGTERM | Signal::SIGINT, Leaving::Yes | Leaving::Pressed) => {
-                    self.leaving = Leaving::Pressed;
-                    self.pressed_since.get_or_insert_with(clock::uptime);
-                    self.services.values_mut().for_each(WatchedService::press);
+            match (signal, self.shutdown) {
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => self.shutdown = Shutdown::Stopping,
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::Stopping | Shutdown::Killing) => {
+                    self.shutdown = Shutdown::Killing;
+                    self.killing_since.get_or_insert_with(clock::uptime);
+                    self.services.values_mut().for_each(WatchedService::tell_again);
                 }
                 (Signal::SIGHUP, _) => {
-                    self.services.values_mut().for_each(WatchedService::hurry);
+                    self.services.values_mut().for_each(WatchedService::start_at_once);
                     self.next_scan = Some((Duration::ZERO, Duration::ZERO));
                 }
                 // SIGCHLD: below.
@@ -224,7 +226,7 @@ impl Scan {
     fn take_changes(&mut self) {
         let Some(changes) = &self.changes else { return };
         let concerns = |notification: &Notification| match notification {
-            // More has happened than the queue holds.
+            // The queue of events has overflowed.
             Notification::Overflow => true,
             Notification::Of(watch, event) => {
                 self.watches.get(watch).is_some_and(|purpose| purpose.concerns(event.name()))
@@ -261,7 +263,7 @@ impl Scan {
                 self.forget_watches();
             }
             Err(errno) => {
-                SVSCAN.warn(format_args!("unable to read directory: {}", cause(errno)));
+                PROGRAM.warn(format_args!("unable to read directory: {}", cause(errno)));
                 sees_all = false;
             }
         }
@@ -271,14 +273,14 @@ impl Scan {
         }
     }
 
-    /// Looks at one name. Says whether svscan will be told when it changes.
+    /// Checks one name. Returns whether svscan will be notified when it changes.
     fn look(&mut self, dir: &Dir, name: Vec<u8>) -> bool {
         let target = match dir.target(&name) {
             Ok(Some(target)) => target,
             missing => {
                 let why = cause(missing.err().unwrap_or(crate::sys::Errno::ENOENT));
                 if !self.unseen.contains(&name) {
-                    SVSCAN.warn(format_args!("unable to stat {}: {why}", Shown(&name)));
+                    PROGRAM.warn(format_args!("unable to stat {}: {why}", Shown(&name)));
                     self.unseen.insert(name);
                 }
                 return false;
@@ -291,7 +293,7 @@ impl Scan {
         let Ok(name) = CString::new(name) else { return true };
         let Ok(service) = dir.reach_dir(name.to_bytes()) else { return false };
         let known = self.services.get(&target.identity).map(|watched| watched.pairing);
-        // Watched before it is looked at, so that nothing happens in between.
+        // Watched before it is read, so that no change is missed.
         let is_watched = known == Some(Pairing::Paired) || self.watch(name.to_bytes(), target.identity);
         let mut seen = Seen::of(&service);
         let mut is_log_watched = true;
@@ -302,7 +304,7 @@ impl Scan {
         let watched = self
             .services
             .entry(target.identity)
-            .or_insert_with(|| WatchedService::new(name.clone(), target.identity, seen));
+            .or_insert_with(|| WatchedService::new(name.clone(), target.identity, seen, Messages::of(PROGRAM)));
         if !watched.is_present || known.is_none() {
             watched.rename(name);
         }
@@ -319,7 +321,7 @@ impl Scan {
         true
     }
 
-    /// Ends the watch on services of which nothing more is to be learnt.
+    /// Ends the watches that are no longer needed.
     fn forget_watches(&mut self) {
         let Some(changes) = &self.changes else { return };
         let services = &self.services;
@@ -351,15 +353,15 @@ impl Scan {
         }
     }
 
-    /// Stops what still runs. Says whether nothing does any more.
+    /// Stops everything that still runs. Returns whether nothing runs any more.
     fn end(&mut self, now: Duration) -> bool {
-        let is_pressed = self.leaving == Leaving::Pressed;
-        let is_late = self.pressed_since.is_some_and(|since| now.saturating_sub(since) >= PRESSED_MAX);
+        let is_killing = self.shutdown == Shutdown::Killing;
+        let is_late = self.killing_since.is_some_and(|since| now.saturating_sub(since) >= KILLING_MAX);
         let mut is_over = true;
         for (identity, watched) in &mut self.services {
-            if let Some(started) = watched.end(now, is_pressed, &mut self.limits) {
+            if let Some(started) = watched.end(now, is_killing, &mut self.limits) {
                 if is_late {
-                    SVSCAN.warn(format_args!("leaving although {} still runs", Shown(watched.name().to_bytes())));
+                    PROGRAM.warn(format_args!("exiting although {} still runs", Shown(watched.name().to_bytes())));
                 } else {
                     is_over = false;
                 }

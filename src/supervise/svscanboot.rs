@@ -1,9 +1,9 @@
 //! `svscanboot [dir]`: svscan for the whole system, its messages shown by readproctitle; `dir` is `/service` by default.
 //!
-//! Everything starts from a clean slate: standard descriptors on /dev/null, and of the environment PATH alone. The pipe
-//! to readproctitle is held here, so that either side can be started again when it is killed; the services meanwhile go
-//! on, and a new svscan finds their supervisors. (0.76's script stops them all first, as its svscan cannot.) svscanboot
-//! exits when svscan does, and passes on the signals that ask it to.
+//! Everything starts with standard descriptors on /dev/null and only PATH in the environment. svscanboot holds the pipe
+//! to readproctitle, so that either side can be restarted if it is killed. The services keep running meanwhile, and a
+//! new svscan finds their supervisors. (0.76's script stops them all first, as its svscan cannot.) svscanboot exits
+//! when svscan does, and passes on the signals that ask it to.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -20,12 +20,12 @@ use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Result, fd, pipe, poll, program};
 
-const SVSCANBOOT: Program = Program("svscanboot");
+const PROGRAM: Program = Program("svscanboot");
 
-/// Where services are when nothing is said.
+/// The default directory of services.
 const SERVICE: &CStr = c"/service";
 
-/// Where programs are looked for, by svscanboot and by every service under it.
+/// The search path of svscanboot and of every service under it.
 const PATH: &str = "/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin";
 
 /// How many bytes of messages `ps` shows.
@@ -40,7 +40,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     let dir = arguments.get(1).copied().unwrap_or(SERVICE);
     match begin(dir).and_then(Boot::go_on) {
         Ok(exit) => exit,
-        Err(errno) => SVSCANBOOT.fatal(format_args!("unable to start: {}", cause(errno))),
+        Err(errno) => PROGRAM.fatal(format_args!("unable to start: {}", cause(errno))),
     }
 }
 
@@ -49,7 +49,7 @@ fn begin(dir: &'static CStr) -> Result<Boot> {
     let null = Dir::open(c"/dev")?.open_device(b"null")?;
     (0..=2).try_for_each(|number| spawn::replace_standard(null.as_fd(), number))?;
     let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
-    // What is left behind by a svscan that was killed stays in this tree.
+    // Processes that a killed svscan leaves behind stay in this tree.
     let _ = wait::become_subreaper();
     let (messages, said) = pipe::new()?;
     Ok(Boot { dir, path: path(), signals, messages, said, svscan: None, readproctitle: None })
@@ -99,7 +99,7 @@ impl Boot {
     fn take_signals(&mut self) -> Option<Exit> {
         while let Some(signal) = self.signals.take() {
             if let (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP, Some(svscan)) = (signal, self.svscan) {
-                // It may have ended, which is about to be noticed.
+                // It may have ended already, which the next event will show.
                 let _ = signal::send(svscan, signal);
             }
         }
@@ -130,7 +130,7 @@ impl Boot {
         };
         program.start(|errno| {
             let name = arguments[0].to_string_lossy();
-            let _ = SVSCANBOOT.fatal(format_args!("unable to start {name}: {}", cause(errno)));
+            let _ = PROGRAM.fatal(format_args!("unable to start {name}: {}", cause(errno)));
         })
     }
 

@@ -1,12 +1,12 @@
 //! `svstat [-l | --json] services`: prints the state of services.
 //!
-//! One line each, as 0.76; with `-l`, the service, its log service and what svscan makes of the two; with `--json`, an
-//! object a line for programs. The exit code is 0 whatever there is to say.
+//! One line each, as 0.76; with `-l`, the service, its log service and how svscan treats them; with `--json`, one
+//! object per line. The exit code is always 0.
 
 use std::ffi::CStr;
 use std::fmt::Write;
 
-use crate::cli::{Exit, Shown, cause};
+use crate::cli::{Exit, Shown, cause, json};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::pair::{LOG, Seen};
 use crate::supervise::report::{Readiness, Report};
@@ -15,24 +15,24 @@ use crate::sys::dir::Dir;
 use crate::sys::{fd, program};
 use crate::tai64n::Label;
 
-/// Says how services are.
+/// Runs `svstat`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let arguments = arguments.get(1..).unwrap_or_default();
     let (say, dirs): (fn(&CStr) -> String, _) = match arguments {
         [option, dirs @ ..] if *option == c"-l" => (pair, dirs),
-        [option, dirs @ ..] if *option == c"--json" => (json, dirs),
+        [option, dirs @ ..] if *option == c"--json" => (object, dirs),
         [option, dirs @ ..] if *option == c"--" => (line, dirs),
         dirs => (line, dirs),
     };
     for dir in dirs {
-        // Nobody is left to be told when standard output is gone.
+        // If standard output is closed, there is nobody to report it to.
         let _ = fd::write_all(fd::stdout(), say(dir).as_bytes());
     }
     Exit::OK
 }
 
-/// Why nothing can be said, or how it is.
+/// The state of a service, or why it cannot be read.
 fn look(service: &Dir) -> Result<Report, String> {
     Report::of(service).map_err(|error| error.to_string())
 }
@@ -49,7 +49,7 @@ fn line(dir: &CStr) -> String {
     }
 }
 
-/// The service, its log service, and what svscan makes of them.
+/// The service, its log service, and how svscan treats them.
 fn pair(dir: &CStr) -> String {
     let mut text = line(dir);
     let Ok(service) = reach(dir) else { return text };
@@ -71,22 +71,22 @@ fn history(text: &mut String, indent: &str, report: Option<&Report>) {
     let _ = writeln!(text, "{indent}starts: {starts}, last exit: {last}");
 }
 
-fn json(dir: &CStr) -> String {
+fn object(dir: &CStr) -> String {
     let mut text = String::from("{\"service\":");
-    string(&mut text, &Shown(dir.to_bytes()).to_string());
+    json::print(&mut text, dir.to_bytes());
     match reach(dir) {
         Ok(service) => {
             members(&mut text, &look(&service));
             if let Ok(log) = service.reach_dir(LOG) {
                 text.push_str(",\"log\":{\"service\":");
-                string(&mut text, &format!("{}/log", Shown(dir.to_bytes())));
+                json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
                 members(&mut text, &look(&log));
                 text.push('}');
             } else {
                 text.push_str(",\"log\":null");
             }
             text.push_str(",\"svscan\":");
-            string(&mut text, &Seen::of(&service).to_string());
+            json::print(&mut text, Seen::of(&service).to_string().as_bytes());
         }
         error => members(&mut text, &error.and_then(|service| look(&service))),
     }
@@ -99,7 +99,7 @@ fn members(text: &mut String, report: &Result<Report, String>) {
         Ok(report) => report,
         Err(error) => {
             text.push_str(",\"error\":");
-            return string(text, error);
+            return json::print(text, error.as_bytes());
         }
     };
     let status = &report.status;
@@ -133,16 +133,4 @@ fn members(text: &mut String, report: &Result<Report, String>) {
         Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
         Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
     };
-}
-
-/// Appends a JSON string. Control characters have been made visible before.
-fn string(text: &mut String, value: &str) {
-    text.push('"');
-    for character in value.chars() {
-        if let '"' | '\\' = character {
-            text.push('\\');
-        }
-        text.push(character);
-    }
-    text.push('"');
 }

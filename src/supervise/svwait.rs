@@ -1,7 +1,7 @@
 //! `svwait -u|-d [-t seconds] services`: waits until all the services are up, or down.
 //!
-//! A service that can say that it is ready counts as up when it has. One whose supervisor has exited is down when its
-//! last status says so.
+//! A service with a `notification-fd` counts as up when it is ready. A service whose supervisor has exited is down if
+//! its last status says so.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -14,21 +14,21 @@ use crate::sys::dir::Dir;
 use crate::sys::inotify::Notifier;
 use crate::sys::{Errno, clock, poll, program};
 
-const SVWAIT: Program = Program("svwait");
+const PROGRAM: Program = Program("svwait");
 
-/// Between two looks where nothing tells of a change.
+/// Between two checks if changes are not reported.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-/// Between two looks where changes are told of: a supervisor that is killed tells nothing.
+/// Between two checks if changes are reported: the death of a supervisor is not.
 const BETWEEN_LOOKS_WATCHING: Duration = Duration::from_secs(1);
 
-/// What is waited for.
+/// The state to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goal {
     Up,
     Down,
 }
 
-/// Waits until all the services are as asked; exit 111 when that takes too long.
+/// Runs `svwait`; exits 111 after the timeout.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let mut goal = None;
@@ -62,15 +62,15 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 }
 
 fn usage() -> Exit {
-    SVWAIT.usage("svwait -u|-d [ -t seconds ] service ...")
+    PROGRAM.usage("svwait -u|-d [ -t seconds ] service ...")
 }
 
 fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> {
     let unable =
-        |what: &str, errno| SVWAIT.fatal(format_args!("unable to {what} {}: {}", Shown(dir.to_bytes()), cause(errno)));
+        |what: &str, errno| PROGRAM.fatal(format_args!("unable to {what} {}: {}", Shown(dir.to_bytes()), cause(errno)));
     let service = Dir::reach(dir).map_err(|errno| unable("chdir to", errno))?;
     let path = [dir.to_bytes(), b"/supervise"].concat();
-    // Watched before the first look, so that nothing happens in between.
+    // Watched before the first check, so that no change is missed.
     let changes = Notifier::new().ok().filter(|changes| changes.watch_attributes(path.as_slice()).is_ok());
     loop {
         if is_reached(&service, goal) {
@@ -97,7 +97,7 @@ fn is_reached(service: &Dir, goal: Goal) -> bool {
         (Goal::Up, Ok(report)) => report.is_up(),
         (Goal::Up, Err(_)) => false,
         (Goal::Down, Ok(report)) => report.status.process.is_none(),
-        // A supervisor that exited cleanly has said that nothing runs; one that was killed has not.
+        // A supervisor that exited cleanly has recorded that nothing runs; one that was killed has not.
         (Goal::Down, Err(Error::NotRunning)) => {
             Files::open(service).ok().and_then(|files| files.status()).is_none_or(|status| status.process.is_none())
         }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-/// The time between two starts that every service keeps.
+/// The minimum time between two starts of any service.
 pub const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 /// The longest wait for the system to allow another process.
 const FORK_DELAY_MAX: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// The moment from which on the service may be started.
+    /// When the service may be started.
     #[must_use]
     pub fn due(&self) -> Duration {
         let by_start = self.last_start.map_or(Duration::ZERO, |last| last.saturating_add(self.delay));
@@ -52,8 +52,8 @@ impl Throttle {
         wait
     }
 
-    /// Somebody asks for a start: it is due immediately. Only restarts without a request are limited.
-    pub fn hurry(&mut self) {
+    /// The administrator asks for a start: it is due immediately. Only restarts without a request are limited.
+    pub fn start_at_once(&mut self) {
         self.last_start = None;
         self.retry = None;
     }
@@ -127,7 +127,7 @@ mod tests {
         let mut throttle = Throttle::default();
         delays(&mut throttle, 4, MAX);
 
-        throttle.hurry();
+        throttle.start_at_once();
 
         assert_eq!(throttle.due(), Duration::ZERO);
     }
@@ -140,7 +140,7 @@ mod tests {
 
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
         assert_eq!(throttle.due(), seconds(65));
-        throttle.hurry();
+        throttle.start_at_once();
         assert_eq!(throttle.due(), Duration::ZERO);
     }
 }

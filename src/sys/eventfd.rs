@@ -41,14 +41,14 @@ impl Event {
     }
 
     /// It has happened: the descriptor can be read.
-    pub fn happen(&self) {
+    pub fn notify(&self) {
         // It can fail only for having happened 2^64 - 2 times, or for a pipe that is full of bytes that say so. Whoever
         // waits for it waits for ever if it did otherwise, so a system that has its whims is asked again.
-        let happen = || match &self.0 {
+        let notify = || match &self.0 {
             Kind::Counter(counter) => counter.write(1).is_ok(),
             Kind::Pipe { writes, .. } => matches!(fd::write(writes, b"."), Ok(_) | Err(Errno::EAGAIN)),
         };
-        let _ = (0..TRIES).find(|_| happen());
+        let _ = (0..TRIES).find(|_| notify());
     }
 
     /// Takes notice: the descriptor cannot be read until it happens again.
@@ -82,8 +82,8 @@ mod tests {
         for event in [Event::new().unwrap(), Event::of_pipe().unwrap()] {
             let has_happened = || poll::readable([event.as_fd()], Some(Duration::ZERO)) == Ok([true]);
             assert!(!has_happened());
-            event.happen();
-            event.happen();
+            event.notify();
+            event.notify();
             assert!(has_happened());
             event.clear();
             assert!(!has_happened());

@@ -269,15 +269,15 @@ pub fn send(process: impl Into<Pid>, signal: Signal) -> Result<()> {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(process), signal)
 }
 
-/// The code to exit with when the signal of [`leave_on`] comes.
+/// The code to exit with when the signal of [`exit_on`] comes.
 static LEAVE_CODE: AtomicI32 = AtomicI32::new(0);
 
 /// Exits with a code as soon as a signal comes, whatever the process is doing, even if it is blocked in a write to
 /// a reader who has stopped; what the process keeps on disk must be right at any moment. A signal that was ignored from
 /// the start stays ignored. One signal only.
-pub fn leave_on(signal: Signal, code: i32) -> Result<()> {
+pub fn exit_on(signal: Signal, code: i32) -> Result<()> {
     LEAVE_CODE.store(code, Ordering::Relaxed);
-    let action = SigAction::new(SigHandler::Handler(leave), SaFlags::empty(), SigSet::empty());
+    let action = SigAction::new(SigHandler::Handler(exit_in_handler), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler makes one call, which is async-signal-safe.
     let before = unsafe { sigaction(signal, &action) }?;
     if matches!(before.handler(), SigHandler::SigIgn) {
@@ -286,7 +286,7 @@ pub fn leave_on(signal: Signal, code: i32) -> Result<()> {
     Ok(())
 }
 
-extern "C" fn leave(_signal: nix::libc::c_int) {
+extern "C" fn exit_in_handler(_signal: nix::libc::c_int) {
     // SAFETY: `_exit` may be called from a handler.
     unsafe { nix::libc::_exit(LEAVE_CODE.load(Ordering::Relaxed)) }
 }

@@ -22,7 +22,7 @@ const NANOSECOND_MAX: u32 = 999_999_999;
 /// let label = Label::parse(b"@400000003ce2403d3677ea94")?;
 /// assert_eq!((label.unix_seconds(), label.nanoseconds()), (1_021_460_531, 913_828_500));
 /// assert_eq!(label.to_string(), "@400000003ce2403d3677ea94");
-/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// # Ok::<(), logyard::tai64n::InvalidLabel>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Label(Tai64N);
@@ -38,9 +38,9 @@ impl Label {
     }
 
     /// Reads a label from its text: `@` and exactly 24 lower-case hexadecimal digits.
-    pub fn parse(text: &[u8]) -> Result<Label, BadLabel> {
-        let (b'@', digits) = text.split_first().ok_or(BadLabel)? else { return Err(BadLabel) };
-        let digits: &[u8; 24] = digits.try_into().map_err(|_| BadLabel)?;
+    pub fn parse(text: &[u8]) -> Result<Label, InvalidLabel> {
+        let (b'@', digits) = text.split_first().ok_or(InvalidLabel)? else { return Err(InvalidLabel) };
+        let digits: &[u8; 24] = digits.try_into().map_err(|_| InvalidLabel)?;
         let mut bytes = [0; 12];
         bytes[..8].copy_from_slice(&u64::to_be_bytes(parse_hex(&digits[..16])?));
         bytes[8..].copy_from_slice(&u64::to_be_bytes(parse_hex(&digits[16..])?)[4..]);
@@ -48,8 +48,8 @@ impl Label {
     }
 
     /// Reads a label from its 12 bytes; nanoseconds of a second or more make no label.
-    pub fn from_bytes(bytes: [u8; 12]) -> Result<Label, BadLabel> {
-        Tai64N::try_from(bytes).map(Label).map_err(|_| BadLabel)
+    pub fn from_bytes(bytes: [u8; 12]) -> Result<Label, InvalidLabel> {
+        Tai64N::try_from(bytes).map(Label).map_err(|_| InvalidLabel)
     }
 
     /// The label's 12 bytes.
@@ -111,7 +111,7 @@ pub(crate) fn unix_seconds(label_seconds: u64) -> i64 {
 }
 
 /// Reads up to 16 lower-case hexadecimal digits.
-pub(crate) fn parse_hex(digits: &[u8]) -> Result<u64, BadLabel> {
+pub(crate) fn parse_hex(digits: &[u8]) -> Result<u64, InvalidLabel> {
     let mut value = 0;
     // Every digit is looked up, good or bad, and the bad ones are found in one test at the end.
     let mut seen = 0;
@@ -120,7 +120,7 @@ pub(crate) fn parse_hex(digits: &[u8]) -> Result<u64, BadLabel> {
         seen |= nibble;
         value = value << 4 | u64::from(nibble & 15);
     }
-    if seen & NOT_HEX != 0 { Err(BadLabel) } else { Ok(value) }
+    if seen & NOT_HEX != 0 { Err(InvalidLabel) } else { Ok(value) }
 }
 
 /// What no nibble has.
@@ -139,15 +139,15 @@ const NIBBLES: [u8; 256] = {
 
 /// The bytes are no label: too short, too long, not lower-case hexadecimal, or with too many nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadLabel;
+pub struct InvalidLabel;
 
-impl fmt::Display for BadLabel {
+impl fmt::Display for InvalidLabel {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("not a TAI64N label")
     }
 }
 
-impl std::error::Error for BadLabel {}
+impl std::error::Error for InvalidLabel {}
 
 #[cfg(test)]
 mod tests {
@@ -182,7 +182,7 @@ mod tests {
             b"@400000003CE2403D3677EA94",
             b"@400000003ce2403d3b9aca00",
         ] {
-            assert_eq!(Label::parse(text), Err(BadLabel), "{}", text.escape_ascii());
+            assert_eq!(Label::parse(text), Err(InvalidLabel), "{}", text.escape_ascii());
         }
     }
 

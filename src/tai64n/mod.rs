@@ -17,11 +17,13 @@
 #![forbid(unsafe_code)]
 
 mod label;
+mod nanoseconds;
 pub mod posix;
 mod stamp;
 pub mod zone;
 
-pub use label::{BadLabel, Label};
+pub use label::{InvalidLabel, Label};
 pub(crate) use label::{parse_hex, unix_seconds};
+pub use nanoseconds::put_nanoseconds;
 pub use stamp::Stamp;
 pub use zone::Zone;

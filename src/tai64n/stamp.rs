@@ -8,7 +8,7 @@ use crate::tai64n::Label;
 /// use logyard::tai64n::{Label, Stamp};
 /// let stamp = Stamp::from(Label::parse(b"@400000003ce2403d3677ea94")?);
 /// assert_eq!(stamp.as_bytes(), b"@400000003ce2403d3677ea94 ");
-/// # Ok::<(), logyard::tai64n::BadLabel>(())
+/// # Ok::<(), logyard::tai64n::InvalidLabel>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp([u8; Stamp::BYTES]);

@@ -91,8 +91,7 @@ fn one_warning_names_a_directory_on_a_network_file_system() {
         skipped("strace may not change answers here, so no network file system was feigned");
         return;
     }
-    let expected =
-        "multilog: warning: ./one is on a network file system (NFS): what a kill does to lines is untested there\n";
+    let expected = "multilog: warning: ./one is on a network file system (NFS): kills are untested there\n";
     assert_eq!((status.code(), &words[..]), (Some(0), expected));
 }
 

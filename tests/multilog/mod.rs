@@ -3,13 +3,13 @@
 //! | behaviour | file |
 //! |---|---|
 //! | error messages and exit codes; nothing is changed by a script that cannot run; the lock | [`messages`] |
-//! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=`; where files end | [`differential`] |
+//! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=`; lines longer than 1000 bytes; where files end | [`differential`] |
 //! | `=file` | [`status_file`] |
 //! | `!processor`: what it gets, its state, failures, retries; `n` | [`processor`] |
 //! | TERM, ALRM, SIGBUS | [`signals`] |
 //! | one logger after the other on one pipe, ended by TERM | [`handover`] |
 //! | recovery: every disk state of `doc/logdir.md`; loggers killed while a processor runs | [`takeover`] |
-//! | recovery by the journal: killed loggers, other scripts, failed fsyncs | [`successor`] |
+//! | recovery by the journal: killed loggers, other scripts, failed fsyncs; a journal of another boot | [`successor`] |
 //! | the journal cannot be created, or only later; network file systems | [`journal`] |
 //! | the pipe is resized, holds packets, or has other readers | [`shared_pipe`] |
 //! | lines are the same however the input is cut into reads | [`reads`] |

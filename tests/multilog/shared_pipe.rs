@@ -461,7 +461,7 @@ pub fn lose_what_was_consumed_in_the_place_of_other_bytes() {
     let said = fixture.messages();
     // It consumed the beginning of the third line in the place of the second.
     assert_eq!((status.code(), fixture.files().joined()), (Some(111), format!("{one}two\n").into_bytes()), "{said}");
-    assert!(said.contains("what could not be written is lost: 1 lines, 4 bytes\n"), "{said}");
+    assert!(said.contains("unwritten input is lost: 1 lines, 4 bytes\n"), "{said}");
     let next = fixture.start(&["./main"]);
     assert_same(end(fixture, next), format!("{one}two\ne\nfour\nfi\n").as_bytes());
 }

@@ -199,8 +199,8 @@ fn bytes_for_a_directory_that_the_script_no_longer_names_are_reported() {
     assert_eq!(
         words,
         format!(
-            "multilog: warning: {left_out} bytes of the last logger's belong to directories that are no longer named, \
-             and are not written there\n"
+            "multilog: warning: {left_out} bytes of the last logger belong to directories that the script no longer names, \
+             and are not written\n"
         )
     );
     assert_same_in("main", LogDirFiles::read(&workdir.join("main")).joined(), numbered(0..100));

@@ -2,7 +2,7 @@
 //!
 //! | behaviour | file |
 //! |---|---|
-//! | logyard-setup: what it makes, leaves alone and removes | [`setup`] |
+//! | logyard-setup: what it makes, leaves alone and removes; an inittab or rc.local that already starts svscan | [`setup`] |
 //! | setup, boot, a service, a reboot and the removal on a whole system | [`host`] |
 //! | svscan as process 1 of a container | [`container`] |
 //! | the qmail server of a well-known article, logged by splogger, by multilog, and as a service | [`qmail_server`] |

@@ -117,7 +117,7 @@ fn existing_files_are_refused_or_moved_aside() {
     assert_eq!(refused.status.code(), Some(111));
     let words = String::from_utf8(refused.stderr).unwrap();
     assert!(
-        words.starts_with("logyard-setup: fatal: unable to make /command/multilog: something else is there"),
+        words.starts_with("logyard-setup: fatal: unable to make /command/multilog: something else exists there"),
         "{words}"
     );
     assert_eq!(root.listing(), before);
@@ -138,8 +138,8 @@ fn removal_keeps_files_that_others_have_added() {
 
     let said = root.said(&["--remove"]);
 
-    assert!(said.contains("leaving /service: directory not empty\n"), "{said}");
-    assert!(said.contains("leaving /command/svc: it is not ours any more\n"), "{said}");
+    assert!(said.contains("keeping /service: directory not empty\n"), "{said}");
+    assert!(said.contains("keeping /command/svc: it was changed or replaced\n"), "{said}");
     let left: Vec<String> = root.listing().into_keys().collect();
     assert_eq!(left, ["command", "command/svc", "service", "service/mine"]);
 }
@@ -231,7 +231,7 @@ fn a_line_that_an_administrator_disabled_is_not_reported_as_removed() {
     let said = root.said(&["--remove"]);
 
     assert!(!said.contains("remove from /etc/inittab"), "{said}");
-    assert!(said.contains("leaving /etc/inittab: it is not ours any more\n"), "{said}");
+    assert!(said.contains("keeping /etc/inittab: it was changed or replaced\n"), "{said}");
     assert_eq!(root.read("/etc/inittab"), disabled);
 }
 

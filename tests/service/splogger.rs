@@ -166,7 +166,7 @@ fn term_without_a_daemon_reports_the_lost_messages() {
     assert_eq!(run.end().code(), Some(111));
     let mut said = String::new();
     words.read_to_string(&mut said).unwrap();
-    assert_eq!(said, "splogger: fatal: leaving, up to 3 messages are lost\n");
+    assert_eq!(said, "splogger: fatal: exiting, up to 3 messages are lost\n");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn a_fifo_that_others_could_write_to_is_repaired() {
     assert_eq!(mode & 0o7777, 0o600);
     assert_eq!(
         fixture.read("out"),
-        "supervise: warning: sv/a/supervise/control could be written by others, which is put right\n"
+        "supervise: warning: sv/a/supervise/control was writable by others: permissions corrected\n"
     );
 }
 
@@ -114,7 +114,7 @@ fn a_log_pipe_that_is_not_a_fifo_is_replaced_by_a_pipe() {
     assert!(!fixture.path("outside").metadata().unwrap().file_type().is_fifo());
     assert_eq!(
         fixture.read("out"),
-        "svscan: warning: unable to make a/supervise/logpipe, so a pipe of svscan's must do: symbolic link loop\n"
+        "svscan: warning: unable to make a/supervise/logpipe, using an unnamed pipe: symbolic link loop\n"
     );
 }
 
@@ -135,7 +135,15 @@ fn control_characters_in_service_names_are_escaped() {
         said.starts_with(&format!("supervise: fatal: unable to start {shown}/run: file does not exist\n")),
         "{said}"
     );
-    assert!(String::from_utf8(output.stdout).unwrap().contains(r"a\\x0a\\x1b[31m\\xff"));
+    // Not UTF-8: JSON has the bytes as numbers.
+    let json = String::from_utf8(output.stdout).unwrap();
+    let bytes: Vec<String> = dir.as_os_str().as_bytes().iter().map(u8::to_string).collect();
+    assert!(json.starts_with(&format!("{{\"service\":[{}],", bytes.join(","))), "{json}");
+
+    fs::create_dir(fixture.path("\"\n\x1b\u{202e}ü")).unwrap();
+    let output = fixture.run(Maker::Ours, "svstat", &["--json", "\"\n\x1b\u{202e}ü"]);
+    let json = String::from_utf8(output.stdout).unwrap();
+    assert!(json.starts_with("{\"service\":\"\\\"\\n\\u001b\\u202eü\","), "{json}");
 }
 
 #[test]
@@ -314,7 +322,7 @@ fn the_group_of_the_fifos_keeps_access_and_others_lose_it() {
     assert_eq!((mode("control"), mode("ok")), (0o660, 0o660));
     assert_eq!(
         fixture.read("out"),
-        "supervise: warning: sv/a/supervise/ok could be written by others, which is put right\n"
+        "supervise: warning: sv/a/supervise/ok was writable by others: permissions corrected\n"
     );
 }
 

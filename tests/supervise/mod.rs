@@ -7,7 +7,7 @@
 //! | svc: every letter in every state, between ours and 0.76 | [`control`] |
 //! | usage, messages and output of svc, svstat, svok and supervise are those of 0.76 | [`transcripts`] |
 //! | svscan: services that come and go; a service and its logger; a late log; the sticky bit; links | [`pairing`] |
-//! | svscan exits: TERM, HUP, QUIT; services are ended before their loggers; services whose name is gone | [`shutdown`] |
+//! | svscan exits: TERM, HUP, QUIT; services are ended before their loggers; services whose name is gone; a supervise that is stopped (SIGSTOP) | [`shutdown`] |
 //! | any two processes are killed: one copy of the service, no line lost | [`kill_matrix`] |
 //! | broken or hostile service directories: links, FIFOs, other owners, bad bytes | [`hostile`] |
 //! | standard error is full and nobody reads it | [`unread`] |

@@ -91,7 +91,7 @@ fn a_late_log_is_connected_by_one_restart() {
         assert_eq!(fixture.read("sv/a/supervise/starts"), "2\n");
         assert_eq!(fixture.read("sv/a/supervise/last-exit"), "signal 15\n");
         assert_eq!((fixture.pid("sv/other"), fixture.read("sv/other/supervise/starts").as_str()), (other, "1\n"));
-        assert!(fixture.read("out").contains("svscan: warning: a/log has come: restarting a to join the two\n"));
+        assert!(fixture.read("out").contains("svscan: warning: a/log exists now: restarting a to connect them\n"));
     }
 }
 

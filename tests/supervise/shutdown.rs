@@ -265,7 +265,7 @@ fn a_second_term_does_not_wait_for_a_stopped_supervise() {
     // Until it has seen two: two that come at once are one.
     until("it leaves", || {
         send(svscan, Signal::SIGTERM);
-        fixture.read("out") == "svscan: warning: leaving although a still runs\n"
+        fixture.read("out") == "svscan: warning: exiting although a still runs\n"
     });
 
     assert_eq!(fixture.wait(svscan), Some(0));
@@ -290,7 +290,7 @@ fn the_logger_of_a_service_that_cannot_be_ended_is_ended() {
                 // Asking again and again puts nothing off.
                 until("it leaves", || {
                     send(svscan, Signal::SIGTERM);
-                    fixture.read("out") == "svscan: warning: leaving although a still runs\n"
+                    fixture.read("out") == "svscan: warning: exiting although a still runs\n"
                 });
 
                 assert_eq!(fixture.wait(svscan), Some(0));

@@ -4,7 +4,7 @@
 //! | behaviour | file |
 //! |---|---|
 //! | SIGKILL, SIGTERM and handovers to 0.76 at random moments under load; the figures of all loggers | [`kill`] |
-//! | a kill, or an error, at every system call | [`sweep`] |
+//! | a kill, or an error (such as a full disk while a file is archived), at every system call | [`sweep`] |
 //! | TERM ends a logger within a second: during a write that fails, a processor, a removal, an endless line | [`term`] |
 //! | TERM in every state of input × disk × processor × standard error | [`term_table`] |
 //! | full disks: no bytes, no inodes, two directories | [`full_disk`] |

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::requests::Requests;
 use crate::{Counts, Random};
 
 /// How much is written at once.
@@ -24,11 +25,16 @@ pub enum Shape {
     Long,
     /// 100,000 bytes a line: more than any pipe takes at once unless it is asked.
     Huge,
+    /// A Java service: messages, some followed by the lines of a stack trace.
+    Multiline,
+    /// A service that logs one JSON object a line.
+    Json,
 }
 
 impl Shape {
     /// All there are.
-    pub const ALL: [Shape; 5] = [Shape::Qmail, Shape::Short, Shape::Mixed, Shape::Long, Shape::Huge];
+    pub const ALL: [Shape; 7] =
+        [Shape::Qmail, Shape::Short, Shape::Mixed, Shape::Long, Shape::Huge, Shape::Multiline, Shape::Json];
 
     /// The shape of a name.
     #[must_use]
@@ -45,6 +51,8 @@ impl Shape {
             Shape::Mixed => "mixed",
             Shape::Long => "long",
             Shape::Huge => "huge",
+            Shape::Multiline => "multiline",
+            Shape::Json => "json",
         }
     }
 }
@@ -68,6 +76,7 @@ pub struct Corpus {
     /// The line that was made last.
     line: String,
     mail: Mail,
+    requests: Requests,
 }
 
 impl Corpus {
@@ -76,7 +85,8 @@ impl Corpus {
     pub fn new(shape: Shape, seed: u64, bytes: u64) -> Corpus {
         let mail = Mail { message: 257_198, delivery: 1, stage: 0, host: 7, user: 1 };
         let counts = Counts::default();
-        Corpus { shape, random: Random::new(seed), left_bytes: bytes, counts, line: String::new(), mail }
+        let requests = Requests::default();
+        Corpus { shape, random: Random::new(seed), left_bytes: bytes, counts, line: String::new(), mail, requests }
     }
 
     /// The next line, with its newline; `None` when the log is complete.
@@ -98,6 +108,8 @@ impl Corpus {
                 write_text(&mut self.random, length, &mut self.line);
             }
             Shape::Huge => write_text(&mut self.random, 99_999, &mut self.line),
+            Shape::Multiline => self.requests.write_trace_line(&mut self.random, &mut self.line),
+            Shape::Json => self.requests.write_json(&mut self.random, &mut self.line),
         }
         let room = usize::try_from(self.left_bytes - 1).unwrap_or(usize::MAX);
         self.line.truncate(room);
@@ -231,6 +243,29 @@ mod tests {
         let (long, longest) = mean(Shape::Long);
         assert!((590.0..610.0).contains(&long) && longest < 900, "{long}");
         assert!((100.0..400.0).contains(&mean(Shape::Mixed).0));
+        assert!((50.0..80.0).contains(&mean(Shape::Multiline).0));
+        assert!((200.0..260.0).contains(&mean(Shape::Json).0));
+    }
+
+    #[test]
+    fn a_message_of_the_multi_line_shape_has_lines_that_begin_with_a_tab() {
+        let log = Corpus::new(Shape::Multiline, 1, 100_000).into_bytes();
+        let text = String::from_utf8(log).unwrap();
+
+        let traces = text.lines().filter(|line| line.starts_with("\tat ")).count();
+        assert!(traces > 500 && traces < text.lines().count(), "{traces} lines of stack traces");
+    }
+
+    #[test]
+    fn each_line_of_the_json_shape_is_an_object() {
+        let mut corpus = Corpus::new(Shape::Json, 1, 100_000);
+        let mut objects = 0;
+        while let Some(line) = corpus.next_line() {
+            let line = std::str::from_utf8(line).unwrap();
+            // The last one may be cut short.
+            objects += u32::from(line.starts_with("{\"time\":") && line.ends_with("}\n"));
+        }
+        assert!(objects > 300, "{objects} objects");
     }
 
     #[test]

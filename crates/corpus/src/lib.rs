@@ -10,6 +10,7 @@
 pub mod corpus;
 pub mod counts;
 pub mod random;
+mod requests;
 
 pub use corpus::{Corpus, Shape};
 pub use counts::Counts;

@@ -55,6 +55,8 @@ pub(crate) enum Parsed {
     Run(Box<Request>),
     /// Write a corpus to standard output.
     Corpus { source: Source, is_labelled: bool },
+    /// Show earlier reports.
+    History { reports: Vec<PathBuf>, svg: Option<PathBuf> },
     /// Be the stand-in.
     Limit(Limit),
     /// Remove a directory once standard input ends.
@@ -74,6 +76,7 @@ Examples:
   logbench --html report.html --json report.json       write a page and the figures
   logbench --filter tai64nlocal --labelled             filters instead of loggers
   logbench corpus qmail 200M | multilog t ./main       generate a log for other experiments
+  logbench history benches/record --svg history.svg    compare the figures of earlier reports
 
 Sizes are in bytes; k, M and G stand for thousands, millions and billions.
 
@@ -88,14 +91,30 @@ fn command() -> Command {
         .arg(Arg::new("size").required(true).value_name("SIZE").value_parser(size).help("The size of the log in bytes"))
         .arg(seed())
         .arg(labelled());
+    let history = Command::new("history")
+        .about("Show the figures of earlier reports, oldest first")
+        .arg(
+            Arg::new("reports")
+                .required(true)
+                .num_args(1..)
+                .value_name("REPORT")
+                .value_parser(value_parser!(PathBuf))
+                .value_hint(clap::ValueHint::AnyPath)
+                .help("A file that --json wrote, or a directory of such files"),
+        )
+        .arg(path("svg", "Write one picture of all of them"));
     Command::new("logbench")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Benchmark loggers and verify their output")
-        .override_usage("logbench [run] [options]\n       logbench corpus shape size [options]")
+        .override_usage(
+            "logbench [run] [options]\n       logbench corpus shape size [options]\n       \
+                         logbench history report... [--svg file]",
+        )
         .after_help("The command `run` is the default. `logbench run --help` lists its options.")
         .subcommand_required(true)
         .subcommand(run())
         .subcommand(corpus)
+        .subcommand(history)
 }
 
 fn run() -> Command {
@@ -213,7 +232,7 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
             None => Parsed::Wrong(Error::Usage("limit is for logbench's own use".to_owned())),
         };
     }
-    let commands = ["run", "corpus", "help", "--help", "-h", "--version", "-V"];
+    let commands = ["run", "corpus", "history", "help", "--help", "-h", "--version", "-V"];
     if !arguments.get(1).is_some_and(|word| commands.iter().any(|command| word == command)) {
         arguments.insert(1.min(arguments.len()), "run".into());
     }
@@ -222,6 +241,10 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
             Some(("corpus", matches)) => {
                 let bytes = *matches.get_one("size").expect("is required");
                 Parsed::Corpus { source: made(matches, bytes), is_labelled: matches.get_flag("labelled") }
+            }
+            Some(("history", matches)) => {
+                let reports = matches.get_many("reports").into_iter().flatten().cloned().collect();
+                Parsed::History { reports, svg: matches.get_one("svg").cloned() }
             }
             Some((_, matches)) => Parsed::Run(Box::new(request(matches))),
             None => Parsed::Wrong(Error::Usage("no command is named".to_owned())),
@@ -304,6 +327,7 @@ mod tests {
             &["--input", "x", "--shape", "long"],
             &["--filter", "tai64n", "--logger", "a=b"],
             &["limit", "1"],
+            &["history"],
             &["what"],
         ] {
             assert!(matches!(parsed(arguments), Parsed::Wrong(Error::Usage(_))), "{arguments:?}");

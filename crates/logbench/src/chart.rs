@@ -25,7 +25,7 @@ const FAULT: RGBColor = RGBColor(0xbb, 0x33, 0x44);
 const WIDTH: u32 = 860;
 const ROW_HEIGHT: u32 = 34;
 const FRAME_HEIGHT: u32 = 84;
-const NAMES_WIDTH: u32 = 120;
+const NAMES_WIDTH: u32 = 130;
 const FIGURES_WIDTH: u32 = 190;
 
 /// A picture, still in figures.

@@ -4,14 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use logyard::cli::{Exit, Program, Shown, cause};
+use logyard::cli::{Shown, cause};
 use logyard::sys::Errno;
-
-/// The name in messages.
-pub(crate) const PROGRAM: Program = Program("logbench");
-
-/// The usage line.
-const SYNOPSIS: &str = "logbench [run] [options] | logbench corpus shape size (logbench --help tells more)";
 
 /// Why logbench exits without a report.
 #[derive(Debug)]
@@ -41,15 +35,9 @@ impl Error {
         Error::unable(format_args!("log to {}", Shown(directory.as_os_str().as_encoded_bytes())), Errno::ENOSPC)
     }
 
-    /// Prints the message, and returns the exit code.
-    pub(crate) fn exit(self) -> Exit {
-        match self {
-            Error::Usage(problem) => {
-                logyard::cli::message::say(format_args!("logbench: {problem}\n"));
-                PROGRAM.usage(SYNOPSIS)
-            }
-            Error::System(text) => PROGRAM.fatal(text),
-            Error::Interrupted => Exit(130),
-        }
+    /// A file was to be a report, and is not.
+    pub(crate) fn no_report(path: &Path) -> Error {
+        let path = Shown(path.as_os_str().as_encoded_bytes());
+        Error::System(format!("unable to read {path}: it is not a report that logbench --json wrote"))
     }
 }

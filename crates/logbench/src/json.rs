@@ -47,6 +47,7 @@ fn subject_value(report: &Report, results: &SubjectResults) -> Value {
         "fault": results.fault(),
         "megabytes_per_second": spread(results.rates(&report.counts)),
         "processor_seconds": spread(results.processor_seconds()),
+        "processor_seconds_per_million_lines": spread(results.seconds_per_million_lines(&report.counts)),
         "peak_megabytes": spread(results.peak_megabytes()),
         "calls_per_megabyte": results.calls_per_megabyte,
         "latency_seconds": latencies,

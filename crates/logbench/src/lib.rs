@@ -14,6 +14,7 @@
 //! limit ──────── the stand-in that moves the same volume and interprets nothing
 //! results ────── medians, spreads and ratios (statistics, machine)
 //! table, json, chart, html: the reports (report_file: where they are written)
+//! history, history_chart: earlier reports, compared over time
 //! ```
 //!
 //! What it promises:
@@ -29,6 +30,8 @@ mod check;
 mod error;
 mod feed;
 mod follow;
+mod history;
+mod history_chart;
 mod html;
 mod json;
 mod limit;

@@ -21,7 +21,7 @@ use logyard::sys::process::ended::Ended;
 use logyard::sys::signal::SignalQueue;
 use logyard::sys::{clock, pipe};
 
-/// How long the logger has to empty the pipe before its memory is looked at.
+/// How long the logger may take to empty the pipe before its memory is measured.
 const DRAINING: Duration = Duration::from_millis(100);
 /// How long a logger that is fed at a rate has to begin its log: its start is no latency.
 const STARTING: Duration = Duration::from_secs(1);
@@ -122,7 +122,7 @@ impl Runner<'_> {
         let (gone, alive) = pipe::new().map_err(|errno| Error::unable("create pipe", errno))?;
 
         let start = Instant::now();
-        // The descriptors are the child's before anything can go wrong that would be worth a word.
+        // The child owns the descriptors before anything can fail.
         let child = Child::start_shell(command, directory.as_fd(), [(end.as_fd(), 0), (output.as_fd(), 1)], |_| ())
             .map_err(|errno| Error::unable("fork", errno))?;
         drop(end);
@@ -205,7 +205,7 @@ fn log_directory(run_dir: &Path, named: &str) -> Option<PathBuf> {
     std::fs::read_dir(run_dir).ok()?.filter_map(|entry| Some(entry.ok()?.path())).find(has_current)
 }
 
-/// Waits until a file is there; not for ever, as some loggers begin theirs with the first line.
+/// Waits until a file is there; with a limit, because some loggers create theirs with the first line.
 fn wait_for(file: &Path) {
     let start = Instant::now();
     while !file.exists() && start.elapsed() < STARTING {
@@ -215,7 +215,7 @@ fn wait_for(file: &Path) {
 
 /// The most memory that a process and those it started have had, each for itself, as soon as the pipe is empty.
 ///
-/// What `wait4` says would not do: it counts what the process had before it became the logger, and that was ours.
+/// `wait4` would be wrong: it includes the memory that the process had before it became the logger, which was logbench's.
 fn peak_bytes(child: &Child, pipe: &OwnedFd) -> Option<u64> {
     let start = Instant::now();
     while pipe::waiting_bytes(pipe).is_ok_and(|bytes| bytes > 0) && start.elapsed() < DRAINING {

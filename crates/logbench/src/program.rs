@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::arguments::{self, Parsed, Request, Source};
-use crate::error::{Error, PROGRAM};
+use crate::error::Error;
 use crate::machine::Machine;
 use crate::measure::Runner;
 use crate::report_file::ReportFile;
@@ -16,8 +16,8 @@ use crate::results::{Report, SubjectResults};
 use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
-use crate::{calls, chart, html, json, table, watch};
-use logyard::cli::{Exit, Shown};
+use crate::{calls, chart, history, history_chart, html, json, table, watch};
+use logyard::cli::{Exit, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
 use logyard::sys::{fd, memory};
@@ -25,11 +25,18 @@ use logyard_corpus::{Corpus, Counts};
 
 /// The exit code if a log was not right.
 const WRONG: Exit = Exit(1);
-/// Memory that looks like a directory.
+/// A directory in memory.
 const IN_MEMORY: &str = "/dev/shm";
 /// The second of the first label, and the nanoseconds from label to label.
 const LABELS_FROM: u64 = (1 << 62) + 10 + 1_790_000_000;
 const LABELS_STEP: u64 = 1_234_567;
+
+/// The name in messages.
+const PROGRAM: Program = Program("logbench");
+
+/// The usage line.
+const SYNOPSIS: &str =
+    "logbench [run] [options] | logbench corpus shape size | logbench history report... (logbench --help tells more)";
 
 /// Runs `logbench`.
 #[must_use]
@@ -37,18 +44,38 @@ pub fn run(arguments: &Arguments) -> Exit {
     fd::occupy_standard();
     let words: Vec<OsString> = arguments.iter().map(|word| OsStr::from_bytes(word.to_bytes()).to_os_string()).collect();
     let answer = match arguments::parse(words.clone()) {
-        Parsed::Limit(limit) => return limit.run(),
+        Parsed::Limit(limit) => limit.run().map(|()| Exit::OK),
         Parsed::Sweep(directory) => return scratch_dir::sweep(&directory),
         Parsed::Wrong(stop) => Err(stop),
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
+        Parsed::History { reports, svg } => show_history(&reports, svg.as_deref()).map(|()| Exit::OK),
         Parsed::Run(request) => compare(&request, &words),
     };
-    answer.unwrap_or_else(Error::exit)
+    answer.unwrap_or_else(exit)
+}
+
+/// Prints why logbench exits, and returns the exit code.
+fn exit(error: Error) -> Exit {
+    match error {
+        Error::Usage(problem) => {
+            logyard::cli::message::say(format_args!("logbench: {problem}\n"));
+            PROGRAM.usage(SYNOPSIS)
+        }
+        Error::System(text) => PROGRAM.fatal(text),
+        Error::Interrupted => Exit(130),
+    }
 }
 
 fn print(text: &[u8]) -> Result<(), Error> {
     fd::write_all(fd::stdout(), text).map_err(|errno| Error::unable("write to standard output", errno))
+}
+
+fn show_history(reports: &[PathBuf], svg: Option<&Path>) -> Result<(), Error> {
+    let svg = svg.map(ReportFile::open).transpose()?;
+    let all = history::read(reports)?;
+    print(history::draw(&all).as_bytes())?;
+    svg.map_or(Ok(()), |file| file.write(&history_chart::draw(&all)))
 }
 
 /// Standard output, as a corpus is written to it.
@@ -112,7 +139,7 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Error> {
     let expected = task.expected(&input);
     memory::keep_from_children(&expected.lines);
     if request.has_limit {
-        subjects.extend(Subject::limit(&task, &expected, &input));
+        subjects.extend(Subject::limits(&task, &expected, &input));
     }
     let baseline = baseline(request, &subjects)?;
     let directory = request.directory.clone().unwrap_or_else(in_memory);
@@ -169,14 +196,14 @@ fn check_room(directory: &Path, task: &Task, expected: &Expected<'_>) -> Result<
         Task::Log(task) => expected.volume_bytes.min(task.size_max_bytes.saturating_mul(task.files_max)),
         Task::Filter => expected.volume_bytes,
     };
-    // A file system that does not answer is found out by the runs.
+    // If the file system does not answer, the runs will show it.
     match watch::free_bytes(directory) {
         Ok(free_bytes) if free_bytes < kept_bytes => Err(Error::full(directory)),
         _ => Ok(()),
     }
 }
 
-/// Who takes part, the limit left out.
+/// The subjects, without the limit.
 fn subjects(request: &Request, task: &Task) -> Result<Vec<Subject>, Error> {
     let mut subjects = Vec::new();
     let mut given = Vec::new();
@@ -220,13 +247,13 @@ fn baseline(request: &Request, subjects: &[Subject]) -> Result<usize, Error> {
     number.ok_or_else(|| Error::Usage(format!("nobody has the baseline's name; there are {}", names.join(", "))))
 }
 
-/// Memory where the system has such a place, or where temporary files are.
+/// A directory in memory, or else the one for temporary files.
 fn in_memory() -> PathBuf {
     let in_memory = PathBuf::from(IN_MEMORY);
     if in_memory.is_dir() { in_memory } else { std::env::temp_dir() }
 }
 
-/// Runs everybody in turns, and shows how far it is.
+/// Runs the subjects in turns, and shows the progress.
 fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -> Result<Vec<SubjectResults>, Error> {
     let counts_calls = request.counts_calls && calls::can_be_counted();
     let mut results: Vec<SubjectResults> = subjects
@@ -256,7 +283,7 @@ fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -
     Ok(results)
 }
 
-/// A word as a shell would have to be given it.
+/// A word quoted for a shell.
 fn shell_word(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+=,:@%".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {

@@ -15,7 +15,7 @@ use logyard_corpus::Counts;
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) machine: Machine,
-    /// The words that make it again.
+    /// The command line that reproduces it.
     pub(crate) command_line: String,
     /// When it was begun, in UTC.
     pub(crate) moment: String,
@@ -64,6 +64,12 @@ impl SubjectResults {
         self.figures(|run| Some((run.usage.user + run.usage.system).as_secs_f64()))
     }
 
+    /// The processor seconds of each run for a million lines.
+    pub(crate) fn seconds_per_million_lines(&self, counts: &Counts) -> Vec<f64> {
+        let millions = counts.lines as f64 / 1e6;
+        self.processor_seconds().into_iter().map(|seconds| seconds / millions).collect()
+    }
+
     pub(crate) fn peak_megabytes(&self) -> Vec<f64> {
         self.figures(|run| Some(run.peak_bytes? as f64 / 1e6))
     }
@@ -96,7 +102,7 @@ impl Report {
         )
     }
 
-    /// How many times the baseline's rate an results has; with a rate for all, how many times its processor time.
+    /// The ratio to the baseline's rate; if all were fed at one rate, the ratio of processor times.
     pub(crate) fn ratio(&self, results: &SubjectResults) -> Option<f64> {
         let figure = |results: &SubjectResults| {
             let figures =
@@ -115,7 +121,11 @@ impl Report {
         if self.pace.rate.is_none() {
             add(&["MB/s", "slowest..fastest", "lines/s"]);
         }
-        add(&["CPU s", "peak MB", "calls/MB"]);
+        add(&["CPU s"]);
+        if self.pace.rate.is_some() {
+            add(&["CPU s/M lines"]);
+        }
+        add(&["peak MB", "calls/MB"]);
         if self.has_latencies() {
             add(&["p50", "p99", "max"]);
         }
@@ -124,7 +134,7 @@ impl Report {
         titles
     }
 
-    /// An results's cells, one for each title.
+    /// The cells of a row, one for each title.
     pub(crate) fn cells(&self, results: &SubjectResults) -> Vec<String> {
         let median = |figures: Vec<f64>, decimals: usize| {
             Spread::of(figures).map_or_else(absent, |spread| format!("{:.decimals$}", spread.median))
@@ -138,6 +148,9 @@ impl Report {
             cells.push(rates.map_or_else(absent, |rate| format!("{:.0}", rate.median * 1e6 * lines_per_byte)));
         }
         cells.push(median(results.processor_seconds(), 3));
+        if self.pace.rate.is_some() {
+            cells.push(median(results.seconds_per_million_lines(&self.counts), 2));
+        }
         cells.push(median(results.peak_megabytes(), 1));
         let calls = results.calls_per_megabyte.filter(|_| results.fault().is_none());
         cells.push(calls.map_or_else(absent, |calls| format!("{calls:.1}")));

@@ -13,10 +13,11 @@ use logyard::sys::program::own_path;
 
 /// The name of our own programs in the report.
 const OURS: &str = "logyard";
-/// What is in each of our programs, and in no peer's.
+/// A text that each of our programs contains, and no peer.
 const MARK: &[u8] = b"logyard";
-/// The name of the stand-in.
+/// The names of the stand-ins.
 const LIMIT: &str = "the limit";
+const LIMIT_WITH_THREAD: &str = "limit, 2 threads";
 
 /// A command line, and how its output is judged.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct Subject {
     pub(crate) name: String,
     /// For a shell, in a directory of its own.
     pub(crate) command: String,
-    /// What stands in the log directory's `config` before.
+    /// The contents of the log directory's `config`.
     pub(crate) config: Option<String>,
     /// Set for the stand-in, whose output is only measured.
     pub(crate) limit: Option<Limit>,
@@ -56,16 +57,22 @@ impl Subject {
         Ok(Subject { name: name.to_owned(), command: command.to_owned(), config: None, limit: None, version })
     }
 
-    /// The stand-in.
-    pub(crate) fn limit(task: &Task, expected: &Expected<'_>, input: &[u8]) -> Option<Subject> {
-        let limit = match task {
-            Task::Log(task) => Limit::of_loggers(task, expected, input),
-            Task::Filter => Limit::of_filters(expected, input),
+    /// The stand-ins: for loggers one with a thread and one with two, for filters one.
+    pub(crate) fn limits(task: &Task, expected: &Expected<'_>, input: &[u8]) -> Vec<Subject> {
+        let limits = match task {
+            Task::Log(task) => [(LIMIT, false), (LIMIT_WITH_THREAD, true)]
+                .map(|(name, has_thread)| (name, Limit::of_loggers(task, expected, input, has_thread)))
+                .to_vec(),
+            Task::Filter => vec![(LIMIT, Limit::of_filters(expected, input))],
         };
-        let program = own_path().map(|path| PathBuf::from(String::from_utf8_lossy(&path).into_owned()))?;
-        let mut subject = Subject::found(LIMIT, &program, &format!("limit {}", limit.arguments()));
-        subject.limit = Some(limit);
-        Some(subject)
+        let Some(program) = own_path() else { return vec![] };
+        let program = PathBuf::from(String::from_utf8_lossy(&program).into_owned());
+        let subject = |(name, limit): (&str, Limit)| {
+            let mut subject = Subject::found(name, &program, &format!("limit {}", limit.arguments()));
+            subject.limit = Some(limit);
+            subject
+        };
+        limits.into_iter().map(subject).collect()
     }
 }
 
@@ -104,7 +111,7 @@ fn our(name: &str) -> Option<PathBuf> {
     if is_program(&beside) { Some(beside) } else { on_path(name).find(|path| is_ours(path)) }
 }
 
-/// Somebody else's program of that name.
+/// A program of that name that is not ours.
 fn peer(name: &str) -> Option<PathBuf> {
     on_path(name).find(|path| !is_ours(path))
 }

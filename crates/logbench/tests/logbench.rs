@@ -9,6 +9,8 @@
 //! | hangs, full disks, kills | `a_logger_that_hangs_*`, `a_full_disk_*`, `a_killed_logbench_*` |
 //! | `--rate` and latencies | `with_a_rate_*`, and `follow.rs` |
 //! | `--filter` | `filters_*` |
+//! | the limits with one thread and with two | `the_limits_*`, and `limit.rs` |
+//! | `logbench history` | `earlier_reports_*`, and `history.rs` |
 //! | wrong usage | `what_makes_no_sense_*` |
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
@@ -79,6 +81,7 @@ fn a_right_log_has_figures_in_every_report() {
     assert_eq!(ours["ratio"], 1.0);
     assert!(ours["megabytes_per_second"]["median"].as_f64().unwrap() > 0.0);
     assert_eq!(subject(&report, "the limit")["fault"], Value::Null);
+    assert_eq!(subject(&report, "limit, 2 threads")["fault"], Value::Null);
     let svg = std::fs::read_to_string(dir.join("report.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>") && svg.contains("the limit"), "{svg}");
     let html = std::fs::read_to_string(dir.join("report.html")).unwrap();
@@ -87,6 +90,56 @@ fn a_right_log_has_figures_in_every_report() {
     assert!(!html.contains("http://") || html.matches("http://").count() == 3, "only names of namespaces");
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 3, "the runs' directories are gone: {left:?}");
+}
+
+#[test]
+fn the_limits_sync_each_full_file() {
+    for threads in ["0", "1"] {
+        let dir = Workdir::new();
+        let Some(strace) = testkit::peer("strace") else { return };
+        let mut command = Command::new(strace);
+        command.args(["-f", "-o", "calls", "-e", "trace=fsync", env!("CARGO_BIN_EXE_logbench"), "limit"]);
+        command.args(["1000", "4", "10000", "20000", threads]).current_dir(dir.path());
+        let mut limit = command.stdin(Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut limit.stdin.take().unwrap(), &[b'x'; 10_000]).unwrap();
+
+        assert!(limit.wait().unwrap().success());
+
+        let calls = std::fs::read_to_string(dir.join("calls")).unwrap();
+        assert_eq!(calls.matches("fsync(").count(), 20, "{calls}");
+        let callers: std::collections::BTreeSet<_> =
+            calls.lines().map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(callers.len(), if threads == "0" { 1 } else { 2 }, "{calls}");
+        let names: Vec<_> = std::fs::read_dir(dir.join("main")).unwrap().collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+    }
+}
+
+#[test]
+fn earlier_reports_are_shown_oldest_first() {
+    let dir = Workdir::new();
+    let few = ["--bytes", "30k", "--runs", "1", "--dir", ".", "--no-calls", "--only-given"];
+    for name in ["one.json", "two.json"] {
+        let ours = format!("ours={}", multilog("t s1000000 n10 ./main"));
+        let output = logbench(dir.path(), &[&few[..], &["--logger", &ours, "--json", name]].concat());
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    let output = logbench(dir.path(), &["history", ".", "--svg", "history.svg"]);
+
+    assert!(output.status.success(), "{output:?}");
+    let table = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[0], "qmail lines, t s1000000 n10 ./main, on a disk; MB/s");
+    let titles: Vec<&str> = lines[2].split("  ").map(str::trim).filter(|title| !title.is_empty()).collect();
+    assert_eq!(titles, ["ours", "the limit", "limit, 2 threads", "processor"]);
+    assert_eq!(lines.len(), 5, "{table}");
+    let svg = std::fs::read_to_string(dir.join("history.svg")).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("limit, 2 threads"), "{svg}");
+
+    let output = logbench(dir.path(), &["history", "missing"]);
+    assert_eq!(output.status.code(), Some(111));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("unable to read missing"), "{output:?}");
 }
 
 #[test]

@@ -291,8 +291,11 @@ mod tests {
         })
     }
 
+    /// Its size in the file and unpacked, the seconds of its labels, its flags.
+    type Made = (u16, u32, Option<(i64, i64)>, u32);
+
     /// A file of frames that are zero bytes, and its index.
-    fn file(frames: &[(u16, u32, Option<(i64, i64)>, u32)]) -> (Vec<u8>, FrameIndex) {
+    fn file(frames: &[Made]) -> (Vec<u8>, FrameIndex) {
         let mut index = FrameIndex { has_labels: true, ..FrameIndex::default() };
         let mut file = Vec::new();
         for &(packed_bytes, bytes, ends, flags) in frames {
@@ -342,7 +345,7 @@ mod tests {
 
     #[test]
     fn only_labels_that_never_decrease_are_ordered() {
-        let is_ordered = |frames: &[(u16, u32, Option<(i64, i64)>, u32)]| file(frames).1.is_ordered();
+        let is_ordered = |frames: &[Made]| file(frames).1.is_ordered();
 
         assert!(is_ordered(&[]));
         assert!(is_ordered(&[(1, 1, Some((1, 2)), 0), (1, 1, Some((2, 2)), 4)]));

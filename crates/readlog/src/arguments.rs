@@ -16,7 +16,7 @@ use crate::output::Style;
 use crate::time_arg;
 use crate::time_scale::{TimeScale, Window};
 
-/// Yes, no, or as the situation has it.
+/// Always, never, or automatic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Choice {
     Auto,
@@ -24,16 +24,16 @@ pub(super) enum Choice {
     Never,
 }
 
-/// What is to be drawn.
+/// The histogram to draw.
 #[derive(Clone, Debug)]
 pub(super) struct Drawing {
-    /// The time that a bar stands for; none means that one is found that fits.
+    /// The interval of a bar; `None` chooses one.
     pub(super) interval: Option<Interval>,
-    /// The picture, where it is not to be drawn on the terminal.
+    /// The SVG file; `None` draws on the terminal.
     pub(super) svg: Option<PathBuf>,
 }
 
-/// What is asked for.
+/// What the user asks for.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) directories: Vec<Vec<u8>>,
@@ -51,14 +51,14 @@ pub(super) struct Request {
     pub(super) drawing: Option<Drawing>,
 }
 
-/// What a command line comes to.
+/// The result of parsing a command line.
 #[derive(Debug)]
 pub(super) enum Parsed {
     /// Read logs.
     Request(Box<Request>),
-    /// Print a text and leave: help, the version, completions.
+    /// Print a text and exit: help, the version, completions.
     Text(Vec<u8>),
-    /// Something is wrong with it.
+    /// It is wrong.
     Usage(String),
 }
 

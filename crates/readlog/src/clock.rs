@@ -2,6 +2,10 @@
 //!
 //! The time zone is queried once for each stretch of time without a change of its offset. Within the stretch, a date is
 //! arithmetic; within one second, it is a copy.
+//!
+//! tai64nlocal and splogger ask [`Zone`] instead. They show the time of logging, which rarely changes its second from
+//! line to line, and a year of any number of digits. readlog shows lines of several directories in turn, in columns of
+//! a fixed width, and leaves a label of another year as it is.
 
 use std::cell::Cell;
 
@@ -41,7 +45,7 @@ impl LocalClock {
         LocalClock { zone, stretch: Cell::new(nowhere), shown: Cell::new((i64::MIN, [0; SECOND_BYTES])) }
     }
 
-    /// The clock that `TZ` or the system says.
+    /// The clock of `TZ` or the system.
     pub(super) fn system() -> LocalClock {
         LocalClock::new(Zone::local().map_or(TimeZone::UTC, TimeZone::from))
     }
@@ -61,7 +65,7 @@ impl LocalClock {
         let as_utc = jiff::tz::Offset::UTC.to_timestamp(moment).ok()?.as_second();
         let stretch = self.stretch.get();
         let guess = as_utc - stretch.offset;
-        // Far from any change of the offset there is nothing to be in doubt of.
+        // Far from any change of the offset, the result is unambiguous.
         if guess - DAY_SECONDS >= stretch.from && guess < stretch.to.saturating_sub(DAY_SECONDS) {
             return Some(guess);
         }
@@ -86,7 +90,7 @@ impl LocalClock {
             to: to.map_or(Timestamp::MAX.as_second() - DAY_SECONDS, |change| change.timestamp().as_second()),
             offset,
         });
-        // The ends of the calendar are not worth remembering.
+        // At the ends of the calendar, nothing is cached.
         Some(offset)
     }
 
@@ -126,25 +130,6 @@ pub(super) fn put_digits(place: &mut [u8], mut number: i64) {
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
     }
-}
-
-/// Writes nine digits, two at a time: this is done for every line.
-pub(super) fn put_nanoseconds(place: &mut [u8; 9], nanoseconds: u32) {
-    const PAIRS: [[u8; 2]; 100] = {
-        let mut pairs = [[0; 2]; 100];
-        let mut i = 0;
-        while i < 100 {
-            pairs[i] = [b'0' + (i / 10) as u8, b'0' + (i % 10) as u8];
-            i += 1;
-        }
-        pairs
-    };
-    let mut rest = nanoseconds;
-    for pair in place[1..].as_chunks_mut::<2>().0.iter_mut().rev() {
-        *pair = PAIRS[(rest % 100) as usize];
-        rest /= 100;
-    }
-    place[0] = b'0' + (rest % 10) as u8;
 }
 
 /// The date of a day, counted from 1970-01-01. Years begin in March here, so that the leap day is their last.
@@ -204,13 +189,6 @@ mod tests {
             check("UTC", &seconds);
             check("Europe/Berlin", &seconds);
             check("Asia/Kathmandu", &seconds);
-        }
-
-        #[test]
-        fn nanoseconds_are_nine_digits(nanoseconds in 0..1_000_000_000_u32) {
-            let mut digits = [0; 9];
-            put_nanoseconds(&mut digits, nanoseconds);
-            prop_assert_eq!(digits.to_vec(), format!("{nanoseconds:09}").into_bytes());
         }
 
         #[test]

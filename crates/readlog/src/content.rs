@@ -1,4 +1,4 @@
-//! The bytes of a file, unpacked if the file is packed with gzip, zstd or xz. The first bytes tell, not the name.
+//! The bytes of a file, unpacked if the file is packed with gzip, zstd or xz. The first bytes decide, not the name.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -106,7 +106,7 @@ fn errno(error: &io::Error) -> Errno {
     let is_limit = cause
         .and_then(|cause| cause.downcast_ref::<liblzma::stream::Error>())
         .is_some_and(|error| matches!(error, liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem));
-    // zstd says it in words alone.
+    // zstd reports it only as text.
     if is_limit || cause.is_some_and(|cause| cause.to_string().contains("memory")) {
         return Errno::E2BIG;
     }

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::warnings::PROGRAM;
-use logyard::cli::{Exit, Shown, cause};
+use logyard::cli::{Shown, cause};
 use logyard::sys::Errno;
 
 /// Why readlog exits before it has printed everything.
@@ -20,17 +19,6 @@ pub(super) enum Error {
     Cursor(PathBuf, Errno),
     /// The picture cannot be written.
     Picture(PathBuf, Errno),
-}
-
-impl Error {
-    /// Prints the message, and returns the exit code. If the reader of the output has gone, that is no error: the code is
-    /// `of_printed`.
-    pub(super) fn exit(&self, of_printed: Exit) -> Exit {
-        match self {
-            Error::Output(Errno::EPIPE) => of_printed,
-            _ => PROGRAM.fatal(self),
-        }
-    }
 }
 
 impl fmt::Display for Error {

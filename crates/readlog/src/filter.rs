@@ -9,7 +9,7 @@ use crate::finder::{Finder, PATTERN_BYTES_MAX};
 use crate::time_scale::Window;
 use logyard::tai64n::Label;
 
-/// What `-g` and `-v` say.
+/// The options `-g` and `-v`.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     regex: Regex,

@@ -1,8 +1,7 @@
 //! Unpacking and searching files before their turn, on the other processors.
 //!
-//! A file is dealt with as a whole by one thread, and only so many at a time over all directories; a thread waits for
-//! nobody, and whoever needs a file that no thread has been given reads it in the ordinary way. So there is no order in
-//! which this could lock up.
+//! One thread handles a whole file, and the number of files at a time is limited over all directories. A thread never
+//! waits, and a file that no thread has is read in the ordinary way, so there can be no deadlock.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -23,9 +22,9 @@ use logyard::sys::file::File;
 
 /// A file that unpacks to more is unpacked when its turn comes, a bit at a time.
 const UNPACKED_BYTES_MAX: usize = 32 << 20;
-/// However many processors there are, no more files than these are unpacked at the same time.
+/// The maximum number of files unpacked at the same time, on any number of processors.
 const WORKERS_MAX: usize = 16;
-/// What a thread has by default: decoders need some of it.
+/// The default of the system, because decoders need a large stack.
 const STACK_BYTES: usize = 2 << 20;
 /// The room that a file is read into first.
 const ROOM_BYTES: usize = 1 << 20;
@@ -47,7 +46,7 @@ pub(super) struct Workers {
     rooms: Rooms,
 }
 
-/// The rooms that files were read into, for the next: memory that is new costs more than to read into it.
+/// Buffers of earlier files, for reuse: new memory costs more than reading into it.
 type Rooms = Arc<Mutex<Vec<Vec<u8>>>>;
 
 impl Workers {
@@ -124,8 +123,8 @@ fn lock(rooms: &Rooms) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Unpacks a file, or a chunk of it, into a room that grows, and says how much it is; `None` if it is too big, or damaged: then
-/// whoever reads it bit by bit gets further and says so.
+/// Unpacks a file, or a chunk of it, into a room that grows, and says how much it is; `None` if it is too big, or damaged: the
+/// ordinary reader then gets further, and warns.
 fn read_whole(file: &Arc<File>, chunk: Option<&Chunk>, room: &mut Vec<u8>) -> Option<usize> {
     let mut content = match chunk {
         Some(chunk) => Content::of_chunk(Arc::clone(file), chunk),

@@ -22,8 +22,8 @@ use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Resolved, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
-use crate::warnings::{PROGRAM, Warnings};
-use logyard::cli::{Exit, Shown, cause};
+use crate::warnings::Warnings;
+use logyard::cli::{Exit, Messages, Program, Shown, cause};
 use logyard::sys::dir::Dir;
 use logyard::sys::program::Arguments;
 use logyard::sys::{Errno, fd, limit, terminal};
@@ -34,6 +34,9 @@ const SURVEY_BYTES: u64 = 32 << 20;
 const SURVEY_BYTES_ALL: u64 = 256 << 20;
 const SURVEY_BYTES_MIN: u64 = 2 << 20;
 
+/// The name in messages.
+const PROGRAM: Program = Program("readlog");
+
 /// Runs `readlog`.
 #[must_use]
 pub fn run(arguments: &Arguments) -> Exit {
@@ -42,13 +45,22 @@ pub fn run(arguments: &Arguments) -> Exit {
     match arguments::parse(words.collect::<Vec<OsString>>()) {
         Parsed::Text(text) => match fd::write_all(fd::stdout(), &text) {
             Ok(()) => Exit::OK,
-            Err(errno) => Error::Output(errno).exit(Exit::OK),
+            Err(errno) => exit(&Error::Output(errno), Exit::OK),
         },
         Parsed::Usage(problem) => {
             logyard::cli::message::say(format_args!("readlog: {problem}\n"));
             PROGRAM.usage("readlog [options] dir ... (readlog --help tells more)")
         }
         Parsed::Request(request) => read(*request),
+    }
+}
+
+/// Prints why readlog exits, and returns the exit code. If the reader of the output has gone, that is no error: the code is
+/// `of_printed`.
+fn exit(error: &Error, of_printed: Exit) -> Exit {
+    match error {
+        Error::Output(Errno::EPIPE) => of_printed,
+        _ => PROGRAM.fatal(error),
     }
 }
 
@@ -66,7 +78,7 @@ fn read(mut request: Request) -> Exit {
     let context = Rc::new(Context {
         scale: request.scale,
         clock,
-        warnings: Warnings::default(),
+        warnings: Warnings::new(Messages::of(PROGRAM)),
         workers: Workers::new(search),
         survey_bytes_max: SURVEY_BYTES
             .min(SURVEY_BYTES_ALL / request.directories.len().max(1) as u64)
@@ -86,7 +98,7 @@ fn read(mut request: Request) -> Exit {
     };
     match answer {
         Ok(()) => context.warnings.exit(),
-        Err(stop) => stop.exit(context.warnings.exit()),
+        Err(stop) => exit(&stop, context.warnings.exit()),
     }
 }
 
@@ -170,7 +182,11 @@ fn printer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>) -> 
         is_terminal,
         pattern: request.filter.pattern.clone(),
     };
-    let sink = if is_terminal && request.wants_pager && !request.follows { Sink::paged() } else { Sink::Plain };
+    let sink = if is_terminal && request.wants_pager && !request.follows {
+        Sink::paged(Messages::of(PROGRAM))
+    } else {
+        Sink::Plain
+    };
     (printer, sink)
 }
 

@@ -13,10 +13,10 @@ use logyard::sys::dir::Dir;
 const RUN: &[u8] = b"run";
 /// The directory of a service's log service.
 const LOG: &[u8] = b"log";
-/// Where a log service writes by custom.
+/// The usual log directory of a log service.
 const MAIN: &[u8] = b"main";
 
-/// What a path leads to.
+/// The meaning of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Resolved {
     /// This log directory; or a directory that does not exist, or may not be read, as opening it will show.

@@ -7,7 +7,7 @@
 //! | `2026-11-22T11:06:00.55364 ` | svlogd `-ttt` | UTC |
 //! | `2026-11-22 11:06:00.604673253  ` | s6-log `T` (two spaces) | local time of the logger |
 //!
-//! Anything else is a line without a stamp: half a label, capital digits, more than 24 digits.
+//! A line with anything else has no stamp: half a label, upper-case digits, more than 24 digits.
 
 use jiff::civil;
 
@@ -16,7 +16,7 @@ use crate::time_scale::TimeScale;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::Label;
 
-/// What stands before a line's message.
+/// The stamp of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// The moment.

@@ -3,24 +3,34 @@
 use std::cell::Cell;
 use std::fmt::Display;
 
-use logyard::cli::{Exit, Program, Shown, cause};
+use logyard::cli::{Exit, Messages, Shown, cause};
 use logyard::sys::Errno;
 
 /// The exit code of a reader that could not read everything.
 const INCOMPLETE: Exit = Exit(1);
 
-/// The name in messages.
-pub(super) const PROGRAM: Program = Program("readlog");
-
 /// Whether anything could not be read.
-#[derive(Debug, Default)]
-pub(super) struct Warnings(Cell<bool>);
+#[derive(Debug)]
+pub(super) struct Warnings {
+    is_incomplete: Cell<bool>,
+    messages: Messages,
+}
 
 impl Warnings {
-    /// Prints a warning.
+    /// Nothing has gone wrong yet.
+    pub(super) fn new(messages: Messages) -> Warnings {
+        Warnings { is_incomplete: Cell::new(false), messages }
+    }
+
+    /// Warns that something could not be read.
     pub(super) fn warn(&self, text: impl Display) {
-        self.0.set(true);
-        PROGRAM.warn(text);
+        self.is_incomplete.set(true);
+        self.announce(text);
+    }
+
+    /// Warns of something that does not change the exit code.
+    pub(super) fn announce(&self, text: impl Display) {
+        self.messages.warn(text);
     }
 
     /// Warns that a file could not be read.
@@ -30,7 +40,7 @@ impl Warnings {
 
     /// The exit code, if nothing worse has happened.
     pub(super) fn exit(&self) -> Exit {
-        if self.0.get() { INCOMPLETE } else { Exit::OK }
+        if self.is_incomplete.get() { INCOMPLETE } else { Exit::OK }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Ends the engine: completes the line that has been begun, waits for files that are being finished, seals every `current`,
-//! and puts back or counts what could not be written.
+//! Ends the engine: completes the current line, waits for files that are being finished, seals every `current`, and
+//! puts back or counts the bytes that could not be written.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,6 @@ use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::input::{Input, Wake};
-use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::writer::directory::Directory;
@@ -17,19 +16,19 @@ use crate::multilog::writer::log_dir::LogDir;
 use crate::sys::poll;
 use crate::tai64n::Label;
 
-/// How long the rest of a line is waited for once TERM has come.
+/// How long the engine waits after TERM for the rest of a line.
 ///
-/// What else has to be waited for then is to fit into the same second.
+/// All other waits must fit into the same second.
 const LINE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl<D: Directory, I: Input> Engine<D, I> {
-    /// Tells whether a line is partly written whose rest the next logger will find, and know of.
-    pub(super) fn leaves_line(&self) -> bool {
+    /// Tells whether a line is partly written and the next logger will find its rest, and the journal that describes it.
+    pub(super) fn leaves_open_line(&self) -> bool {
         self.reader.is_in_line() && !self.has_ended && self.journal.is_some() && self.input.keeps_rest()
     }
 
-    /// Waits a while for the end of the line that has been begun, if one has, and takes not a byte more: the rest is the
-    /// next logger's. What of a line nobody has written stays in an input that keeps it.
+    /// Waits a while for the end of the current line, if there is one, and reads no byte beyond it: the rest is for the
+    /// next logger. The unwritten part of a line stays in an input that keeps it.
     pub(super) fn complete_line(&mut self) -> Result<(), EarlyEnd> {
         let deadline = Instant::now() + LINE_PATIENCE;
         while self.reader.has_open_line() {
@@ -55,7 +54,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.write_window()?;
         }
         while self.input.has_stray() {
-            // No successor finds it in the pipe.
+            // These bytes are no longer in the pipe, so no successor would find them.
             self.reader.fill(&mut self.input, Label::now)?;
             self.write_window()?;
         }
@@ -65,8 +64,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(())
     }
 
-    /// Puts back what was read and not written, or says how much of it is lost; false if anything is. In an input that
-    /// keeps it, it waits for the next logger.
+    /// Puts back the bytes that were read and not written, or reports how many are lost; returns false if any are lost.
+    /// An input that keeps its bytes needs neither.
     pub(super) fn account_for_rest(&mut self) -> bool {
         let rest = self.input.removed(self.reader.unwritten());
         if rest.is_empty() {
@@ -76,49 +75,50 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let bytes = rest.len();
         let is_back = self.input.put_back(bytes);
         if is_back {
-            PROGRAM.warn(format_args!(
-                "leaving, what could not be written is left in standard input: {line_count} lines, {bytes} bytes"
+            self.messages.warn(format_args!(
+                "exiting, unwritten input stays in standard input: {line_count} lines, {bytes} bytes"
             ));
         } else {
-            PROGRAM.warn(format_args!("leaving, what could not be written is lost: {line_count} lines, {bytes} bytes"));
+            self.messages.warn(format_args!("exiting, unwritten input is lost: {line_count} lines, {bytes} bytes"));
         }
         is_back
     }
 
-    /// Waits until the file in hand is finished; TERM shortens it.
+    /// Waits until the current file is finished; TERM shortens the wait.
     pub(super) fn wait_until_finished(&mut self, directory: usize) {
         while let Some(done) = self.directories[directory].under_way() {
-            let may_go_on = if self.is_leaving {
+            let may_go_on = if self.is_exiting {
                 poll::readable([done], None).is_ok()
             } else {
                 self.input.wait_for(done).unwrap_or(true)
             };
             if !may_go_on {
-                self.leave();
+                self.begin_exit();
             }
         }
     }
 
-    /// Waits at the end of the input until no archive is left that has to be removed; TERM ends that.
+    /// Waits at the end of the input until the surplus archives are removed; TERM ends the wait.
     pub(super) fn wait_until_trimmed(&mut self, directory: usize) {
-        while !self.is_leaving
-            && let Some(settled) = self.directories[directory].trimming(&mut Interruptible(&mut self.input))
+        while !self.is_exiting
+            && let Some(trimmed) = self.directories[directory]
+                .trimming(&mut Interruptible(Pausing { input: &mut self.input, messages: self.messages }))
         {
-            if !self.input.wait_for(settled).unwrap_or(true) {
-                self.leave();
+            if !self.input.wait_for(trimmed).unwrap_or(true) {
+                self.begin_exit();
             }
         }
     }
 
-    /// TERM has come: nobody waits for a processor or for the disk to recover.
-    pub(super) fn leave(&mut self) {
-        self.is_leaving = true;
-        self.directories.iter().for_each(LogDir::hurry);
+    /// TERM has come: stop waiting for a processor, or for the disk to recover.
+    pub(super) fn begin_exit(&mut self) {
+        self.is_exiting = true;
+        self.directories.iter().for_each(LogDir::exit_soon);
     }
 
-    /// Seals every directory; false if one was left to the next start.
+    /// Seals every directory; returns false if the next start must repair one.
     pub(super) fn seal(&mut self) -> bool {
-        // A line whose beginning is written, and of which nobody will know: the next start must not append to it.
+        // The beginning of a line is written, and no journal says so: the next logger must not append to it.
         let is_torn = self.reader.is_in_line() && self.journal.is_none();
         let mut is_sealed = true;
         for number in 0..self.directories.len() {
@@ -128,10 +128,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 continue;
             }
             self.wait_until_trimmed(number);
-            // Until it is known that the disk has it.
+            // Until the fsync has succeeded.
             self.note_doubt(number, true);
             let directory = &mut self.directories[number];
-            is_sealed &= Pausing(&mut self.input).retry(|patience| directory.seal(patience)) == Ok(true);
+            is_sealed &= Pausing { input: &mut self.input, messages: self.messages }
+                .retry(|patience| directory.seal(patience))
+                == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.note_currents();

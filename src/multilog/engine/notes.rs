@@ -5,15 +5,14 @@ use crate::logdir::names::JOURNAL;
 use crate::multilog::input::Input;
 use crate::multilog::journal::publish::{is_in, publish, reserve};
 use crate::multilog::journal::record::{Record, samples};
-use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::log_dir::LogDir;
 
 impl<D: Directory, I: Input> Engine<D, I> {
-    /// Makes a new journal where the one that is kept went away or is damaged, or where none could be made: as often as
-    /// directories are looked after, so that an idle logger is not woken.
+    /// Creates a new journal if the current one was removed or damaged, or if none could be created before. It runs
+    /// together with the other periodic checks, so that an idle logger is not woken.
     pub(super) fn keep_journal(&mut self) {
         let Some(heading) = &self.heading else { return };
         let first = self.directories[0].place();
@@ -26,17 +25,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let snapshot = self.snapshot();
         let made = reserve(first, &heading).and_then(|journal| publish(journal, first, &snapshot));
         match &made {
-            Ok(_) if is_missing => PROGRAM.warn(format_args!("keeping {}/{JOURNAL} again", first.name)),
-            Err(error) if !is_missing => PROGRAM.warn(error),
-            // It goes on as before, or the failure has been announced.
+            Ok(_) if is_missing => self.messages.warn(format_args!("keeping {}/{JOURNAL} again", first.name)),
+            Err(error) if !is_missing => self.messages.warn(error),
+            // Nothing has changed, or the failure has been announced already.
             Ok(_) | Err(_) => {}
         }
         self.journal = made.ok();
         self.heading = Some(heading);
     }
 
-    /// Notes in the journal the batch that is planned, with how long each `current` was before it. False if it was not
-    /// noted: no journal is kept, or nothing of the batch comes from the input but the newline that the last line lacks.
+    /// Notes the planned batch in the journal, with the length of each `current` before it. Returns false if nothing
+    /// was noted: no journal is kept, or the batch holds only the newline that the last line lacks.
     pub(super) fn note_batch(&mut self, before: &[u64]) -> bool {
         let Some(journal) = &mut self.journal else { return false };
         let Some(window) = self.reader.window() else { return false };
@@ -72,11 +71,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
     }
 
-    /// Notes in the journal what every `current` is now, if it is not what the last batch left.
+    /// Notes the state of every `current` in the journal, if it has changed since the last batch.
     pub(super) fn note_currents(&mut self) {
         let Some(journal) = &mut self.journal else { return };
-        // A batch that is not settled is what a successor must know.
-        let Some((record, true)) = journal.told() else { return };
+        // A successor must know of a batch that is not consumed yet.
+        let Some((record, true)) = journal.latest() else { return };
         let is_same_line = record.open_lines[1] == *self.batch.open_lines()[0];
         let mut extents = self.directories.iter().zip(&record.extents);
         let is_as_told = |(directory, told): (&LogDir<D>, &Extent)| {
@@ -89,7 +88,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.journal.as_mut().expect("it was there").begin(&state);
     }
 
-    /// Notes in the journal whether the disk may lack some of a directory's `current`.
+    /// Notes in the journal whether some bytes of a directory's `current` may not be on the disk.
     pub(super) fn note_doubt(&mut self, number: usize, is_doubtful: bool) {
         if let Some(journal) = &mut self.journal {
             journal.amend(|record| {

@@ -1,11 +1,11 @@
-//! Writes what the reader has at hand, batch by batch, and rotates directories in between.
+//! Writes the lines of the reader, batch by batch, and rotates directories in between.
 
 use super::{EarlyEnd, Engine};
+use crate::cli::Messages;
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -14,13 +14,13 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 
 impl<D: Directory, I: Input> Engine<D, I> {
-    /// Writes all whole lines at hand, batch by batch.
+    /// Writes all whole lines of the reader, batch by batch.
     pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
         while self.write_batch()? {}
         Ok(())
     }
 
-    /// Writes a batch of what is at hand, and rotates what it used up; false if there is nothing to write.
+    /// Writes one batch, and rotates the directories that it filled; returns false if there is nothing to write.
     pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
@@ -28,14 +28,15 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before);
-        announce(&self.batch, &mut self.statuses);
+        announce(&self.batch, &mut self.statuses, self.messages);
         let window = self.reader.window().expect("nothing has been taken from it");
         for number in 0..self.directories.len() {
             let mut rest = self.batch.output(number, window);
             while !rest.is_empty() {
                 let directories = &mut self.directories;
                 let append = |one: &mut LogDir<D>| one.append(rest);
-                match Pausing(&mut self.input).retry(|_| making_room(directories, number, append)) {
+                let mut patience = Pausing { input: &mut self.input, messages: self.messages };
+                match patience.retry(|_| making_room(directories, number, append)) {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
                 }
@@ -76,7 +77,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(error) = directory.take_back(before[number] + kept) {
                 // The journal still describes the batch, so the next logger can complete it.
-                PROGRAM.warn(error);
+                self.messages.warn(error);
                 return Ok(());
             }
         }
@@ -105,7 +106,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     pub(super) fn rotate(&mut self, directory: usize) -> Result<(), EarlyEnd> {
         self.wait_until_finished(directory);
         let directories = &mut self.directories;
-        Pausing(&mut self.input)
+        Pausing { input: &mut self.input, messages: self.messages }
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
         self.note_currents();
@@ -113,7 +114,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 }
 
-/// Does something in one directory. If there is no room, it is tried once more with what all of them have taken ahead.
+/// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries
+/// once more.
 fn making_room<D: Directory, T>(
     directories: &mut [LogDir<D>],
     number: usize,
@@ -121,7 +123,7 @@ fn making_room<D: Directory, T>(
 ) -> Result<T, Error> {
     match act(&mut directories[number]) {
         Err(error) if error.is_want_of_room() => {
-            // All of them: each holds room for itself.
+            // All directories, as each has space of its own.
             let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
             if had_any { act(&mut directories[number]) } else { Err(error) }
         }
@@ -129,14 +131,14 @@ fn making_room<D: Directory, T>(
     }
 }
 
-/// Carries out what a batch does apart from logging. A successor that writes it again repeats this.
-fn announce(batch: &Batch, statuses: &mut [StatusFile]) {
+/// Writes the alerts and status files of a batch. A successor that completes the batch repeats this.
+fn announce(batch: &Batch, statuses: &mut [StatusFile], messages: Messages) {
     alert::write(batch.alerts());
     for (number, file) in statuses.iter_mut().enumerate() {
         if let Some(record) = batch.status(number)
             && let Err(error) = file.replace(record)
         {
-            PROGRAM.warn(error);
+            messages.warn(error);
         }
     }
 }

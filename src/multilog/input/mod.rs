@@ -1,8 +1,8 @@
 //! The input: where bytes and signals come from.
 //!
-//! - [`standard`]: descriptor 0, with the signals that can come while it is waited for.
-//! - [`pipe`]: looks into a pipe without taking the bytes out. [`turn`](mod@turn): two loggers on
-//!   one pipe. [`stray`]: bytes that others who read the pipe make us consume.
+//! - [`standard`]: descriptor 0, and the signals that can arrive during the wait.
+//! - [`pipe`]: peeks at a pipe without removing the bytes. [`turn`](mod@turn): two loggers on
+//!   one pipe. [`stray`]: bytes that were consumed because another process read from the pipe.
 
 pub mod pipe;
 pub mod standard;
@@ -16,12 +16,12 @@ use crate::lines::reader::Source;
 use crate::multilog::journal::record::Origin;
 use crate::sys::Result;
 
-/// What there is to do.
+/// The reason why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// Bytes, or the end of the input.
     Input,
-    /// TERM: finish the line that has been begun, and leave.
+    /// TERM: complete the current line, and exit.
     Terminate,
     /// ALRM: rotate.
     Alarm,
@@ -34,49 +34,49 @@ pub trait Input: Source {
     /// Waits until there is something to do, at most for `timeout` (`None`: without a limit). Signals come before bytes.
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake>;
 
-    /// Waits for the whole time and returns true; or returns false as soon as TERM has come. Signals are not lost. Where
-    /// what is taken is gone, TERM returns true once, for one attempt more.
+    /// Waits for the whole time and returns true; or returns false as soon as TERM has come. Signals are not lost. If
+    /// the input does not keep its bytes, it returns true once after TERM, for one more attempt.
     fn rest(&mut self, time: Duration) -> bool;
 
     /// Waits until `other` can be read, and returns true; or returns false as soon as TERM has come.
     fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool>;
 
-    /// Tells whether TERM has come, told or not.
-    fn is_leaving(&self) -> bool {
+    /// Tells whether TERM has come, even if `wait` has returned it already.
+    fn is_exiting(&self) -> bool {
         false
     }
 
-    /// What can be read when TERM has come and has not been taken; `None` where that cannot be had.
-    fn leaving(&self) -> Option<BorrowedFd<'_>> {
+    /// Becomes readable when TERM has come; `None` if the system does not offer that.
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
-    /// Tells whether TERM has come and has not been told.
+    /// Tells whether TERM has come and `wait` has not returned it yet.
     fn has_term(&mut self) -> bool {
         false
     }
 
-    /// Tells whether what is taken and not consumed is still there for a successor.
+    /// Tells whether bytes that were taken and not consumed stay in the input for a successor.
     fn keeps_rest(&self) -> bool;
 
     /// The bytes that are no longer in the input and not logged. `unwritten` is what was taken and not consumed.
     fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8];
 
-    /// Puts back the last `bytes` bytes that were taken, where what is taken is otherwise gone; false if that cannot be
-    /// done.
+    /// Puts back the last `bytes` bytes that were taken, for an input that does not keep them; returns false if that is
+    /// impossible.
     fn put_back(&mut self, bytes: usize) -> bool;
 
-    /// Tells whether bytes have been consumed, in the place of others, that are still to be taken.
+    /// Tells whether there are stray bytes: consumed in place of others, and not taken yet.
     fn has_stray(&self) -> bool {
         false
     }
 
-    /// What a journal for this input belongs to; `None` where bytes are gone once taken.
+    /// Identifies the input in a journal; `None` if the input does not keep its bytes.
     fn origin(&self) -> Option<Origin>;
 
     /// Shows the first `bytes` bytes of the input, or fewer if there are not so many. Nothing has been taken before.
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>>;
 
-    /// What was shown and not consumed will be taken as if it had not been shown.
+    /// Bytes that were shown and not consumed will be shown again.
     fn look_anew(&mut self);
 }

@@ -1,22 +1,24 @@
 //! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
 //!
-//! This file looks and waits; `consume` takes out; [`turn`](mod@crate::multilog::input::turn) makes two loggers take turns.
+//! This file peeks and waits; `consume` removes bytes; [`turn`](mod@crate::multilog::input::turn) makes a second logger
+//! wait.
 //!
-//! `tee` copies from the head of the pipe, so what is not consumed is shown again by every look; of that only the new
-//! part is handed on. The beginning of a line stays in the pipe until its end comes, and is waited for by the edge: the
-//! pipe has something to read all the time, and only a write tells that there is more. A write tells when it ends: one that
-//! fills a pipe that is not empty sleeps and has told nobody. So the pipe is asked now and then as well, first soon.
+//! `tee` copies from the head of the pipe, so each look copies all bytes that are not consumed, and only the new part
+//! is passed to the reader. The beginning of a line stays in the pipe until its end arrives. Meanwhile the pipe is
+//! always readable, so the wait uses an edge-triggered event, which each write causes. A write causes it when it ends:
+//! one that fills a pipe that is not empty sleeps without an event. So the pipe is also checked at intervals, which
+//! begin short.
 //!
 //! A pipe can be full of the beginning of one line. How many bytes that takes depends on how they were written: no less
 //! than half its size, as two neighbouring pages hold more than one page together; where each write has a page of its own
-//! (packets, pages that were lent) half of its pages, which is what the copy holds. From there on the line is taken in
-//! pieces. Everybody who shares the pipe can make it smaller, and then perhaps nothing more can be written to it: as long
-//! as the beginning of a line is held, the size is asked for now and then.
+//! (packets, pages that were lent) half of its pages, which is what the copy holds. From that size on the line is taken
+//! in pieces. Any process that shares the pipe can make it smaller, and then perhaps nothing more can be written to it.
+//! So while the beginning of a line is held, the size is checked at intervals.
 //!
-//! Other processes that share the pipe may also read from it, or change pages that they lent to it. So what is shown is compared with
-//! what was shown before, and what is consumed with what was shown. What was consumed and never shown is handed on as the
-//! next bytes: nobody else has it. Two loggers on one pipe would take lines from each other all the time; the second waits
-//! until the first is gone.
+//! Other processes that share the pipe may also read from it, or change pages that they lent to it. So each look is
+//! compared with the one before, and the consumed bytes with those that were shown. Bytes that were consumed and never
+//! shown are passed on as the next bytes, because they are nowhere else. Two loggers on one pipe would take each
+//! other's lines, so the second waits until the first has exited.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -39,8 +41,8 @@ mod consume;
 const PIPE_BYTES: usize = 1024 * 1024;
 /// How much is looked at at once, well below the size of the pipe, so that the writer always has room.
 pub const CHUNK_BYTES: usize = 128 * 1024;
-/// How soon the pipe is asked what is in it, and how large it is, while the beginning of a line is held in it; and how often
-/// at last, if nothing comes.
+/// While the beginning of a line is held: the first interval after which the pipe's contents and size are checked, and
+/// the longest.
 const HELD_CHECK_FIRST: Duration = Duration::from_millis(1);
 const HELD_CHECK: Duration = Duration::from_secs(1);
 /// What ends a wait.
@@ -50,7 +52,7 @@ pub enum PipeEvent {
     Signal,
     /// The pipe is worth a look.
     Input,
-    /// Neither: the time is over.
+    /// Neither: the timeout has expired.
     Nothing,
 }
 
@@ -64,7 +66,7 @@ impl PipeEvent {
     }
 }
 
-/// A pipe on descriptor 0, looked into.
+/// A pipe on descriptor 0 that is peeked at.
 #[derive(Debug)]
 pub struct PipeInput {
     /// Where looks are copied to, and read from.
@@ -84,17 +86,17 @@ pub struct PipeInput {
     stray: Vec<u8>,
     /// How many of them have been handed on.
     stray_ahead_bytes: usize,
-    /// It has been announced that the pipe changes under our hands.
+    /// The warning that another process uses the pipe has been printed.
     has_told: bool,
     /// Where bytes go that were seen before; as long as has been needed.
     scratch: PageBuffer,
     /// Where in its page the head of the pipe is, as far as that can be told from outside.
     head_at: usize,
-    /// The last look showed all there was.
+    /// The last look showed everything in the pipe.
     saw_all: bool,
     /// How long the next wait for a change lasts at most.
     held_check: Duration,
-    /// Nobody can write any more: what is in the pipe is all there will be.
+    /// No process can write any more: the pipe holds the last bytes.
     hung_up: bool,
     /// There is more in the pipe than a look shows: what was shown must go first.
     is_crowded: bool,
@@ -151,7 +153,7 @@ impl PipeInput {
         std::mem::take(&mut self.notices)
     }
 
-    /// Takes note, once, that the pipe changes under our hands.
+    /// Notes, once, that another process reads the pipe or changes its bytes.
     fn note_change(&mut self) {
         if !std::mem::replace(&mut self.has_told, true) {
             self.notices.push(Notice::HasChanged);
@@ -242,8 +244,8 @@ impl PipeInput {
         Ok(PipeEvent::of(signal.is_readable, input.is_readable))
     }
 
-    /// Tells whether a look is needed though no write has been noticed: a write fills the pipe, somebody has made the pipe so
-    /// small that nothing more can be written, or what was held is gone.
+    /// Tells whether a look is needed though no write has been noticed: a write fills the pipe, somebody has made the
+    /// pipe so small that nothing more can be written, or what was held is gone.
     fn needs_look(&mut self) -> Result<bool> {
         let pipe_bytes = fd::pipe_size(fd::stdin()).unwrap_or(self.pipe_bytes);
         if pipe_bytes < self.pipe_bytes {
@@ -374,7 +376,7 @@ impl PipeInput {
         self.fit_copy(CHUNK_BYTES);
     }
 
-    /// Asks for a larger pipe: somebody writes faster than we read. A refusal is no harm.
+    /// Asks for a larger pipe, because the writer is faster. A refusal does no harm.
     fn grow(&mut self) {
         if self.has_grown {
             return;
@@ -397,7 +399,7 @@ impl PipeInput {
     }
 }
 
-/// Why a pipe is read as anything else is.
+/// Why bytes are read from the pipe instead of being peeked at.
 #[must_use]
 pub fn unable_to_look(errno: Errno) -> Error {
     Error::new("unable to look into standard input, reading it", errno)

@@ -1,22 +1,21 @@
 //! Standard input: descriptor 0, and the signals that can come while multilog waits for it.
 //!
-//! Nothing here can miss a signal: TERM and ALRM are blocked from the start and read like any other input, so one that
-//! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: others share it.
+//! No signal can be missed: TERM and ALRM are blocked from the start and read like any other input, so one that
+//! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: other processes share it.
 //!
-//! There are two ways to take bytes. From a pipe they are peeked at and stay there until they are on their way to the
-//! disk ([`pipe`](crate::multilog::input::pipe)): a logger that is killed leaves its successor all that it had not written. From
-//! anything else they are read, and what a killed logger had read and not written is gone.
+//! There are two ways to take bytes. Bytes in a pipe are peeked at and stay there until they are written
+//! ([`pipe`](crate::multilog::input::pipe)): a killed logger leaves all unwritten bytes to its successor. From any
+//! other input bytes are read; if the logger is killed, the bytes that it has read and not written are lost.
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use crate::cli::standard_error;
+use crate::cli::{Messages, standard_error};
 use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
-use crate::multilog::name::PROGRAM;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
 use crate::sys::{Errno, Result, fd, poll};
 
@@ -26,32 +25,33 @@ pub struct StandardInput {
     signals: SignalQueue,
     /// How to look into the pipe; `None` if bytes can only be read.
     pipe: Option<PipeInput>,
-    /// TERM has come and has not been told.
+    /// TERM has come and `wait` has not returned it yet.
     has_term: bool,
     /// TERM has come.
     is_terminated: bool,
-    /// What failed when TERM came has been tried once more.
+    /// The step that failed when TERM came has been retried.
     has_retried: bool,
     /// Where the next read of a plain file begins.
     offset: Option<u64>,
-    /// ALRM has come and has not been told.
+    /// ALRM has come and `wait` has not returned it yet.
     has_alarm: bool,
-    /// Made when something has to be waited for that only TERM may cut short.
-    leaving: OnceCell<Option<SignalWatch>>,
+    /// Created for the first wait that only TERM may interrupt.
+    exit_request: OnceCell<Option<SignalWatch>>,
+    messages: Messages,
 }
 
 impl StandardInput {
     /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
-    pub fn new() -> Result<StandardInput> {
+    pub fn new(messages: Messages) -> Result<StandardInput> {
         let pipe = PipeInput::new().unwrap_or_else(|error| {
-            PROGRAM.warn(error);
+            messages.warn(error);
             None
         });
-        Ok(StandardInput { pipe, ..StandardInput::reading()? })
+        Ok(StandardInput { pipe, ..StandardInput::reading(messages)? })
     }
 
     /// The same, but bytes are read whatever the input is.
-    pub fn reading() -> Result<StandardInput> {
+    pub fn reading(messages: Messages) -> Result<StandardInput> {
         let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
         let is_plain = fd::stat(fd::stdin()).is_ok_and(|stat| stat.is_plain);
         Ok(StandardInput {
@@ -62,7 +62,8 @@ impl StandardInput {
             has_retried: false,
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
-            leaving: OnceCell::new(),
+            exit_request: OnceCell::new(),
+            messages,
         })
     }
 
@@ -71,7 +72,7 @@ impl StandardInput {
             if signal == Signal::SIGTERM {
                 self.has_term = true;
                 self.is_terminated = true;
-                standard_error::hurry();
+                standard_error::shorten_waits();
             }
             self.has_alarm |= signal == Signal::SIGALRM;
         }
@@ -92,7 +93,7 @@ impl Input for StandardInput {
             let event = match &mut self.pipe {
                 Some(pipe) => {
                     let event = pipe.wait(self.signals.as_fd(), left);
-                    announce(pipe);
+                    announce(pipe, self.messages);
                     event?
                 }
                 None => match poll::readable([self.signals.as_fd(), fd::stdin()], left)? {
@@ -142,12 +143,12 @@ impl Input for StandardInput {
         }
     }
 
-    fn is_leaving(&self) -> bool {
+    fn is_exiting(&self) -> bool {
         self.is_terminated
     }
 
-    fn leaving(&self) -> Option<BorrowedFd<'_>> {
-        let watch = self.leaving.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        let watch = self.exit_request.get_or_init(|| SignalWatch::new(Signal::SIGTERM).ok());
         watch.as_ref().map(AsFd::as_fd)
     }
 
@@ -161,7 +162,7 @@ impl Input for StandardInput {
     }
 
     fn removed<'r>(&'r self, unwritten: &'r [u8]) -> &'r [u8] {
-        // Of what was shown, the rest is still in the pipe.
+        // All other bytes that were shown are still in the pipe.
         self.pipe.as_ref().map_or(unwritten, PipeInput::stray)
     }
 
@@ -171,7 +172,7 @@ impl Input for StandardInput {
 
     fn put_back(&mut self, bytes: usize) -> bool {
         let Some(offset) = self.offset else { return false };
-        // If somebody else who shares the file has read from it, nobody can tell what is whose.
+        // If another process that shares the file has read from it, the offset does not tell which bytes this logger took.
         let is_ours = fd::offset(fd::stdin()) == Ok(offset);
         let Some(before) = offset.checked_sub(bytes as u64).filter(|_| is_ours) else { return false };
         let is_back = fd::seek(fd::stdin(), before).is_ok();
@@ -188,7 +189,7 @@ impl Input for StandardInput {
     fn peek_again(&mut self, bytes: usize) -> Result<Vec<u8>> {
         let Some(pipe) = &mut self.pipe else { return Ok(Vec::new()) };
         let shown = pipe.show(bytes);
-        announce(pipe);
+        announce(pipe, self.messages);
         shown
     }
 
@@ -203,12 +204,12 @@ impl Source for StandardInput {
     fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         if let Some(pipe) = &mut self.pipe {
             let taken = pipe.take(held, room);
-            announce(pipe);
+            announce(pipe, self.messages);
             match taken {
-                // The system does not let us look: then we read. Nothing has been taken yet.
+                // The system does not allow peeking, so the pipe is read. Nothing has been taken yet.
                 Err(errno) if pipe.is_new() => {
                     debug_assert_ne!(errno, Errno::EAGAIN);
-                    PROGRAM.warn(unable_to_look(errno));
+                    self.messages.warn(unable_to_look(errno));
                     self.pipe = None;
                 }
                 answer => return answer,
@@ -230,7 +231,7 @@ impl Source for StandardInput {
         match &mut self.pipe {
             Some(pipe) => {
                 let answer = pipe.consume(logged, last);
-                announce(pipe);
+                announce(pipe, self.messages);
                 answer
             }
             // Reading has consumed them.
@@ -253,7 +254,7 @@ impl Source for StandardInput {
     }
 }
 
-/// Says what is to be said of a pipe.
-fn announce(pipe: &mut PipeInput) {
-    pipe.take_notices().into_iter().for_each(|notice| PROGRAM.warn(notice));
+/// Prints the warnings about a pipe.
+fn announce(pipe: &mut PipeInput, messages: Messages) {
+    pipe.take_notices().into_iter().for_each(|notice| messages.warn(notice));
 }

@@ -1,8 +1,8 @@
 //! Stray bytes: bytes that were consumed in place of those that had been shown and logged.
 //!
-//! Another process that reads the pipe takes what this logger was shown: consuming as much then takes the bytes behind. A
-//! process that lent pages to the pipe can change them. Either way it turns out when the bytes that were consumed are compared with those
-//! that were logged, and what is not logged yet is logged then.
+//! If another process reads from the pipe, it removes bytes that this logger has seen, and consuming as many bytes then
+//! removes the ones behind them. A process that lent pages to the pipe can change them. In both cases the comparison of
+//! the consumed bytes with the logged bytes shows it, and bytes that are not logged yet are logged then.
 
 use memchr::memchr_iter;
 

@@ -1,4 +1,4 @@
-//! Makes the second logger on a pipe wait until the first has exited: two would take lines from each other all the time.
+//! Makes the second logger on a pipe wait until the first has exited: two loggers would take each other's lines.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -8,30 +8,30 @@ use crate::sys::{fd, pipe};
 
 /// How often a logger looks whether the one before it has left the pipe.
 pub(super) const TURN_CHECK: Duration = Duration::from_millis(100);
-/// How long the pipe may stand still before its other reader is taken for one that reads no more.
+/// How long the pipe may stay unchanged before the other reader counts as inactive.
 const TURN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether this process is the one that reads the pipe.
 #[derive(Debug, Default)]
 pub(super) enum Turn {
-    /// It is, or nobody can tell.
+    /// It is, or the system cannot tell.
     Ours,
-    /// It has not been asked yet.
+    /// Not checked yet.
     #[default]
     Unknown,
-    /// Another logger reads it. The number of bytes in the pipe has been `waiting_bytes` since `since`. `is_told` is true once a
-    /// message has said so.
+    /// Another logger reads it. The number of bytes in the pipe has been `waiting_bytes` since `since`. `is_told` is
+    /// true once a message has said so.
     Theirs { waiting_bytes: usize, since: Instant, is_told: bool },
 }
 
-/// Something to be announced of a pipe.
+/// A warning about the pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// Another logger reads it, and this one waits.
     IsTaken(Pid),
     /// The other logger does not read, so this one does.
     IsNotRead(Pid),
-    /// It changes under our hands.
+    /// Another process reads it, or changes its bytes.
     HasChanged,
 }
 
@@ -53,12 +53,12 @@ impl fmt::Display for Notice {
 }
 
 impl Turn {
-    /// Tells whether it is our turn to read. Only a logger that holds nothing of the pipe asks.
+    /// Tells whether it is our turn to read. Called only while the logger holds no bytes of the pipe.
     pub(super) fn is_ours(&mut self, notices: &mut Vec<Notice>) -> bool {
         if matches!(self, Turn::Ours) {
             return true;
         }
-        // Where it cannot be asked for, nobody waits.
+        // If the system does not offer the lock, nobody waits.
         let Ok(Some(other)) = pipe::claim(fd::stdin()) else {
             *self = Turn::Ours;
             return true;

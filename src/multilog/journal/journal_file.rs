@@ -1,35 +1,37 @@
-//! The journal: a file in the first log directory, mapped, that tells a logger's successor how far it came.
+//! The journal: a mapped file in the first log directory. It tells the successor of a killed logger how far that logger
+//! came.
 //!
-//! Before a batch is written the journal says which bytes of the pipe it covers and where in each `current` its output
-//! begins. When it is written the bytes are read off the pipe, and the same read stores the last of them in the journal,
-//! where its complement stood until then: so the journal tells whether they are gone, whenever the logger was killed.
+//! Before a batch is written, the journal notes which bytes of the pipe it covers and where in each `current` its
+//! output begins. Afterwards the bytes are read from the pipe, and the same read stores the last of them in the
+//! journal, in place of its complement. So the journal shows whether the bytes are still in the pipe, whenever the
+//! logger is killed.
 //!
-//! A successor whose journal says that a batch was begun and its bytes are still in the pipe makes the same output of the
-//! same bytes with the same stamps, compares it with what stands in each `current`, appends what is missing, and takes
-//! the bytes off. Nothing is truncated: what is in a file may be the only copy.
+//! If the journal shows a batch whose bytes are still in the pipe, the successor makes the same output from the same
+//! bytes with the same stamps, compares it with the end of each `current`, appends what is missing, and removes the
+//! bytes from the pipe. It truncates nothing, because a file may hold the only copy.
 //!
-//! Between two batches the journal says what every `current` is and how long, and whether the disk refused any of it. So a
-//! successor in the same boot knows whether a `current` is whole, and goes on with it.
+//! Between two batches the journal holds the identity and length of every `current`, and whether an fsync of it failed.
+//! So a successor in the same boot knows whether a `current` is whole, and can append to it.
 //!
-//! The journal says nothing that is believed blindly: a checksum, the machine's boot and the pipe must agree, and the
-//! bytes are compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
+//! A successor does not trust the journal blindly: the checksum, the boot and the pipe must match, and the bytes are
+//! compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
 
 use crate::logdir::memory::Memory;
 use crate::multilog::journal::hash::hash;
 use crate::multilog::journal::layout::{
     BODY, BODY_LENGTH, CHECKSUM, HEADING, LANDING, LENGTHS, LENGTHS_CHECKSUM, Layout, MAGIC, TELLING, checksum,
-    lengths, read_heading, read_slot, slot_bytes, telling_slot,
+    latest_slot, lengths, read_heading, read_slot, slot_bytes,
 };
 use crate::multilog::journal::record::{Heading, Record};
 
-/// A journal that is kept.
+/// An open journal.
 #[derive(Debug)]
 pub struct Journal<M> {
     memory: M,
     layout: Layout,
-    /// The slot that tells, from 0; the other is free.
+    /// The valid slot, from 0; the other is free.
     telling: usize,
-    /// Whether that slot, and then the other, tells something that is true.
+    /// Whether the record in that slot, and then in the other, is valid.
     is_true: [bool; 2],
     /// Kept from batch to batch.
     body: Vec<u8>,
@@ -54,7 +56,7 @@ impl<M: Memory> Journal<M> {
     pub fn find(memory: M) -> Option<Journal<M>> {
         let file = memory.load();
         let (_, layout) = read_heading(&file)?;
-        let telling = telling_slot(&file)?;
+        let telling = latest_slot(&file)?;
         read_slot(&file, layout, telling)?;
         Some(Journal { memory, layout, telling, is_true: [true, false], body: Vec::new() })
     }
@@ -64,23 +66,23 @@ impl<M: Memory> Journal<M> {
         self.memory
     }
 
-    /// The record that is told, and whether its bytes have been consumed.
+    /// The latest record, and whether its bytes have been consumed.
     #[must_use]
-    pub fn told(&self) -> Option<(Record, bool)> {
+    pub fn latest(&self) -> Option<(Record, bool)> {
         if !self.is_true[0] {
             return None;
         }
         read_slot(&self.memory.load(), self.layout, self.telling)
     }
 
-    /// Tells whether the journal's file went away.
+    /// Tells whether the journal's file was removed.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.memory.is_lost()
     }
 
-    /// Notes a batch that is about to be written, or a state. Killed at any point within, the journal tells this record
-    /// or the one before.
+    /// Notes a batch that is about to be written, or a state. If the logger is killed at any point of this call, the
+    /// journal holds this record or the one before.
     pub fn begin(&mut self, record: &Record) {
         self.note(record, record.input_bytes == 0);
     }
@@ -96,18 +98,18 @@ impl<M: Memory> Journal<M> {
         self.memory.store(slot + BODY_LENGTH, &length.to_le_bytes());
         self.memory.store(slot + CHECKSUM, &checksum(record.last_byte, &self.body).to_le_bytes());
         self.memory.store(slot + BODY, &self.body);
-        self.tell(next);
+        self.commit_slot(next);
         self.is_true = [true, self.is_true[0]];
     }
 
-    /// Changes the record that is told, if there is one and anything changes.
+    /// Changes the latest record, if there is one and anything changes.
     pub fn amend(&mut self, change: impl FnOnce(&mut Record)) {
-        let Some((before, is_consumed)) = self.told() else { return };
+        let Some((before, is_consumed)) = self.latest() else { return };
         let mut record = before.clone();
         change(&mut record);
         if record != before {
             self.note(&record, is_consumed);
-            // What the other slot tells is no longer true.
+            // The record in the other slot is out of date.
             self.is_true[1] = false;
         }
     }
@@ -116,7 +118,7 @@ impl<M: Memory> Journal<M> {
         self.layout.slot_at(slot).expect("the slots are within the memory")
     }
 
-    fn tell(&mut self, slot: usize) {
+    fn commit_slot(&mut self, slot: usize) {
         self.memory.store(TELLING, &[if slot == 0 { 1 } else { 2 }]);
         self.telling = slot;
     }
@@ -126,26 +128,26 @@ impl<M: Memory> Journal<M> {
         self.memory.lend(self.slot_at(self.telling) + LANDING, read)
     }
 
-    /// Takes back the batch that was noted last, of which nothing is written any more: the one before it is told again.
+    /// Withdraws the batch that was noted last, of which nothing is written any more: the record before it is valid again.
     pub fn retract(&mut self) {
         match self.is_true {
-            [_, true] => self.tell(1 - self.telling),
+            [_, true] => self.commit_slot(1 - self.telling),
             [_, false] => self.memory.store(TELLING, &[0]),
         }
         self.is_true = [self.is_true[1], false];
     }
 
-    /// Tells whether a batch has been begun that is not settled.
+    /// Tells whether a batch has been noted that is not consumed.
     #[must_use]
     pub fn is_outstanding(&self) -> bool {
-        self.told().is_some_and(|(_, is_consumed)| !is_consumed)
+        self.latest().is_some_and(|(_, is_consumed)| !is_consumed)
     }
 
-    /// Tells whether a successor must know what the journal says, where every `current` is on the disk and marked: a
-    /// batch is not settled, or ended within a line.
+    /// Tells whether a successor needs the journal although every `current` is sealed: a batch is not consumed, or it
+    /// ended within a line.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        self.told().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
+        self.latest().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
     }
 }
 
@@ -222,7 +224,7 @@ mod tests {
 
     fn told<M: Memory>(journal: &Journal<M>) -> Option<(Record, bool)> {
         let told = read(&journal.memory.load()).map(|told| (told.record, told.is_consumed));
-        assert_eq!(journal.told(), told);
+        assert_eq!(journal.latest(), told);
         told
     }
 

@@ -91,7 +91,7 @@ pub(super) fn lengths(heading_bytes: usize, slot_bytes: usize) -> [u8; 8] {
 #[must_use]
 pub fn read(file: &[u8]) -> Option<Contents> {
     let (heading, layout) = read_heading(file)?;
-    let (record, is_consumed) = read_slot(file, layout, telling_slot(file)?)?;
+    let (record, is_consumed) = read_slot(file, layout, latest_slot(file)?)?;
     (record.extents.len() == heading.names.len()).then_some(Contents { heading, record, is_consumed })
 }
 
@@ -116,7 +116,7 @@ pub(super) fn read_heading(file: &[u8]) -> Option<(Heading, Layout)> {
     Some((Heading::decode(heading)?, Layout::new(heading_bytes, slot_bytes)?))
 }
 
-pub(super) fn telling_slot(file: &[u8]) -> Option<usize> {
+pub(super) fn latest_slot(file: &[u8]) -> Option<usize> {
     match file.get(TELLING)? {
         1 => Some(0),
         2 => Some(1),

@@ -1,13 +1,13 @@
-//! The journal: what a logger that was killed leaves its successor.
+//! The journal: what a killed logger leaves for its successor.
 //!
 //! - [`journal_file`]: the file `journal` of a log directory, mapped. [`publish`](mod@publish): how it gets its name.
-//! - [`layout`]: where in the file what stands, and how it is read: a part with a wrong checksum is rejected there. [`record`]:
+//! - [`layout`]: the layout of the file, and how it is read: a part with a wrong checksum is rejected there. [`record`]:
 //!   what it says. [`hash`](mod@hash): the function behind the checksums.
-//! - [`replay`](mod@replay): a successor completes what the journal says was begun.
+//! - [`replay`](mod@replay): a successor completes the batch that the journal describes.
 //!
 //! A successor treats a journal with a wrong checksum as if it were not there. A `current` of a killed logger becomes an
-//! unfinished archive (see [`recover`](mod@crate::multilog::writer::recover)), and the bytes that are still in the pipe are logged, so
-//! the last batch may be logged twice.
+//! unfinished archive (see [`recover`](mod@crate::multilog::writer::recover)), and the bytes that are still in the pipe
+//! are logged, so the last batch may be logged twice.
 //!
 //! The unit tests of the layout are in [`journal_file`].
 

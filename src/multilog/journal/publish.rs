@@ -1,6 +1,9 @@
-//! Makes the journal's file in the first log directory: under another name first, and a rename publishes it.
+//! Creates the journal's file in the first log directory under another name, and publishes it with a rename.
 //!
-//! Where a journal cannot be kept no line is lost when the logger is killed, but up to a batch may be logged twice.
+//! This is not `sys::replace`: the file is mapped before it gets its name, and all calls go through [`Directory`], so
+//! that the simulated disk can let each of them fail.
+//!
+//! Without a journal, a kill loses no line, but up to one batch may be logged twice.
 
 use crate::logdir::names::{JOURNAL, NEWJOURNAL};
 use crate::multilog::error::{Error, ResultExt};
@@ -11,10 +14,10 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
 use crate::sys::{Errno, Result};
 
-/// Makes a journal that nobody finds before it is published.
+/// Creates a journal under its temporary name.
 pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> std::result::Result<Journal<D::Memory>, Error> {
     let reserve = || {
-        // Somebody else's file keeps its name.
+        // Another user's file is not replaced.
         place.directory.load(JOURNAL, 0)?;
         discard_unfinished(place)?;
         place.directory.memory(NEWJOURNAL, file_bytes(heading)).inspect_err(|_| {
@@ -25,7 +28,7 @@ pub fn reserve<D: Directory>(place: &Place<D>, heading: &Heading) -> std::result
     Ok(Journal::new(memory, heading))
 }
 
-/// Puts a journal in the place of the one before it, with a first record.
+/// Replaces the previous journal, with a first record.
 pub fn publish<D: Directory>(
     mut journal: Journal<D::Memory>,
     place: &Place<D>,
@@ -39,16 +42,16 @@ pub fn publish<D: Directory>(
     Ok(journal)
 }
 
-/// Removes a journal that somebody was making and did not publish.
+/// Removes a journal that was created and not published.
 pub fn discard_unfinished<D: Directory>(place: &Place<D>) -> Result<()> {
     place.remove(NEWJOURNAL)
 }
 
-/// Tells whether the journal with a heading is the one that a successor would find, and tells it something.
+/// Tells whether a successor would find the journal with this heading, and could read it.
 pub fn is_in<D: Directory>(place: &Place<D>, heading: &Heading) -> bool {
     match place.directory.load(JOURNAL, BYTES_MAX) {
         Ok(file) => file.and_then(|file| read(&file)).is_some_and(|contents| contents.heading == *heading),
-        // What has its name is another's; of other errors nothing follows.
+        // EPERM: the file belongs to another user. Other errors prove nothing.
         Err(errno) => errno != Errno::EPERM,
     }
 }

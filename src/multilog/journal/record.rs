@@ -18,7 +18,7 @@ use crate::sys::clock;
 use crate::sys::stat::FileId;
 use crate::tai64n::{Label, Stamp};
 
-/// So many of the first and of the last bytes of a batch are noted.
+/// How many of the first and of the last bytes of a batch are noted.
 pub const SAMPLE_BYTES: usize = 16;
 
 /// What a batch in the journal belongs to: it means nothing on another machine, since another boot, or with another pipe.

@@ -1,13 +1,13 @@
-//! Replay: completes what a killed predecessor had begun to write, before anything else is done in its directories.
+//! Replay: completes the batch that a killed predecessor was writing, before anything else is done in its directories.
 //!
-//! Its journal says which bytes of the pipe it was writing. If they are still there, the same output is made of them
-//! again, by its rules and not by ours, and what is not yet in each `current` is appended. If they are gone, all of them
-//! had been written. Where anything does not agree (another pipe, a file that somebody changed) nothing is touched: what
-//! is in the files stays, and what is in the pipe is logged. A line that was torn then gets its newline.
+//! Its journal says which bytes of the pipe it was writing. If they are still there, replay makes the same output from
+//! them, by the predecessor's rules, and appends what is missing to each `current`. If they are gone, all of them had
+//! been written. If anything does not match (another pipe, a file that was changed), replay touches nothing: the files
+//! stay as they are, and the bytes in the pipe are logged. A torn line then gets a newline.
 //!
-//! The journal is looked for in every directory of the script: the first one may be another than it was. Directories are
-//! matched by what they are, and only those that this logger has locked are written to. What belonged to a directory that
-//! the script does not name any more is not written, and its size is announced.
+//! Every directory of the script is searched for a journal, because the script may name another first directory now.
+//! Directories are matched by their identity, and only those that this logger has locked are written to. Output for a
+//! directory that the script no longer names is not written, and its size is reported.
 //!
 //! The journals also tell whether each `current` is whole: this boot's loggers wrote all of it, nobody else wrote to it,
 //! and the disk has refused nothing. Such a file is appended to, and every other becomes an archive.
@@ -30,10 +30,10 @@ use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
 use crate::sys::Errno;
 
-/// What became of a predecessor's last batch.
+/// The outcome of replaying a predecessor's last batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Replayed {
-    /// None was begun that could be known of.
+    /// No journal describes one.
     Nothing,
     /// It is complete, and ended in this line if that is open: the next batch continues it.
     Complete(OpenLine),
@@ -41,10 +41,10 @@ pub enum Replayed {
     Torn,
 }
 
-/// What was found of the loggers before us.
+/// What the previous loggers left.
 #[derive(Debug)]
 pub struct Legacy {
-    /// What became of the last batch.
+    /// The outcome for the last batch.
     pub replayed: Replayed,
     /// Of each directory, whether its `current` may be appended to.
     pub is_whole: Vec<bool>,
@@ -82,11 +82,12 @@ struct FoundJournal {
     contents: Contents,
 }
 
-/// Completes what the journals in the locked directories say was begun with the input at hand, and tells what is whole.
+/// Completes the batch that the journals in the locked directories describe, if its bytes are in this input, and tells
+/// which files are whole.
 pub fn replay<D: Directory>(
     origin: Option<Origin>,
     directories: &[LockedDirectory<D>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<Legacy, Error> {
     let mut legacy = Legacy {
         replayed: Replayed::Nothing,
@@ -95,11 +96,11 @@ pub fn replay<D: Directory>(
         last_number: 0,
         left_out_bytes: 0,
     };
-    // Where no journal is kept, none is believed.
+    // For an input without journals, none is trusted.
     let Some(origin) = origin else { return Ok(legacy) };
     let (mut journals, mut has_unfinished) = (Vec::new(), false);
     for (number, one) in directories.iter().enumerate() {
-        // One that cannot be read says nothing.
+        // An unreadable one is ignored.
         let Ok(Some(file)) = one.place().directory.load(JOURNAL, layout::BYTES_MAX) else { continue };
         legacy.has_journal[number] = true;
         match layout::read(&file) {
@@ -113,12 +114,12 @@ pub fn replay<D: Directory>(
             false
         }
     });
-    // The newest first.
+    // Newest first.
     journals.sort_by_key(|found| std::cmp::Reverse(found.contents.heading.number));
     legacy.last_number = journals.first().map_or(0, |newest| newest.contents.heading.number);
     has_unfinished |= journals.iter().any(|found| is_unfinished(&found.contents));
     legacy.replayed = match journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
-        Some(found) => replay_one(found, directories, input, &mut legacy.left_out_bytes)?,
+        Some(found) => replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?,
         None if has_unfinished => Replayed::Torn,
         None => Replayed::Nothing,
     };
@@ -137,7 +138,7 @@ fn is_unfinished(contents: &Contents) -> bool {
 fn replay_one<D: Directory>(
     found: &mut FoundJournal,
     directories: &[LockedDirectory<D>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
     left_out_bytes: &mut u64,
 ) -> Result<Replayed, Error> {
     let Contents { heading, record, is_consumed } = &found.contents;
@@ -149,23 +150,24 @@ fn replay_one<D: Directory>(
         return Ok(if is_unfinished(&found.contents) { Replayed::Torn } else { Replayed::Nothing });
     };
     if !was_consumed {
-        let bytes = input
+        let bytes = pausing
+            .input
             .peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX))
             .or_unable("read standard input")?;
         let targets: Vec<_> = matches.iter().map(|matched| matched.map(|number| &directories[number])).collect();
-        let is_replayed = complete(&found.contents, bytes.clone(), &targets, input)?;
+        let is_replayed = complete(&found.contents, bytes.clone(), &targets, pausing)?;
         if is_replayed {
             // If they are gone by now, what came in their place is logged as the first bytes.
             let directory = &directories[found.directory].place().directory;
             let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
             match journal {
-                Some(mut journal) => journal.land(|last| input.consume(&bytes, last)),
+                Some(mut journal) => journal.land(|last| pausing.input.consume(&bytes, last)),
                 // Should this logger be killed now, the next one finds other bytes in the pipe.
-                None => input.consume(&bytes, &mut [0]),
+                None => pausing.input.consume(&bytes, &mut [0]),
             }
             .or_unable("read standard input")?;
         }
-        input.look_anew();
+        pausing.input.look_anew();
         if !is_replayed {
             return Ok(Replayed::Torn);
         }
@@ -215,8 +217,8 @@ fn bytes_left_out(record: &Record, matches: &[Option<usize>]) -> u64 {
     shares.fold(0, |sum, (extent, _)| sum.saturating_add(extent.output_bytes))
 }
 
-/// Tells whether nobody has written to `current` since the batch was: another logger that had the pipe meanwhile may
-/// have ended the line that the batch began. An empty file is what the batch's was rotated to.
+/// Tells whether `current` is unchanged since the batch: another logger may have used the pipe meanwhile and completed
+/// the line that the batch began. An empty file is the one after a rotation.
 fn is_as_left<D: Directory>(locked: &LockedDirectory<D>, extent: &Extent, was_consumed: bool) -> bool {
     match locked.place().directory.stat(CURRENT) {
         Ok(Some(stat)) if stat.identity == extent.current => Some(stat.size_bytes) == extent.end_bytes(),
@@ -257,7 +259,7 @@ fn complete<D: Directory>(
     contents: &Contents,
     mut bytes: Vec<u8>,
     targets: &[Option<&LockedDirectory<D>>],
-    input: &mut impl Input,
+    pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<bool, Error> {
     let Contents { heading, record, .. } = contents;
     if !record.covers(&bytes) {
@@ -268,7 +270,7 @@ fn complete<D: Directory>(
     }
     let window = Window { bytes: &bytes, is_open: bytes.last() != Some(&b'\n') };
     let script = heading.rules.to_script();
-    // The batch ended where it ended; how large the files might have become makes no difference any more.
+    // The end of the batch is known, so the size limits of the files do not matter.
     let endless = Room { filled_bytes: 0, size_max_bytes: u64::MAX };
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
@@ -292,7 +294,7 @@ fn complete<D: Directory>(
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];
         while !rest.is_empty() {
-            let written = Pausing(input).retry(|_| {
+            let written = pausing.retry(|_| {
                 let answer = current.write(rest).and_then(|written| match written {
                     0 => Err(Errno::ENOSPC),
                     written => Ok(written),
@@ -308,7 +310,7 @@ fn complete<D: Directory>(
 /// Finds what of a batch's output is missing in `current`; `None` if that is not the file, or holds something else.
 fn find_gap<D: Directory>(locked: &LockedDirectory<D>, extent: &Extent, output: &[u8]) -> Option<Gap<D::File>> {
     let place = locked.place();
-    // Looked at first: opening it would make it.
+    // Checked first, because opening would create it.
     let stat = place.directory.stat(CURRENT).ok()??;
     if stat.identity != extent.current || !stat.is_plain {
         return None;

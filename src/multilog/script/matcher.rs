@@ -1,12 +1,12 @@
-//! The matcher: finds what the script says of a line, with all its selectors in one pass over the line.
+//! The matcher: applies all selectors of the script to a line in one pass.
 //!
-//! A state of the matcher says where in its pattern each selector is. A state is made when a line first leads to it; the
-//! lines that follow find it in a table. So a byte costs one look into a table, however many selectors there are. Two
+//! A state of the matcher records how far each selector has matched. A state is made when a line first leads to it; the
+//! lines that follow find it in a table. So a byte costs one table lookup, however many selectors there are. Two
 //! things shorten the pass:
 //!
 //! - Selectors that cannot make a difference are removed from the state: a pattern that has failed, which most do after a
 //!   few bytes, as a star never backtracks; and a pattern whose match would be overruled or would change nothing.
-//! - When nothing is left to find out, the rest of the line is skipped. When all remaining selectors are at a star, the
+//! - Once the verdict is known, the rest of the line is skipped. When all remaining selectors are at a star, the
 //!   matcher skips to the next byte that one of them seeks.
 //!
 //! States and verdicts take at most [`MEMORY_BYTES`]. A line that needs more is matched one selector after the other; after
@@ -31,13 +31,13 @@ use crate::multilog::script::{Action, Script};
 
 /// What the automaton may take.
 pub const MEMORY_BYTES: usize = 1024 * 1024;
-/// So many lines are matched without it before states that are full are forgotten, as other lines may have come.
+/// After this many lines without a state, a full table is cleared, because the lines may have changed.
 const PLAIN_LINES_MAX: usize = 10_000;
 
-/// The number of a verdict that is not kept, as there is no room: it is another for every line.
+/// The number of a verdict that is not stored because the memory is full; it is valid for one line.
 pub const UNKEPT: usize = 0;
 
-/// What is done with a line.
+/// The verdict on a line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The directories that it goes to.
@@ -68,7 +68,7 @@ enum Kind {
     Decided(usize),
     /// All other bytes lead back to the state.
     Seeking([u8; 3]),
-    /// Nothing special.
+    /// An ordinary state.
     Plain,
 }
 
@@ -93,7 +93,7 @@ pub struct Matcher {
     actions: Vec<Verdict>,
     /// Bytes that no pattern tells apart have the same class.
     classes: [u8; 256],
-    /// A row of the table has a place for each class; how many bits tell them.
+    /// The number of bits for a class: a row of the table has a place for each.
     row_bits: u32,
     /// Where the clauses are after the stamp.
     beginning: Pending,
@@ -143,7 +143,7 @@ impl Matcher {
             }
             clauses.push(Clause { selector: selector.clone(), selects, run: actions.len() - 1 });
         }
-        // What nothing follows is of no account.
+        // Selectors with no action behind them have no effect.
         if actions.last() == Some(&Verdict::default()) {
             clauses.retain(|clause| clause.run != actions.len() - 1);
         }
@@ -255,7 +255,7 @@ impl Matcher {
         }
     }
 
-    /// Forgets all states and verdicts. They come again as they are needed.
+    /// Clears all states and verdicts. They are made again as they are needed.
     pub fn shrink(&mut self) {
         self.states = Vec::new();
         self.table = Vec::new();
@@ -283,7 +283,7 @@ impl Matcher {
         self.find_or_make(&pending)
     }
 
-    /// Strikes out what cannot make a difference any more.
+    /// Removes selectors that cannot change the verdict any more.
     fn strike(&self, pending: &mut Pending) {
         pending.retain(|(_, progress)| progress.verdict() != Some(false));
         // From the last to the first: what stands before a match in the same run is overruled.

@@ -13,8 +13,8 @@
 //! ./dir /dir   log the selected line to the directory
 //! ```
 //!
-//! Every list of arguments is a script. What means nothing is ignored, as it always was, but no longer in silence:
-//! [`Script::ignored`] says what and why.
+//! Every list of arguments is a script. As in 0.76, arguments that mean nothing are ignored; [`Script::ignored`] lists
+//! them with the reason.
 
 pub mod matcher;
 pub mod selector;
@@ -30,15 +30,15 @@ use crate::sys::program::Arguments;
 
 /// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
 pub const SEEN_BYTES: usize = 1000;
-/// The size that is in force until an `s` action says another.
+/// The size until an `s` action sets another.
 const SIZE_DEFAULT_BYTES: u64 = 99_999;
-/// The least that `s` can ask for.
+/// The smallest size that `s` accepts.
 const SIZE_LEAST_BYTES: u64 = 4096;
-/// The number that is in force until an `n` action says another.
+/// The number until an `n` action sets another.
 const FILES_DEFAULT: u64 = 10;
-/// The least that `n` can ask for: current and one archive.
+/// The smallest number that `n` accepts: current and one archive.
 const FILES_LEAST: u64 = 2;
-/// The most that `y` can ask for: a day.
+/// The largest time that `y` accepts: a day.
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
 /// What is done for each line, parsed once.
@@ -71,7 +71,7 @@ pub enum Action {
     Log(usize),
 }
 
-/// An argument that means nothing, with the reason.
+/// An ignored argument, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     argument: &'static CStr,
@@ -154,7 +154,7 @@ impl Script {
         }
     }
 
-    /// Digits that never came were 0 to 0.76, without a word; what stands behind the number is worth one.
+    /// 0.76 silently reads missing digits as 0; text behind the number is reported.
     fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
         if !rest.is_empty() {
             self.ignored.push(Ignored { argument, reason });

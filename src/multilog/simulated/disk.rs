@@ -181,7 +181,7 @@ impl DiskDirectory {
 }
 
 impl Directory for DiskDirectory {
-    const FINISHES_ASIDE: bool = false;
+    const FINISHES_IN_THREAD: bool = false;
     const PREALLOCATED_BYTES_MIN: u64 = 4096;
     type File = DiskFile;
     type Lock = ();
@@ -332,7 +332,7 @@ impl Directory for DiskDirectory {
     }
 
     /// A processor that keeps everything, and counts its runs in its state.
-    fn process(&self, _command: &CStr, _hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+    fn process(&self, _command: &CStr, _exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         let bytes = self.call(|state| Ok(state.contents[&state.find(PREVIOUS)?].bytes.clone()))?;
         // Anew, as the real one is.
         if self.stat(PROCESSED)?.is_some() {

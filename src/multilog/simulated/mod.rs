@@ -1,8 +1,8 @@
 //! A simulated machine behind the engine's interfaces: directories, a clock and a pipe in memory.
 //!
 //! Every call counts. At any one of them the machine can answer with an error, kill the process (by a panic that the test
-//! catches; what was done before the call stays), or lose its power: then a disk remains on which everything that was
-//! synced is there and of the rest some.
+//! catches; what was done before the call stays), or cut the power: then the disk holds everything that was synced, and
+//! some of the rest.
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.

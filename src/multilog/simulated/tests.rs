@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
-use crate::cli::{Exit, message};
+use crate::cli::{Exit, Messages};
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
@@ -17,7 +17,7 @@ use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
 use crate::tai64n::{Label, Stamp};
 
@@ -87,7 +87,6 @@ impl Machine {
 
     /// Runs the engine until it ends, by itself or not.
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
-        message::drop_all();
         let script = Script::parse(workload.script);
         let run = || {
             let locked: Result<Vec<_>, _> = script
@@ -101,7 +100,9 @@ impl Machine {
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match locked.and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![])) {
+            match locked
+                .and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![], Messages::DROPPED))
+            {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }
@@ -377,16 +378,20 @@ fn a_clock_a_year_back_removes_the_oldest_and_not_the_newest() {
 }
 
 /// The patience of a worker whose logger exits: surplus archives stay.
-struct Hurried;
+struct Exiting;
 
-impl Patience for Hurried {
+impl Patience for Exiting {
     fn pause(&mut self, error: Error) -> Result<(), Error> {
         Err(error)
     }
 
     fn complain(&mut self, _trouble: &Error) {}
 
-    fn is_hurried(&self) -> bool {
+    fn messages(&self) -> Messages {
+        Messages::DROPPED
+    }
+
+    fn is_exiting(&self) -> bool {
         true
     }
 }
@@ -397,13 +402,13 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     disk.set_clock(1_700_000_000);
     let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut shelf = Shelf::new(2);
+    let mut trimmer = Trimmer::new(2);
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
-        archive_on(&mut shelf, &place, Candidate::safe(PREVIOUS), &mut Hurried).unwrap();
+        archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();
         // The engine looks anew, and finds a stranger's file.
         place.directory.create(CURRENT, 0o644).unwrap();
-        archive(&place, Candidate::unfinished(CURRENT), &mut Hurried).unwrap();
+        archive(&place, Candidate::unfinished(CURRENT), &mut Exiting).unwrap();
     }
 
     let names: Vec<String> = disk.files().into_keys().collect();

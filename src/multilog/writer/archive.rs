@@ -1,19 +1,19 @@
 //! Gives finished files their names as archives.
 //!
-//! A file becomes an archive by a second name, `@label.s` or `@label.u`, and the loss of its first. A crash between the
-//! two leaves a file with two links, of which only the first name has to go: so the step can be repeated and never makes
-//! two archives of one file.
+//! A file becomes an archive when it gets a second name, `@label.s` or `@label.u`, and loses its first. A crash between
+//! the two steps leaves a file with two names, and only the first has to be removed. So the step can be repeated, and
+//! never makes two archives of one file.
 //!
 //! Names are strictly increasing whatever the clock does: the label is that of now, or one nanosecond after the newest
-//! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given, as what a
-//! look showed may be older: meanwhile the engine may have made an archive of a stranger's file.
+//! label in the directory if that is later. The directory's [`Place`] remembers the newest label that was given: the
+//! engine may have archived another process's file since the last look at the directory.
 
 use crate::logdir::archive_name::{Code, Name, is_archive_name};
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::trim::{Shelf, Survey};
+use crate::multilog::writer::trim::{Survey, Trimmer};
 use crate::sys::Errno;
 use crate::sys::stat::Stat;
 
@@ -47,12 +47,12 @@ pub fn archive<D: Directory>(
     candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    archive_on(&mut Shelf::new(place.files_max), place, candidate, patience)
+    archive_on(&mut Trimmer::new(place.files_max), place, candidate, patience)
 }
 
-/// The same, with a shelf that knows afterwards whether more archives have to go.
+/// The same; afterwards `trimmer` knows whether there are more surplus archives.
 pub fn archive_on<D: Directory>(
-    shelf: &mut Shelf,
+    trimmer: &mut Trimmer,
     place: &Place<D>,
     candidate: Candidate,
     patience: &mut impl Patience,
@@ -60,14 +60,14 @@ pub fn archive_on<D: Directory>(
     let Candidate { file, .. } = candidate;
     let stat = place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))?;
     let Some(stat) = stat else { return Ok(()) };
-    let mut survey = shelf.look(place, patience)?;
+    let mut survey = trimmer.look(place, patience)?;
     if has_archive(place, stat, &survey)? {
         // The second name was given before a crash.
         remove(place, file)?;
     } else {
         survey.add(give_name(place, candidate, &survey)?);
     }
-    shelf.remember(place, survey, patience);
+    trimmer.remember(place, survey, patience);
     Ok(())
 }
 

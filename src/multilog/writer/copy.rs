@@ -1,4 +1,4 @@
-//! Copies a file that only its descriptor still reaches, or whose bytes the disk refused.
+//! Copies a file that has lost its name, or that could not be fsynced.
 
 use crate::logdir::names::MODE_OPEN;
 use crate::multilog::writer::directory::{Directory, LogFile};
@@ -8,7 +8,7 @@ use crate::sys::{Errno, Result};
 /// How much is copied at once.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Makes `name` anew, with all that is in `source`. What had the name is gone.
+/// Creates `name` with the contents of `source`. A file that had the name is removed.
 pub(super) fn copy<D: Directory>(place: &Place<D>, source: &D::File, name: &str) -> Result<D::File> {
     let directory = &place.directory;
     place.remove(name)?;

@@ -1,8 +1,8 @@
 //! Creates `current`, even if another process has put something in its place.
 //!
-//! Between the moment at which `current` becomes `previous` and that at which a new one is made the name is free, and
-//! anybody who may write to the directory can put something there. A plain file of the directory's owner is taken over, as
-//! 0.76 does. Anything else, say a FIFO whose reader would get the lines, becomes an archive, as it does at the start.
+//! When `current` has become `previous` and there is no new `current` yet, the name is free, and anyone who may write
+//! to the directory can create something there. A plain file of the directory's owner is taken over, as 0.76 does.
+//! Anything else, say a FIFO whose reader would get the lines, becomes an archive, as it does at the start.
 
 use crate::logdir::names::{CURRENT, MODE_OPEN, MODE_PRIVATE};
 use crate::multilog::error::{Error, ResultExt};
@@ -13,7 +13,7 @@ use crate::multilog::writer::place::Place;
 use crate::sys::Errno;
 use crate::sys::stat::FileId;
 
-/// How often somebody may be quicker before that is announced as an error.
+/// How many times another process may take the name first before that is an error.
 const TRIES: u32 = 8;
 
 /// `current`, open.
@@ -33,8 +33,8 @@ impl<F: LogFile> Current<F> {
     }
 }
 
-/// Makes `current`, or takes over what stands there if that may be written to. May be called again after a failure, which
-/// says that it was unable `to_do` that.
+/// Creates `current`, or takes over the file that has the name if it may be written to. May be called again after a
+/// failure. The error says "unable to" and `to_do`.
 pub(super) fn make_current<D: Directory>(
     place: &Place<D>,
     to_do: &str,

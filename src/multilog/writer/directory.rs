@@ -18,15 +18,15 @@ use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 
-/// How long a processor that cannot be run waits for room on standard error to say so.
+/// How long the child that cannot run a processor waits until it can write its message to standard error.
 const MESSAGE_PATIENCE: Duration = Duration::from_millis(300);
 
 /// What a log directory asks of the system: calls on names, and the clock. Names are relative to the directory and never
 /// followed through symbolic links.
 pub trait Directory: Send + Sync + 'static {
     /// Whether files may be finished by another thread.
-    const FINISHES_ASIDE: bool;
-    /// Files smaller than this are not preallocated: it does not pay.
+    const FINISHES_IN_THREAD: bool;
+    /// Smaller files are not preallocated, because it would save no time.
     const PREALLOCATED_BYTES_MIN: u64;
     /// An open file of the directory.
     type File: LogFile + fmt::Debug + Send + 'static;
@@ -57,13 +57,13 @@ pub trait Directory: Send + Sync + 'static {
     fn load(&self, name: &str, bytes_max: usize) -> Result<Option<Vec<u8>>>;
     /// Maps the first `bytes` bytes of a private file, made if it is not there; what is in it stays.
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
-    /// Asks what a name stands for; `None` if for nothing.
+    /// Returns what a name leads to; `None` if it does not exist.
     fn stat(&self, name: &str) -> Result<Option<Stat>>;
     /// Which directory it is.
     fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
     fn is_removed(&self) -> Result<bool>;
-    /// Makes the directory anew at its path, and puts it in the place of the one that was removed.
+    /// Creates the directory again at its path, and replaces the removed one with it.
     fn restore(&self) -> Result<()>;
     /// Renames, over what has the new name.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
@@ -73,15 +73,15 @@ pub trait Directory: Send + Sync + 'static {
     fn link(&self, from: &str, to: &str) -> Result<()>;
     /// Takes a name away.
     fn unlink(&self, name: &[u8]) -> Result<()>;
-    /// Shows all names, in no order, each with whether it stands for a plain file, for as long as `see` answers true.
+    /// Calls `see` with each name, in no order, and with whether it is a plain file, until `see` returns false.
     fn visit(&self, see: &mut dyn FnMut(&[u8], bool) -> bool) -> Result<()>;
     /// Waits until the names are on the disk.
     fn sync(&self) -> Result<()>;
-    /// The moment that is now, by a clock that may stand still or be set back.
+    /// The current time, from a clock that may stand still or be set back.
     fn now(&self) -> Label;
-    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end. If `hurry`
-    /// becomes readable before, the processor is ended, and the answer is `None`.
-    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
+    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end. If
+    /// `exit_request` becomes readable before that, the processor is killed and the answer is `None`.
+    fn process(&self, command: &CStr, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
 }
 
 /// What a log directory asks of an open file.
@@ -110,7 +110,7 @@ pub struct PathDir {
 impl PathDir {
     /// Makes the directory if it is not there, and opens it.
     pub fn open(path: &'static CStr) -> Result<PathDir> {
-        // 0.76 tries and does not look: that it is there now is what counts.
+        // As in 0.76, an error is ignored here: opening the directory shows whether it exists.
         let _ = Dir::create(path, MODE_DIRECTORY);
         Dir::open(path).map(|dir| PathDir { dir, path })
     }
@@ -123,7 +123,7 @@ impl PathDir {
 }
 
 impl Directory for PathDir {
-    const FINISHES_ASIDE: bool = true;
+    const FINISHES_IN_THREAD: bool = true;
     // Measured in memory: a fifth faster at 1000000 bytes, nothing gained below this, and a loss at 32768.
     const PREALLOCATED_BYTES_MIN: u64 = 256 * 1024;
     type File = File;
@@ -234,7 +234,7 @@ impl Directory for PathDir {
         Label::now()
     }
 
-    fn process(&self, command: &CStr, hurry: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+    fn process(&self, command: &CStr, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         let files = processor::Files::open(&self.dir)?;
         let complain = |errno: Errno| {
             // Between fork and exec nothing may be allocated, so the message goes out in pieces; and nobody may read it.
@@ -247,14 +247,14 @@ impl Directory for PathDir {
             }
         };
         let child = Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)?;
-        match hurry {
+        match exit_request {
             None => child.wait().map(Some),
-            Some(hurry) => child.wait_unless(hurry),
+            Some(exit_request) => child.wait_unless(exit_request),
         }
     }
 }
 
-/// Somebody else's file, or one with another name elsewhere, is neither believed nor written to.
+/// A file of another user, or with another name elsewhere, is neither trusted nor written to.
 fn check_is_ours(stat: Stat) -> Result<()> {
     let is_ours = stat.is_plain && stat.links == 1 && stat.owner == process_user();
     if is_ours { Ok(()) } else { Err(Errno::EPERM) }

@@ -13,7 +13,8 @@ pub struct Extent {
     pub offset_bytes: u64,
     /// How much the batch adds.
     pub output_bytes: u64,
-    /// An fsync of `current` has failed, or is under way: the disk may lack some of it, whatever the next fsync says.
+    /// An fsync of `current` has failed, or is in progress: some bytes may not be on the disk, even if the next fsync
+    /// succeeds.
     pub is_doubtful: bool,
 }
 
@@ -24,7 +25,7 @@ impl Extent {
         self.offset_bytes.checked_add(self.output_bytes)
     }
 
-    /// What the next batch finds.
+    /// The directory as the next batch finds it.
     #[must_use]
     pub fn after(&self) -> Option<Extent> {
         Some(Extent { offset_bytes: self.end_bytes()?, output_bytes: 0, ..*self })

@@ -8,7 +8,7 @@
 //! Archive   link to @label.s, fsync the directory, unlink the first name; trim
 //! ```
 //!
-//! A later fsync proves nothing once one has failed, so it is not repeated: the file is copied, and the copy is fsynced. If
+//! Once an fsync has failed, a later one proves nothing. The finisher therefore copies the file and fsyncs the copy. If
 //! that fails too, the file becomes `@label.u`.
 
 use std::ffi::CString;
@@ -22,11 +22,11 @@ use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::copy::copy;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::{Place, SharedPlace};
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::process::ended::Ended;
 use crate::sys::{Errno, Result};
 
-/// What remains to be done with `previous`, by the next step.
+/// The next step for `previous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FinishStep {
     Sync,
@@ -58,10 +58,10 @@ struct Job<F> {
 #[derive(Debug)]
 pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
-    shelf: Shelf,
+    trimmer: Trimmer,
     processor: Option<CString>,
     job: Option<Job<D::File>>,
-    /// How often the processor failed in a row.
+    /// How many times in a row the processor failed.
     failures: u32,
 }
 
@@ -69,19 +69,19 @@ pub struct Finisher<D: Directory> {
 const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
-    /// A finisher of a directory's files, with the command that each file is passed through.
+    /// A finisher of a directory's files, with the processor of the files, if there is one.
     pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let shelf = Shelf::new(place.files_max);
-        Finisher { place, shelf, processor, job: None, failures: 0 }
+        let trimmer = Trimmer::new(place.files_max);
+        Finisher { place, trimmer, processor, job: None, failures: 0 }
     }
 
-    /// Takes over a file that has just become `previous`. The one before it is finished, or was given up: then the
-    /// rotation has made it an archive.
+    /// Takes over a file that has just become `previous`. The file before it is finished; or it was given up, and the
+    /// rotation has archived it.
     pub fn accept(&mut self, previous: Previous<D::File>) {
         self.job = Some(Job { previous, step: FinishStep::Sync });
     }
 
-    /// Goes on with what is to be done, from the step that failed last time.
+    /// Continues with the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
         while let Some(mut job) = self.job.take() {
             match self.take_step(&mut job, patience) {
@@ -106,25 +106,25 @@ impl<D: Directory> Finisher<D> {
         error.with_pause(pause)
     }
 
-    /// Gives up the file that is being finished: the next rotation archives it, or the next start does.
-    pub fn leave(&mut self) {
+    /// Gives up the current file: the next rotation or the next start archives it.
+    pub fn give_up(&mut self) {
         self.job = None;
     }
 
     /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
-        self.shelf.has_excess()
+        self.trimmer.has_excess()
     }
 
-    /// Removes some of the archives that are too many.
+    /// Removes some of the surplus archives.
     pub fn trim(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
-        self.shelf.trim(&self.place, patience)
+        self.trimmer.trim(&self.place, patience)
     }
 
     /// Takes over a directory that holds more archives than the script allows.
-    pub fn take_over(&mut self, shelf: Shelf) {
-        self.shelf = shelf;
+    pub fn take_over(&mut self, trimmer: Trimmer) {
+        self.trimmer = trimmer;
     }
 
     /// Tells whether a file is being finished.
@@ -148,7 +148,7 @@ impl<D: Directory> Finisher<D> {
             FinishStep::Process => self.process(patience).map(Some),
             FinishStep::Keep => self.keep().map(Some),
             FinishStep::Archive(candidate) => {
-                archive_on(&mut self.shelf, &self.place, candidate, patience).map(|()| None)
+                archive_on(&mut self.trimmer, &self.place, candidate, patience).map(|()| None)
             }
         }
     }
@@ -168,7 +168,7 @@ impl<D: Directory> Finisher<D> {
         if !previous.is_doubtful {
             patience.complain(&Error::unable(format_args!("write {}/current to disk", place.name), errno));
         }
-        // Another fsync of the same file would prove nothing. A copy may fare better.
+        // Another fsync of the same file would prove nothing. A copy may succeed.
         match rewrite(place, &previous.file) {
             Ok(copy) => {
                 previous.file = copy;
@@ -191,15 +191,15 @@ impl<D: Directory> Finisher<D> {
     fn process(&self, patience: &mut impl Patience) -> std::result::Result<FinishStep, Error> {
         let place = &*self.place;
         let Place { name: shown, directory, .. } = place;
-        // Complete or not, what the processor made counts no more: the file is not to be archived twice.
+        // The output of the processor, complete or not, is discarded, so that the file is not archived twice.
         let skip_processor = || {
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
             Ok(FinishStep::Archive(Candidate::unfinished(PREVIOUS)))
         };
-        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_hurried()) else {
+        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_exiting()) else {
             return skip_processor();
         };
-        match directory.process(command, patience.hurry()) {
+        match directory.process(command, patience.exit_request()) {
             Ok(Some(Ended::Exited(0))) => {
                 seal_output(place, PROCESSED, MODE_DONE)?;
                 seal_output(place, NEWSTATE, MODE_OPEN)?;
@@ -225,8 +225,8 @@ impl<D: Directory> Finisher<D> {
     }
 }
 
-/// Makes sure that `previous` in the directory is the file in hand: if somebody removed it, what the descriptor reaches is
-/// copied; what somebody put in its place becomes an archive.
+/// Makes sure that the name `previous` leads to the current file. If it was removed, the file is copied from its
+/// descriptor. If another file has the name, that file becomes an archive.
 fn find_previous<D: Directory>(
     place: &Place<D>,
     file: &D::File,
@@ -256,8 +256,8 @@ fn rewrite<D: Directory>(place: &Place<D>, file: &D::File) -> Result<D::File> {
     })
 }
 
-/// Brings what the processor wrote to the disk, then says so by its mode, and brings that to the disk too: once
-/// `previous` is gone, the mode is all that tells a finished file from a half-written one.
+/// Fsyncs the output of the processor, sets its mode to 0744, and fsyncs again: once `previous` is gone, only the mode
+/// tells a finished file from a half-written one.
 fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::result::Result<(), Error> {
     let Place { name: shown, directory, .. } = place;
     let file = directory.append_to(name, MODE_OPEN).or_unable(format_args!("read {shown}/{name}"))?;

@@ -1,14 +1,15 @@
-//! Where files are finished: in the engine until the first rotation, then in a thread if there can be one.
+//! Where files are finished: in the engine until the first rotation, then in a thread if one can be started.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+use crate::cli::Messages;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::multilog::writer::worker::Worker;
 use crate::sys::memory;
 
@@ -16,81 +17,80 @@ use crate::sys::memory;
 #[derive(Debug)]
 pub(super) enum Finishing<D: Directory> {
     /// In the engine.
-    Here(Finisher<D>),
+    InEngine(Finisher<D>),
     /// In a thread.
-    Aside(Worker<D::File>),
-    /// For the moment in which one becomes the other.
-    Nobody,
+    InThread(Worker<D::File>),
+    /// While the finisher moves from the engine to the thread.
+    Moving,
 }
 
 impl<D: Directory> Finishing<D> {
     /// Takes over a file that has just become `previous`.
-    pub(super) fn accept(&mut self, previous: Previous<D::File>, next: &Arc<Preallocated<D>>) {
-        self.start_thread(next);
+    pub(super) fn accept(&mut self, previous: Previous<D::File>, next: &Arc<Preallocated<D>>, messages: Messages) {
+        self.start_thread(next, messages);
         match self {
-            Finishing::Here(finisher) => finisher.accept(previous),
-            Finishing::Aside(worker) => worker.accept(previous),
-            Finishing::Nobody => unreachable!("there is always somebody"),
+            Finishing::InEngine(finisher) => finisher.accept(previous),
+            Finishing::InThread(worker) => worker.accept(previous),
+            Finishing::Moving => unreachable!("there is always somebody"),
         }
     }
 
-    /// Begins to remove the archives that a predecessor left and that are too many.
-    pub(super) fn trim(&mut self, shelf: Shelf, next: &Arc<Preallocated<D>>) {
-        self.start_thread(next);
+    /// Begins to remove the surplus archives of a predecessor.
+    pub(super) fn trim(&mut self, trimmer: Trimmer, next: &Arc<Preallocated<D>>, messages: Messages) {
+        self.start_thread(next, messages);
         match self {
-            Finishing::Here(finisher) => finisher.take_over(shelf),
-            Finishing::Aside(worker) => worker.trim(shelf),
-            Finishing::Nobody => {}
+            Finishing::InEngine(finisher) => finisher.take_over(trimmer),
+            Finishing::InThread(worker) => worker.trim(trimmer),
+            Finishing::Moving => {}
         }
     }
 
     /// Starts the thread, if there is to be one.
-    fn start_thread(&mut self, next: &Arc<Preallocated<D>>) {
-        *self = match std::mem::replace(self, Finishing::Nobody) {
-            Finishing::Here(finisher) if D::FINISHES_ASIDE && !memory::is_scarce() => {
-                match Worker::start(finisher, Arc::clone(next)) {
-                    Ok(worker) => Finishing::Aside(worker),
-                    Err(finisher) => Finishing::Here(*finisher),
+    fn start_thread(&mut self, next: &Arc<Preallocated<D>>, messages: Messages) {
+        *self = match std::mem::replace(self, Finishing::Moving) {
+            Finishing::InEngine(finisher) if D::FINISHES_IN_THREAD && !memory::is_scarce() => {
+                match Worker::start(finisher, Arc::clone(next), messages) {
+                    Ok(worker) => Finishing::InThread(worker),
+                    Err(finisher) => Finishing::InEngine(*finisher),
                 }
             }
             other => other,
         };
     }
 
-    /// Where there is no thread: finishes the file in hand, and prepares the next one.
+    /// Without a thread: finishes the current file, and prepares the next one.
     pub(super) fn finish_here(&mut self, next: &Preallocated<D>, patience: &mut impl Patience) -> Result<(), Error> {
-        let Finishing::Here(finisher) = self else { return Ok(()) };
+        let Finishing::InEngine(finisher) = self else { return Ok(()) };
         let had_excess = finisher.has_excess();
         finisher.finish(patience)?;
-        if had_excess && finisher.has_excess() && !patience.is_hurried() {
-            // Some of what was left the last time.
+        if had_excess && finisher.has_excess() && !patience.is_exiting() {
+            // Some of the surplus archives that were left last time.
             finisher.trim(patience)?;
         }
         next.prepare();
         Ok(())
     }
 
-    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
+    /// Becomes readable when the current file is finished; `None` if there is none.
     pub(super) fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
         match self {
-            Finishing::Aside(worker) => worker.done(),
-            Finishing::Here(_) | Finishing::Nobody => None,
+            Finishing::InThread(worker) => worker.done(),
+            Finishing::InEngine(_) | Finishing::Moving => None,
         }
     }
 
-    /// The logger exits: gives up what takes long.
-    pub(super) fn hurry(&self) {
-        if let Finishing::Aside(worker) = self {
-            worker.hurry();
+    /// The logger exits: gives up whatever takes long.
+    pub(super) fn exit_soon(&self) {
+        if let Finishing::InThread(worker) = self {
+            worker.exit_soon();
         }
     }
 
-    /// What becomes readable when no archive is left that has to be removed; `None` if none is. Where there is no thread
-    /// some are removed now.
+    /// Becomes readable when no surplus archive is left; `None` if none is. Without a thread, this call removes some.
     pub(super) fn trimming(&mut self, patience: &mut impl Patience) -> Option<BorrowedFd<'_>> {
         match self {
-            Finishing::Aside(worker) => worker.settled(),
-            Finishing::Here(finisher) => {
+            Finishing::InThread(worker) => worker.all_done(),
+            Finishing::InEngine(finisher) => {
                 while finisher.has_excess() && !patience.is_interrupted() {
                     match finisher.trim(patience) {
                         Ok(()) => {}
@@ -103,21 +103,21 @@ impl<D: Directory> Finishing<D> {
                 }
                 None
             }
-            Finishing::Nobody => None,
+            Finishing::Moving => None,
         }
     }
 
     /// Tells whether the thread gave up a file when the logger began to exit.
-    pub(super) fn has_left_file(&self) -> bool {
-        matches!(self, Finishing::Aside(worker) if worker.has_left_file())
+    pub(super) fn has_given_up_file(&self) -> bool {
+        matches!(self, Finishing::InThread(worker) if worker.has_given_up_file())
     }
 
-    /// Tells whether a file is unfinished, in hand or given up.
+    /// Tells whether a file is unfinished: being finished, or given up.
     pub(super) fn has_unfinished_file(&self) -> bool {
         match self {
-            Finishing::Here(finisher) => finisher.is_busy(),
-            Finishing::Aside(worker) => worker.has_left_file(),
-            Finishing::Nobody => false,
+            Finishing::InEngine(finisher) => finisher.is_busy(),
+            Finishing::InThread(worker) => worker.has_given_up_file(),
+            Finishing::Moving => false,
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::open_log::OpenLog;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::recover::{Evidence, recover};
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 
 /// A directory that is open and locked, and not yet touched otherwise.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct LockedDirectory<D: Directory> {
 }
 
 impl LockedDirectory<PathDir> {
-    /// Makes the directory if it is not there, opens and locks it.
+    /// Creates the directory if it does not exist, opens it and locks it.
     pub fn new(destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
         let name = Shown(destination.path.to_bytes()).to_string();
         let directory = PathDir::open(destination.path).or_unable(format_args!("open directory {name}"))?;
@@ -46,36 +46,36 @@ impl<D: Directory> LockedDirectory<D> {
         &self.place
     }
 
-    /// What the script says of it.
+    /// The settings of the script for it.
     #[must_use]
     pub fn destination(&self) -> &Destination {
         &self.destination
     }
 
-    /// Puts right what is found in the directory, and opens it for appending. `is_torn` tells that the last line of
-    /// `current` may lack its end, which will not come.
+    /// Repairs the directory and opens it for appending. `is_torn` is true if the last line of `current` may lack its
+    /// end, which will not come.
     pub fn open(self, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
         let log = self.prepare(false, is_torn, patience)?;
         log.mark_open()?;
         Ok(log)
     }
 
-    /// The same, but [`LogDir::mark_open`] is still to be called before anything is appended. `is_whole` tells that
+    /// The same, but the caller must call [`LogDir::mark_open`] before it appends anything. `is_whole` is true if
     /// `current` may be appended to although its writer was killed.
     pub fn prepare(self, is_whole: bool, is_torn: bool, patience: &mut impl Patience) -> Result<LogDir<D>, Error> {
         let LockedDirectory { place, lock, destination } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut shelf = Shelf::new(place.files_max);
-        let file = recover(&place, &mut shelf, evidence, patience)?;
+        let mut trimmer = Trimmer::new(place.files_max);
+        let file = recover(&place, &mut trimmer, evidence, patience)?;
         let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
         let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;
         let room = Room { filled_bytes: stat.size_bytes, size_max_bytes };
         let current = Current { file, identity: stat.identity };
         let log = OpenLog { place: Arc::new(place), lock: Some(lock), home, current };
         let mut directory = LogDir::new(log, room, &destination);
-        if shelf.has_excess() {
-            directory.trim(shelf);
+        if trimmer.has_excess() {
+            directory.trim(trimmer, patience.messages());
         }
         Ok(directory)
     }

@@ -4,6 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cli::Messages;
 use crate::logdir::destination::Destination;
 use crate::logdir::names::{MODE_DONE, MODE_OPEN};
 use crate::logdir::room::Room;
@@ -18,10 +19,10 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
 
-/// A log directory that is locked, put right, and open for appending.
+/// A log directory that is locked, repaired, and open for appending.
 #[derive(Debug)]
 pub struct LogDir<D: Directory> {
     log: OpenLog<D>,
@@ -30,7 +31,7 @@ pub struct LogDir<D: Directory> {
     finishing: Finishing<D>,
     schedule: Schedule,
     reserve: Reserve<D>,
-    /// An fsync of `current` failed: whatever the next one says, the disk may lack some of it.
+    /// An fsync of `current` failed: even if the next one succeeds, some bytes may not be on the disk.
     is_doubtful: bool,
 }
 
@@ -41,7 +42,7 @@ impl<D: Directory> LogDir<D> {
         LogDir {
             room,
             step: RotationStep::Appending,
-            finishing: Finishing::Here(finisher),
+            finishing: Finishing::InEngine(finisher),
             schedule: Schedule::new(destination.sync_interval),
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
@@ -61,7 +62,7 @@ impl<D: Directory> LogDir<D> {
         self.room
     }
 
-    /// What a batch does to the directory that adds so much to what was in `current` before.
+    /// What a batch adds to the directory: `output_bytes`, after the `offset_bytes` that were in `current` before.
     #[must_use]
     pub fn extent(&self, offset_bytes: u64, output_bytes: u64) -> Extent {
         let OpenLog { home, current, .. } = &self.log;
@@ -86,7 +87,7 @@ impl<D: Directory> LogDir<D> {
         self.log.current.file.set_mode(MODE_OPEN).or_unable(format_args!("set mode of {}/current", self.place().name))
     }
 
-    /// Appends some of `bytes` to `current`, and says how many. The caller keeps to the [`Room`].
+    /// Appends some of `bytes` to `current`, and returns how many. The caller must not exceed the [`Room`].
     pub fn append(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let answer = self.log.current.file.write(bytes).and_then(|written| match written {
             0 => Err(Errno::ENOSPC),
@@ -98,7 +99,7 @@ impl<D: Directory> LogDir<D> {
         Ok(written)
     }
 
-    /// Takes back what was appended last, down to a length: it stays in the input.
+    /// Truncates `current` to remove what was appended last; those bytes stay in the input.
     pub fn take_back(&mut self, length_bytes: u64) -> Result<(), Error> {
         let answer = self.log.current.file.truncate(length_bytes);
         answer.or_unable(format_args!("shorten {}/current", self.place().name))?;
@@ -114,10 +115,10 @@ impl<D: Directory> LogDir<D> {
         }
         if self.step == RotationStep::Rename {
             self.finish_here(patience)?;
-            // Looked at first, so that nobody else's file becomes ours.
+            // Checked first, so that another process's file is not renamed.
             self.find_current(patience)?;
             self.reserve.end_file(&self.log.current.file, self.room.filled_bytes);
-            rename_to_previous(&self.log.place, self.finishing.has_left_file(), patience)?;
+            rename_to_previous(&self.log.place, self.finishing.has_given_up_file(), patience)?;
             self.step = RotationStep::Create;
         }
         if self.step == RotationStep::Create {
@@ -127,51 +128,50 @@ impl<D: Directory> LogDir<D> {
             self.step = RotationStep::Finish;
             self.reserve.note_rotation(filled_bytes);
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
-            self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next());
+            self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next(), patience.messages());
             self.schedule.note_rotation();
             if self.reserve.is_any(self.room.filled_bytes) {
-                // If nothing more is written, it is given back after a while.
+                // Schedules the check that releases the space if nothing more is written.
                 self.schedule.note_write();
             }
         }
-        // A failure here must not rotate the new file when it is tried again.
+        // If this fails, the retry must not rotate the new file.
         self.finish_here(patience)?;
         self.step = RotationStep::Appending;
         Ok(())
     }
 
-    /// What becomes readable when the file in hand is finished; `None` if none is in hand.
+    /// Becomes readable when the current file is finished; `None` if there is none.
     pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
         self.finishing.under_way()
     }
 
-    /// The logger exits: gives up what takes long.
-    pub fn hurry(&self) {
-        self.finishing.hurry();
+    /// The logger exits: gives up whatever takes long.
+    pub fn exit_soon(&self) {
+        self.finishing.exit_soon();
     }
 
-    /// What becomes readable when no archive is left that has to be removed; `None` if none is. Where there is no thread
-    /// some are removed now.
+    /// Becomes readable when no surplus archive is left; `None` if none is. Without a thread, this call removes some.
     pub fn trimming(&mut self, patience: &mut impl Patience) -> Option<BorrowedFd<'_>> {
         self.finishing.trimming(patience)
     }
 
-    /// Begins to remove the archives that a predecessor left and that are too many.
-    pub(super) fn trim(&mut self, shelf: Shelf) {
-        self.finishing.trim(shelf, self.reserve.next());
+    /// Begins to remove the surplus archives of a predecessor.
+    pub(super) fn trim(&mut self, trimmer: Trimmer, messages: Messages) {
+        self.finishing.trim(trimmer, self.reserve.next(), messages);
     }
 
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Error> {
         self.finishing.finish_here(self.reserve.next(), patience)
     }
 
-    /// When [`LogDir::keep_up`] wants to be called; `None` if nothing has been written since it was.
+    /// When [`LogDir::keep_up`] is due; `None` if nothing has been written since it was called last.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
         self.schedule.due_at()
     }
 
-    /// Does what is due: fsyncs `current`, and checks that it is still the file that its name stands for.
+    /// Does what is due: fsyncs `current`, and checks that its name still leads to this file.
     pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Error> {
         if self.schedule.is_sync_due(now) {
             self.sync(patience);
@@ -206,15 +206,15 @@ impl<D: Directory> LogDir<D> {
         Ok(())
     }
 
-    /// Gives back what was taken ahead: the next file, and what `current` has not filled. Tells whether that was anything.
+    /// Releases preallocated space: the next file, and the unused end of `current`. Returns whether there was any.
     pub fn give_back(&mut self) -> bool {
         self.reserve.give_back(&self.log.current.file, self.room.filled_bytes)
     }
 
     /// Fsyncs `current` and marks it as complete. May be called again after a failure. Nothing may be under way.
     ///
-    /// What the disk refused is not marked: after an fsync that failed the next one proves nothing. Nor is a directory in
-    /// which a file was left unfinished. The answer is then false, and the next start puts it right.
+    /// If an fsync failed, `current` is not marked, as a later fsync that succeeds proves nothing. It is not marked
+    /// either if a file is left unfinished. The answer is then false, and the next start repairs the directory.
     pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Error> {
         self.finish_here(patience)?;
         if self.step == RotationStep::Finish {

@@ -1,18 +1,17 @@
-//! The writer of a log directory: `current` and the archives it becomes. What is on the disk is right between any two
-//! system calls.
+//! The writer of a log directory: `current` and its archives. The directory is consistent between any two system calls.
 //!
-//! The parts, in the order in which a file meets them:
+//! The parts, in the order in which a file passes through them:
 //!
 //! - [`locked_directory`]: the directory is opened and locked, before anything in it is touched. [`place`]: the directory
 //!   with the name that messages give it.
 //! - [`recover`]: repairs the directory at the start, so that `current` can be appended to.
-//! - `current`: `current` is made, whatever somebody put in its place. `open_log`: it is found again when somebody has
-//!   removed or replaced it.
+//! - `current`: creates `current`, even if something else has its name. `open_log`: restores it if it was removed or
+//!   replaced.
 //! - [`log_dir`]: appends to `current`, and rotates it. `rotation`: `current` becomes `previous`. [`schedule`]: when fsync
 //!   and checks are due.
 //! - `finishing`: who finishes `previous`, the engine or a thread.
-//! - [`finisher`]: makes `previous` an archive: to the disk, through the [`processor`], to its name.
-//! - [`preallocated`]: the next `current`, made ahead where files fill quickly. `reserve`: all the room that is taken ahead.
+//! - [`finisher`]: makes `previous` an archive: fsync, [`processor`], name.
+//! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.

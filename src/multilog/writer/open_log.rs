@@ -25,7 +25,7 @@ pub(super) struct OpenLog<D: Directory> {
     pub current: Current<D::File>,
 }
 
-/// What stands in the directory under the name `current`.
+/// The file with the name `current` in the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CurrentCheck {
     /// The file that is appended to; somebody may have truncated it.
@@ -36,7 +36,8 @@ pub(super) enum CurrentCheck {
 
 impl<D: Directory> OpenLog<D> {
     /// Makes sure that `current` in the directory is the file that is written to. If it was removed or replaced, or the
-    /// directory with it, what the descriptor still reaches is written to a new file. A stranger's file becomes an archive.
+    /// directory with it, the contents of the open file are copied to a new one. A file of another process becomes an
+    /// archive.
     ///
     /// `end_file` is called on the old file before a new one takes its place.
     pub(super) fn find_current(
@@ -62,7 +63,7 @@ impl<D: Directory> OpenLog<D> {
         }
         let lives_on = self.current.file.stat().is_ok_and(|stat| stat.links > 0);
         let current = if lives_on {
-            // Somebody gave it another name, and has what is in it.
+            // It was renamed, so its contents are not lost.
             make_current(&self.place, "create", patience)?
         } else {
             let file =

@@ -1,13 +1,13 @@
-//! The preallocated file: the `current` after the next rotation, made ahead, with its room on the disk.
+//! The preallocated file: the `current` after the next rotation, created in advance, with its space on the disk.
 //!
-//! Where a log grows fast, finding pages or blocks for it is much of what a write costs. The finisher does that
-//! ahead while `current` fills, and the writes that follow only copy. The preallocated file has no name until it becomes `current`: a
-//! killed logger leaves nothing of it behind. Where the system knows no such files, or the disk has no room to give away,
-//! there is none, and `current` is made when it is needed.
+//! If a log grows fast, much of the cost of a write is finding pages or blocks. The finisher does that in advance while
+//! `current` fills, and the later writes only copy. The preallocated file has no name until it becomes `current`: a
+//! killed logger leaves nothing of it behind. If the system does not support such files, or the disk has little space,
+//! none is made, and `current` is created when it is needed.
 //!
-//! None is made on a disk that is short of room, and when a disk is full whatever was taken ahead in any directory of the
-//! script is given back. Room behind the end of `current` is also given back when the file ends early, after some seconds,
-//! and by the successor of a killed logger.
+//! When a disk is full, the preallocated space of all directories of the script is released. Space behind the end of
+//! `current` is also released if the file ends early, after some seconds without a write, and by the successor of a
+//! killed logger.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::multilog::writer::place::SharedPlace;
 use crate::sys::stat::Stat;
 use crate::sys::{Errno, Result};
 
-/// A file that is full sooner than this is worth a preallocated successor.
+/// If a file fills faster than this, the next one is preallocated.
 pub(super) const FILLING_TIME: Duration = Duration::from_secs(1);
-/// A preallocated file takes no more than this.
+/// The largest size of a preallocated file.
 const ROOM_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// No file is preallocated unless the disk has room for so many: other loggers may preallocate too, and all write.
+/// A file is preallocated only if the disk has space for this many: other loggers may preallocate too, and all write.
 const PREALLOCATED_FREE: u64 = 8;
-/// Less room than this behind the end of a file is nothing out of the ordinary: file systems have blocks.
+/// Less space than this behind the end of a file is normal: file systems allocate blocks.
 const SLACK_BYTES: u64 = 64 * 1024;
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl<D: Directory> Preallocated<D> {
     /// No preallocated file yet, in a directory whose files grow to at most `size_max_bytes`.
     #[must_use]
     pub fn new(place: SharedPlace<D>, size_max_bytes: u64) -> Preallocated<D> {
-        // So much every file holds that is full, wherever its last line ends.
+        // Every full file holds at least this much, wherever its last line ends.
         let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
         let is_worth_it = size_max_bytes >= D::PREALLOCATED_BYTES_MIN;
         let room_bytes = if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 };
@@ -109,7 +109,7 @@ impl<D: Directory> Preallocated<D> {
         }
         let made = self.place.directory.nameless(self.room_bytes, PREALLOCATED_FREE * self.room_bytes);
         let mut state = self.state();
-        // It may have been forgotten meanwhile.
+        // The request may have been dropped meanwhile.
         if matches!(*state, NextFile::Wanted) {
             *state = match made {
                 Ok(file) => NextFile::Ready(file),
@@ -129,7 +129,7 @@ pub(super) fn has_slack(stat: Stat) -> bool {
     stat.allocated_bytes > stat.size_bytes + SLACK_BYTES
 }
 
-/// Gives back the room that a file has behind its end.
+/// Releases the space behind the end of a file.
 pub(super) fn give_back<F: LogFile>(file: &F) -> Result<()> {
     file.truncate(file.stat()?.size_bytes)
 }

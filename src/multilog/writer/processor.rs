@@ -1,10 +1,10 @@
-//! The processor: a command of the user's that filters a finished file.
+//! The processor: a command of the user that filters a finished file.
 //!
-//! It reads the file on descriptor 0, writes what is to be kept to 1, finds on 4 what it wrote to 5 the last time, and
-//! says by exit code 0 that it is done. Anything else means "run me again", from the beginning.
+//! It reads the file on descriptor 0, writes what is to be kept to 1, reads from 4 what it wrote to 5 the last time,
+//! and exits 0 when it is done. Any other exit code means that it must run again, from the beginning.
 //!
-//! It has no time limit. While it hangs, its file stays `previous`, the engine appends to `current`, and the next rotation waits.
-//! TERM ends it: see [`worker`](crate::multilog::writer::worker) and
+//! It has no time limit. While it hangs, its file stays `previous`, the engine appends to `current`, and the next
+//! rotation waits. TERM kills it: see [`worker`](crate::multilog::writer::worker) and
 //! [`Child::wait_unless`](crate::sys::process::child::Child::wait_unless).
 
 use std::os::fd::{AsFd, BorrowedFd, RawFd};
@@ -24,13 +24,13 @@ pub struct Files {
 }
 
 impl Files {
-    /// Opens the files afresh: what an earlier attempt wrote is gone.
+    /// Opens the files, and discards the output of an earlier attempt.
     pub fn open(directory: &Dir) -> Result<Files> {
         Ok(Files {
             previous: directory.open_to_read(PREVIOUS.as_bytes())?.if_plain()?,
             processed: create(directory, PROCESSED)?,
             state: match directory.open_to_read(STATE.as_bytes()) {
-                // A directory that was made by hand, or tidied up: there is nothing to remember.
+                // The directory was made by hand, or cleaned up: there is no state.
                 Err(Errno::ENOENT) => {
                     create(directory, STATE)?;
                     directory.open_to_read(STATE.as_bytes())?
@@ -48,7 +48,7 @@ impl Files {
     }
 }
 
-/// Makes a file that is ours alone: an orphan of an earlier attempt goes on writing to another.
+/// Creates a new file: an earlier processor that still runs keeps writing to the old one.
 fn create(directory: &Dir, name: &str) -> Result<File> {
     match directory.unlink(name.as_bytes()) {
         Ok(()) | Err(Errno::ENOENT) => directory.open_new(name.as_bytes(), MODE_OPEN),

@@ -7,7 +7,7 @@
 //! | `previous` | stopped before or while processing | `processed` goes, `previous` → `@label.u` |
 //! | neither | no file was being finished | nothing |
 //!
-//! In the last three cases `current` is looked at:
+//! In the last three cases `current` is checked:
 //!
 //! | `current` | done |
 //! |---|---|
@@ -29,7 +29,7 @@ use crate::multilog::writer::current::make_current;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::preallocated;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::stat::Stat;
 
 /// How the writer before this one ended, as the files of the directory show.
@@ -65,12 +65,12 @@ pub struct Evidence {
     pub torn_below_bytes: u64,
 }
 
-/// Puts right what is found, and opens `current`. May be called again after a failure.
+/// Repairs the directory, and opens `current`. May be called again after a failure.
 ///
-/// Where more archives are too many than can be removed in a moment, `shelf` knows of the rest.
+/// If there are more surplus archives than can be removed quickly, `trimmer` knows the rest.
 pub fn recover<D: Directory>(
     place: &Place<D>,
-    shelf: &mut Shelf,
+    trimmer: &mut Trimmer,
     evidence: Evidence,
     patience: &mut impl Patience,
 ) -> Result<D::File, Error> {
@@ -88,11 +88,11 @@ pub fn recover<D: Directory>(
         Shutdown::Interrupted if is_kept && !was_finishing => {}
         Shutdown::Processed => {
             forget(place, [STATE, NEWSTATE, PREVIOUS, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, Candidate::safe(PROCESSED), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::safe(PROCESSED), patience))?;
         }
         Shutdown::Interrupted => {
             forget(place, [STATE, NEWSTATE, PROCESSED, REWRITTEN]);
-            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(PREVIOUS), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::unfinished(PREVIOUS), patience))?;
         }
     }
     if !is_kept && current.is_some_and(|stat| stat.is_plain && stat.size_bytes == 0) {
@@ -107,7 +107,7 @@ pub fn recover<D: Directory>(
             }
         }
         if !is_kept {
-            patience.retry(|patience| archive_on(shelf, place, Candidate::unfinished(CURRENT), patience))?;
+            patience.retry(|patience| archive_on(trimmer, place, Candidate::unfinished(CURRENT), patience))?;
         }
     }
     if !is_kept || (shutdown != Shutdown::Clean && was_finishing) {
@@ -119,13 +119,13 @@ pub fn recover<D: Directory>(
     make_current(place, "write to", patience).map(|current| current.file)
 }
 
-/// Gives back the room that a killed writer took ahead.
+/// Releases the space that a killed writer preallocated.
 fn give_back<D: Directory>(place: &Place<D>) {
     // If that fails the room is free when the file is removed.
     let _ = place.directory.append_to(CURRENT, MODE_PRIVATE).and_then(|file| preallocated::give_back(&file));
 }
 
-/// Ends the last line of `current` if nothing does.
+/// Appends a newline to `current` if its last line has none.
 fn mend_last_line<D: Directory>(place: &Place<D>, stat: Stat) -> Result<(), Error> {
     let mend = || {
         let file = place.directory.append_to(CURRENT, MODE_PRIVATE)?;
@@ -145,10 +145,10 @@ fn stat<D: Directory>(place: &Place<D>, file: &str) -> Result<Option<Stat>, Erro
     place.directory.stat(file).or_unable(format_args!("stat {}/{file}", place.name))
 }
 
-/// Removes what is of no use any more, as far as that can be done.
+/// Removes files that are no longer needed, if possible.
 fn forget<D: Directory, const N: usize>(place: &Place<D>, files: [&str; N]) {
     for file in files {
-        // Whatever stays is in nobody's way: it is replaced when its turn comes.
+        // A file that stays does no harm: it is replaced when it is needed.
         let _ = place.directory.unlink(file.as_bytes());
     }
 }

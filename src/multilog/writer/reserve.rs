@@ -13,7 +13,7 @@ use crate::multilog::writer::place::SharedPlace;
 use crate::multilog::writer::preallocated::{self, Preallocated};
 use crate::sys::Errno;
 
-/// What a directory has taken ahead.
+/// The preallocated space of a directory.
 #[derive(Debug)]
 pub(super) struct Reserve<D: Directory> {
     next: Arc<Preallocated<D>>,
@@ -53,10 +53,10 @@ impl<D: Directory> Reserve<D> {
                 Err(_) => self.next.give_up(),
             }
         }
-        // Opened by its name in any case: what was opened without one is shown as a file that is removed.
+        // Opened again by its name: a file that was opened without a name is shown as deleted.
         let current = make_current(place, "create", patience)?;
         if preallocated.is_some_and(|identity| identity != current.identity) {
-            // Somebody put another file in its place.
+            // Another process put another file in its place.
             self.current_bytes = 0;
         }
         Ok(current)
@@ -71,18 +71,18 @@ impl<D: Directory> Reserve<D> {
         self.filling_since = Instant::now();
     }
 
-    /// Tells whether there is anything to give back, or will be, where `current` holds `filled_bytes`.
+    /// Tells whether there is space to release, or will be, if `current` holds `filled_bytes`.
     pub(super) fn is_any(&self, filled_bytes: u64) -> bool {
         self.current_bytes > filled_bytes || self.next.is_wanted()
     }
 
-    /// Gives everything back, and tells whether that was anything.
+    /// Releases everything, and returns whether there was any.
     pub(super) fn give_back(&mut self, current: &D::File, filled_bytes: u64) -> bool {
         let had_next = self.next.forget();
         self.end_file(current, filled_bytes) || had_next
     }
 
-    /// Nothing more is going to be written to `current` soon: gives back the room that it has not filled.
+    /// Nothing more will be written to `current` soon: releases its unused space.
     pub(super) fn end_file(&mut self, current: &D::File, filled_bytes: u64) -> bool {
         let has_rest = std::mem::take(&mut self.current_bytes) > filled_bytes;
         if has_rest {

@@ -1,4 +1,4 @@
-//! The first step of a rotation: renames `current` to `previous`, and archives what is in the way.
+//! The first step of a rotation: renames `current` to `previous`, and archives a file that has that name.
 
 use crate::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
 use crate::multilog::error::{Error, ResultExt};
@@ -18,20 +18,20 @@ pub(super) enum RotationStep {
     Rename,
     /// A new `current` is made.
     Create,
-    /// Where there is no thread: what was `current` is finished.
+    /// Without a thread: the engine finishes the rotated file.
     Finish,
 }
 
-/// Renames `current` to `previous`. `has_left_file` tells that the finisher gave up a file when the logger began to exit.
+/// Renames `current` to `previous`. `has_given_up_file` is true if the finisher gave up a file when the logger began to exit.
 pub(super) fn rename_to_previous<D: Directory>(
     place: &Place<D>,
-    has_left_file: bool,
+    has_given_up_file: bool,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
     let Place { name, directory, .. } = place;
     let stat = |file| directory.stat(file).or_unable(format_args!("stat {name}/{file}"));
     let is_done = |stat: Stat| stat.is_plain && stat.mode & DONE_BIT != 0;
-    if has_left_file && stat(PREVIOUS)?.is_none() && stat(PROCESSED)?.is_some_and(is_done) {
+    if has_given_up_file && stat(PREVIOUS)?.is_none() && stat(PROCESSED)?.is_some_and(is_done) {
         // All that is left of the file that the finisher gave up.
         archive(place, Candidate::safe(PROCESSED), patience)?;
     }

@@ -4,10 +4,10 @@
 
 use std::time::{Duration, Instant};
 
-/// How long `current` may be somebody else's file before that is noticed.
+/// How long it may take to notice that another file has the name `current`.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
-/// When what is due.
+/// When each task is due.
 #[derive(Debug)]
 pub struct Schedule {
     sync_interval: Option<Duration>,
@@ -18,7 +18,8 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// For a directory that has just been opened. With `sync_interval`, what is written is on the disk that much later.
+    /// For a directory that has just been opened. With `sync_interval`, a line is on the disk at most that long after
+    /// it was written.
     #[must_use]
     pub fn new(sync_interval: Option<Duration>) -> Schedule {
         // A tenth of the time is left for the disk.
@@ -35,17 +36,17 @@ impl Schedule {
         }
     }
 
-    /// All that was written is on the disk, or that has been tried.
+    /// An fsync has been tried.
     pub fn note_sync(&mut self) {
         self.unsynced_since = None;
     }
 
-    /// The file has been looked at.
+    /// The file has been checked.
     pub fn note_check(&mut self) {
         self.unchecked_since = None;
     }
 
-    /// The file is another, and the finisher has the old one.
+    /// There is a new `current`, and the finisher has the old one.
     pub fn note_rotation(&mut self) {
         self.note_sync();
         self.note_check();
@@ -59,13 +60,13 @@ impl Schedule {
         sync.into_iter().chain(check).min()
     }
 
-    /// Tells whether it is time to bring the file to the disk.
+    /// Tells whether it is time to fsync the file.
     #[must_use]
     pub fn is_sync_due(&self, now: Instant) -> bool {
         self.sync_interval.is_some_and(|interval| self.unsynced_since.is_some_and(|since| now >= since + interval))
     }
 
-    /// Tells whether it is time to look at the file.
+    /// Tells whether it is time to check the file.
     #[must_use]
     pub fn is_check_due(&self, now: Instant) -> bool {
         self.unchecked_since.is_some_and(|since| now >= since + CHECK_INTERVAL)

@@ -1,12 +1,12 @@
 //! Trims a directory: removes the oldest archives when there are more files than the script allows.
 //!
-//! A [`Shelf`] looks through the directory once for each file that becomes an archive, for the newest name and for the
-//! oldest ones, and keeps no more than some thousand of these however many there are. A few archives are removed on the
-//! spot. Where more have to go, the rest goes piece by piece, beside the logging; until then what the look has shown is
-//! kept, so that further files need no look of their own.
+//! A [`Trimmer`] looks through the directory once for each file that becomes an archive, for the newest name and the
+//! oldest names. It remembers at most some thousands of them. A few archives are removed at once. If there are more,
+//! the rest is removed in pieces while the logging continues. Until then the trimmer keeps the list, so that the next
+//! files need no look of their own.
 //!
-//! Only plain files are counted, and only they are removed. One that cannot be removed is announced and left; it stops
-//! neither the others nor the logging. The archive that was just made is never the one to go.
+//! Only plain files are counted, and only they are removed. If an archive cannot be removed, multilog prints a warning
+//! and continues with the others. The archive that was just made is never removed.
 
 use std::collections::BinaryHeap;
 
@@ -19,14 +19,14 @@ use crate::multilog::writer::place::Place;
 use crate::sys::{Errno, memory};
 use crate::tai64n::Label;
 
-/// How many archives are removed in one piece: some milliseconds of work.
+/// How many archives are removed in one piece, which takes some milliseconds.
 const PIECE: usize = 256;
-/// How many of the oldest names one look keeps: some hundred kB.
+/// How many of the oldest names one look keeps, which takes some hundred kB.
 const OLDEST_MAX: usize = 4096;
 
 /// What is known of the archives of a directory.
 #[derive(Debug)]
-pub struct Shelf {
+pub struct Trimmer {
     files_max: u64,
     /// What the last look showed; kept only while archives remain to be removed.
     seen: Option<Survey>,
@@ -41,9 +41,9 @@ pub(super) struct Survey {
     pub newest: Option<(Label, Vec<u8>)>,
     /// How many archives there are.
     archives: u64,
-    /// The oldest, the oldest of all at the end.
+    /// The oldest names; the oldest of all is last.
     oldest: Vec<Vec<u8>>,
-    /// There are more than those.
+    /// There are more archives than `oldest` holds.
     has_more: bool,
     /// The last one that was removed, or that could not be.
     tried: Option<Vec<u8>>,
@@ -53,11 +53,11 @@ pub(super) struct Survey {
     made: Option<Vec<u8>>,
 }
 
-impl Shelf {
-    /// A shelf for `files_max` files, current included.
+impl Trimmer {
+    /// A trimmer for `files_max` files, current included.
     #[must_use]
-    pub fn new(files_max: u64) -> Shelf {
-        Shelf { files_max, seen: None, made: None }
+    pub fn new(files_max: u64) -> Trimmer {
+        Trimmer { files_max, seen: None, made: None }
     }
 
     /// Tells whether there are more archives than the script allows.
@@ -66,7 +66,7 @@ impl Shelf {
         self.seen.is_some()
     }
 
-    /// Takes what is known of the directory's archives, for a file that is about to become one: `remember` gives it back.
+    /// Takes the list of the directory's archives, to add a new one. `remember` gives the list back.
     pub(super) fn look<D: Directory>(
         &mut self,
         place: &Place<D>,
@@ -78,7 +78,7 @@ impl Shelf {
         }
     }
 
-    /// Gives back what is known; removes some of the archives that are too many.
+    /// Gives the list back, and removes some of the surplus archives.
     pub(super) fn remember<D: Directory>(&mut self, place: &Place<D>, survey: Survey, patience: &mut impl Patience) {
         if let Some(name) = &survey.made {
             self.made = Some(name.clone());
@@ -87,11 +87,11 @@ impl Shelf {
         self.remove_some(place, patience);
     }
 
-    /// Goes on with removing what is too many: a piece of it.
+    /// Removes one piece of the surplus archives.
     pub fn trim<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) -> Result<(), Error> {
         let Some(survey) = &mut self.seen else { return Ok(()) };
         if survey.oldest.is_empty() {
-            // What was tried is not tried again, or what cannot be removed would be announced again and again.
+            // An archive that cannot be removed is not tried again, so that it is reported once.
             let next = Survey::make(place, survey.tried.as_deref(), self.made.as_deref(), patience)?;
             *survey = Survey { stuck: survey.stuck, tried: survey.tried.take(), ..next };
         }
@@ -106,8 +106,8 @@ impl Shelf {
                 self.seen = None;
                 return;
             }
-            if patience.is_hurried() || patience.is_interrupted() {
-                // The rest goes later.
+            if patience.is_exiting() || patience.is_interrupted() {
+                // The rest is removed later.
                 return;
             }
             let Some(name) = survey.oldest.pop() else { return };
@@ -138,7 +138,7 @@ impl Survey {
         let mut is_interrupted = false;
         let mut see = |name: &[u8], is_plain: bool| {
             look.see(name, is_plain);
-            // Asked now and then: a look at half a million names takes a good part of a second.
+            // Checked regularly: half a million names take a good part of a second.
             is_interrupted = look.names.is_multiple_of(1024) && patience.is_interrupted();
             !is_interrupted
         };
@@ -154,14 +154,14 @@ impl Survey {
         self.made = Some(text);
     }
 
-    /// How many archives are too many, apart from those that cannot be removed.
+    /// The number of surplus archives, without those that cannot be removed.
     fn excess(&self, files_max: u64) -> u64 {
         // One of the files is current.
         self.archives.saturating_sub(self.stuck).saturating_sub(files_max - 1)
     }
 }
 
-/// A look that is going on.
+/// A look in progress.
 #[derive(Debug, Default)]
 struct Look<'n> {
     tried: Option<&'n [u8]>,

@@ -1,13 +1,14 @@
-//! The worker: a thread that finishes files, so that neither the disk nor a processor holds up the input.
+//! The worker: a thread that finishes files, so that neither a slow disk nor a processor delays the input.
 //!
-//! It is started at the first rotation. Where no thread can be had (old run scripts allow little memory) the files are
-//! finished by the engine itself, which then waits for disk and processor as 0.76 does.
+//! It is started at the first rotation. If no thread can be started (old run scripts allow little memory), the engine
+//! finishes the files itself and waits for the disk and the processor, as 0.76 does.
 //!
-//! Between two files it makes the [spare](crate::multilog::writer::preallocated), if one is wanted, and removes what archives are still too many.
+//! Between two files it [preallocates](crate::multilog::writer::preallocated) the next file, if that is wanted, and
+//! removes surplus archives.
 //!
-//! One file is finished at a time. Whoever wants to rotate before that waits for [`Worker::done`]; whoever wants to leave
-//! says [`Worker::hurry`]: a processor is ended, or not run again, its file becomes an unfinished archive as it was before,
-//! and another step that fails is tried once more.
+//! One file is finished at a time. The engine waits for [`Worker::done`] before it rotates again. When the logger
+//! exits, the engine calls [`Worker::exit_soon`]: the worker kills a processor that runs and starts no other, and the
+//! unprocessed file becomes an unfinished archive. Any other step that fails is retried once.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,48 +17,48 @@ use std::thread;
 
 use crossbeam_channel::TryRecvError;
 
+use crate::cli::Messages;
 use crate::lines::worker_thread::{Inbox, WorkerThread};
 use crate::multilog::error::Error;
-use crate::multilog::name::PROGRAM;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
-use crate::multilog::writer::trim::Shelf;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::eventfd::Event;
 use crate::sys::{Errno, poll};
 
-/// Little is needed: the finisher does not recurse.
+/// The finisher does not recurse, so a small stack is enough.
 const STACK_BYTES: usize = 128 * 1024;
-/// How many jobs can wait: a file that was finished, and what a predecessor left.
+/// How many jobs can wait: the rotated file, and the surplus archives of a predecessor.
 const JOBS_MAX: usize = 2;
 
-/// That no thread can be had has been said.
+/// Makes the warning that no thread can be started appear once.
 static REFUSED: Once = Once::new();
 
-/// What the thread is to do.
+/// A job for the thread.
 #[derive(Debug)]
 enum Job<F> {
     /// A file has become `previous`.
     Finish(Previous<F>),
-    /// A predecessor left more archives than asked for.
-    Trim(Shelf),
+    /// A predecessor left more archives than the script allows.
+    Trim(Trimmer),
 }
 
-/// What the engine and the thread both see.
+/// State that the engine and the thread share.
 #[derive(Debug)]
 struct Shared {
-    /// A file has been finished, or left.
+    /// A file has been finished, or given up.
     is_done: AtomicBool,
-    /// How many jobs have nothing left to do.
-    settled: AtomicU64,
-    /// Wakes whoever waits for either; it may also wake in vain.
+    /// How many jobs are finished.
+    finished_jobs: AtomicU64,
+    /// Wakes the engine when one of the two changes; spurious wake-ups are possible.
     done: Event,
-    /// The logger leaves.
-    hurry: Event,
-    is_hurried: AtomicBool,
+    /// The logger exits.
+    exit_request: Event,
+    is_exiting: AtomicBool,
     /// A file could not be finished, and is still `previous` or `processed`.
-    has_left_file: AtomicBool,
+    has_given_up_file: AtomicBool,
 }
 
 /// A thread that finishes files.
@@ -66,31 +67,35 @@ pub struct Worker<F> {
     thread: WorkerThread<Job<F>, ()>,
     shared: Arc<Shared>,
     is_busy: bool,
-    /// How many jobs there have been.
+    /// How many jobs were given to the thread.
     given: u64,
 }
 
 impl<F: Send + 'static> Worker<F> {
-    /// Starts the thread; gives the finisher back if that is not possible.
-    pub fn start<D>(finisher: Finisher<D>, spare: Arc<Preallocated<D>>) -> Result<Worker<F>, Box<Finisher<D>>>
+    /// Starts the thread; returns the finisher if no thread can be started.
+    pub fn start<D>(
+        finisher: Finisher<D>,
+        preallocated: Arc<Preallocated<D>>,
+        messages: Messages,
+    ) -> Result<Worker<F>, Box<Finisher<D>>>
     where
         D: Directory<File = F>,
     {
-        let (Ok(done), Ok(hurry)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
-        let [is_done, is_hurried, has_left_file] = [const { AtomicBool::new(false) }; 3];
-        let settled = AtomicU64::new(0);
-        let shared = Arc::new(Shared { is_done, settled, done, hurry, is_hurried, has_left_file });
+        let (Ok(done), Ok(exit_request)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
+        let [is_done, is_exiting, has_given_up_file] = [const { AtomicBool::new(false) }; 3];
+        let finished_jobs = AtomicU64::new(0);
+        let shared = Arc::new(Shared { is_done, finished_jobs, done, exit_request, is_exiting, has_given_up_file });
         let run = {
             let shared = Arc::clone(&shared);
-            move |finisher, inbox, _| work(finisher, &spare, &inbox, shared)
+            move |finisher, inbox, _| work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages })
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
             Ok(thread) => Ok(Worker { thread, shared, is_busy: false, given: 0 }),
             Err((finisher, error)) => {
-                // Too little memory is what old run scripts ask for; a refusal is news, once.
+                // Old run scripts limit memory on purpose. Any other refusal is reported once.
                 let errno = error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
                 if !matches!(errno, Errno::EAGAIN | Errno::ENOMEM) {
-                    let say = || PROGRAM.warn(Error::new("unable to start a thread, waiting for each file", errno));
+                    let say = || messages.warn(Error::new("unable to start a thread, waiting for each file", errno));
                     REFUSED.call_once(say);
                 }
                 Err(Box::new(finisher))
@@ -98,16 +103,16 @@ impl<F: Send + 'static> Worker<F> {
         }
     }
 
-    /// Hands over a file that has just become `previous`; the one before it must be done.
+    /// Hands over a file that has just become `previous`; the previous one must be finished.
     pub fn accept(&mut self, previous: Previous<F>) {
         debug_assert!(!self.is_busy, "one previous at a time");
         self.is_busy = true;
         self.give(Job::Finish(previous));
     }
 
-    /// Hands over a directory in which a predecessor left more archives than asked for.
-    pub fn trim(&mut self, shelf: Shelf) {
-        self.give(Job::Trim(shelf));
+    /// Hands over a directory in which a predecessor left more archives than the script allows.
+    pub fn trim(&mut self, trimmer: Trimmer) {
+        self.give(Job::Trim(trimmer));
     }
 
     fn give(&mut self, job: Job<F>) {
@@ -115,7 +120,7 @@ impl<F: Send + 'static> Worker<F> {
         self.thread.give(job);
     }
 
-    /// What becomes readable when the file in hand is done; `None` if none is in hand.
+    /// Becomes readable when the current file is finished; `None` if there is none.
     pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
         if self.is_busy {
             self.shared.done.clear();
@@ -124,72 +129,71 @@ impl<F: Send + 'static> Worker<F> {
         self.is_busy.then(|| self.shared.done.as_fd())
     }
 
-    /// What becomes readable when nothing is left to do, no archive to remove either; `None` if nothing is.
-    pub fn settled(&mut self) -> Option<BorrowedFd<'_>> {
+    /// Becomes readable when all jobs are finished and no surplus archive is left; `None` if that is so already.
+    pub fn all_done(&mut self) -> Option<BorrowedFd<'_>> {
         self.shared.done.clear();
-        (self.shared.settled.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
+        (self.shared.finished_jobs.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
     }
 
-    /// Tells whether a file was left that the next start must put right.
+    /// Tells whether a file was given up, so that the next start must repair the directory.
     #[must_use]
-    pub fn has_left_file(&self) -> bool {
-        self.shared.has_left_file.load(Ordering::Acquire)
+    pub fn has_given_up_file(&self) -> bool {
+        self.shared.has_given_up_file.load(Ordering::Acquire)
     }
 
-    /// The logger leaves: what takes long is given up.
-    pub fn hurry(&self) {
-        self.shared.is_hurried.store(true, Ordering::Release);
-        self.shared.hurry.happen();
+    /// The logger exits: the thread gives up whatever takes long.
+    pub fn exit_soon(&self) {
+        self.shared.is_exiting.store(true, Ordering::Release);
+        self.shared.exit_request.notify();
     }
 }
 
 fn work<D: Directory>(
     mut finisher: Finisher<D>,
-    spare: &Preallocated<D>,
+    preallocated: &Preallocated<D>,
     inbox: &Inbox<Job<D::File>>,
-    shared: Arc<Shared>,
+    mut patience: WorkerPatience,
 ) {
-    let mut patience = Unhurried(shared);
     let mut next = inbox.wait();
     while let Some(job) = next.take() {
         match job {
             Job::Finish(previous) => {
                 finisher.accept(previous);
-                // When patience ends the logger leaves: then no processor is run any more, and its file can be an archive at
-                // once.
+                // The patience ends when the logger exits. The finisher then runs no processor, so the file can become
+                // an archive at once.
                 let ended = patience.retry(|patience| finisher.finish(patience));
                 if ended.or_else(|_| finisher.finish(&mut patience)).is_err() {
-                    finisher.leave();
-                    patience.0.has_left_file.store(true, Ordering::Release);
+                    finisher.give_up();
+                    patience.shared.has_given_up_file.store(true, Ordering::Release);
                 }
-                patience.0.is_done.store(true, Ordering::Release);
-                patience.0.done.happen();
-                // The file that was finished is out of the way, and the next one is still filling.
-                spare.prepare();
+                patience.shared.is_done.store(true, Ordering::Release);
+                patience.shared.done.notify();
+                // Now there is time: the finished file is an archive, and the next one is still filling.
+                preallocated.prepare();
             }
-            Job::Trim(shelf) => finisher.take_over(shelf),
+            Job::Trim(trimmer) => finisher.take_over(trimmer),
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
-        patience.0.settled.fetch_add(1, Ordering::AcqRel);
-        patience.0.done.happen();
+        patience.shared.finished_jobs.fetch_add(1, Ordering::AcqRel);
+        patience.shared.done.notify();
         next = next.or_else(|| inbox.wait());
     }
 }
 
-/// Removes what archives are too many, until there is another job; `None` if all are gone, or have to stay.
+/// Removes surplus archives until there is another job; `None` if none is left, or the rest cannot be removed now.
 fn trim_until_job<D: Directory>(
     finisher: &mut Finisher<D>,
     inbox: &Inbox<Job<D::File>>,
-    patience: &mut Unhurried,
+    patience: &mut WorkerPatience,
 ) -> Option<Job<D::File>> {
-    while finisher.has_excess() && !patience.is_hurried() {
+    while finisher.has_excess() && !patience.is_exiting() {
         match inbox.poll() {
             Ok(job) => return Some(job),
             Err(TryRecvError::Disconnected) => return None,
             Err(TryRecvError::Empty) => {}
         }
         if let Err(trouble) = finisher.trim(patience) {
-            // They go after the next rotation.
+            // They are removed after the next rotation.
             patience.complain(&trouble);
             return None;
         }
@@ -197,15 +201,18 @@ fn trim_until_job<D: Directory>(
     None
 }
 
-/// The patience of the thread: it ends when the logger leaves.
+/// The patience of the thread: it ends when the logger exits.
 #[derive(Debug)]
-struct Unhurried(Arc<Shared>);
+struct WorkerPatience {
+    shared: Arc<Shared>,
+    messages: Messages,
+}
 
-impl Patience for Unhurried {
+impl Patience for WorkerPatience {
     fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        PROGRAM.warn(trouble.pausing());
-        match poll::readable([self.0.hurry.as_fd()], Some(trouble.pause())) {
-            _ if self.is_hurried() => Err(trouble),
+        self.messages.warn(trouble.pausing());
+        match poll::readable([self.shared.exit_request.as_fd()], Some(trouble.pause())) {
+            _ if self.is_exiting() => Err(trouble),
             Ok(_) => Ok(()),
             Err(_) => {
                 thread::sleep(trouble.pause());
@@ -215,14 +222,18 @@ impl Patience for Unhurried {
     }
 
     fn complain(&mut self, trouble: &Error) {
-        PROGRAM.warn(trouble);
+        self.messages.warn(trouble);
     }
 
-    fn is_hurried(&self) -> bool {
-        self.0.is_hurried.load(Ordering::Acquire)
+    fn messages(&self) -> Messages {
+        self.messages
     }
 
-    fn hurry(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.0.hurry.as_fd())
+    fn is_exiting(&self) -> bool {
+        self.shared.is_exiting.load(Ordering::Acquire)
+    }
+
+    fn exit_request(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.shared.exit_request.as_fd())
     }
 }

@@ -1,9 +1,9 @@
-//! Ends a service when svscan exits: the service first, then its logger, which sees the end of its input and has then
-//! written everything.
+//! Ends a service when svscan exits: the service first, then its logger, which writes everything and sees the end of
+//! its input.
 
 use std::time::Duration;
 
-use super::{Role, SVSCAN, Told, WatchedService};
+use super::{Role, Told, WatchedService};
 use crate::cli::Shown;
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::LOG;
@@ -12,32 +12,30 @@ use crate::sys::process::pid::Pid;
 use crate::sys::signal::Signal;
 
 impl WatchedService {
-    /// How long a pipe may stay empty and held open by a process that is no longer the service's, before its logger is
-    /// asked to end.
+    /// How long a pipe may stay empty while a process other than the service holds it open. Then its logger is told to exit.
     const EMPTY: Duration = Duration::from_secs(5);
-    /// How long a logger that has read its input to the end may take to write it, where it cannot be waited for.
+    /// How long a logger that has read all of its input may take to write it, if svscan cannot wait for it.
     const LAST_WORDS: Duration = Duration::from_millis(500);
-    /// How long a logger may take to end when somebody has asked a second time; multilog promises a second.
-    const PRESSED: Duration = Duration::from_millis(1500);
-    /// How long the end of a service that was killed is waited for: its logger then writes its last lines. A process that
-    /// waits for a disk cannot be killed, and a supervisor may not listen.
-    const KILLED: Duration = Duration::from_millis(500);
-    /// Supervisors started to stop what others have left.
+    /// How long a logger may take to exit after a second TERM; multilog promises a second.
+    const LOG_EXIT_MAX: Duration = Duration::from_millis(1500);
+    /// How long svscan waits for a killed service to end before it ends the logger. A process that waits for a disk
+    /// cannot be killed, and a supervisor may not react.
+    const SERVICE_EXIT_MAX: Duration = Duration::from_millis(500);
+    /// How many supervisors are started to stop processes that others left.
     const LAST_STARTS_MAX: u32 = 5;
 
-    /// Does what is next for ending. Returns the children it has started, or `None` when nothing is left. `is_pressed`:
-    /// somebody has asked a second time.
+    /// Takes the next step of ending the service. Returns the children it has started, or `None` when nothing is left.
+    /// `is_killing`: TERM has come twice.
     ///
-    /// The supervisors that run are told whatever has become of the service's name; only one that is to be started needs
-    /// the name.
-    pub fn end(&mut self, now: Duration, is_pressed: bool, limits: &mut Limits) -> Option<Vec<(Role, Pid)>> {
+    /// Supervisors that run are told even if the service's name has changed; only starting one needs the name.
+    pub fn end(&mut self, now: Duration, is_killing: bool, limits: &mut Limits) -> Option<Vec<(Role, Pid)>> {
         if self.service.is_there() {
             if !self.told.service {
                 let (commands, signal) =
-                    if is_pressed { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
+                    if is_killing { (&b"dxk"[..], Signal::SIGQUIT) } else { (&b"dx"[..], Signal::SIGTERM) };
                 self.told.service = self.service.ask(&self.name, commands, signal);
             }
-            if !is_pressed || *self.service_overdue.get_or_insert(now + WatchedService::KILLED) > now {
+            if !is_killing || *self.service_overdue.get_or_insert(now + WatchedService::SERVICE_EXIT_MAX) > now {
                 return Some(Vec::new());
             }
         } else if self.has_process(Role::Service) && self.may_start_again() {
@@ -45,10 +43,10 @@ impl WatchedService {
         }
         if self.log.is_there() {
             if !self.told.log {
-                self.told.log = if is_pressed {
+                self.told.log = if is_killing {
                     let is_told = self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
-                    // Asking again does not put it off.
-                    let overdue = is_told.then_some(now + WatchedService::PRESSED);
+                    // A repeated request does not postpone it.
+                    let overdue = is_told.then_some(now + WatchedService::LOG_EXIT_MAX);
                     self.log_overdue = [self.log_overdue, overdue].into_iter().flatten().min();
                     is_told
                 } else {
@@ -75,7 +73,7 @@ impl WatchedService {
     }
 
     /// Ends a logger whose directory has been removed: the logger sees the end of its input, gets a moment to write what it
-    /// has read, and is asked to end. Its own log directory may be gone too, so that it would try to write for ever. Says
+    /// has read, and is asked to end. Its log directory may be removed too, so that it would retry forever. Returns
     /// whether it was asked.
     fn end_unheard(&mut self, now: Duration) -> bool {
         let Some(since) = self.unheard_since else {
@@ -102,8 +100,8 @@ impl WatchedService {
         dir.is_some_and(|dir| has_process(&dir))
     }
 
-    /// Somebody has asked a second time: everything is told again.
-    pub fn press(&mut self) {
+    /// TERM has come again: every supervisor is told again.
+    pub fn tell_again(&mut self) {
         self.told = Told::default();
     }
 
@@ -117,8 +115,8 @@ impl WatchedService {
         self.start(role, &dir, limits).map(|process| (role, process)).into_iter().collect()
     }
 
-    /// Gives up the pipe, so that the logger sees its end. A logger that does not, as another process has the pipe open,
-    /// is asked to end when nothing has come for a while.
+    /// Closes the pipe, so that the logger sees its end. If another process holds the pipe open, the logger is told to
+    /// exit when nothing has come for a while.
     fn drain(&mut self, now: Duration) {
         let dir = self.reach();
         let Some(pipe) = &mut self.pipe else { return };
@@ -127,12 +125,13 @@ impl WatchedService {
             self.empty_since = Some(now);
             return;
         };
-        // A logger that has only not come round to it yet sees its end by itself.
+        // Otherwise the logger only needs more time, and will see the end.
         if pipe.bytes_waiting() > 0 || !pipe.has_writer() {
             self.empty_since = Some(now);
         } else if now.saturating_sub(since) >= WatchedService::EMPTY {
             let name = Shown(self.name.to_bytes());
-            SVSCAN.warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
+            self.messages
+                .warn(format_args!("{name} has ended and another process keeps its output open: ending {name}/log"));
             self.log.ask(&self.log_name, b"dx", Signal::SIGTERM);
             self.empty_since = Some(now);
         }

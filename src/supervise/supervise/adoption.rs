@@ -9,11 +9,11 @@ use crate::supervise::record::{ProcessRecord, ServiceScript};
 use crate::supervise::state::{Phase, Want};
 use crate::sys::process::pidfd::Pidfd;
 
-/// What is read of an earlier supervisor; `None` if it says nothing.
+/// Reads a file of an earlier supervisor; `None` if it does not exist.
 type FileResult<T> = std::result::Result<Option<T>, Error>;
 
 impl Supervisor {
-    /// What one of the files of an earlier supervisor says. One that is not to be believed is named and ignored.
+    /// The value of a file of an earlier supervisor. An untrusted file is reported and ignored.
     pub(super) fn heed<T>(&self, file: &[u8], answer: FileResult<T>) -> Option<T> {
         if let Err(error @ (Error::Foreign | Error::Writable)) = answer {
             let (name, file) = (Shown(&self.name), Shown(file));
@@ -22,16 +22,16 @@ impl Supervisor {
         answer.ok().flatten()
     }
 
-    /// Goes on counting where an earlier supervisor has stopped.
+    /// Continues the counters of an earlier supervisor.
     pub(super) fn remember(&mut self) {
-        // Of a directory that is not to be believed this has been said.
+        // For an untrusted directory, this has been reported.
         let Ok(left) = self.files.believed() else { return };
         let starts = self.heed(STARTS, left.starts()).unwrap_or(0);
         let last_exit = self.heed(LAST_EXIT, left.last_exit()).unwrap_or(LastExit::Unknown);
         (self.starts, self.last_exit) = (starts, last_exit);
     }
 
-    /// Recognises the process that a killed supervisor has left, if it still runs, and looks after it.
+    /// Recognises the process that a killed supervisor has left, if it still runs, and supervises it.
     pub(super) fn adopt(&mut self) {
         let record = self.files.believed().ok().and_then(|left| self.heed(PROCESS, left.record()));
         let Some(record) = record.filter(ProcessRecord::is_alive) else {
@@ -40,13 +40,13 @@ impl Supervisor {
         };
         // Fails only if it has ended.
         let Ok(held) = Pidfd::open(record.process) else { return };
-        // It may have ended, and its number been given away, between the look and the grip.
+        // It may have ended, and its number been reused, before the pidfd was opened.
         if !record.is_alive() {
             return;
         }
         if held.end().is_none() {
             let (name, process) = (Shown(&self.name), record.process);
-            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, looking at it twice a second"));
+            PROGRAM.warn(format_args!("unable to hold process {process} of {name}, checking it twice a second"));
         }
         let phase = match record.script {
             ServiceScript::Run => Phase::Up,

@@ -50,7 +50,7 @@ impl Supervisor {
                     self.limit_time();
                 }
                 self.feed(Event::Started);
-                // Fails only if the process was killed already, which its end will tell.
+                // Fails only if the process was killed already; its end is handled later.
                 let _ = self.waiting.take().map(Waiting::let_go);
             }
             Err(errno) => {
@@ -63,7 +63,7 @@ impl Supervisor {
         }
     }
 
-    /// What the script is called with, its own name first.
+    /// The arguments of the script, its own name first.
     pub(super) fn arguments(&self, script: ServiceScript) -> Vec<CString> {
         match script {
             ServiceScript::Run => vec![c"./run".to_owned()],
@@ -79,9 +79,9 @@ impl Supervisor {
         }
     }
 
-    /// Writes down which process the service is, for the supervisor that comes after this one is killed.
+    /// Records the service's process, for the next supervisor if this one is killed.
     pub(super) fn record(&self, script: ServiceScript, process: Pid) {
-        // Without /proc a process cannot be told from another one of the same number: then there is no record.
+        // Without /proc, processes with the same number cannot be distinguished, so there is no record.
         let record = ProcessRecord::of(script, process, self.boot).filter(|_| self.boot != 0);
         match record {
             Some(record) => self.write(PROCESS, record.to_text().as_bytes()),
@@ -89,11 +89,10 @@ impl Supervisor {
         }
     }
 
-    /// The FIFO on which the service says that it is ready, emptied of what an earlier process said, and the number
-    /// under which the service gets it.
+    /// The FIFO on which the service reports that it is ready, emptied, and the service's descriptor number for it.
     ///
-    /// It is open for reading and writing on both sides: the service does not die of writing while there is no
-    /// supervisor, and the next supervisor reads what it wrote then.
+    /// It is open for reading and writing on both sides: a write while there is no supervisor does not kill the
+    /// service, and the next supervisor reads it.
     pub(super) fn notification(&mut self) -> Option<(Fifo, i32)> {
         let number = self.option(Options::notification_fd)?;
         match self.files.fifo_to_share(NOTIFY, Access::Both) {

@@ -70,11 +70,11 @@ impl Child {
         }
     }
 
-    /// Waits until the process ends, or until `hurry` can be read: then the process and its group are ended, and the
+    /// Waits until the process ends, or until `exit_request` can be read: then the process and its group are ended, and the
     /// answer is `None`. In every case the process has been collected afterwards.
-    pub fn wait_unless(&self, hurry: BorrowedFd<'_>) -> Result<Option<Ended>> {
+    pub fn wait_unless(&self, exit_request: BorrowedFd<'_>) -> Result<Option<Ended>> {
         let end = pidfd::hold(self.pid());
-        if let Some(ended) = self.ended_within(end.as_ref(), Some(hurry), None)? {
+        if let Some(ended) = self.ended_within(end.as_ref(), Some(exit_request), None)? {
             return Ok(Some(ended));
         }
         for signal in [Signal::SIGTERM, Signal::SIGKILL] {
@@ -90,12 +90,12 @@ impl Child {
         Ok(None)
     }
 
-    /// Waits until the process ends, collects it, and says how it ended; `None` when `hurry` can be read or the time is
+    /// Waits until the process ends, collects it, and says how it ended; `None` when `exit_request` can be read or the time is
     /// over before. `end` can be read when the process has ended; without it, the process is looked at now and then.
     fn ended_within(
         &self,
         end: Option<&OwnedFd>,
-        hurry: Option<BorrowedFd<'_>>,
+        exit_request: Option<BorrowedFd<'_>>,
         time: Option<Duration>,
     ) -> Result<Option<Ended>> {
         let deadline = time.map(|time| Instant::now() + time);
@@ -112,7 +112,7 @@ impl Child {
             }
             let look = if end.is_some() { left } else { Some(left.map_or(pause, |left| left.min(pause))) };
             pause = (2 * pause).min(BETWEEN_LOOKS_MAX);
-            match poll::readable_among([end.map(AsFd::as_fd), hurry], look) {
+            match poll::readable_among([end.map(AsFd::as_fd), exit_request], look) {
                 Ok([_, true]) => return Ok(None),
                 Ok([_, false]) => {}
                 // Nothing can be waited for; the process goes on all the same.

@@ -52,11 +52,11 @@ impl Waiting {
                 // SAFETY: the lock's owner in this copy of the process never runs again: it executes or exits.
                 unsafe { libc::close(service.withheld.as_raw_fd()) };
                 if fd::read(&waits_at, &mut [0]) != Ok(1) {
-                    leave();
+                    exit_child();
                 }
                 let Err(errno) = become_service(service);
                 complain(errno);
-                leave()
+                exit_child()
             }
         }
     }
@@ -114,7 +114,7 @@ impl Program<'_> {
             ForkResult::Child => {
                 let Err(errno) = self.execute();
                 complain(errno);
-                leave()
+                exit_child()
             }
         }
     }
@@ -161,7 +161,7 @@ fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
 }
 
 /// Exits immediately, without running what the parent has registered for its own end.
-fn leave() -> ! {
+fn exit_child() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(CANNOT_RUN) }
 }

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use super::{LOGPACK, logpack};
 use testkit::logger::{Multilog, Running, messages};
 use testkit::service_fixture::send;
-use testkit::{Workdir, tool};
+use testkit::{Workdir, report, tool};
 
 /// How long the last logger may take to read the rest and exit.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -180,10 +180,10 @@ fn kill(times: u64, seed: u64) {
     reader.read(&std::fs::read(main.join("current")).unwrap());
     assert_eq!((reader.next, reader.begun.len()), (lines, 0), "each line is there once");
     assert!(reader.packed > 0, "{} archives, none of them packed", reader.archives);
-    eprintln!(
+    report(format_args!(
         "{times} kills, {filters_killed} of a filter: {lines} lines in {} archives, {} of them packed",
         reader.archives, reader.packed
-    );
+    ));
 }
 
 fn send_kill(process: i32) -> bool {

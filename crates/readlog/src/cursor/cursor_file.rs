@@ -91,6 +91,10 @@ impl CursorFile {
     }
 
     /// Makes a new cursor file with a batch that has not been sent.
+    ///
+    /// This is not `sys::replace`: the new file stays open for reading and writing, because the kernel counts in it what was sent, and
+    /// the directory above it need not be readable. It is not written to disk either: after a power cut the system has forgotten what
+    /// it sent, too.
     fn replace(&self, batch: &[u8]) -> Result<File> {
         let text = record::write(&self.records);
         let begin = (HEAD_BYTES + text.len()) as u64;

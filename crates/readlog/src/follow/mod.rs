@@ -38,7 +38,6 @@ use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
 use crate::stream::Stream;
-use crate::warnings::PROGRAM;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
 use logyard::sys::signal::{self, Signal};
@@ -69,7 +68,7 @@ struct Follow<'r> {
 
 /// Prints all lines, and those that are written from then on, until nobody reads the output any more.
 pub(super) fn follow(request: &Request, context: &Rc<Context>, writer: &mut Writer) -> std::result::Result<(), Error> {
-    signal::leave_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
+    signal::exit_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
     let services = tell_apart(&request.directories);
     let directory =
@@ -142,7 +141,9 @@ impl Follow<'_> {
             Errno::ENOSPC => "no more inotify watches are allowed (fs.inotify.max_user_watches)",
             errno => cause(errno),
         };
-        PROGRAM.warn(format_args!("unable to watch directories, looking at them twice a second: {why}"));
+        self.context
+            .warnings
+            .announce(format_args!("unable to watch directories, checking them twice a second: {why}"));
     }
 
     /// The stream of a directory; an empty one if the directory cannot be opened.
@@ -172,7 +173,10 @@ impl Follow<'_> {
                 Err(errno) => {
                     if self.directories[i].is_new_failure(errno) {
                         let path = Shown(&self.request.directories[i]);
-                        PROGRAM.warn(format_args!("unable to open directory {path}: {}, waiting for it", cause(errno)));
+                        self.context.warnings.announce(format_args!(
+                            "unable to open directory {path}: {}, waiting for it",
+                            cause(errno)
+                        ));
                     }
                     // The second attempt finds a directory that appeared before the watch began.
                     if !self.watch_ancestor(i) {

@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use memchr::memchr;
 
-use crate::clock::{SECOND_BYTES, put_nanoseconds};
+use crate::clock::SECOND_BYTES;
 use crate::context::Context;
 use crate::stamp::{parse_nanoseconds, recognise};
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, put_nanoseconds};
 
 /// The part of a label that tells the second: `@` and 16 digits.
 const LABEL_SECOND_BYTES: usize = 17;

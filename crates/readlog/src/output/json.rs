@@ -1,12 +1,12 @@
 //! One JSON object a line.
 //!
 //! Text that is UTF-8 is a string. Other bytes are an array of numbers, as in the JSON of journald: a program that reads the
-//! object gets every byte back, and tells the two apart by their types.
+//! object gets every byte back, and tells the two apart by their types. svstat follows the same rule: [`logyard::cli::json`].
 
 use std::io::Write;
 
 use crate::output::View;
-use crate::output::visible::turns_direction;
+use logyard::cli::json::turns_direction;
 
 /// A line, in the parts that its object shows.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ fn print_value(out: &mut Vec<u8>, bytes: &[u8]) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -81,5 +83,21 @@ mod tests {
         assert_eq!(shown(b"a\xff"), "[97,255]");
         assert_eq!(shown(b""), "\"\"");
         assert_eq!(shown("\r\u{7f}\u{9b}\u{202e}".as_bytes()), "\"\\r\\u007f\\u009b\\u202e\"");
+    }
+
+    proptest! {
+        #[test]
+        fn the_printer_of_the_core_follows_the_same_rule(
+            bytes in proptest::collection::vec(any::<u8>(), 0..20),
+            text in proptest::collection::vec(0..0x2070_u32, 0..20),
+        ) {
+            let text: String = text.into_iter().filter_map(char::from_u32).collect();
+            for bytes in [&bytes[..], text.as_bytes()] {
+                let (mut ours, mut core) = (Vec::new(), String::new());
+                print_value(&mut ours, bytes);
+                logyard::cli::json::print(&mut core, bytes);
+                prop_assert_eq!(String::from_utf8(ours).expect("JSON is UTF-8"), core);
+            }
+        }
     }
 }

@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use memchr::memchr;
 
-use crate::clock::{SECOND_BYTES, put_digits, put_nanoseconds};
+use crate::clock::{SECOND_BYTES, put_digits};
 use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::{json, visible};
 use crate::stamp::Stamp;
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, put_nanoseconds};
 
 /// The length of a time with its nanoseconds, as `short` shows it.
 const TIME_BYTES: usize = SECOND_BYTES + 10;
@@ -24,7 +24,7 @@ const SERVICES: [&str; 6] = ["\x1b[36m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x
 /// How lines are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// Local time, as tai64nlocal has it.
+    /// Local time, as tai64nlocal prints it.
     #[default]
     Short,
     /// RFC 3339, with the offset from UTC.
@@ -71,7 +71,7 @@ pub(crate) struct Printer {
     pub(crate) is_coloured: bool,
     /// Whether control characters are made visible.
     pub(crate) is_terminal: bool,
-    /// What is marked, in colour.
+    /// The pattern to highlight.
     pub(crate) pattern: Option<Pattern>,
 }
 

@@ -8,8 +8,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
 
-use crate::warnings::PROGRAM;
-use logyard::cli::{Shown, cause};
+use logyard::cli::{Messages, Shown, cause};
 use logyard::sys::file::File;
 use logyard::sys::signal::{self, Signal};
 use logyard::sys::{Errno, Result, credentials, fd, limit, pipe, terminal};
@@ -33,16 +32,16 @@ pub(crate) enum Sink {
     /// To standard output.
     Plain,
     /// To a terminal, as long as it fits.
-    Waiting { kept: Vec<u8>, rows: usize, columns: usize },
+    Waiting { kept: Vec<u8>, rows: usize, columns: usize, messages: Messages },
     /// To a pager.
     Paged(Pager),
 }
 
 impl Sink {
     /// A terminal, with a pager for what is longer than its screen.
-    pub(crate) fn paged() -> Sink {
+    pub(crate) fn paged(messages: Messages) -> Sink {
         match terminal::size(fd::stdout()) {
-            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns },
+            Some((rows, columns)) => Sink::Waiting { kept: Vec::new(), rows, columns, messages },
             None => Sink::Plain,
         }
     }
@@ -51,13 +50,13 @@ impl Sink {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Sink::Plain => fd::write_all(fd::stdout(), bytes),
-            Sink::Waiting { kept, rows, columns } => {
+            Sink::Waiting { kept, rows, columns, messages } => {
                 kept.extend_from_slice(bytes);
                 if rows_of(kept, *columns) < *rows {
                     return Ok(());
                 }
                 let kept = std::mem::take(kept);
-                *self = Pager::start().map_or(Sink::Plain, Sink::Paged);
+                *self = Pager::start(*messages).map_or(Sink::Plain, Sink::Paged);
                 self.write(&kept)
             }
             Sink::Paged(pager) => match pager.write(bytes) {
@@ -84,8 +83,8 @@ impl Sink {
     }
 }
 
-/// How many rows of the screen bytes take, escape sequences counted as if they were visible: then the pager is asked a
-/// little early, and it shows what fits without ado.
+/// How many rows of the screen bytes take, escape sequences counted as if they were visible: the pager then starts a
+/// little early, which does no harm.
 fn rows_of(bytes: &[u8], columns: usize) -> usize {
     bytes.split_inclusive(|&byte| byte == b'\n').map(|line| line.len().saturating_sub(1) / columns.max(1) + 1).sum()
 }
@@ -102,7 +101,7 @@ pub(crate) struct Pager {
 
 impl Pager {
     /// Starts the user's pager; `None` if the user wants none or it cannot be started.
-    fn start() -> Option<Pager> {
+    fn start(messages: Messages) -> Option<Pager> {
         let mut command = command()?;
         command.stdin(Stdio::piped());
         if std::env::var_os("LESS").is_none() {
@@ -116,11 +115,11 @@ impl Pager {
         let process = match command.spawn() {
             Ok(process) => process,
             Err(error) => {
-                // A user who has named no pager does not miss one.
+                // Without PAGER, a missing pager is not reported.
                 if std::env::var_os("PAGER").is_some() {
                     let name = Shown(command.get_program().as_encoded_bytes());
                     let cause = cause(errno(&error));
-                    PROGRAM.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
+                    messages.warn(format_args!("unable to run pager {name}, printing without it: {cause}"));
                 }
                 return None;
             }
@@ -160,7 +159,7 @@ impl Pager {
             Some(unread) => pipe::waiting_bytes(unread) == Ok(self.accepted_bytes),
             None => status.is_ok_and(|status| matches!(status.code(), Some(CANNOT_RUN | NOT_FOUND))),
         };
-        // From now on there is no pager that an interrupt could be meant for.
+        // The pager has exited, so an interrupt is for readlog again.
         let _ = signal::restore_in_child();
         self.written.take().filter(|_| is_unread)
     }
@@ -168,7 +167,7 @@ impl Pager {
 
 /// The command that shows output a page at a time; `None` if the user wants none.
 ///
-/// A shell is needed for what is more than words, and without one, or with a pager that is not there, nothing is lost.
+/// A command that is more than words needs a shell. Without a shell or the pager, readlog prints the output itself.
 fn command() -> Option<Command> {
     let Some(wanted) = std::env::var_os("PAGER") else { return Some(Command::new(LESS)) };
     let bytes = wanted.as_bytes().trim_ascii();

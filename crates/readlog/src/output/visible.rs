@@ -1,10 +1,12 @@
-//! Makes bytes visible that a terminal would obey.
+//! Shows control characters as visible text.
 //!
-//! A log holds whatever bytes anybody sent to a service. On a terminal, control characters (C0, DEL, C1), what is not UTF-8, and the
-//! marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays. What goes to a file or a
-//! pipe is never touched.
+//! A log may contain any bytes that a client sent to a service. On a terminal, control characters (C0, DEL, C1), what
+//! is not UTF-8, and the marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays.
+//! Output to a file or a pipe is not changed.
 
 use std::io::Write;
+
+use logyard::cli::json::turns_direction;
 
 /// Appends bytes, made visible.
 pub(crate) fn print(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -34,11 +36,6 @@ fn print_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
         let _ = write!(out, "\\x{byte:02x}");
     }
-}
-
-/// Marks that reorder the text around them, or break lines.
-pub(super) fn turns_direction(character: char) -> bool {
-    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -28,16 +28,21 @@ impl Probe<'_> {
         let frames = index.frames();
         let first_not_before =
             |moment: Label| frames.partition_point(|frame| frame.labels.ends.is_some_and(|(first, _)| first < moment));
-        let first = self.check_first(file, frames.first()?)?;
+        let mut bytes = 0;
+        let mut check_first = |frame: &Frame| {
+            bytes += u64::from(frame.bytes);
+            self.check_first(file, frame)
+        };
+        let first = check_first(frames.first()?)?;
         let mut part = Part::WHOLE;
         if let Some(before) = window.since.and_then(|since| first_not_before(since).checked_sub(1)) {
-            part.from = self.check_first(file, &frames[before])?.at;
+            part.from = check_first(&frames[before])?.at;
         }
         if let Some(after) = window.until.and_then(|until| frames.get(first_not_before(until))) {
-            part.to = Some(self.check_first(file, after)?.at);
+            part.to = Some(check_first(after)?.at);
         }
         let is_later = window.until.is_some_and(|until| first.label >= until);
-        Some(Survey { first: Some(first), part: (!is_later).then_some(part), bytes: 0 })
+        Some(Survey { first: Some(first), part: (!is_later).then_some(part), bytes })
     }
 
     /// Unpacks a frame up to its first label, which must be the one in the index.

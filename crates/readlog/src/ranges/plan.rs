@@ -262,7 +262,7 @@ mod tests {
         let context = Rc::new(Context {
             scale: TimeScale::Djb,
             clock: LocalClock::utc(),
-            warnings: Warnings::default(),
+            warnings: Warnings::new(logyard::cli::Messages::DROPPED),
             workers: Workers::new(None),
             survey_bytes_max,
         });

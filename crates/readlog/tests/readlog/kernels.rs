@@ -85,7 +85,7 @@ fn a_reader_that_cannot_watch_says_why_and_looks() {
         let outcome = follows(refusal);
         let cell = cells.iter().find(|(name, answer, _)| (*name, *answer) == (refusal.name, refusal.answer));
         let why = cell.expect("one of the cells").2;
-        let words = "readlog: warning: unable to watch directories, looking at them twice a second";
+        let words = "readlog: warning: unable to watch directories, checking them twice a second";
         assert_eq!(outcome, Outcome::Weaker(format!("{words}: {why}")));
         outcome
     });

@@ -1,4 +1,4 @@
-//! Takes bytes out of the pipe once they are logged, and compares them with what was shown.
+//! Removes bytes from the pipe once they are logged, and compares them with those that were shown.
 
 use super::PipeInput;
 use crate::lines::page_buffer::PAGE_BYTES;
@@ -16,7 +16,7 @@ impl PipeInput {
         self.stray_ahead_bytes -= stray_bytes;
         let piped = &logged[stray_bytes..];
         let is_as_shown = piped.is_empty() || self.take_out_shown(piped, last)?;
-        // Whatever became of them, they are logged, and nobody is to log them again.
+        // They are logged in any case, and must not be logged again.
         last[0] = logged[logged.len() - 1];
         Ok(is_as_shown)
     }
@@ -36,7 +36,7 @@ impl PipeInput {
         let (mut taken, mut refusals) = (0, 0);
         loop {
             match self.take_out(taken, before_last, landing) {
-                // Not for want of bytes.
+                // The pipe holds bytes, so this is another failure.
                 Err(Errno::EAGAIN) if refusals < REFUSALS_MAX && pipe::waiting_bytes(fd::stdin())? > 0 => refusals += 1,
                 Ok(0) | Err(Errno::EAGAIN) => break,
                 Ok(count) => taken += count,
