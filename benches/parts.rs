@@ -18,7 +18,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use logyard::cli::Messages;
 use logyard::lines::prefix::{Output, rewrite_lines, rewrite_lines_plainly};
 use logyard::lines::window::Stamps;
-use logyard::logdir::destination::Destination;
+use logyard::logdir::destination::{Destination, RotationTimes};
+use logyard::logdir::limits::Limits;
 use logyard::multilog::error::Error;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
@@ -151,7 +152,8 @@ fn rotation(criterion: &mut Criterion) {
     let destination = Destination {
         path: Box::leak(path.into_boxed_c_str()),
         size_max_bytes: FILE_BYTES as u64,
-        files_max: FILES,
+        limits: Limits::of_number(FILES),
+        rotation: RotationTimes::default(),
         processor: None,
         sync_interval: None,
     };
@@ -162,7 +164,7 @@ fn rotation(criterion: &mut Criterion) {
             log.rotate(&mut Impatience).unwrap();
             // A thread brings the archive to the disk and removes the oldest.
             while let Some(done) = log.under_way() {
-                poll::readable([done], None).unwrap();
+                poll::readable([done.done], None).unwrap();
             }
         });
     });

@@ -33,6 +33,7 @@ const PRINTERS: [&str; 18] = [
     "src/supervise/svok",
     "src/supervise/svscan",
     "src/supervise/svscanboot",
+    "src/supervise/svstat",
     "src/supervise/svwait",
     "src/sys",
     "crates/logbench/src/program",

@@ -21,7 +21,7 @@ fuzz_target!(|input: &[u8]| {
         }
     }
     for directory in &script.directories {
-        assert!(directory.size_max_bytes >= 4096 && directory.files_max >= 2);
+        assert!(directory.size_max_bytes >= 4096 && directory.limits.files_max >= 2);
         assert!(directory.path.to_bytes().starts_with(b".") || directory.path.to_bytes().starts_with(b"/"));
     }
     drop(script);

@@ -3,6 +3,26 @@
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
+use crate::logdir::limits::Limits;
+use crate::tai64n::Boundary;
+
+/// When a file ends although it is not full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RotationTimes {
+    /// This long after its first line.
+    pub age_max: Option<Duration>,
+    /// When the local clock begins a new hour or day.
+    pub boundary: Option<Boundary>,
+}
+
+impl RotationTimes {
+    /// Tells whether nothing is rotated by time.
+    #[must_use]
+    pub fn is_never(&self) -> bool {
+        *self == RotationTimes::default()
+    }
+}
+
 /// A log directory, with the settings at its place in the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -10,8 +30,10 @@ pub struct Destination {
     pub path: &'static CStr,
     /// No file grows beyond this.
     pub size_max_bytes: u64,
-    /// How many files are kept, current included; at least 2.
-    pub files_max: u64,
+    /// What of the archives is kept.
+    pub limits: Limits,
+    /// When a file ends although it is not full.
+    pub rotation: RotationTimes,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
     /// The longest time from a write to its fsync.

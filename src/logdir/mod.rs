@@ -15,12 +15,17 @@
 //! ```
 //!
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
-//! - [`room`]: where a file ends. [`destination`]: size, number, processor and disk interval of a directory.
-//! - [`memory`]: the memory behind `journal`.
+//! - [`room`]: where a file ends. [`destination`]: size, limits, processor and disk interval of a directory. [`limits`]: how
+//!   many archives stay, and how large and old they may become.
+//! - [`memory`]: the memory behind `journal`. [`logger_state`]: the part of it that other programs read.
+//!   [`checksum`](mod@checksum): the function behind the checksums in it.
 #![forbid(unsafe_code)]
 
 pub mod archive_name;
+pub mod checksum;
 pub mod destination;
+pub mod limits;
+pub mod logger_state;
 pub mod memory;
 pub mod names;
 pub mod room;

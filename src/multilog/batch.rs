@@ -24,6 +24,7 @@ use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
+use crate::tai64n::Stamp;
 
 /// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
@@ -78,6 +79,7 @@ pub struct Batch {
     /// The line that this batch leaves open.
     after: OpenLine,
     input_bytes: usize,
+    line_count: usize,
     /// The directories that the current lines go to.
     chosen: Vec<usize>,
     matcher: Matcher,
@@ -96,6 +98,7 @@ impl Batch {
             before: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
             input_bytes: 0,
+            line_count: 0,
             chosen: Vec::new(),
             matcher: Matcher::new(script),
         }
@@ -124,6 +127,17 @@ impl Batch {
             self.take_stamped(window, stamps);
         } else {
             self.take_as_is(window);
+        }
+        self.line_count = self.count_lines(script, window);
+    }
+
+    fn count_lines(&self, script: &Script, window: Window<'_>) -> usize {
+        let is_stamped = script.stamps && self.is_shared && self.input_bytes > 0;
+        let output_bytes = if is_stamped { self.shares[0].copied.filled().len() } else { 0 };
+        match output_bytes.checked_sub(self.input_bytes) {
+            // Each line has a stamp.
+            Some(stamp_bytes) if !self.after.is_open => stamp_bytes / Stamp::BYTES,
+            _ => memchr_iter(b'\n', &window.bytes[..self.input_bytes]).count(),
         }
     }
 
@@ -156,6 +170,12 @@ impl Batch {
     #[must_use]
     pub fn input_bytes(&self) -> usize {
         self.input_bytes
+    }
+
+    /// How many lines end in the batch.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        self.line_count
     }
 
     /// What goes to a directory.

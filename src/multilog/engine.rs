@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{Exit, Messages};
 use crate::lines::reader::{Reader, Taken};
+use crate::logdir::logger_state::LoggerState;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
@@ -19,6 +20,7 @@ use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
+use crate::multilog::journal::showing::{Showing, own_state};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -77,6 +79,8 @@ pub struct Engine<D: Directory, I> {
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
     journal: Option<Journal<D::Memory>>,
+    /// What the journal shows to other programs.
+    state: LoggerState,
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
     messages: Messages,
@@ -104,6 +108,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             directories,
             statuses,
             journal: None,
+            state: own_state(),
             heading,
             messages,
             is_exiting: false,
@@ -121,6 +126,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 let published = publish(journal, self.directories.first()?.place(), &first);
                 published.inspect_err(|error| self.messages.warn(error)).ok()
             });
+            if let Some(journal) = &mut self.journal {
+                journal.show(&self.state);
+            }
             // The old journals are out of date. One in a directory that is no longer the first would not be replaced.
             let is_replaced = usize::from(self.journal.is_some());
             for (directory, _) in self.directories.iter().zip(old).skip(is_replaced).filter(|(_, has_old)| **has_old) {
@@ -131,7 +139,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             if let Err(error) = self.directories[number].mark_open() {
                 // The directories before it were clean, and stay so.
                 for directory in &mut self.directories[..number] {
-                    let _ = directory.seal(&mut Pausing { input: &mut self.input, messages: self.messages });
+                    let _ = directory.seal(&mut Pausing::new(&mut self.input, self.messages));
                 }
                 return Err(error);
             }
@@ -163,6 +171,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
+        // Limits on archives may be new, or may have been exceeded while no logger ran.
+        self.keep_up()?;
         loop {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
@@ -206,11 +216,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 self.note_doubt(number, true);
             }
             let directory = &mut self.directories[number];
-            Pausing { input: &mut self.input, messages: self.messages }
+            let showing = Showing::new(&mut self.journal, &mut self.state);
+            Pausing::new(&mut self.input, self.messages)
+                .showing(showing)
                 .retry(|patience| directory.keep_up(now, patience))
                 .map_err(|_| EarlyEnd::GivenUp)?;
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
+        self.rotate_on_time(None)?;
         self.note_currents();
         self.keep_journal();
         Ok(())

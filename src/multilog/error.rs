@@ -63,6 +63,12 @@ impl Error {
         matches!(self.cause, Some(Errno::ENOSPC | Errno::EDQUOT))
     }
 
+    /// The number of the system's error; 0 if it has none.
+    #[must_use]
+    pub fn errno(&self) -> i32 {
+        self.cause.map_or(0, |errno| errno as i32)
+    }
+
     /// Tells whether the system had no memory.
     #[must_use]
     pub fn is_want_of_memory(&self) -> bool {

@@ -14,7 +14,7 @@
 //!   that is not complete at the end of a batch.
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
 //! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
-//! - [`error`], [`patience`], [`pausing`], [`partial`]: what failed, and whether it is retried.
+//! - [`error`], [`patience`], [`pausing`], [`pace`], [`partial`]: what failed, and whether it is retried.
 //!
 //! # Promises
 //!
@@ -26,7 +26,8 @@
 //!   write what it read from something other than a pipe, it puts the bytes back (a file) or counts them on standard
 //!   error.
 //! - Messages never block the logging: see [`standard_error`](crate::cli::standard_error).
-//! - If the disk refuses a step, multilog prints a warning, keeps the data and retries every 5 seconds.
+//! - If the disk refuses a step, multilog prints a warning, keeps the data and retries every 5 seconds (on a
+//!   full disk, every second).
 #![forbid(unsafe_code)]
 
 pub mod alert;
@@ -37,6 +38,7 @@ pub mod input;
 pub mod journal;
 mod name;
 pub mod open_line;
+pub mod pace;
 pub mod partial;
 pub mod patience;
 pub mod pausing;

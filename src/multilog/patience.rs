@@ -3,6 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use crate::cli::Messages;
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
 
 /// Announces a failure, waits a while, and decides: `Ok` to retry, `Err` to give up.
@@ -12,6 +13,9 @@ pub trait Patience {
 
     /// Something failed that nothing depends on. Announces it.
     fn complain(&mut self, error: &Error);
+
+    /// Something that may take long begins. Shows it to other programs.
+    fn begin(&mut self, _task: Task) {}
 
     /// Where a thread that is started meanwhile sends its messages.
     fn messages(&self) -> Messages;

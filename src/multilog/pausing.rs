@@ -3,8 +3,11 @@
 use std::os::fd::BorrowedFd;
 
 use crate::cli::{Exit, Messages};
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
+use crate::multilog::journal::showing::Showing;
+use crate::multilog::pace::{Pace, failed_task};
 use crate::multilog::patience::Patience;
 use crate::sys::memory;
 
@@ -15,6 +18,22 @@ pub struct Pausing<'i, I> {
     pub input: &'i mut I,
     /// Where failures are announced.
     pub messages: Messages,
+    /// Shows others that a step has failed; `None` where there is no journal.
+    showing: Option<Showing<'i>>,
+    pace: Pace,
+}
+
+impl<'i, I: Input> Pausing<'i, I> {
+    /// Failures are announced and not shown.
+    pub fn new(input: &'i mut I, messages: Messages) -> Pausing<'i, I> {
+        Pausing { input, messages, showing: None, pace: Pace::default() }
+    }
+
+    /// For one step: as long as it fails, that is shown.
+    #[must_use]
+    pub fn showing(self, showing: Showing<'i>) -> Pausing<'i, I> {
+        Pausing { showing: Some(showing), ..self }
+    }
 }
 
 impl<I: Input> Patience for Pausing<'_, I> {
@@ -25,12 +44,21 @@ impl<I: Input> Patience for Pausing<'_, I> {
             let Exit(code) = self.messages.fatal(&error);
             std::process::exit(code);
         }
-        self.messages.warn(error.pausing());
-        if self.input.rest(error.pause()) { Ok(()) } else { Err(error) }
+        if let Some(showing) = &mut self.showing {
+            showing.show(failed_task(&error, showing.activity()));
+        }
+        let pause = self.pace.announce(&error, self.messages);
+        if self.input.rest(pause) { Ok(()) } else { Err(error) }
     }
 
     fn complain(&mut self, error: &Error) {
         self.messages.warn(error);
+    }
+
+    fn begin(&mut self, task: Task) {
+        if let Some(showing) = &mut self.showing {
+            showing.show(task);
+        }
     }
 
     fn messages(&self) -> Messages {

@@ -100,7 +100,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
         let _ = discard_unfinished(directory.place());
     }
     let origin = input.origin().filter(|_| !locked.is_empty());
-    let legacy = replay(origin, &locked, &mut Pausing { input: &mut input, messages })?;
+    let legacy = replay(origin, &locked, &mut Pausing::new(&mut input, messages))?;
     if legacy.left_out_bytes > 0 {
         messages.warn(format_args!(
             "{} bytes of the last logger belong to directories that the script no longer names, and are not written",
@@ -112,13 +112,14 @@ pub(super) fn assemble<D: Directory, I: Input>(
         let reserved = reserve(locked[0].place(), heading);
         reserved.inspect_err(|error| messages.warn(error)).ok()
     });
-    let mut patience = Interruptible(Pausing { input: &mut input, messages });
+    let mut patience = Interruptible(Pausing::new(&mut input, messages));
     let mut directories: Vec<LogDir<_>> = Vec::new();
     for (number, directory) in locked.into_iter().enumerate() {
         // Without a journal, the next logger could not know whether this file is whole.
         let is_whole = legacy.is_whole[number] && journal.is_some();
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
+    drop(patience);
     let open_line = legacy.open_line().cloned();
     let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line, messages });
     engine.take_over(journal, &legacy.has_journal)?;

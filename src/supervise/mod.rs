@@ -23,7 +23,8 @@
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
 //! - [`svscanboot`]: svscan for a whole system.
 //!
-//! And the tools: [`svc`], [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`].
+//! And the tools: [`svc`], [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`], and
+//! svstat also at the [`logger`]; [`snapshot`] is all of that at one moment.
 //!
 //! # Promises
 //!
@@ -40,12 +41,14 @@ pub mod error;
 pub mod files;
 pub mod last_exit;
 pub mod limits;
+pub mod logger;
 pub mod logpipe;
 pub mod options;
 pub mod pair;
 pub mod record;
 pub mod report;
 pub mod service;
+pub mod snapshot;
 pub mod state;
 pub mod status;
 #[allow(clippy::module_inception)] // The file of a program has the name of the program.

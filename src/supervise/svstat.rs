@@ -1,67 +1,71 @@
-//! `svstat [-l | --json] services`: prints the state of services.
+//! `svstat [-l | --json | --prometheus | --check] services`: prints the state of services.
 //!
-//! One line each, as 0.76; with `-l`, the service, its log service and how svscan treats them; with `--json`, one
-//! object per line. The exit code is always 0.
+//! One line each, as 0.76; with `-l`, the service, its log service, its logger and what svscan makes of them. The exit code is
+//! 0 whatever there is to say, except for `--check`.
+//!
+//! - `json`: an object a line, for programs. `prometheus`: metrics. `check`: one line and an exit code for a monitoring system.
 
 use std::ffi::CStr;
 use std::fmt::Write;
 
-use crate::cli::{Exit, Shown, cause, json};
-use crate::supervise::last_exit::LastExit;
-use crate::supervise::pair::{LOG, Seen};
-use crate::supervise::report::{Readiness, Report};
-use crate::supervise::state::Want;
-use crate::sys::dir::Dir;
-use crate::sys::{fd, program};
-use crate::tai64n::Label;
+use crate::cli::{Exit, cause};
+use crate::supervise::logger::Logger;
+use crate::supervise::report::Report;
+use crate::supervise::snapshot::{Failure, Snapshot};
+use crate::sys::{Errno, fd, program};
 
-/// Runs `svstat`.
+mod check;
+mod json;
+mod prometheus;
+
+/// Says how services are.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let arguments = arguments.get(1..).unwrap_or_default();
-    let (say, dirs): (fn(&CStr) -> String, _) = match arguments {
-        [option, dirs @ ..] if *option == c"-l" => (pair, dirs),
-        [option, dirs @ ..] if *option == c"--json" => (object, dirs),
-        [option, dirs @ ..] if *option == c"--" => (line, dirs),
-        dirs => (line, dirs),
-    };
+    match arguments {
+        [option, dirs @ ..] if *option == c"-l" => print(dirs, pair),
+        [option, dirs @ ..] if *option == c"--json" => print(dirs, json::object),
+        [option, dirs @ ..] if *option == c"--prometheus" => prometheus::print(dirs),
+        [option, arguments @ ..] if *option == c"--check" => check::run(arguments),
+        [option, dirs @ ..] if *option == c"--" => print(dirs, line),
+        dirs => print(dirs, line),
+    }
+}
+
+fn print(dirs: &program::Arguments, say: impl Fn(&CStr) -> String) -> Exit {
     for dir in dirs {
-        // If standard output is closed, there is nobody to report it to.
+        // Nobody is left to be told when standard output is gone.
         let _ = fd::write_all(fd::stdout(), say(dir).as_bytes());
     }
     Exit::OK
 }
 
-/// The state of a service, or why it cannot be read.
-fn look(service: &Dir) -> Result<Report, String> {
-    Report::of(service).map_err(|error| error.to_string())
-}
-
-fn reach(dir: &CStr) -> Result<Dir, String> {
-    Dir::reach(dir).map_err(|errno| format!("unable to chdir: {}", cause(errno)))
-}
-
 fn line(dir: &CStr) -> String {
-    let name = Shown(dir.to_bytes());
-    match reach(dir).and_then(|service| look(&service)) {
+    let Snapshot { name, report, .. } = Snapshot::service(dir);
+    said(&name, &report)
+}
+
+fn said(name: &str, report: &Result<Report, Failure>) -> String {
+    match report {
         Ok(report) => format!("{name}: {report}\n"),
         Err(error) => format!("{name}: {error}\n"),
     }
 }
 
-/// The service, its log service, and how svscan treats them.
+/// The service, its log service, and what svscan makes of them.
 fn pair(dir: &CStr) -> String {
-    let mut text = line(dir);
-    let Ok(service) = reach(dir) else { return text };
-    history(&mut text, "  ", look(&service).ok().as_ref());
-    if let Ok(log) = service.reach_dir(LOG) {
-        let report = look(&log);
-        let said = report.as_ref().map_or_else(Clone::clone, ToString::to_string);
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  log: {said}");
-        history(&mut text, "    ", report.ok().as_ref());
+    let Snapshot { name, report, log, seen } = Snapshot::of(dir);
+    let mut text = said(&name, &report);
+    let Some(seen) = seen else { return text };
+    history(&mut text, "  ", report.as_ref().ok());
+    if let Some(log) = log {
+        text.push_str("  ");
+        text.push_str(&said("log", &log.report));
+        history(&mut text, "    ", log.report.as_ref().ok());
+        logger(&mut text, &log.logger);
     }
-    let _ = writeln!(text, "  svscan: {}", Seen::of(&service));
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "  svscan: {seen}");
     text
 }
 
@@ -71,66 +75,19 @@ fn history(text: &mut String, indent: &str, report: Option<&Report>) {
     let _ = writeln!(text, "{indent}starts: {starts}, last exit: {last}");
 }
 
-fn object(dir: &CStr) -> String {
-    let mut text = String::from("{\"service\":");
-    json::print(&mut text, dir.to_bytes());
-    match reach(dir) {
-        Ok(service) => {
-            members(&mut text, &look(&service));
-            if let Ok(log) = service.reach_dir(LOG) {
-                text.push_str(",\"log\":{\"service\":");
-                json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
-                members(&mut text, &look(&log));
-                text.push('}');
-            } else {
-                text.push_str(",\"log\":null");
-            }
-            text.push_str(",\"svscan\":");
-            json::print(&mut text, Seen::of(&service).to_string().as_bytes());
+fn logger(text: &mut String, logger: &Logger) {
+    match logger.pipe {
+        Ok(fill) => {
+            let _ = writeln!(text, "    waiting: {} of {} bytes", fill.waiting_bytes, fill.capacity_bytes);
         }
-        error => members(&mut text, &error.and_then(|service| look(&service))),
+        // svscan is not running, or has made a pipe without a name.
+        Err(Errno::ENOENT) => text.push_str("    waiting: unknown (no log pipe)\n"),
+        Err(errno) => {
+            let _ = writeln!(text, "    waiting: unknown ({})", cause(errno));
+        }
     }
-    text.push_str("}\n");
-    text
-}
-
-fn members(text: &mut String, report: &Result<Report, String>) {
-    let report = match report {
-        Ok(report) => report,
-        Err(error) => {
-            text.push_str(",\"error\":");
-            return json::print(text, error.as_bytes());
-        }
-    };
-    let status = &report.status;
-    let is_up = status.process.is_some();
-    let state = if is_up { "up" } else { "down" };
-    let pid = status.process.map_or("null".to_owned(), |process| process.to_string());
-    let want = match status.want {
-        Want::Up => "\"up\"",
-        Want::Down => "\"down\"",
-        Want::Once => "null",
-    };
-    let normally = if report.is_normally_up { "up" } else { "down" };
-    let _ = write!(text, ",\"state\":\"{state}\",\"pid\":{pid},\"seconds\":{}", status.age_seconds());
-    let _ = write!(text, ",\"since\":\"{}\",\"want\":{want},\"normally\":\"{normally}\"", status.changed);
-    let _ = write!(text, ",\"paused\":{}", status.is_paused);
-    let _ = match report.readiness {
-        None => write!(text, ",\"ready\":null"),
-        Some(Readiness::NotReady) => write!(text, ",\"ready\":false"),
-        Some(Readiness::Ready(label)) => {
-            let seconds = (Label::now().unix_seconds() - label.unix_seconds()).max(0);
-            write!(text, ",\"ready\":{is_up},\"ready_seconds\":{seconds}")
-        }
-    };
-    let _ = match report.starts {
-        None => write!(text, ",\"starts\":null"),
-        Some(starts) => write!(text, ",\"starts\":{starts}"),
-    };
-    let _ = match report.last_exit {
-        None => write!(text, ",\"last_exit\":null"),
-        Some(LastExit::Exit(code)) => write!(text, ",\"last_exit\":{{\"code\":{code}}}"),
-        Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
-        Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
-    };
+    let _ = writeln!(text, "    logger: {}", logger.condition);
+    if let Some(counts) = logger.counts {
+        let _ = writeln!(text, "    logged: {} lines, {} bytes", counts.lines, counts.bytes);
+    }
 }

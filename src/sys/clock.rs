@@ -2,7 +2,7 @@
 
 use nix::libc;
 use std::mem::MaybeUninit;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A moment by the system's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +11,21 @@ pub struct UnixTime {
     pub seconds: i64,
     /// Nanoseconds into that second, below 1,000,000,000.
     pub nanoseconds: u32,
+}
+
+impl From<SystemTime> for UnixTime {
+    fn from(time: SystemTime) -> UnixTime {
+        let (is_before, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => (false, after),
+            Err(before) => (true, before.duration()),
+        };
+        let seconds = i64::try_from(distance.as_secs()).unwrap_or(i64::MAX);
+        match (is_before, distance.subsec_nanos()) {
+            (false, nanoseconds) => UnixTime { seconds, nanoseconds },
+            (true, 0) => UnixTime { seconds: -seconds, nanoseconds: 0 },
+            (true, nanoseconds) => UnixTime { seconds: -seconds - 1, nanoseconds: 1_000_000_000 - nanoseconds },
+        }
+    }
 }
 
 /// Reads the wall clock.

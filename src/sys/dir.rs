@@ -12,12 +12,13 @@ use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, readlinkat, renameat
 use nix::libc;
 use nix::sys::stat::{Mode, fstatat, mkdirat};
 use nix::sys::statfs::FsType;
+use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::sys::clock::UnixTime;
 use crate::sys::file::File;
 use crate::sys::process::pid::Pid;
-use crate::sys::stat::{FileId, Stat};
+use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What every file is opened with.
@@ -181,6 +182,11 @@ impl Dir {
     /// Asks what the directory itself is.
     pub fn stat_self(&self) -> Result<Stat> {
         nix::sys::stat::fstat(&self.0).map(|stat| Stat::from(&stat))
+    }
+
+    /// Asks how much space the directory's file system has.
+    pub fn space(&self) -> Result<Space> {
+        uninterrupted(|| fstatvfs(&self.0)).map(|stat| Space::from(&stat))
     }
 
     /// Renames within the directory, over what has the new name.

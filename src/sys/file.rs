@@ -11,6 +11,7 @@ use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::pread;
 use nix::unistd::ftruncate;
 
+use crate::sys::clock::UnixTime;
 use crate::sys::process::pid::Pid;
 use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, Result, fd, uninterrupted};
@@ -18,6 +19,15 @@ use crate::sys::{Errno, Result, fd, uninterrupted};
 /// An open file, closed on drop and on exec.
 #[derive(Debug)]
 pub struct File(OwnedFd);
+
+/// When a file was made, if the file system notes that, and last written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was made.
+    pub made: Option<UnixTime>,
+    /// When it was last written to.
+    pub written: UnixTime,
+}
 
 impl File {
     /// Opens a file by its path for reading. Links are followed: the path is the user's.
@@ -81,6 +91,13 @@ impl File {
     pub fn reserve(&self, room_bytes: u64) -> Result<()> {
         let length = i64::try_from(room_bytes).map_err(|_| Errno::EINVAL)?;
         uninterrupted(|| fallocate(&self.0, FallocateFlags::FALLOC_FL_KEEP_SIZE, 0, length))
+    }
+
+    /// Asks when the file was made and written to, and closes it.
+    pub fn times(self) -> Result<Times> {
+        let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::UnknownErrno, Errno::from_raw);
+        let about = std::fs::File::from(self.0).metadata().map_err(errno)?;
+        Ok(Times { made: about.created().ok().map(UnixTime::from), written: about.modified().map_err(errno)?.into() })
     }
 
     /// Waits until the file's bytes are on the disk.

@@ -66,6 +66,12 @@ pub fn waiting_bytes(pipe: impl AsFd) -> Result<usize> {
     Errno::result(answer).map(|_| usize::try_from(count).unwrap_or(0))
 }
 
+/// Says how many bytes a pipe can hold.
+pub fn capacity_bytes(pipe: impl AsFd) -> Result<usize> {
+    let count = fcntl(pipe, FcntlArg::F_GETPIPE_SZ)?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
 /// Reads into several rooms, one after the other; 0 means end of file.
 pub fn read_scattered(from: impl AsFd, rooms: &mut [&mut [u8]]) -> Result<usize> {
     uninterrupted(|| readv(from.as_fd(), &mut slices(rooms)))

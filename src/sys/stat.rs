@@ -1,6 +1,7 @@
 //! What the system says about a file.
 
 use nix::sys::stat::FileStat;
+use nix::sys::statvfs::Statvfs;
 
 /// Which file it is, whatever its name: the file system that it is on, and its number there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +17,31 @@ impl FileId {
     #[must_use]
     pub const fn new(device: u64, inode: u64) -> FileId {
         FileId { device, inode }
+    }
+}
+
+/// The space of a file system, as df counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What everybody may still use.
+    pub free_bytes: u64,
+    /// That, and what is in use. What is reserved for root is in neither.
+    pub total_bytes: u64,
+}
+
+impl From<&Statvfs> for Space {
+    // The C types differ from one machine to the next.
+    #[allow(clippy::useless_conversion)]
+    fn from(stat: &Statvfs) -> Space {
+        let [all, free, available, block_bytes] = [
+            stat.blocks().into(),
+            stat.blocks_free().into(),
+            stat.blocks_available().into(),
+            stat.fragment_size().into(),
+        ];
+        let bytes = |blocks: u64| blocks.saturating_mul(block_bytes);
+        let used = u64::saturating_sub(all, free);
+        Space { free_bytes: bytes(available), total_bytes: bytes(used.saturating_add(available)) }
     }
 }
 

@@ -13,15 +13,18 @@
 //! date, and are never called here.
 //!
 //! - [`Label`]: the moment. [`Stamp`]: the 26 bytes that stand before a line.
+//! - [`Boundary`]: where a local hour or day begins.
 //! - [`zone`]: the local time zone; [`posix`]: the rules that `TZ` may say.
 #![forbid(unsafe_code)]
 
+mod boundary;
 mod label;
 mod nanoseconds;
 pub mod posix;
 mod stamp;
 pub mod zone;
 
+pub use boundary::Boundary;
 pub use label::{InvalidLabel, Label};
 pub(crate) use label::{parse_hex, unix_seconds};
 pub use nanoseconds::put_nanoseconds;

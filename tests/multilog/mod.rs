@@ -16,6 +16,8 @@
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | limits on archives by bytes, age and free space | [`retention`] |
+//! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -32,6 +34,8 @@ mod planted_files;
 mod preallocation;
 mod processor;
 mod reads;
+mod retention;
+mod rotation_by_time;
 pub mod shared_pipe;
 mod signals;
 mod status_file;

@@ -5,7 +5,8 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use logyard::multilog::journal::{hash::hash, layout};
+use logyard::logdir::checksum::hash;
+use logyard::multilog::journal::layout;
 use logyard::sys::signal::{self, Signal};
 
 use testkit::logdir::{LogDirFiles, current_bytes, put, without_stamps};

@@ -46,7 +46,17 @@ const SOURCES: [(&str, &[&str]); 21] = [
     ),
     ("svc.8", &["supervise/svc.rs"]),
     ("svok.8", &["supervise/svok.rs"]),
-    ("svstat.8", &["supervise/svstat.rs", "supervise/report.rs", "supervise/pair.rs"]),
+    (
+        "svstat.8",
+        &[
+            "supervise/svstat.rs",
+            "supervise/svstat",
+            "supervise/logger.rs",
+            "supervise/snapshot.rs",
+            "supervise/report.rs",
+            "supervise/pair.rs",
+        ],
+    ),
     ("svwait.8", &["supervise/svwait.rs"]),
     ("splogger.8", &["splogger"]),
     ("logyard-setup.8", &["setup"]),

@@ -17,6 +17,7 @@
 //!
 //! The fixture is `testkit::service_fixture`. Refused system calls: `kernels::services`.
 
+mod blocked;
 mod control;
 mod cycles;
 mod daemon;

@@ -59,7 +59,7 @@ impl LogTask {
             directory,
             stamps: script.stamps,
             size_max_bytes: destination.size_max_bytes,
-            files_max: destination.files_max,
+            files_max: destination.limits.files_max,
             is_plain: script.is_uniform() && destination.sync_interval.is_none(),
             script,
         })

@@ -7,12 +7,15 @@ use memchr::memchr_iter;
 
 use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
+use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::JOURNAL;
 use crate::multilog::input::{Input, Wake};
+use crate::multilog::journal::showing::Showing;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::writer::worker::UnderWay;
 use crate::sys::poll;
 use crate::tai64n::Label;
 
@@ -86,24 +89,29 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Waits until the current file is finished; TERM shortens the wait.
     pub(super) fn wait_until_finished(&mut self, directory: usize) {
-        while let Some(done) = self.directories[directory].under_way() {
+        let mut showing = Showing::new(&mut self.journal, &mut self.state);
+        while let Some(UnderWay { done, task }) = self.directories[directory].under_way() {
+            showing.show(task);
             let may_go_on = if self.is_exiting {
                 poll::readable([done], None).is_ok()
             } else {
                 self.input.wait_for(done).unwrap_or(true)
             };
             if !may_go_on {
+                drop(showing);
                 self.begin_exit();
+                showing = Showing::new(&mut self.journal, &mut self.state);
             }
         }
     }
 
     /// Waits at the end of the input until the surplus archives are removed; TERM ends the wait.
     pub(super) fn wait_until_trimmed(&mut self, directory: usize) {
-        while !self.is_exiting
-            && let Some(trimmed) = self.directories[directory]
-                .trimming(&mut Interruptible(Pausing { input: &mut self.input, messages: self.messages }))
-        {
+        while !self.is_exiting {
+            let mut patience = Interruptible(Pausing::new(&mut self.input, self.messages));
+            let trimming = self.directories[directory].trimming(&mut patience);
+            drop(patience);
+            let Some(trimmed) = trimming else { break };
             if !self.input.wait_for(trimmed).unwrap_or(true) {
                 self.begin_exit();
             }
@@ -113,6 +121,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// TERM has come: stop waiting for a processor, or for the disk to recover.
     pub(super) fn begin_exit(&mut self) {
         self.is_exiting = true;
+        self.state.task = Task::new(Activity::Exiting, "");
+        self.state.since = Label::now();
+        if let Some(journal) = &mut self.journal {
+            journal.show_task(&self.state);
+        }
         self.directories.iter().for_each(LogDir::exit_soon);
     }
 
@@ -131,7 +144,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             // Until the fsync has succeeded.
             self.note_doubt(number, true);
             let directory = &mut self.directories[number];
-            is_sealed &= Pausing { input: &mut self.input, messages: self.messages }
+            let showing = Showing::new(&mut self.journal, &mut self.state);
+            is_sealed &= Pausing::new(&mut self.input, self.messages)
+                .showing(showing)
                 .retry(|patience| directory.seal(patience))
                 == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());

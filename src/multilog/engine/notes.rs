@@ -31,6 +31,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             Ok(_) | Err(_) => {}
         }
         self.journal = made.ok();
+        if let Some(journal) = &mut self.journal {
+            journal.show(&self.state);
+        }
         self.heading = Some(heading);
     }
 

@@ -6,12 +6,14 @@ use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
+use crate::multilog::journal::showing::Showing;
 use crate::multilog::partial::PartlyWritten;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
+use crate::tai64n::Label;
 
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
@@ -22,6 +24,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Writes one batch, and rotates the directories that it filled; returns false if there is nothing to write.
     pub(super) fn write_batch(&mut self) -> Result<bool, EarlyEnd> {
+        if self.reader.window().is_none() {
+            return Ok(false);
+        }
+        let [_, came] = self.reader.labels();
+        self.rotate_on_time(Some(came))?;
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
         self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
@@ -35,8 +42,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
             while !rest.is_empty() {
                 let directories = &mut self.directories;
                 let append = |one: &mut LogDir<D>| one.append(rest);
-                let mut patience = Pausing { input: &mut self.input, messages: self.messages };
-                match patience.retry(|_| making_room(directories, number, append)) {
+                let showing = Showing::new(&mut self.journal, &mut self.state);
+                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
+                let answer = patience.retry(|_| making_room(directories, number, append));
+                drop(patience);
+                match answer {
                     Ok(written) => rest = &rest[written..],
                     Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
                 }
@@ -54,6 +64,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Consumes a batch that is written.
     pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
         self.batch.commit();
+        self.count_batch(input_bytes);
         self.reader.mark_written(input_bytes);
         let (reader, input) = (&mut self.reader, &mut self.input);
         match &mut self.journal {
@@ -61,6 +72,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
             None => reader.consume_written(input, &mut [0])?,
         }
         Ok(())
+    }
+
+    /// Counts what is logged, for other programs.
+    fn count_batch(&mut self, input_bytes: usize) {
+        let counts = &mut self.state.counts;
+        counts.lines = counts.lines.wrapping_add(self.batch.line_count() as u64);
+        counts.bytes = counts.bytes.wrapping_add(input_bytes as u64);
+        counts.last_came = self.reader.labels().last().copied();
+        if let Some(journal) = &mut self.journal {
+            journal.show_counts(&self.state);
+        }
     }
 
     /// Gives up a batch that cannot be written. The whole lines that every directory has are consumed; the rest is removed
@@ -103,10 +125,22 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(())
     }
 
+    /// Rotates every directory whose file ends by now, or before lines that came at a moment.
+    pub(super) fn rotate_on_time(&mut self, moment: Option<Label>) -> Result<(), EarlyEnd> {
+        for directory in 0..self.directories.len() {
+            if self.directories[directory].take_rotation_due(moment) {
+                self.rotate(directory)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn rotate(&mut self, directory: usize) -> Result<(), EarlyEnd> {
         self.wait_until_finished(directory);
         let directories = &mut self.directories;
-        Pausing { input: &mut self.input, messages: self.messages }
+        let showing = Showing::new(&mut self.journal, &mut self.state);
+        Pausing::new(&mut self.input, self.messages)
+            .showing(showing)
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
         self.note_currents();

@@ -16,11 +16,12 @@
 //! A successor does not trust the journal blindly: the checksum, the boot and the pipe must match, and the bytes are
 //! compared. The [layout](crate::multilog::journal::layout) of the file is described beside its reader.
 
+use crate::logdir::checksum::hash;
+use crate::logdir::logger_state::{LoggerState, STATE_BYTES};
 use crate::logdir::memory::Memory;
-use crate::multilog::journal::hash::hash;
 use crate::multilog::journal::layout::{
     BODY, BODY_LENGTH, CHECKSUM, HEADING, LANDING, LENGTHS, LENGTHS_CHECKSUM, Layout, MAGIC, TELLING, checksum,
-    latest_slot, lengths, read_heading, read_slot, slot_bytes,
+    file_bytes, latest_slot, lengths, read_heading, read_slot, slot_bytes,
 };
 use crate::multilog::journal::record::{Heading, Record};
 
@@ -33,6 +34,8 @@ pub struct Journal<M> {
     telling: usize,
     /// Whether the record in that slot, and then in the other, is valid.
     is_true: [bool; 2],
+    /// Where the state is that other programs read; `None` in a predecessor's journal.
+    state_at: Option<usize>,
     /// Kept from batch to batch.
     body: Vec<u8>,
 }
@@ -49,7 +52,8 @@ impl<M: Memory> Journal<M> {
         memory.store(LENGTHS, &lengths);
         memory.store(LENGTHS_CHECKSUM, &hash([&lengths[..], &bytes]).to_le_bytes());
         memory.store(HEADING, &bytes);
-        Journal { memory, layout, telling: 0, is_true: [false; 2], body: Vec::new() }
+        let state_at = Some(file_bytes(heading) - STATE_BYTES);
+        Journal { memory, layout, telling: 0, is_true: [false; 2], state_at, body: Vec::new() }
     }
 
     /// The journal that a predecessor kept in some memory; `None` if that says nothing.
@@ -58,7 +62,7 @@ impl<M: Memory> Journal<M> {
         let (_, layout) = read_heading(&file)?;
         let telling = latest_slot(&file)?;
         read_slot(&file, layout, telling)?;
-        Some(Journal { memory, layout, telling, is_true: [true, false], body: Vec::new() })
+        Some(Journal { memory, layout, telling, is_true: [true, false], state_at: None, body: Vec::new() })
     }
 
     /// The memory that it is kept in.
@@ -135,6 +139,27 @@ impl<M: Memory> Journal<M> {
             [_, false] => self.memory.store(TELLING, &[0]),
         }
         self.is_true = [self.is_true[1], false];
+    }
+
+    /// Shows all of the logger's state to other programs.
+    pub fn show(&mut self, state: &LoggerState) {
+        if let Some(at) = self.state_at {
+            state.store(&mut self.memory, at);
+        }
+    }
+
+    /// Shows other programs how much has been logged.
+    pub fn show_counts(&mut self, state: &LoggerState) {
+        if let Some(at) = self.state_at {
+            state.store_counts(&mut self.memory, at);
+        }
+    }
+
+    /// Shows other programs what the logger does.
+    pub fn show_task(&mut self, state: &LoggerState) {
+        if let Some(at) = self.state_at {
+            state.store_task(&mut self.memory, at);
+        }
     }
 
     /// Tells whether a batch has been noted that is not consumed.

@@ -12,10 +12,12 @@
 //!     0   the landing: the last byte of the batch once it has been read off the pipe, its complement before
 //!     1   the last byte of the batch
 //!     4   length of the body     8  checksum of byte 1 and the body     16  the body
+//! the last 1024 bytes: what other programs read, see [`logger_state`](crate::logdir::logger_state)
 //! ```
 
 use crate::lines::page_buffer::PAGE_BYTES;
-use crate::multilog::journal::hash::hash;
+use crate::logdir::checksum::hash;
+use crate::logdir::logger_state::STATE_BYTES;
 use crate::multilog::journal::record::{Heading, Record};
 
 /// What every journal begins with.
@@ -72,7 +74,7 @@ pub struct Contents {
 pub fn file_bytes(heading: &Heading) -> usize {
     let mut bytes = Vec::new();
     heading.encode(&mut bytes);
-    (HEADING + bytes.len() + 8 + 2 * slot_bytes(heading.names.len())).next_multiple_of(PAGE_BYTES)
+    (HEADING + bytes.len() + 8 + 2 * slot_bytes(heading.names.len()) + STATE_BYTES).next_multiple_of(PAGE_BYTES)
 }
 
 pub(super) fn slot_bytes(directories: usize) -> usize {

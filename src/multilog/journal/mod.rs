@@ -2,7 +2,7 @@
 //!
 //! - [`journal_file`]: the file `journal` of a log directory, mapped. [`publish`](mod@publish): how it gets its name.
 //! - [`layout`]: the layout of the file, and how it is read: a part with a wrong checksum is rejected there. [`record`]:
-//!   what it says. [`hash`](mod@hash): the function behind the checksums.
+//!   what it says. [`showing`]: the part that other programs read.
 //! - [`replay`](mod@replay): a successor completes the batch that the journal describes.
 //!
 //! A successor treats a journal with a wrong checksum as if it were not there. A `current` of a killed logger becomes an
@@ -11,9 +11,9 @@
 //!
 //! The unit tests of the layout are in [`journal_file`].
 
-pub mod hash;
 pub mod journal_file;
 pub mod layout;
 pub mod publish;
 pub mod record;
 pub mod replay;
+pub mod showing;

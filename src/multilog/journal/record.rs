@@ -6,8 +6,9 @@
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
 use crate::lines::window::Stamps;
-use crate::logdir::destination::Destination;
-use crate::multilog::journal::hash::hash;
+use crate::logdir::checksum::hash;
+use crate::logdir::destination::{Destination, RotationTimes};
+use crate::logdir::limits::Limits;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::selector::Selector;
 use crate::multilog::script::{Action, Script};
@@ -75,7 +76,8 @@ impl Rules {
         let endless = Destination {
             path: c".",
             size_max_bytes: u64::MAX,
-            files_max: u64::MAX,
+            limits: Limits::of_number(u64::MAX),
+            rotation: RotationTimes::default(),
             processor: None,
             sync_interval: None,
         };

@@ -8,6 +8,11 @@
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; default: 99999
 //! nNUMBER      how many files the directories that follow keep, current included; default: 10
+//! SSIZE        how many bytes those directories may hold; default: no limit
+//! ATIME        how old their archives may become; default: no limit
+//! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
+//! RTIME        how long after its first line a file of those directories ends; default: when it is full
+//! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
@@ -17,6 +22,7 @@
 //! them with the reason.
 
 pub mod matcher;
+mod numbers;
 pub mod selector;
 
 use std::ffi::{CStr, CString};
@@ -24,7 +30,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cli::Shown;
-use crate::logdir::destination::Destination;
+use crate::logdir::destination::{Destination, RotationTimes};
+use crate::logdir::limits::Limits;
+use crate::multilog::script::numbers::{
+    begins_with_digit, parse_free, parse_number, parse_rotation, parse_size, parse_time, parse_total,
+};
 use crate::multilog::script::selector::Selector;
 use crate::sys::program::Arguments;
 
@@ -91,7 +101,9 @@ impl Script {
         let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
         let mut script = Script { stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
-        let mut files_max = FILES_DEFAULT;
+        let mut limits = Limits::of_number(FILES_DEFAULT);
+        let mut total_bytes_max: Option<u64> = None;
+        let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
         for &argument in arguments.iter().skip(usize::from(stamps)) {
@@ -115,7 +127,7 @@ impl Script {
                 }
                 Some(b'n') => {
                     let (number, rest) = parse_number(rest);
-                    files_max = number.max(FILES_LEAST);
+                    limits.files_max = number.max(FILES_LEAST);
                     script.ignore_rest(argument, rest, "something follows the number");
                 }
                 Some(b'y') => {
@@ -123,6 +135,23 @@ impl Script {
                     sync_interval = (seconds > 0).then(|| Duration::from_secs(seconds.min(SYNC_MOST_SECONDS)));
                     script.ignore_rest(argument, rest, "something follows the number");
                 }
+                Some(b'S') if begins_with_digit(rest) => match parse_total(rest) {
+                    Some(total) => total_bytes_max = total,
+                    None => script.ignore(argument, "it is no total size such as S2G"),
+                },
+                Some(b'A') if begins_with_digit(rest) => match parse_time(rest) {
+                    Some(age) => limits.age_max = age,
+                    None => script.ignore(argument, "it is no age such as A30d"),
+                },
+                Some(b'F') if begins_with_digit(rest) => match parse_free(rest) {
+                    Some(free) => limits.free = free,
+                    None => script.ignore(argument, "it is no free space such as F10% or F2G:5"),
+                },
+                Some(b'R') if begins_with_digit(rest) || rest.starts_with(b"@") => match parse_rotation(rest, rotation)
+                {
+                    Some(times) => rotation = times,
+                    None => script.ignore(argument, "it is no time such as R12h, R@hour or R@midnight"),
+                },
                 Some(b'!') => processor = Some(CString::new(rest).expect("a C string holds no NUL")),
                 Some(b'.' | b'/') => {
                     script.actions.push(Action::Log(script.directories.len()));
@@ -130,7 +159,12 @@ impl Script {
                     script.directories.push(Destination {
                         path: argument,
                         size_max_bytes,
-                        files_max,
+                        limits: Limits {
+                            // current may grow to its size before anything can be removed again.
+                            archive_bytes_max: total_bytes_max.map(|total| total.saturating_sub(size_max_bytes)),
+                            ..limits
+                        },
+                        rotation,
                         processor,
                         sync_interval,
                     });
@@ -162,30 +196,11 @@ impl Script {
     }
 }
 
-/// Reads leading decimal digits; none are 0, and what is too large to count is the largest that can be counted.
-fn parse_number(text: &[u8]) -> (u64, &[u8]) {
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let number = text[..digits]
-        .iter()
-        .fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-    (number, &text[digits..])
-}
-
-/// Reads a number of bytes with an optional k, M or G for powers of 1024.
-fn parse_size(text: &[u8]) -> (u64, &[u8]) {
-    let (number, rest) = parse_number(text);
-    let power = match rest.first() {
-        Some(b'k' | b'K') => 1,
-        Some(b'm' | b'M') => 2,
-        Some(b'g' | b'G') => 3,
-        _ => return (number, rest),
-    };
-    (number.saturating_mul(1024_u64.pow(power)), &rest[1..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logdir::limits::{Amount, FreeSpace};
+    use crate::tai64n::Boundary;
 
     fn destination(arguments: &Arguments) -> Destination {
         Script::parse(arguments).directories.pop().expect("the script names a directory")
@@ -240,16 +255,58 @@ mod tests {
         let script = Script::parse(&[c"./a", c"s5000", c"n3", c"!cat", c"./b", c"n1", c"!", c"/c"]);
 
         let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
-        assert_eq!((a.size_max_bytes, a.files_max, a.processor.as_deref()), (99_999, 10, None));
-        assert_eq!((b.size_max_bytes, b.files_max, b.processor.as_deref()), (5000, 3, Some(c"cat")));
-        assert_eq!((c.size_max_bytes, c.files_max, c.processor.as_deref()), (5000, 2, Some(c"")));
+        assert_eq!((a.size_max_bytes, a.limits.files_max, a.processor.as_deref()), (99_999, 10, None));
+        assert_eq!((b.size_max_bytes, b.limits.files_max, b.processor.as_deref()), (5000, 3, Some(c"cat")));
+        assert_eq!((c.size_max_bytes, c.limits.files_max, c.processor.as_deref()), (5000, 2, Some(c"")));
+    }
+
+    #[test]
+    fn limits_hold_for_the_directories_that_follow_and_leave_room_for_current() {
+        // multilog.8 > "The strictest limit decides"
+        let script = Script::parse(&[c"./a", c"s1M", c"S10M", c"A30d", c"F10%:3", c"./b", c"S0", c"A0", c"F0", c"./c"]);
+
+        let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
+        assert_eq!((a.limits, c.limits), (Limits::of_number(10), Limits::of_number(10)));
+        let free = FreeSpace { least: Amount::Percent(10), archives_left: 3 };
+        let age_max = Some(Duration::from_secs(30 * 24 * 60 * 60));
+        let expected = Limits { files_max: 10, archive_bytes_max: Some(9 << 20), age_max, free: Some(free) };
+        assert_eq!(b.limits, expected);
+        assert!(script.ignored.is_empty());
+    }
+
+    #[test]
+    fn rotation_times_hold_for_the_directories_that_follow() {
+        let script = Script::parse(&[c"./a", c"R12h", c"R@midnight", c"./b", c"R@hour", c"./c", c"R0", c"./d"]);
+
+        let times: Vec<_> =
+            script.directories.iter().map(|one| (one.rotation.age_max, one.rotation.boundary)).collect();
+        let age = Some(Duration::from_secs(12 * 60 * 60));
+        let never = (None, None);
+        assert_eq!(times, [never, (age, Some(Boundary::Midnight)), (age, Some(Boundary::Hour)), never]);
+
+        let script = Script::parse(&[c"R@week", c"R@", c"Rotate", c"R", c"R1x", c"R@hourly", c"./a"]);
+        assert!(script.directories[0].rotation.is_never());
+        assert_eq!(script.ignored.len(), 6, "{:?}", script.ignored);
+    }
+
+    #[test]
+    fn words_and_unfinished_limits_are_ignored() {
+        let arguments: [&CStr; 8] = [c"S", c"Spool", c"S10q", c"Archive", c"A3x", c"F", c"F10%:", c"Fatal"];
+        let mut all = arguments.to_vec();
+        all.push(c"./a");
+        let script = Script::parse(&all);
+
+        assert_eq!(script.directories[0].limits, Limits::of_number(10));
+        assert_eq!(script.ignored.len(), arguments.len());
+        assert!(script.ignored[2].to_string().ends_with("S10q: it is no total size such as S2G"));
+        assert!(script.ignored[3].to_string().contains("no such action"));
     }
 
     #[test]
     fn a_number_with_something_behind_it_counts_and_is_named() {
         let script = Script::parse(&[c"n3x", c"s5000q", c"./a"]);
 
-        assert_eq!((script.directories[0].files_max, script.directories[0].size_max_bytes), (3, 5000));
+        assert_eq!((script.directories[0].limits.files_max, script.directories[0].size_max_bytes), (3, 5000));
         assert_eq!(script.ignored.len(), 2);
     }
 }

@@ -14,8 +14,9 @@ use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::sys::clock::UnixTime;
+use crate::sys::file::Times;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::{FileId, Stat};
+use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -42,6 +43,8 @@ struct DiskState {
     clock_nanoseconds: i64,
     /// What each look at the clock adds; may be 0 or less.
     clock_step_nanoseconds: i64,
+    /// What the disk is said to hold; it never refuses more.
+    capacity_bytes: u64,
     /// What was ever synced in a file that is a log.
     safe: Vec<u8>,
     /// Each file is said to have one name, as FUSE says for up to a second after a second name was given.
@@ -90,6 +93,11 @@ impl Disk {
         let mut state = lock(&self.0);
         let inode = state.find(name).expect("it is there");
         state.contents.get_mut(&inode).expect("contents are never dropped").bytes = bytes;
+    }
+
+    /// Says how much the disk holds.
+    pub(super) fn set_capacity(&self, bytes: u64) {
+        lock(&self.0).capacity_bytes = bytes;
     }
 
     /// Sets the clock.
@@ -247,8 +255,24 @@ impl Directory for DiskDirectory {
         Ok(DiskPage { file })
     }
 
-    fn stat(&self, name: &str) -> Result<Option<Stat>> {
+    fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>> {
+        let name = std::str::from_utf8(name.as_ref()).expect("names here are text");
         self.call(|state| Ok(state.find(name).ok().map(|inode| state.stat(inode))))
+    }
+
+    fn times(&self, name: &str) -> Result<Option<Times>> {
+        self.call(|state| {
+            let written = UnixTime { seconds: 0, nanoseconds: 0 };
+            Ok(state.find(name).ok().map(|_| Times { made: None, written }))
+        })
+    }
+
+    fn space(&self) -> Result<Space> {
+        self.call(|state| {
+            let used: u64 = state.names.values().map(|inode| state.contents[inode].bytes.len() as u64).sum();
+            let total_bytes = state.capacity_bytes;
+            Ok(Space { free_bytes: total_bytes.saturating_sub(used), total_bytes })
+        })
     }
 
     fn identity(&self) -> Result<FileId> {

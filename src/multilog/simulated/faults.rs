@@ -13,10 +13,14 @@ pub(super) enum Fault {
     Once { at: u64, errno: Errno },
     /// The call answers with an error, and so do those after it until the engine has paused so often.
     Fail { at: u64, errno: Errno, pauses: u32 },
+    /// As `Fail`, and the process is killed when all that came is logged.
+    FailAndIdle { at: u64, errno: Errno, pauses: u32 },
     /// The call answers with an error, and so does the call that comes so many calls later.
     Twice { at: u64, errno: Errno, later: u64 },
     /// The call answers with an error, and the process is killed before the call that comes so many calls later.
     FailAndKill { at: u64, errno: Errno, later: u64 },
+    /// The call answers with an error, and so do those after it, until the process is killed while the engine pauses.
+    FailUntilKilled { at: u64, errno: Errno },
     /// The process is killed before the call.
     Kill { at: u64 },
     /// The process is killed when all that came is logged, while it waits for more.
@@ -49,7 +53,13 @@ impl Calls {
         let mut count = lock(&self.0);
         count.calls += 1;
         match count.fault {
-            Fault::Fail { at, errno, pauses } if count.calls >= at && count.pauses < pauses => {
+            Fault::Fail { at, errno, pauses } | Fault::FailAndIdle { at, errno, pauses }
+                if count.calls >= at && count.pauses < pauses =>
+            {
+                count.has_fired = true;
+                Err(errno)
+            }
+            Fault::FailUntilKilled { at, errno } if count.calls >= at => {
                 count.has_fired = true;
                 Err(errno)
             }
@@ -70,7 +80,7 @@ impl Calls {
     /// The engine has nothing to do.
     pub(super) fn idle(&self) {
         let count = lock(&self.0);
-        if count.fault == Fault::KillIdle {
+        if matches!(count.fault, Fault::KillIdle | Fault::FailAndIdle { .. }) {
             kill(count);
         }
     }
@@ -79,6 +89,9 @@ impl Calls {
     pub(super) fn pause(&self) {
         let mut count = lock(&self.0);
         count.pauses += 1;
+        if matches!(count.fault, Fault::FailUntilKilled { .. }) {
+            kill(count);
+        }
         assert!(count.pauses < 50, "the trouble is over and the engine still pauses");
     }
 

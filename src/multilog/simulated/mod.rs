@@ -6,9 +6,12 @@
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
+//!   [`limits`]: archives that have to go. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
 mod legacies;
+mod limits;
 mod pipe;
+mod shown;
 mod tests;

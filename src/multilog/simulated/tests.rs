@@ -8,6 +8,7 @@ use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed};
 use super::pipe::{Pipe, PipeInput};
 use crate::cli::{Exit, Messages};
+use crate::logdir::limits::Limits;
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
@@ -40,6 +41,8 @@ const WORKLOADS: &[Workload] = &[
         line_bytes: &[5, 400, 6000],
     },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
+    // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
+    Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
     Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50, 700] },
 ];
 
@@ -94,7 +97,7 @@ impl Machine {
                 .iter()
                 .zip(disks_of(&script, &self.disks))
                 .map(|(destination, disk)| {
-                    let place = Place::new("./dir", disk.directory(calls), destination.files_max);
+                    let place = Place::new("./dir", disk.directory(calls), destination.limits);
                     LockedDirectory::lock(place, destination.clone())
                 })
                 .collect();
@@ -400,9 +403,9 @@ impl Patience for Exiting {
 fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     let disk = Disk::new(1, 0);
     disk.set_clock(1_700_000_000);
-    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), 2);
+    let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), Limits::of_number(2));
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut trimmer = Trimmer::new(2);
+    let mut trimmer = Trimmer::new(Limits::of_number(2));
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
         archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();

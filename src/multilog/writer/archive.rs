@@ -13,7 +13,8 @@ use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::trim::{Survey, Trimmer};
+use crate::multilog::writer::survey::Survey;
+use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
 use crate::sys::stat::Stat;
 
@@ -47,7 +48,7 @@ pub fn archive<D: Directory>(
     candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    archive_on(&mut Trimmer::new(place.files_max), place, candidate, patience)
+    archive_on(&mut Trimmer::new(place.limits), place, candidate, patience)
 }
 
 /// The same; afterwards `trimmer` knows whether there are more surplus archives.
@@ -65,7 +66,7 @@ pub fn archive_on<D: Directory>(
         // The second name was given before a crash.
         remove(place, file)?;
     } else {
-        survey.add(give_name(place, candidate, &survey)?);
+        survey.add(give_name(place, candidate, &survey)?, stat.size_bytes);
     }
     trimmer.remember(place, survey, patience);
     Ok(())

@@ -10,11 +10,11 @@ use crate::logdir::memory::Memory;
 use crate::logdir::names::{MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE};
 use crate::multilog::writer::processor;
 use crate::sys::dir::Dir;
-use crate::sys::file::{File, Lock, process_user};
+use crate::sys::file::{File, Lock, Times, process_user};
 use crate::sys::page::Page;
 use crate::sys::process::child::Child;
 use crate::sys::process::ended::Ended;
-use crate::sys::stat::{FileId, Stat};
+use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result, fd, prompt};
 use crate::tai64n::Label;
 
@@ -58,7 +58,11 @@ pub trait Directory: Send + Sync + 'static {
     /// Maps the first `bytes` bytes of a private file, made if it is not there; what is in it stays.
     fn memory(&self, name: &str, bytes: usize) -> Result<Self::Memory>;
     /// Returns what a name leads to; `None` if it does not exist.
-    fn stat(&self, name: &str) -> Result<Option<Stat>>;
+    fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>>;
+    /// Asks when a file was made and written to; `None` if there is none, or it is not known.
+    fn times(&self, name: &str) -> Result<Option<Times>>;
+    /// Asks how much space the directory's file system has.
+    fn space(&self) -> Result<Space>;
     /// Which directory it is.
     fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
@@ -189,8 +193,20 @@ impl Directory for PathDir {
         Page::map(&file, bytes)
     }
 
-    fn stat(&self, name: &str) -> Result<Option<Stat>> {
-        self.dir.stat(name.as_bytes())
+    fn stat(&self, name: impl AsRef<[u8]>) -> Result<Option<Stat>> {
+        self.dir.stat(name.as_ref())
+    }
+
+    fn times(&self, name: &str) -> Result<Option<Times>> {
+        match self.dir.open_to_read(name.as_bytes()) {
+            Ok(file) => file.times().map(Some),
+            Err(Errno::ENOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn space(&self) -> Result<Space> {
+        self.dir.space()
     }
 
     fn identity(&self) -> Result<FileId> {

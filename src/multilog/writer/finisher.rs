@@ -15,6 +15,7 @@ use std::ffi::CString;
 use std::time::Duration;
 
 use crate::logdir::archive_name::Code;
+use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::{MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE};
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
@@ -71,7 +72,7 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher of a directory's files, with the processor of the files, if there is one.
     pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let trimmer = Trimmer::new(place.files_max);
+        let trimmer = Trimmer::new(place.limits);
         Finisher { place, trimmer, processor, job: None, failures: 0 }
     }
 
@@ -83,7 +84,9 @@ impl<D: Directory> Finisher<D> {
 
     /// Continues with the step that failed last time.
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
-        while let Some(mut job) = self.job.take() {
+        while self.job.is_some() {
+            patience.begin(self.task());
+            let Some(mut job) = self.job.take() else { break };
             match self.take_step(&mut job, patience) {
                 Ok(next) => {
                     self.failures = 0;
@@ -122,9 +125,26 @@ impl<D: Directory> Finisher<D> {
         self.trimmer.trim(&self.place, patience)
     }
 
+    /// Looks whether archives have to go although no file was finished, and removes some of them.
+    pub fn check(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
+        self.trimmer.check(&self.place, patience)
+    }
+
     /// Takes over a directory that holds more archives than the script allows.
     pub fn take_over(&mut self, trimmer: Trimmer) {
         self.trimmer = trimmer;
+    }
+
+    /// What the next step is, for those who ask what the logger waits for.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        let name = &self.place.name;
+        match &self.job {
+            Some(Job { step: FinishStep::Process, .. }) if self.processor.is_some() => {
+                Task::new(Activity::Processing, &format!("the processor runs in {name}"))
+            }
+            _ => Task::new(Activity::Finishing, &format!("{name}/previous is being written to disk")),
+        }
     }
 
     /// Tells whether a file is being finished.

@@ -10,7 +10,7 @@ use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::preallocated::Preallocated;
 use crate::multilog::writer::trim::Trimmer;
-use crate::multilog::writer::worker::Worker;
+use crate::multilog::writer::worker::{UnderWay, Worker};
 use crate::sys::memory;
 
 /// The finisher, wherever it runs.
@@ -45,6 +45,26 @@ impl<D: Directory> Finishing<D> {
         }
     }
 
+    /// Looks whether a limit on archives is exceeded. Where there is no thread, some of what is too much is removed now; the
+    /// answer is true if there is more.
+    pub(super) fn check_limits(&mut self, next: &Arc<Preallocated<D>>, patience: &mut impl Patience) -> bool {
+        self.start_thread(next, patience.messages());
+        match self {
+            Finishing::InEngine(finisher) => {
+                let answer = if finisher.has_excess() { finisher.trim(patience) } else { finisher.check(patience) };
+                if let Err(error) = &answer {
+                    patience.complain(error);
+                }
+                answer.is_ok() && finisher.has_excess()
+            }
+            Finishing::InThread(worker) => {
+                worker.check_limits();
+                false
+            }
+            Finishing::Moving => false,
+        }
+    }
+
     /// Starts the thread, if there is to be one.
     fn start_thread(&mut self, next: &Arc<Preallocated<D>>, messages: Messages) {
         *self = match std::mem::replace(self, Finishing::Moving) {
@@ -71,10 +91,10 @@ impl<D: Directory> Finishing<D> {
         Ok(())
     }
 
-    /// Becomes readable when the current file is finished; `None` if there is none.
-    pub(super) fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file that is being finished; `None` if there is none.
+    pub(super) fn under_way(&mut self) -> Option<UnderWay<'_>> {
         match self {
-            Finishing::InThread(worker) => worker.done(),
+            Finishing::InThread(worker) => worker.under_way(),
             Finishing::InEngine(_) | Finishing::Moving => None,
         }
     }

@@ -19,8 +19,11 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
+use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Trimmer;
+use crate::multilog::writer::worker::UnderWay;
 use crate::sys::Errno;
+use crate::tai64n::Label;
 
 /// A log directory that is locked, repaired, and open for appending.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub struct LogDir<D: Directory> {
     step: RotationStep,
     finishing: Finishing<D>,
     schedule: Schedule,
+    /// `None` if nothing is rotated by time.
+    timetable: Option<Timetable>,
     reserve: Reserve<D>,
     /// An fsync of `current` failed: even if the next one succeeds, some bytes may not be on the disk.
     is_doubtful: bool,
@@ -37,13 +42,19 @@ pub struct LogDir<D: Directory> {
 
 impl<D: Directory> LogDir<D> {
     /// A log directory whose `current` has been recovered.
-    pub(super) fn new(log: OpenLog<D>, room: Room, destination: &Destination) -> LogDir<D> {
+    pub(super) fn new(
+        log: OpenLog<D>,
+        room: Room,
+        destination: &Destination,
+        timetable: Option<Timetable>,
+    ) -> LogDir<D> {
         let finisher = Finisher::new(Arc::clone(&log.place), destination.processor.clone());
         LogDir {
             room,
             step: RotationStep::Appending,
             finishing: Finishing::InEngine(finisher),
-            schedule: Schedule::new(destination.sync_interval),
+            schedule: Schedule::new(destination.sync_interval, destination.limits.check_interval()),
+            timetable,
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
             log,
@@ -96,6 +107,9 @@ impl<D: Directory> LogDir<D> {
         let written = answer.or_unable(format_args!("write to {}/current", self.place().name))?;
         self.room = self.room.with(written);
         self.schedule.note_write();
+        if let Some(timetable) = &mut self.timetable {
+            timetable.note_write();
+        }
         Ok(written)
     }
 
@@ -130,6 +144,9 @@ impl<D: Directory> LogDir<D> {
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
             self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next(), patience.messages());
             self.schedule.note_rotation();
+            if let Some(timetable) = &mut self.timetable {
+                timetable.note_rotation();
+            }
             if self.reserve.is_any(self.room.filled_bytes) {
                 // Schedules the check that releases the space if nothing more is written.
                 self.schedule.note_write();
@@ -141,8 +158,8 @@ impl<D: Directory> LogDir<D> {
         Ok(())
     }
 
-    /// Becomes readable when the current file is finished; `None` if there is none.
-    pub fn under_way(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file that is being finished; `None` if there is none.
+    pub fn under_way(&mut self) -> Option<UnderWay<'_>> {
         self.finishing.under_way()
     }
 
@@ -168,10 +185,28 @@ impl<D: Directory> LogDir<D> {
     /// When [`LogDir::keep_up`] is due; `None` if nothing has been written since it was called last.
     #[must_use]
     pub fn due_at(&self) -> Option<Instant> {
-        self.schedule.due_at()
+        let rotation = self.timetable.as_ref().and_then(|timetable| {
+            let left = timetable.due_in(self.place().directory.now())?;
+            Some(Instant::now() + left)
+        });
+        self.schedule.due_at().into_iter().chain(rotation).min()
     }
 
-    /// Does what is due: fsyncs `current`, and checks that its name still leads to this file.
+    /// Tells whether it is time to rotate before lines of this moment are written, or now. Each time counts once. If the
+    /// file before is not finished yet, the rotation is postponed: the input does not wait for it.
+    pub fn take_rotation_due(&mut self, moment: Option<Label>) -> bool {
+        let Some(timetable) = &mut self.timetable else { return false };
+        let moment = moment.unwrap_or_else(|| self.log.place.directory.now());
+        let is_due = timetable.take_due(moment) && self.room.filled_bytes > 0;
+        if is_due && self.finishing.under_way().is_some() {
+            timetable.postpone();
+            return false;
+        }
+        is_due
+    }
+
+    /// Does what is due: fsyncs `current`, checks that its name still leads to this file, and checks the limits on
+    /// archives.
     pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Error> {
         if self.schedule.is_sync_due(now) {
             self.sync(patience);
@@ -182,7 +217,16 @@ impl<D: Directory> LogDir<D> {
             self.schedule.note_check();
             self.give_back();
         }
+        if self.schedule.is_limits_check_due(now) {
+            self.check_limits(patience);
+        }
         Ok(())
+    }
+
+    /// Looks whether a limit on archives is exceeded although nothing is rotated.
+    fn check_limits(&mut self, patience: &mut impl Patience) {
+        let has_excess = self.finishing.check_limits(self.reserve.next(), patience);
+        self.schedule.note_limits_check(has_excess);
     }
 
     /// Waits until `current` is on the disk. A failure is announced and remembered.

@@ -8,12 +8,13 @@
 //! - `current`: creates `current`, even if something else has its name. `open_log`: restores it if it was removed or
 //!   replaced.
 //! - [`log_dir`]: appends to `current`, and rotates it. `rotation`: `current` becomes `previous`. [`schedule`]: when fsync
-//!   and checks are due.
+//!   and checks are due. `timetable`: when it ends although it is not full.
 //! - `finishing`: who finishes `previous`, the engine or a thread.
 //! - [`finisher`]: makes `previous` an archive: fsync, [`processor`], name.
 //! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
-//! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives.
+//! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
+//!   of them have to go.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
 //! All of them act through the trait [`Directory`](directory::Directory). Tests put a simulated directory and clock behind
@@ -38,5 +39,7 @@ pub mod recover;
 mod reserve;
 mod rotation;
 pub mod schedule;
+mod survey;
+mod timetable;
 pub mod trim;
 pub mod worker;

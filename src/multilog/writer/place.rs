@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::logdir::limits::Limits;
 use crate::multilog::writer::directory::Directory;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
@@ -13,16 +14,16 @@ pub struct Place<D> {
     pub name: String,
     /// The directory.
     pub directory: D,
-    /// How many files it keeps, `current` included.
-    pub files_max: u64,
+    /// What of the archives it keeps.
+    pub limits: Limits,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
 }
 
 impl<D: Directory> Place<D> {
     /// A directory in which no file has been given a label yet.
-    pub fn new(name: impl Into<String>, directory: D, files_max: u64) -> Place<D> {
-        Place { name: name.into(), directory, files_max, newest: Mutex::new(None) }
+    pub fn new(name: impl Into<String>, directory: D, limits: Limits) -> Place<D> {
+        Place { name: name.into(), directory, limits, newest: Mutex::new(None) }
     }
 
     /// Removes a file; that it does not exist is no failure.

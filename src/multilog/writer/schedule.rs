@@ -1,11 +1,14 @@
 //! The schedule: when `current` is fsynced and checked after a write.
 //!
-//! Nothing is due while nothing is written, so an idle logger is never woken.
+//! Nothing is due while nothing is written, so an idle logger is never woken, unless the script limits more than the number
+//! of archives: then they are checked now and then.
 
 use std::time::{Duration, Instant};
 
 /// How long it may take to notice that another file has the name `current`.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Where there is no thread, the input has so much time between two pieces of archives that are removed.
+const BETWEEN_PIECES: Duration = Duration::from_millis(20);
 
 /// When each task is due.
 #[derive(Debug)]
@@ -15,16 +18,20 @@ pub struct Schedule {
     unsynced_since: Option<Instant>,
     /// The first write since the last check.
     unchecked_since: Option<Instant>,
+    /// How often the limits on archives are checked, and when the next time is.
+    limits: Option<(Duration, Instant)>,
 }
 
 impl Schedule {
     /// For a directory that has just been opened. With `sync_interval`, a line is on the disk at most that long after
     /// it was written.
+    /// Every `limits_interval` the limits on archives are checked, and at once.
     #[must_use]
-    pub fn new(sync_interval: Option<Duration>) -> Schedule {
+    pub fn new(sync_interval: Option<Duration>, limits_interval: Option<Duration>) -> Schedule {
         // A tenth of the time is left for the disk.
         let sync_interval = sync_interval.map(|interval| interval.mul_f64(0.9));
-        Schedule { sync_interval, unsynced_since: None, unchecked_since: None }
+        let limits = limits_interval.map(|interval| (interval, Instant::now()));
+        Schedule { sync_interval, unsynced_since: None, unchecked_since: None, limits }
     }
 
     /// Something was written.
@@ -50,6 +57,21 @@ impl Schedule {
     pub fn note_rotation(&mut self) {
         self.note_sync();
         self.note_check();
+        // Each rotation checks them too.
+        self.note_limits_check(false);
+    }
+
+    /// The limits on archives have been checked. If `has_excess`, archives remain to be removed.
+    pub fn note_limits_check(&mut self, has_excess: bool) {
+        if let Some((interval, next)) = &mut self.limits {
+            *next = Instant::now() + if has_excess { BETWEEN_PIECES } else { *interval };
+        }
+    }
+
+    /// Tells whether it is time to check the limits on archives.
+    #[must_use]
+    pub fn is_limits_check_due(&self, now: Instant) -> bool {
+        self.limits.is_some_and(|(_, next)| now >= next)
     }
 
     /// When something is due; `None` if nothing will be until the next write.
@@ -57,7 +79,7 @@ impl Schedule {
     pub fn due_at(&self) -> Option<Instant> {
         let sync = self.sync_interval.and_then(|interval| Some(self.unsynced_since? + interval));
         let check = self.unchecked_since.map(|since| since + CHECK_INTERVAL);
-        sync.into_iter().chain(check).min()
+        sync.into_iter().chain(check).chain(self.limits.map(|(_, next)| next)).min()
     }
 
     /// Tells whether it is time to fsync the file.
@@ -79,7 +101,7 @@ mod tests {
 
     #[test]
     fn nothing_is_due_until_something_is_written() {
-        let mut upkeep = Schedule::new(Some(Duration::from_secs(1)));
+        let mut upkeep = Schedule::new(Some(Duration::from_secs(1)), None);
         assert_eq!(upkeep.due_at(), None);
 
         upkeep.note_write();
@@ -95,10 +117,23 @@ mod tests {
 
     #[test]
     fn without_an_interval_no_sync_is_due() {
-        let mut upkeep = Schedule::new(None);
+        let mut upkeep = Schedule::new(None, None);
         upkeep.note_write();
 
         let later = Instant::now() + Duration::from_secs(1000);
         assert!(!upkeep.is_sync_due(later) && upkeep.is_check_due(later));
+    }
+    #[test]
+    fn limits_are_checked_at_once_and_then_at_their_interval() {
+        let minute = Duration::from_secs(60);
+        let mut upkeep = Schedule::new(None, Some(minute));
+        let start = Instant::now();
+        assert!(upkeep.is_limits_check_due(start));
+
+        upkeep.note_limits_check(false);
+
+        assert!(!upkeep.is_limits_check_due(start) && upkeep.is_limits_check_due(Instant::now() + minute));
+        upkeep.note_limits_check(true);
+        assert!(upkeep.is_limits_check_due(Instant::now() + BETWEEN_PIECES));
     }
 }

@@ -6,20 +6,22 @@
 //! Between two files it [preallocates](crate::multilog::writer::preallocated) the next file, if that is wanted, and
 //! removes surplus archives.
 //!
-//! One file is finished at a time. The engine waits for [`Worker::done`] before it rotates again. When the logger
+//! One file is finished at a time. The engine waits for [`Worker::under_way`] before it rotates again. When the logger
 //! exits, the engine calls [`Worker::exit_soon`]: the worker kills a processor that runs and starts no other, and the
 //! unprocessed file becomes an unfinished archive. Any other step that fails is retried once.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 
 use crossbeam_channel::TryRecvError;
 
 use crate::cli::Messages;
 use crate::lines::worker_thread::{Inbox, WorkerThread};
+use crate::logdir::logger_state::Task;
 use crate::multilog::error::Error;
+use crate::multilog::pace::{Pace, failed_task};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::finisher::{Finisher, Previous};
@@ -43,6 +45,17 @@ enum Job<F> {
     Finish(Previous<F>),
     /// A predecessor left more archives than the script allows.
     Trim(Trimmer),
+    /// A limit on archives may be exceeded although nothing is rotated.
+    CheckLimits,
+}
+
+/// The file that is being finished.
+#[derive(Debug)]
+pub struct UnderWay<'w> {
+    /// Becomes readable when the file is finished, or when the task changes; spurious wake-ups are possible.
+    pub done: BorrowedFd<'w>,
+    /// What is being done with the file.
+    pub task: Task,
 }
 
 /// State that the engine and the thread share.
@@ -59,6 +72,8 @@ struct Shared {
     is_exiting: AtomicBool,
     /// A file could not be finished, and is still `previous` or `processed`.
     has_given_up_file: AtomicBool,
+    /// What the thread does with the current file.
+    task: Mutex<Task>,
 }
 
 /// A thread that finishes files.
@@ -84,10 +99,14 @@ impl<F: Send + 'static> Worker<F> {
         let (Ok(done), Ok(exit_request)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
         let [is_done, is_exiting, has_given_up_file] = [const { AtomicBool::new(false) }; 3];
         let finished_jobs = AtomicU64::new(0);
-        let shared = Arc::new(Shared { is_done, finished_jobs, done, exit_request, is_exiting, has_given_up_file });
+        let task = Mutex::new(finisher.task());
+        let shared =
+            Arc::new(Shared { is_done, finished_jobs, done, exit_request, is_exiting, has_given_up_file, task });
         let run = {
             let shared = Arc::clone(&shared);
-            move |finisher, inbox, _| work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages })
+            move |finisher, inbox, _| {
+                work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages, pace: Pace::default() })
+            }
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
             Ok(thread) => Ok(Worker { thread, shared, is_busy: false, given: 0 }),
@@ -115,18 +134,26 @@ impl<F: Send + 'static> Worker<F> {
         self.give(Job::Trim(trimmer));
     }
 
+    /// Looks whether a limit on archives is exceeded, unless there is still something to do: that ends with such a look.
+    pub fn check_limits(&mut self) {
+        if self.shared.finished_jobs.load(Ordering::Acquire) == self.given {
+            self.give(Job::CheckLimits);
+        }
+    }
+
     fn give(&mut self, job: Job<F>) {
         self.given += 1;
         self.thread.give(job);
     }
 
-    /// Becomes readable when the current file is finished; `None` if there is none.
-    pub fn done(&mut self) -> Option<BorrowedFd<'_>> {
+    /// The file that is being finished; `None` if there is none.
+    pub fn under_way(&mut self) -> Option<UnderWay<'_>> {
         if self.is_busy {
             self.shared.done.clear();
             self.is_busy = !self.shared.is_done.swap(false, Ordering::AcqRel);
         }
-        self.is_busy.then(|| self.shared.done.as_fd())
+        // The task is read after the event was cleared, so that no later change is missed.
+        self.is_busy.then(|| UnderWay { done: self.shared.done.as_fd(), task: self.shared.task() })
     }
 
     /// Becomes readable when all jobs are finished and no surplus archive is left; `None` if that is so already.
@@ -145,6 +172,20 @@ impl<F: Send + 'static> Worker<F> {
     pub fn exit_soon(&self) {
         self.shared.is_exiting.store(true, Ordering::Release);
         self.shared.exit_request.notify();
+    }
+}
+
+impl Shared {
+    fn task(&self) -> Task {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes what the thread does, and wakes the engine if that has changed.
+    fn set_task(&self, task: Task) {
+        let before = std::mem::replace(&mut *self.task.lock().unwrap_or_else(PoisonError::into_inner), task);
+        if before != self.task() {
+            self.done.notify();
+        }
     }
 }
 
@@ -172,6 +213,11 @@ fn work<D: Directory>(
                 preallocated.prepare();
             }
             Job::Trim(trimmer) => finisher.take_over(trimmer),
+            Job::CheckLimits => {
+                if let Err(error) = finisher.check(&mut patience) {
+                    patience.complain(&error);
+                }
+            }
         }
         next = trim_until_job(&mut finisher, inbox, &mut patience);
         patience.shared.finished_jobs.fetch_add(1, Ordering::AcqRel);
@@ -206,16 +252,18 @@ fn trim_until_job<D: Directory>(
 struct WorkerPatience {
     shared: Arc<Shared>,
     messages: Messages,
+    pace: Pace,
 }
 
 impl Patience for WorkerPatience {
     fn pause(&mut self, trouble: Error) -> Result<(), Error> {
-        self.messages.warn(trouble.pausing());
-        match poll::readable([self.shared.exit_request.as_fd()], Some(trouble.pause())) {
+        self.shared.set_task(failed_task(&trouble, self.shared.task().activity));
+        let pause = self.pace.announce(&trouble, self.messages);
+        match poll::readable([self.shared.exit_request.as_fd()], Some(pause)) {
             _ if self.is_exiting() => Err(trouble),
             Ok(_) => Ok(()),
             Err(_) => {
-                thread::sleep(trouble.pause());
+                thread::sleep(pause);
                 Ok(())
             }
         }
@@ -223,6 +271,10 @@ impl Patience for WorkerPatience {
 
     fn complain(&mut self, trouble: &Error) {
         self.messages.warn(trouble);
+    }
+
+    fn begin(&mut self, task: Task) {
+        self.shared.set_task(task);
     }
 
     fn messages(&self) -> Messages {

@@ -112,18 +112,41 @@ struct Info {
 /// start, its identity. `None` when there is no such process, or it has ended and waits to be collected.
 #[must_use]
 pub fn start_time(process: impl Into<Pid>) -> Option<u64> {
-    let process = process.into();
+    about(process.into()).filter(|about| !matches!(about.state, b'Z' | b'X')).map(|about| about.start_time)
+}
+
+/// What `/proc` says of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// A letter: `T` if it is stopped.
+    pub state: u8,
+    /// The process that started it, or adopted it.
+    pub parent: Pid,
+    /// When it was started, in the kernel's ticks since the system came up.
+    pub start_time: u64,
+}
+
+/// Asks what `/proc` says of a process; `None` when there is none of this number, or no `/proc`.
+#[must_use]
+pub fn about(process: Pid) -> Option<About> {
     let mut text = [0; 1024];
     let length = read_at_once(&format!("/proc/{process}"), b"stat", &mut text)?;
     // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
     let after_name = text[..length].iter().rposition(|&byte| byte == b')')? + 1;
     let mut fields = std::str::from_utf8(&text[after_name..length]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    if state == "Z" || state == "X" {
-        return None;
-    }
-    // The state is field 3, the start time field 22.
-    fields.nth(22 - 4)?.parse().ok()
+    // The state is field 3, the parent field 4, the start time field 22.
+    let state = *fields.next()?.as_bytes().first()?;
+    let parent = fields.next()?.parse().ok()?;
+    Some(About { state, parent, start_time: fields.nth(22 - 5)?.parse().ok()? })
+}
+
+/// The arguments that a process was started with; empty where the system does not tell.
+#[must_use]
+pub fn arguments(process: Pid) -> Vec<Vec<u8>> {
+    let mut text = [0; 4096];
+    let length = read_at_once(&format!("/proc/{process}"), b"cmdline", &mut text).unwrap_or(0);
+    let arguments = text[..length].strip_suffix(b"\0").unwrap_or(&text[..length]);
+    arguments.split(|&byte| byte == 0).map(Into::into).collect()
 }
 
 fn read_at_once(dir: &str, name: &[u8], room: &mut [u8]) -> Option<usize> {

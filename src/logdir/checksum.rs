@@ -1,4 +1,4 @@
-//! The checksum of journals.
+//! The checksum of journals and of the state in them.
 
 /// FNV-1a, 64 bits: to tell records and names apart, not to withstand anybody.
 #[must_use]

@@ -1,0 +1,107 @@
+//! All that can be said of a service at one moment: itself, its log service and its logger.
+
+use std::ffi::CStr;
+use std::fmt;
+
+use crate::cli::{Shown, cause};
+use crate::supervise::error::Error as FileError;
+use crate::supervise::logger::Logger;
+use crate::supervise::pair::{LOG, Seen};
+use crate::supervise::report::{self, Report};
+use crate::sys::Errno;
+use crate::sys::dir::Dir;
+
+/// A service at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its path as it was given, with control characters made visible.
+    pub name: String,
+    /// How it is, or why nothing can be said.
+    pub report: Result<Report, Failure>,
+    /// Its log service; `None` if it has none.
+    pub log: Option<LogSnapshot>,
+    /// What svscan makes of the two; `None` if the directory cannot be reached.
+    pub seen: Option<Seen>,
+}
+
+/// Why nothing can be said of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Its directory cannot be reached.
+    Unreachable(Errno),
+    /// Its supervisor cannot be asked.
+    Report(report::Error),
+}
+
+impl Failure {
+    /// Tells whether another user might be told more.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        let errno = match self {
+            Failure::Unreachable(errno) | Failure::Report(report::Error::Down(errno)) => *errno,
+            Failure::Report(
+                report::Error::Ok(FileError::System(errno)) | report::Error::OpenStatus(FileError::System(errno)),
+            ) => *errno,
+            Failure::Report(_) => return false,
+        };
+        matches!(errno, Errno::EACCES | Errno::EPERM)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Unreachable(errno) => write!(out, "unable to chdir: {}", cause(*errno)),
+            Failure::Report(error) => error.fmt(out),
+        }
+    }
+}
+
+/// The log service of a service.
+#[derive(Clone, Debug)]
+pub struct LogSnapshot {
+    /// How it is, or why nothing can be said.
+    pub report: Result<Report, Failure>,
+    /// Its logger.
+    pub logger: Logger,
+}
+
+impl Snapshot {
+    /// Looks at a service.
+    #[must_use]
+    pub fn of(path: &CStr) -> Snapshot {
+        let name = Shown(path.to_bytes()).to_string();
+        match Dir::reach(path) {
+            Ok(service) => Snapshot {
+                name,
+                report: look(&service),
+                log: service.reach_dir(LOG).ok().map(|log| LogSnapshot::of(&service, &log)),
+                seen: Some(Seen::of(&service)),
+            },
+            Err(errno) => Snapshot { name, report: Err(Failure::Unreachable(errno)), log: None, seen: None },
+        }
+    }
+}
+
+impl Snapshot {
+    /// Looks at a service alone.
+    #[must_use]
+    pub fn service(path: &CStr) -> Snapshot {
+        let name = Shown(path.to_bytes()).to_string();
+        let reached = Dir::reach(path).map_err(Failure::Unreachable);
+        Snapshot { name, report: reached.and_then(|service| look(&service)), log: None, seen: None }
+    }
+}
+
+impl LogSnapshot {
+    fn of(service: &Dir, log: &Dir) -> LogSnapshot {
+        let report = look(log);
+        let process = report.as_ref().ok().and_then(|report| report.status.process);
+        LogSnapshot { logger: Logger::of(service, log, process), report }
+    }
+}
+
+/// Why nothing can be said, or how it is.
+fn look(service: &Dir) -> Result<Report, Failure> {
+    Report::of(service).map_err(Failure::Report)
+}

@@ -1,0 +1,344 @@
+//! Which logger is blocked, and on what: said soon, and no longer said soon after.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use logyard::logdir::logger_state::STATE_BYTES;
+use logyard::sys::process::pidfd;
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use serde_json::Value;
+use testkit::mounted::Mounted;
+use testkit::service_fixture::ServiceFixture;
+use testkit::{skipped, until};
+
+/// How soon a change must be said.
+const SOON: Duration = Duration::from_secs(2);
+const FAST: &str = "while :; do echo abcdefghijklmnopqrstuvwxyz; done";
+const SLOW: &str = "while :; do echo abcdefghijklmnopqrstuvwxyz; sleep 0.05; done";
+
+fn fixture(run: &str, logger: &str) -> ServiceFixture {
+    let fixture = ServiceFixture::new();
+    fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
+    fixture.script("sv/a/run", run);
+    fixture.script("sv/a/log/run", &format!("exec multilog {logger}"));
+    fixture
+}
+
+fn svstat(fixture: &ServiceFixture, arguments: &[&str]) -> (String, i32) {
+    let output = fixture.command(testkit::program("svstat"), arguments).output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+fn log(fixture: &ServiceFixture) -> Value {
+    let (text, _) = svstat(fixture, &["--json", "sv/a"]);
+    let service: Value = serde_json::from_str(&text).unwrap();
+    service["log"].clone()
+}
+
+fn pid(fixture: &ServiceFixture, service: &str) -> Pid {
+    let (text, _) = svstat(fixture, &["--json", service]);
+    let service: Value = serde_json::from_str(&text).unwrap();
+    Pid::from_raw(i32::try_from(service["pid"].as_i64().unwrap()).unwrap())
+}
+
+fn until_logging(fixture: &ServiceFixture) {
+    until("the logger logs", || {
+        let log = log(fixture);
+        log["logger"]["state"] == "logging" && log["logger"]["lines"].as_u64() > Some(0)
+    });
+}
+
+/// Every way of asking says the same.
+#[track_caller]
+fn until_blocked(fixture: &ServiceFixture, by: Option<(&str, &str)>) {
+    let start = Instant::now();
+    until("it is said", || log(fixture)["logger"]["by"].as_str() == by.map(|(word, _)| word));
+    assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+    let (lines, _) = svstat(fixture, &["-l", "sv/a"]);
+    let (metrics, _) = svstat(fixture, &["--prometheus", "sv/a"]);
+    let (check, code) = svstat(fixture, &["--check", "--backlog", "99999999", "--flapping", "0", "sv/a"]);
+    match by {
+        Some((word, words)) => {
+            assert!(lines.contains(&format!("logger: blocked by {words}")), "{lines}");
+            assert!(
+                metrics.contains(&format!("logyard_logger_blocked{{service=\"sv/a\",by=\"{word}\"}} 1")),
+                "{metrics}"
+            );
+            assert!(check.contains(&format!("blocked by {words}")) && code == 2, "{check}");
+        }
+        None => {
+            assert!(lines.contains("logger: logs, or waits for input"), "{lines}");
+            assert!(!metrics.contains("\"} 1\n# HELP logyard_logger_lines"), "{metrics}");
+            assert!(check.starts_with("SVSTAT OK: 1 services, no problems |") && code == 0, "{check}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_until_there_is_room() {
+    let fixture = fixture(FAST, "s10000000 ./main");
+    let Some(disk) = Mounted::memory(fixture.path("sv/a/log/main"), "size=300k") else {
+        skipped("full disks: only root can mount a file system");
+        return;
+    };
+    fixture.svscan("sv");
+    until("the disk is full", || fixture.read("out").contains("pausing: out of disk space"));
+    until_blocked(&fixture, Some(("full_disk", "a full disk for")));
+    let text = log(&fixture)["logger"]["text"].clone();
+    assert_eq!(text, "unable to write to ./main/current: out of disk space");
+    assert!(log(&fixture)["waiting_bytes"].as_u64() > Some(0));
+
+    disk.remount("size=900m");
+    until_blocked(&fixture, None);
+}
+
+#[test]
+fn a_processor_that_hangs_is_said_until_it_ends() {
+    let fixture = fixture(FAST, "s4096 '!while test -e ../hang; do sleep 0.01; done' ./main");
+    fixture.write("sv/a/log/hang", "");
+    fixture.svscan("sv");
+    until("two files are full", || fixture.exists("sv/a/log/main/previous"));
+    until_blocked(&fixture, Some(("processor", "its processor for")));
+
+    fs::remove_file(fixture.path("sv/a/log/hang")).unwrap();
+    until_blocked(&fixture, None);
+}
+
+#[test]
+fn a_processor_that_fails_is_said() {
+    let fixture = fixture(FAST, "s4096 '!exit 7' ./main");
+    fixture.svscan("sv");
+    until("it has failed", || fixture.read("out").contains("processor failed in ./main, pausing"));
+    until("it is said", || log(&fixture)["logger"]["text"] == "processor failed in ./main");
+    assert_eq!(log(&fixture)["logger"]["by"], "processor");
+}
+
+#[test]
+fn a_logger_that_is_stopped_is_said_until_it_goes_on() {
+    for run in ["exec multilog ./main", "multilog ./main\nexit 0"] {
+        let fixture = fixture(SLOW, "./main");
+        fixture.script("sv/a/log/run", run);
+        fixture.svscan("sv");
+        until_logging(&fixture);
+        let is_logger = |seen: &testkit::service_fixture::Seen| seen.command.contains("multilog ./main");
+        let logger = fixture.processes().into_iter().find(is_logger).expect("it runs").pid;
+        let logger = Pid::from_raw(logger);
+        nix::sys::signal::kill(logger, Signal::SIGSTOP).unwrap();
+        until_blocked(&fixture, Some(("stop", "SIGSTOP")));
+        let stopped_at = log(&fixture)["logger"]["lines"].clone();
+        until("bytes wait", || log(&fixture)["waiting_bytes"].as_u64() > Some(0));
+
+        nix::sys::signal::kill(logger, Signal::SIGCONT).unwrap();
+        until_blocked(&fixture, None);
+        until("lines are counted", || log(&fixture)["logger"]["lines"].as_u64() > stopped_at.as_u64());
+    }
+}
+
+#[test]
+fn what_is_in_the_place_of_the_state_misleads_nobody() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let journal = fixture.path("sv/a/log/main/journal");
+    let good = fs::read(&journal).unwrap();
+    let unknown = |why: &str| {
+        let logger = log(&fixture)["logger"].clone();
+        assert_eq!(logger["state"], "unknown", "{why}: {logger}");
+    };
+    let garbage: Vec<u8> = (0..5000_u32).map(|number| (number * 7919 % 251) as u8).collect();
+    // The logger keeps the file that it has mapped; it is looked for again only after a while.
+    for (why, bytes) in [
+        ("empty", vec![]),
+        ("short", good[..STATE_BYTES - 1].to_vec()),
+        ("zeros", vec![0; 4096]),
+        ("garbage", garbage),
+        ("half", good[..good.len() / 2].to_vec()),
+        ("of an older version", good[..good.len() - STATE_BYTES].iter().copied().chain([0; STATE_BYTES]).collect()),
+    ] {
+        fs::remove_file(&journal).unwrap();
+        fs::write(&journal, bytes).unwrap();
+        unknown(why);
+    }
+    // A state of another process, though its checksums are right.
+    let own = pidfd::own().number();
+    let mut state = logyard::logdir::logger_state::LoggerState::read(&good[good.len() - STATE_BYTES..]).unwrap();
+    state.process = own.into();
+    state.start_time = pidfd::start_time(own).unwrap();
+    let mut forged = Bytes(good.clone());
+    state.store(&mut forged, good.len() - STATE_BYTES);
+    fs::remove_file(&journal).unwrap();
+    fs::write(&journal, &forged.0).unwrap();
+    unknown("another's");
+    // Neither links nor other kinds of files are followed or waited for.
+    fs::remove_file(&journal).unwrap();
+    fs::write(fixture.path("good"), &good).unwrap();
+    std::os::unix::fs::symlink(fixture.path("good"), &journal).unwrap();
+    unknown("a link");
+    fs::remove_file(&journal).unwrap();
+    nix::unistd::mkfifo(&journal, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    unknown("a FIFO");
+    fs::remove_file(&journal).unwrap();
+    fs::create_dir(&journal).unwrap();
+    unknown("a directory");
+}
+
+struct Bytes(Vec<u8>);
+
+impl logyard::logdir::memory::Memory for Bytes {
+    fn store(&mut self, at: usize, bytes: &[u8]) {
+        self.0[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn load(&self) -> Vec<u8> {
+        self.0.clone()
+    }
+
+    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(&mut self.0[at..=at])
+    }
+
+    fn is_lost(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn escapes_in_a_state_are_made_visible() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let journal = fixture.path("sv/a/log/main/journal");
+    let mut forged = Bytes(fs::read(&journal).unwrap());
+    let at = forged.0.len() - STATE_BYTES;
+    let mut state = logyard::logdir::logger_state::LoggerState::read(&forged.0[at..]).unwrap();
+    state.task.activity = logyard::logdir::logger_state::Activity::Retrying;
+    state.task.text = b"\x1b[2Jgone\xff\"\\\n".to_vec();
+    state.store(&mut forged, at);
+    fs::remove_file(&journal).unwrap();
+    fs::write(&journal, &forged.0).unwrap();
+
+    let (lines, _) = svstat(&fixture, &["-l", "sv/a"]);
+    assert!(lines.contains(": \\x1b[2Jgone\\xff\"\\\\x0a\n"), "{lines}");
+    assert_eq!(log(&fixture)["logger"]["text"], "\\x1b[2Jgone\\xff\"\\\\x0a");
+}
+
+#[test]
+fn whoever_may_not_look_is_told_that_nothing_is_known() {
+    if !nix::unistd::geteuid().is_root() {
+        skipped("another user: only root can become one");
+        return;
+    }
+    let fixture = fixture(SLOW, "./main");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let mode = |path: &str, mode: u32| {
+        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
+        mode(path, 0o755);
+    }
+    // Whoever may write here learns that the supervisor runs.
+    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
+        mode(path, 0o666);
+    }
+    mode("sv/a/log/main", 0o700);
+    let svstat = fixture.path("svstat");
+    fs::copy(testkit::program("svstat"), &svstat).unwrap();
+    let as_nobody = |arguments: &[&str]| {
+        let mut command = Command::new("./svstat");
+        command.args(arguments).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(65534);
+        let output = command.output().unwrap();
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+
+    let (lines, _) = as_nobody(&["-l", "sv/a"]);
+    assert!(lines.contains("waiting: unknown (access denied)\n    logger: unknown (access denied)\n"), "{lines}");
+    let (json, _) = as_nobody(&["--json", "sv/a"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["log"]["waiting_bytes"], Value::Null);
+    assert_eq!(json["log"]["logger"]["state"], "unknown");
+    let (check, code) = as_nobody(&["--check", "sv/a"]);
+    assert!(check.starts_with("SVSTAT UNKNOWN: 1 services, ") && code == Some(3), "{check}");
+    let (metrics, _) = as_nobody(&["--prometheus", "sv/a"]);
+    assert!(metrics.contains("logyard_logger_known{service=\"sv/a\"} 0"), "{metrics}");
+    assert!(!metrics.contains("logyard_log_waiting_bytes{"), "{metrics}");
+}
+
+#[test]
+fn a_file_in_the_place_of_the_log_pipe_is_not_opened_through() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let pipe = fixture.path("sv/a/supervise/logpipe");
+    fs::remove_file(&pipe).unwrap();
+    assert_eq!(log(&fixture)["waiting_bytes"], Value::Null);
+    fs::write(&pipe, "text").unwrap();
+    assert_eq!(log(&fixture)["waiting_bytes"], Value::Null);
+    fs::remove_file(&pipe).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &pipe).unwrap();
+    assert_eq!(log(&fixture)["waiting_bytes"], Value::Null);
+}
+
+#[test]
+fn the_check_tells_what_is_down_flapping_or_far_behind() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.script("sv/b/run", "exit 3");
+    fixture.script("sv/c/run", "exec sleep 1000");
+    fixture.script("sv/d/run", "exec sleep 1000");
+    fixture.write("sv/d/down", "");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let check = |arguments: &[&str]| svstat(&fixture, &[&["--check"], arguments].concat());
+    until("b was started twice", || fixture.read("sv/b/supervise/starts").trim().parse::<u32>().unwrap_or(0) > 1);
+    // It is up for a moment in each second.
+    fixture.script("sv/b/run", "exec sleep 1000");
+    until("b flaps", || check(&["sv/b"]).0.contains(", flapping |"));
+    assert_eq!(check(&["sv/b"]).1, 1);
+    assert_eq!(check(&["--flapping", "0", "sv/b"]).1, 0);
+
+    // It is down as it should be.
+    assert_eq!(check(&["sv/d"]).1, 0);
+    let (_, code) = check(&["sv/c"]);
+    assert_eq!(code, 0);
+    let output = fixture.command(testkit::program("svc"), &["-d", "sv/c"]).output().unwrap();
+    assert!(output.status.success());
+    until("c is down", || check(&["sv/c"]).1 == 2);
+    assert!(
+        check(&["sv/c"]).0.contains("sv/c down 0 seconds, normally up") || check(&["sv/c"]).0.contains("normally up")
+    );
+    assert!(check(&["sv/nothing"]).0.starts_with("SVSTAT CRITICAL: 1 services, sv/nothing unable to chdir"));
+
+    let logger = pid(&fixture, "sv/a/log");
+    nix::sys::signal::kill(logger, Signal::SIGSTOP).unwrap();
+    until("bytes wait", || log(&fixture)["waiting_bytes"].as_u64() > Some(100));
+    let (text, code) = check(&["--backlog", "100", "sv/a"]);
+    assert!(text.contains("bytes waiting") && code == 2, "{text}");
+    nix::sys::signal::kill(logger, Signal::SIGCONT).unwrap();
+    for wrong in [&["--backlog", "x", "sv/a"][..], &["--what", "sv/a"], &["--"], &[]] {
+        assert_eq!(check(wrong).1, 3, "{wrong:?}");
+    }
+}
+
+#[test]
+fn the_metrics_are_what_promtool_expects() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.script("sv/b \"\\n/run", "exec sleep 1000");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    let (metrics, _) = svstat(&fixture, &["--prometheus", "sv/a", "sv/b \"\\n", "sv/nothing"]);
+    fixture.write("metrics", &metrics);
+    let Ok(promtool) = fixture
+        .command("promtool", &["check", "metrics"])
+        .stdin(fs::File::open(fixture.path("metrics")).unwrap())
+        .output()
+    else {
+        skipped("metrics: there is no promtool");
+        return;
+    };
+    assert!(promtool.status.success(), "{}{metrics}", String::from_utf8_lossy(&promtool.stderr));
+    assert_eq!(String::from_utf8_lossy(&promtool.stdout), "");
+}
