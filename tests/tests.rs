@@ -14,8 +14,8 @@
 //! | every program where the system refuses a call | [`kernels`] |
 //! | the logs in `corpus/` are what `corpus/manifest` says | [`corpus`] |
 //!
-//! readlog and logbench have their tests in `crates/readlog/tests` and `crates/logbench/tests`. `crates/testkit` has the
-//! fixtures of all crates. `tests/architecture.rs` checks the imports between modules.
+//! readlog, logpack and logbench have their tests in `crates/*/tests`. `crates/testkit` has the fixtures of all crates.
+//! `tests/architecture.rs` checks the imports between modules.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 

@@ -127,7 +127,8 @@ fn lines(source: &Source, is_labelled: bool) -> Result<Vec<u8>, Error> {
 fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Error> {
     let machine = Machine::this();
     let moment = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
-    let task = if request.filters.is_empty() { Task::Log(LogTask::parse(&request.script)?) } else { Task::Filter };
+    let task =
+        if request.filters.is_empty() { Task::Log(Box::new(LogTask::parse(&request.script)?)) } else { Task::Filter };
     let mut subjects = subjects(request, &task)?;
     let files = report_files(request)?;
     let interruptions = SignalQueue::new(&[Signal::SIGINT, Signal::SIGTERM]);

@@ -18,7 +18,7 @@ const SLACK_BYTES: u64 = 2000;
 #[derive(Debug)]
 pub(crate) enum Task {
     /// It logs the lines to a directory.
-    Log(LogTask),
+    Log(Box<LogTask>),
     /// It writes them, changed, to standard output.
     Filter,
 }
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn log(script: &str) -> Task {
-        Task::Log(LogTask::parse(script).unwrap())
+        Task::Log(Box::new(LogTask::parse(script).unwrap()))
     }
 
     #[test]

@@ -46,6 +46,14 @@ enum Rest {
     Packed(Unpacked),
 }
 
+/// What becomes of a span when its turn comes.
+#[derive(Debug)]
+enum Opened {
+    Rest(Rest),
+    /// The parts of a packed file, in the place of its span.
+    Parts(Vec<Span>),
+}
+
 /// A block of a file.
 #[derive(Debug)]
 struct Block {
@@ -151,7 +159,11 @@ impl Backward {
             if self.rest.is_none() {
                 let span = self.spans.pop()?;
                 match self.open(&span) {
-                    Ok(rest) => self.rest = Some((rest, span.log_file)),
+                    Ok(Opened::Rest(rest)) => self.rest = Some((rest, span.log_file)),
+                    Ok(Opened::Parts(parts)) => {
+                        self.spans.extend(parts);
+                        continue;
+                    }
                     Err(errno) => {
                         self.context.warnings.unable_to_read(&self.log_dir.path, &span.log_file.name, errno);
                         continue;
@@ -182,18 +194,23 @@ impl Backward {
         }
     }
 
-    fn open(&self, span: &Span) -> Result<Rest> {
+    fn open(&self, span: &Span) -> Result<Opened> {
         let file = span.log_file.open(&self.log_dir.dir)?;
+        if let Some(parts) = span.divide(&file) {
+            return Ok(Opened::Parts(parts));
+        }
         if span.log_file.label.is_some() && is_packed(&file)? {
-            let (unpacked, damage) = Unpacked::open(file, span.from)?;
+            // A chunk begins where it is wanted.
+            let from = if span.chunk.is_some() { 0 } else { span.from };
+            let (unpacked, damage) = Unpacked::open(file, span.chunk.clone(), from)?;
             // What could be unpacked is shown.
             if let Some(errno) = damage {
                 self.context.warnings.unable_to_read(&self.log_dir.path, &span.log_file.name, errno);
             }
-            return Ok(Rest::Packed(unpacked));
+            return Ok(Opened::Rest(Rest::Packed(unpacked)));
         }
         let to = span.to.map_or_else(|| file.stat().map(|stat| stat.size_bytes), Ok)?;
-        Ok(Rest::Plain { file, from: span.from.min(to), to })
+        Ok(Opened::Rest(Rest::Plain { file, from: span.from.min(to), to }))
     }
 
     /// Puts a block before what is carried over, with a newline between if a line ends there that has none.

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
+use crate::frames::Chunk;
 use logyard::sys::file::File;
 use logyard::sys::{Errno, Result};
 
@@ -14,6 +16,9 @@ const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
 /// The window that a zstd file may ask for, as a power of two: the largest that the format's own tool makes.
 const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
+/// How much is read at once of a packed file.
+const SOURCE_BYTES: usize = 1 << 16;
 
 /// The memory that an xz file may ask for.
 const XZ_MEMORY_BYTES_MAX: u64 = 512 << 20;
@@ -50,6 +55,16 @@ impl Content {
         let mut content = Content::Packed(unpacked);
         content.skip(offset)?;
         Ok(content)
+    }
+
+    /// The wanted bytes of a chunk.
+    pub(super) fn of_chunk(file: Arc<File>, chunk: &Chunk) -> Result<Content> {
+        let mut content = Content::Packed(unpack_frames(file, chunk.packed.clone())?);
+        content.skip(chunk.skipped)?;
+        Ok(match content {
+            Content::Packed(unpacked) => Content::Packed(Box::new(unpacked.take(chunk.bytes))),
+            other => other,
+        })
     }
 
     /// Reads some of the bytes; 0 means that there are no more, for now.
@@ -115,14 +130,12 @@ pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
     let mut head = [0; 6];
     let length = file.read_at(0, &mut head)?;
     let head = &head[..length];
-    let source = || BufReader::with_capacity(1 << 16, FromStart { file: Arc::clone(file), offset: 0 });
+    let source = || BufReader::with_capacity(SOURCE_BYTES, Part { file: Arc::clone(file), bytes: 0..u64::MAX });
     if head.starts_with(GZIP) {
         return Ok(Some(Box::new(flate2::bufread::MultiGzDecoder::new(source()))));
     }
     if head.starts_with(ZSTD) {
-        let mut unpacked = zstd::stream::read::Decoder::with_buffer(source()).map_err(|error| errno(&error))?;
-        unpacked.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| errno(&error))?;
-        return Ok(Some(Box::new(unpacked)));
+        return unpack_frames(Arc::clone(file), 0..u64::MAX).map(Some);
     }
     if head.starts_with(XZ) {
         let stream = liblzma::stream::Stream::new_stream_decoder(XZ_MEMORY_BYTES_MAX, liblzma::stream::CONCATENATED)
@@ -132,16 +145,28 @@ pub(super) fn unpack(file: &Arc<File>) -> Result<Option<Box<dyn Read>>> {
     Ok(None)
 }
 
-/// A file that is read from its beginning, with an offset of its own.
-struct FromStart {
-    file: Arc<File>,
-    offset: u64,
+/// What some frames of a zstd file unpack to.
+pub(super) fn unpack_frames(file: Arc<File>, frames: Range<u64>) -> Result<Box<dyn Read>> {
+    let source = BufReader::with_capacity(SOURCE_BYTES, Part { file, bytes: frames });
+    let mut unpacked = zstd::stream::read::Decoder::with_buffer(source).map_err(|error| errno(&error))?;
+    unpacked.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| errno(&error))?;
+    Ok(Box::new(unpacked))
 }
 
-impl Read for FromStart {
+/// A part of a file that is read from its beginning, with an offset of its own.
+struct Part {
+    file: Arc<File>,
+    /// The bytes that have not been read.
+    bytes: Range<u64>,
+}
+
+impl Read for Part {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.file.read_at(self.offset, room).map_err(|errno| io::Error::from_raw_os_error(errno as i32))?;
-        self.offset += bytes as u64;
+        let left = self.bytes.end.saturating_sub(self.bytes.start);
+        let length = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
+        let read = self.file.read_at(self.bytes.start, &mut room[..length]);
+        let bytes = read.map_err(|errno| io::Error::from_raw_os_error(errno as i32))?;
+        self.bytes.start += bytes as u64;
         Ok(bytes)
     }
 }

@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::frames::KnownIndex;
 use crate::log_dir::LogDir;
 use crate::warnings::Warnings;
 use logyard::logdir::archive_name::is_archive_name;
@@ -43,18 +44,25 @@ pub(super) struct LogFile {
     pub(super) label: Option<Label>,
     /// The file, if it has been opened.
     pub(super) held: Option<Arc<File>>,
+    /// The index of a file that logpack packed, once it has been read.
+    pub(super) index: KnownIndex,
 }
 
 impl LogFile {
     /// An archive, by its name.
     pub(super) fn archive(name: Vec<u8>) -> Option<LogFile> {
         let label = archive_label(&name)?;
-        Some(LogFile { name, label: Some(label), held: None })
+        Some(LogFile { name, label: Some(label), held: None, index: KnownIndex::default() })
     }
 
     /// A file that is open.
     pub(super) fn held(name: &str, file: File) -> LogFile {
-        LogFile { name: name.as_bytes().to_vec(), label: None, held: Some(Arc::new(file)) }
+        LogFile {
+            name: name.as_bytes().to_vec(),
+            label: None,
+            held: Some(Arc::new(file)),
+            index: KnownIndex::default(),
+        }
     }
 
     /// Opens the file.
@@ -224,7 +232,9 @@ fn list_only(log_dir: &LogDir, mut names: Vec<Vec<u8>>, warnings: &Warnings) -> 
         // Opened at once: a logger may rename it.
         match open_plain(&log_dir.dir, &name) {
             Ok(_) if archive_label(&name).is_some() => files.extend(LogFile::archive(name)),
-            Ok(file) => files.push(LogFile { label: None, name, held: Some(Arc::new(file)) }),
+            Ok(file) => {
+                files.push(LogFile { label: None, name, held: Some(Arc::new(file)), index: KnownIndex::default() });
+            }
             Err(errno) => warnings.unable_to_read(&log_dir.path, &name, errno),
         }
     }

@@ -11,6 +11,7 @@
 //! ranges ─────── which parts of which files a window of time can be in
 //! stream ─────── the lines of these parts in order, as groups (a stamped line and the lines without a stamp behind it)
 //!   content ──── the bytes of a file, unpacked (prefetch: by other threads, before their turn)
+//!   frames ───── the parts of a file that logpack packed, each of which can be unpacked by itself
 //!   stamp ────── the stamp at the beginning of a line
 //!   finder ───── finds lines that may match a pattern, in whole buffers
 //! merge ──────── the groups of several directories in the order of their labels
@@ -45,6 +46,7 @@ mod files;
 mod filter;
 mod finder;
 mod follow;
+mod frames;
 mod histogram;
 mod hosts;
 mod last_lines;

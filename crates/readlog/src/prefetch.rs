@@ -11,14 +11,13 @@ use std::thread;
 use memchr::{memchr, memrchr};
 
 use crate::clock::LocalClock;
-use crate::content::{self, unpack};
-use crate::files::LogFile;
+use crate::content::Content;
 use crate::filter::Pattern;
 use crate::finder::Finder;
+use crate::frames::Chunk;
 use crate::stamp::recognise;
 use crate::time_scale::TimeScale;
 use logyard::lines::worker_thread::WorkerThread;
-use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 
 /// A file that unpacks to more is unpacked when its turn comes, a bit at a time.
@@ -71,11 +70,11 @@ impl Workers {
         self.free.get() > 0
     }
 
-    /// Has a file unpacked and searched, if there is anything to gain and a thread can be had.
-    pub(super) fn start(&self, directory: &Dir, piece: &LogFile) -> Option<Job> {
-        // Other files are still being written.
-        piece.label?;
-        let file = piece.open(directory).ok()?;
+    /// Has an archive, or a chunk of it, unpacked and searched, if there is anything to gain and a thread can be had.
+    pub(super) fn start(&self, file: Arc<File>, chunk: Option<Chunk>) -> Option<Job> {
+        if chunk.as_ref().is_some_and(|chunk| chunk.bytes > UNPACKED_BYTES_MAX as u64) {
+            return None;
+        }
         let is_packed = crate::content::is_packed(&file).unwrap_or(false);
         if !is_packed && (self.search.is_none() || file.stat().ok()?.size_bytes > UNPACKED_BYTES_MAX as u64) {
             return None;
@@ -88,12 +87,12 @@ impl Workers {
             let file = file.take()?;
             let Some(search) = &search else {
                 let mut bytes = Vec::new();
-                let length = read_whole(&file, &mut bytes)?;
+                let length = read_whole(&file, chunk.as_ref(), &mut bytes)?;
                 bytes.truncate(length);
                 return Some(bytes);
             };
             let mut room = lock(&rooms).pop().unwrap_or_default();
-            let kept = read_whole(&file, &mut room).map(|length| thin_out(&room[..length], search));
+            let kept = read_whole(&file, chunk.as_ref(), &mut room).map(|length| thin_out(&room[..length], search));
             lock(&rooms).push(room);
             kept
         };
@@ -124,10 +123,20 @@ fn lock(rooms: &Rooms) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
     rooms.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Unpacks a file into a room that grows, and says how much it is; `None` if it is too big, or damaged: the ordinary
-/// reader then gets further, and warns.
-fn read_whole(file: &Arc<File>, room: &mut Vec<u8>) -> Option<usize> {
-    let mut unpacked = unpack(file).ok()?;
+/// Unpacks a file, or a chunk of it, into a room that grows, and says how much it is; `None` if it is too big, or damaged: the
+/// ordinary reader then gets further, and warns.
+fn read_whole(file: &Arc<File>, chunk: Option<&Chunk>, room: &mut Vec<u8>) -> Option<usize> {
+    let mut content = match chunk {
+        Some(chunk) => Content::of_chunk(Arc::clone(file), chunk),
+        None => Content::of(Arc::clone(file), 0),
+    }
+    .ok()?;
+    // As many as there will be, and one to see that there are no more.
+    let expected =
+        chunk.map_or(0, |chunk| usize::try_from(chunk.bytes).unwrap_or(usize::MAX).min(UNPACKED_BYTES_MAX) + 1);
+    if room.len() < expected {
+        room.resize(expected, 0);
+    }
     let mut length = 0;
     loop {
         if length > UNPACKED_BYTES_MAX {
@@ -136,11 +145,7 @@ fn read_whole(file: &Arc<File>, room: &mut Vec<u8>) -> Option<usize> {
         if length == room.len() {
             room.resize((room.len() * 2).clamp(ROOM_BYTES, UNPACKED_BYTES_MAX + 1), 0);
         }
-        let read = match &mut unpacked {
-            Some(unpacked) => content::read(unpacked, &mut room[length..]),
-            None => file.read_at(length as u64, &mut room[length..]),
-        };
-        match read.ok()? {
+        match content.read(&mut room[length..]).ok()? {
             0 => return Some(length),
             read => length += read,
         }

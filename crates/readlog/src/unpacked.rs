@@ -1,14 +1,14 @@
-//! The bytes of a packed file from the last to the first.
+//! The bytes of a packed file, or of a chunk of it, from the last to the first.
 //!
-//! A file can only be unpacked from its beginning. The first pass keeps the last part in memory, and often that is enough. The
+//! They can only be unpacked from the beginning. The first pass keeps the last part in memory, and often that is enough. The
 //! second pass unpacks everything before that part into a file without a name in `TMPDIR`, and reads it from there. If no such
 //! file can be made, each part is unpacked again from the beginning: slow, but in the same memory.
 
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use crate::content::{self, unpack};
+use crate::content::Content;
+use crate::frames::Chunk;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::{Errno, Result, fd};
@@ -26,7 +26,9 @@ const TEMPORARY: &str = "/var/tmp";
 #[derive(Debug)]
 pub(super) struct Unpacked {
     file: Arc<File>,
-    /// Where to end, in bytes unpacked.
+    /// The frames that are read, if not all of the file is.
+    chunk: Option<Chunk>,
+    /// Where to end, in bytes unpacked; those of a chunk begin with the first that is wanted.
     from: u64,
     /// Where the part in memory begins.
     start: u64,
@@ -44,13 +46,13 @@ enum Spool {
 
 impl Unpacked {
     /// Unpacks a file, and keeps the last bytes in memory. A damaged file ends where the damage is; the cause is returned.
-    pub(super) fn open(file: Arc<File>, from: u64) -> Result<(Unpacked, Option<Errno>)> {
-        let mut source = source(&file)?;
+    pub(super) fn open(file: Arc<File>, chunk: Option<Chunk>, from: u64) -> Result<(Unpacked, Option<Errno>)> {
+        let mut source = source(&file, chunk.as_ref())?;
         let mut part = Vec::with_capacity(STEP_BYTES);
         let mut start = 0;
         let mut room = vec![0; STEP_BYTES];
         let damage = loop {
-            match content::read(&mut source, &mut room) {
+            match source.read(&mut room) {
                 Ok(0) => break None,
                 Ok(length) => {
                     // Doubled beyond twice a part it would be room for nothing.
@@ -71,7 +73,7 @@ impl Unpacked {
             part.drain(..surplus);
             start = from;
         }
-        Ok((Unpacked { file, from, start, part, spool: Spool::NotYet }, damage))
+        Ok((Unpacked { file, chunk, from, start, part, spool: Spool::NotYet }, damage))
     }
 
     /// Takes the last bytes that have not been taken, at most `bytes_max`, and tells whether there are no more.
@@ -94,9 +96,9 @@ impl Unpacked {
         let filled = match &self.spool {
             Spool::Made(spool) => fill(&mut self.part, |room, filled| spool.read_at(start - self.from + filled, room))?,
             _ => {
-                let mut source = source(&self.file)?;
+                let mut source = source(&self.file, self.chunk.as_ref())?;
                 skip(&mut source, start)?;
-                fill(&mut self.part, |room, _| content::read(&mut source, room))?
+                fill(&mut self.part, |room, _| source.read(room))?
             }
         };
         // Not what it was when it was unpacked first.
@@ -112,13 +114,13 @@ impl Unpacked {
     fn spool(&self) -> Result<File> {
         let directory = std::env::var_os("TMPDIR").filter(|path| !path.is_empty()).unwrap_or_else(|| TEMPORARY.into());
         let spool = Dir::open(directory.as_bytes())?.make_nameless(0o600)?;
-        let mut source = source(&self.file)?;
+        let mut source = source(&self.file, self.chunk.as_ref())?;
         skip(&mut source, self.from)?;
         let mut room = vec![0; STEP_BYTES];
         let mut left = self.start - self.from;
         while left > 0 {
             let most = usize::try_from(left).map_or(room.len(), |left| left.min(room.len()));
-            match content::read(&mut source, &mut room[..most])? {
+            match source.read(&mut room[..most])? {
                 0 => return Err(Errno::EPROTO),
                 length => {
                     fd::write_all(&spool, &room[..length])?;
@@ -130,15 +132,18 @@ impl Unpacked {
     }
 }
 
-fn source(file: &Arc<File>) -> Result<Box<dyn Read>> {
-    unpack(file)?.ok_or(Errno::EPROTO)
+fn source(file: &Arc<File>, chunk: Option<&Chunk>) -> Result<Content> {
+    match chunk {
+        Some(chunk) => Content::of_chunk(Arc::clone(file), chunk),
+        None => Content::of(Arc::clone(file), 0),
+    }
 }
 
-fn skip(source: &mut impl Read, mut bytes: u64) -> Result<()> {
+fn skip(source: &mut Content, mut bytes: u64) -> Result<()> {
     let mut room = vec![0; STEP_BYTES];
     while bytes > 0 {
         let most = usize::try_from(bytes).map_or(room.len(), |bytes| bytes.min(room.len()));
-        match content::read(source, &mut room[..most])? {
+        match source.read(&mut room[..most])? {
             0 => return Err(Errno::EPROTO),
             length => bytes -= length as u64,
         }

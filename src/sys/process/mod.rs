@@ -3,6 +3,7 @@
 //! - [`fork`](mod@fork): a copy of this process, a session of its own. [`exec`](mod@exec): another program in its place.
 //! - [`child`]: processes that we start. [`spawn`]: services and their supervisors. [`wait`](mod@wait): how they end.
 //! - [`pid`]: their numbers. [`pidfd`]: processes that may be somebody else's children.
+//! - [`priority`]: how much of the processors and disks this one gets.
 //! - [`proctitle`]: what the process list shows of this one.
 
 pub mod child;
@@ -11,6 +12,7 @@ pub mod exec;
 pub mod fork;
 pub mod pid;
 pub mod pidfd;
+pub mod priority;
 pub mod proctitle;
 pub mod spawn;
 pub mod wait;

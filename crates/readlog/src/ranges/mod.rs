@@ -12,17 +12,19 @@
 //!
 //! A compressed archive (a *packed* file, in the code) has no binary search: it can only be unpacked from its beginning. Its name
 //! and that of the file before it tell whether the window can be in it. If the file before it was finished after the window's end,
-//! the beginning is unpacked for its first label. If the window can be in the archive, all of it is read.
+//! the beginning is unpacked for its first label. If the window can be in the archive, all of it is read. A file that logpack
+//! packed has an index, by which only the frames are read that the window can be in.
 //!
 //! A line without a label belongs to the last line with a label before it, in whatever file that is. So if a file is read to
 //! its end, the beginning of the next file is read too, up to its first label. If it is not, that beginning is left out.
 //!
 //! - [`plan`]: chooses the parts.
 //! - [`probe`]: what is needed to look into a file. [`first_label`], [`bisect`] and [`survey`]: three ways to do that, from
-//!   its first bytes to all of them.
+//!   its first bytes to all of them. [`framed`]: the same by the index of a packed file.
 
 mod bisect;
 mod first_label;
+mod framed;
 mod plan;
 mod probe;
 mod survey;

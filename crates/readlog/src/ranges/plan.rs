@@ -75,7 +75,12 @@ impl Plan<'_> {
                 (Some(until), Some(before)) => before >= until && !probe.packed_begins_before(log_file, until),
                 _ => false,
             };
-            return (!is_too_late).then_some(Part::WHOLE);
+            if is_too_late {
+                return None;
+            }
+            let by_frames = |file| probe.survey_by_frames(log_file, &file, window);
+            let survey = log_file.open(&probe.log_dir.dir).ok().and_then(by_frames);
+            return survey.map_or(Some(Part::WHOLE), |survey| survey.part);
         };
         if window.until.is_some_and(|until| first >= until) {
             return None;

@@ -54,6 +54,9 @@ impl Probe<'_> {
     /// Reads a file, if it holds no more than `bytes_max`.
     pub(super) fn survey(self, log_file: &LogFile, window: &Window, bytes_max: u64) -> Result<Option<Survey>> {
         let file = log_file.open(&self.log_dir.dir)?;
+        if let Some(survey) = self.survey_by_frames(log_file, &file, window) {
+            return Ok(Some(survey));
+        }
         if file.stat()?.size_bytes > bytes_max {
             return Ok(None);
         }

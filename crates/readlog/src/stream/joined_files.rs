@@ -229,13 +229,20 @@ impl JoinedFiles {
             }
             let unpacked = span.job.take().and_then(Job::wait);
             let file = span.log_file.open_or_renamed(&self.log_dir.dir);
+            if unpacked.is_none()
+                && let Ok(file) = &file
+                && let Some(parts) = span.divide(file)
+            {
+                self.replace(0, parts);
+                continue;
+            }
             let opened = match (unpacked, &file) {
                 (Some(bytes), _) => Ok(Content::Ready(std::io::Cursor::new(bytes))),
                 // A file that is being written is not packed, whatever it begins with.
                 (None, Ok(file)) if span.log_file.label.is_none() => {
                     Ok(Content::Plain { file: Arc::clone(file), offset: span.from })
                 }
-                (None, Ok(file)) => Content::of(Arc::clone(file), span.from),
+                (None, Ok(file)) => span.content(Arc::clone(file)),
                 (None, Err(errno)) => Err(*errno),
             };
             match opened {
@@ -269,18 +276,34 @@ impl JoinedFiles {
         false
     }
 
-    /// Has the files behind the open one unpacked and searched by other threads.
+    /// Puts the parts of a file in the place of its span.
+    fn replace(&mut self, i: usize, parts: Vec<Span>) {
+        // Not by moving all that is behind it.
+        let before: Vec<Span> = self.spans.drain(..=i).take(i).collect();
+        for span in before.into_iter().chain(parts).rev() {
+            self.spans.push_front(span);
+        }
+    }
+
+    /// Has the files behind the open one, or the parts of them, unpacked and searched by other threads.
     fn prefetch(&mut self) {
-        for span in self.spans.iter_mut().skip(1) {
-            if !self.context.workers.is_free() || span.is_live {
-                return;
-            }
-            if span.is_whole() && span.job.is_none() {
-                span.job = self.context.workers.start(&self.log_dir.dir, &span.log_file);
+        let mut i = 1;
+        while let Some(span) = self.spans.get_mut(i).filter(|span| !span.is_live && self.context.workers.is_free()) {
+            // What is no archive is in the making.
+            if span.job.is_none() && span.log_file.label.is_some() {
+                let Ok(file) = span.log_file.open(&self.log_dir.dir) else { return };
+                if let Some(parts) = span.divide(&file) {
+                    self.replace(i, parts);
+                    continue;
+                }
+                if span.is_whole() || span.chunk.is_some() {
+                    span.job = self.context.workers.start(file, span.chunk.clone());
+                }
             }
             if span.job.is_none() {
                 return;
             }
+            i += 1;
         }
     }
 

@@ -7,6 +7,7 @@
 //! | directories that multilog, svlogd and s6-log wrote | `writers` |
 //! | `--since` and `--until`; a clock that was set back | `window`, and beside a slow reader `oracle` |
 //! | the same in compressed archives | `oracle` |
+//! | archives of logpack, with an index that is right, damaged or forged | `packed` |
 //! | `-g`, `-v`, `-i`, `-s`, smart case; `-A`, `-B`, `-C` | `searching`, `around` |
 //! | `-u`, one file, `-n` without a number, `-e`, `-q`, `--output-fields`, `--list`, `--disk-usage`, the width of columns | `everyday` |
 //! | the completions of bash | `terminal` |
@@ -35,6 +36,7 @@ mod hosts;
 mod kernels;
 mod limits;
 mod oracle;
+mod packed;
 mod places;
 mod reading;
 mod searching;
@@ -45,8 +47,12 @@ mod writers;
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use logpack::pack::{Settings, pack};
 
 use testkit::Workdir;
 
@@ -88,6 +94,18 @@ pub fn ten_seconds_each(dir: &Workdir, name: &str, count: u64) {
         log_directory(dir, name, &[(&archive, lines(i * 10, i * 10 + 10).as_bytes())]);
     }
     log_directory(dir, name, &[("current", lines(count * 10, count * 10 + 10).as_bytes())]);
+}
+
+/// What `logpack` makes of a log, with frames of this size.
+pub fn packed(text: &[u8], frame_bytes: usize) -> Vec<u8> {
+    let (mut input, mut output) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    input.write_all(text).unwrap();
+    input.rewind().unwrap();
+    pack(input.as_fd(), output.as_fd(), Settings { level: 1, frame_bytes, threads: 1 }).unwrap();
+    let mut packed = Vec::new();
+    output.rewind().unwrap();
+    output.read_to_end(&mut packed).unwrap();
+    packed
 }
 
 /// `readlog`, to be started in a directory, with its clock in UTC.

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use super::follow::{follower, text};
-use super::{label, log_directory, printed};
+use super::{label, log_directory, packed, printed};
 use logyard::sys::signal::Signal;
 use testkit::{Workdir, until};
 
@@ -229,6 +229,9 @@ fn last_lines(groups: &[Group], count: usize) -> String {
 fn pack(dice: &mut Dice, name: &str, bytes: &[u8]) -> Vec<u8> {
     if name == "current" || bytes.is_empty() || !dice.one_in(3) {
         return bytes.to_vec();
+    }
+    if dice.one_in(2) {
+        return packed(bytes, [300, 2000, 100_000][dice.below(3) as usize]);
     }
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packer.write_all(bytes).unwrap();

@@ -1,0 +1,99 @@
+//! The labels of the lines in a frame.
+
+use memchr::memchr;
+
+use crate::index::{Flags, Labels};
+use logyard::tai64n::Label;
+
+/// Finds the first and the last label of a frame's lines. `begins_in_line` tells that the frame begins within a line.
+pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
+    let mut labels = Labels::default();
+    let mut at = 0;
+    if begins_in_line {
+        labels.flags.add(Flags::BEGINS_IN_LINE);
+        at = line_end(text, 0);
+    }
+    while at < text.len() {
+        let line = &text[at..];
+        match line[0] {
+            b'@' => {
+                if let Some(label) = label(line) {
+                    let (first, last) = labels.ends.unwrap_or((label, label));
+                    if label < last {
+                        labels.flags.add(Flags::OUT_OF_ORDER);
+                    }
+                    labels.ends = Some((first, label));
+                }
+            }
+            b'0'..=b'9' if may_be_time(line) => labels.flags.add(Flags::OTHER_STAMPS),
+            _ => {}
+        }
+        at = line_end(text, at);
+    }
+    labels
+}
+
+/// Where the line ends that `at` is in, newline included.
+fn line_end(text: &[u8], at: usize) -> usize {
+    memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1)
+}
+
+/// The label of a line. More than 24 digits are none.
+fn label(line: &[u8]) -> Option<Label> {
+    if matches!(line.get(Label::TEXT_BYTES), Some(b'0'..=b'9' | b'a'..=b'f')) {
+        return None;
+    }
+    Label::parse(line.get(..Label::TEXT_BYTES)?).ok()
+}
+
+/// Tells whether a line may begin with a time that is no label: a date (`2026-11-22`), or the seconds since 1970 with a fraction.
+/// Readers may recognise more of them than this program.
+fn may_be_time(line: &[u8]) -> bool {
+    let is_date = |date: &[u8; 10]| {
+        date.iter()
+            .zip(b"dddd-dd-dd")
+            .all(|(byte, shape)| if *shape == b'd' { byte.is_ascii_digit() } else { byte == shape })
+    };
+    let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    line.first_chunk().is_some_and(is_date) || (digits >= 9 && line.get(digits) == Some(&b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: u64) -> String {
+        format!("@{:016x}00000000", (1_u64 << 62) + second)
+    }
+
+    #[test]
+    fn the_first_and_the_last_label_are_found() {
+        let text = format!("trace\n{} a\n b\n{}\n@foo\n{}0 too long\n", at(5), at(7), at(9));
+
+        let labels = find(text.as_bytes(), false);
+
+        let ends = labels.ends.map(|(first, last)| (first.to_string(), last.to_string()));
+        assert_eq!((ends, labels.flags), (Some((at(5), at(7))), Flags::default()));
+    }
+
+    #[test]
+    fn what_the_labels_do_not_tell_is_flagged() {
+        let flags = |text: &str| find(text.as_bytes(), false).flags;
+
+        assert!(flags(&format!("{} a\n{} b\n", at(5), at(4))).has(Flags::OUT_OF_ORDER));
+        assert!(flags("2026-11-22_11:06:00.54536 a\n").has(Flags::OTHER_STAMPS));
+        assert!(flags("1790000000.123456 a\n").has(Flags::OTHER_STAMPS));
+        assert_eq!(flags("250 ok\n12: frame\n404-not\n20-11-22\n2026-11 half\n"), Flags::default());
+    }
+
+    #[test]
+    fn the_rest_of_a_line_has_no_label() {
+        let text = format!("{} is the rest\n{} a\n", at(5), at(7));
+
+        let labels = find(text.as_bytes(), true);
+
+        assert_eq!(labels.ends.map(|(first, _)| first.to_string()), Some(at(7)));
+        assert!(labels.flags.has(Flags::BEGINS_IN_LINE));
+        assert_eq!(find(b"no end", true).ends, None);
+    }
+}

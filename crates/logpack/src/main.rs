@@ -1,0 +1,4 @@
+//! `logpack`: see [`logpack`].
+#![no_main]
+
+logyard::program!(logpack::run);
