@@ -24,3 +24,11 @@ bench *NAME:
 logbench *OPTIONS:
     cargo build --release -p logyard --bin multilog
     cargo run --release -p logbench -- run {{OPTIONS}}
+
+# Build the Debian packages, the tarball and their checksums.
+packages *OPTIONS:
+    packaging/build {{OPTIONS}}
+
+# Try the packages in Debian roots.
+packages-test *CASES:
+    packaging/test {{CASES}}

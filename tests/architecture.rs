@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 18] = [
+const PRINTERS: [&str; 19] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
@@ -37,6 +37,7 @@ const PRINTERS: [&str; 18] = [
     "src/supervise/svwait",
     "src/sys",
     "crates/logbench/src/program",
+    "crates/logship/src/report",
     "crates/readlog/src/program",
 ];
 
@@ -115,7 +116,8 @@ fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BT
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    ["src", "crates/readlog/src", "crates/logbench/src", "crates/corpus/src"].map(|source| root.join(source)).into()
+    let crates = ["readlog", "logbench", "logship", "corpus"].map(|name| format!("crates/{name}/src"));
+    std::iter::once("src".to_owned()).chain(crates).map(|source| root.join(source)).collect()
 }
 
 #[test]

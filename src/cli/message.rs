@@ -21,6 +21,11 @@ impl Program {
         say(format_args!("{}: warning: {text}\n", self.0));
     }
 
+    /// Prints what the program did: `logship: …`.
+    pub fn say(self, text: impl Display) {
+        say(format_args!("{}: {text}\n", self.0));
+    }
+
     /// Prints why the program cannot go on, and returns the code to exit with: `multilog: fatal: …`, exit 111.
     #[must_use]
     pub fn fatal(self, text: impl Display) -> Exit {

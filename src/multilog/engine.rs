@@ -21,6 +21,7 @@ use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::showing::{Showing, own_state};
+use crate::multilog::metrics::Metrics;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
@@ -84,6 +85,8 @@ pub struct Engine<D: Directory, I> {
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
     messages: Messages,
+    /// `None` if the script asks for none.
+    metrics: Option<Box<Metrics>>,
     /// TERM has come, and every directory gives up whatever takes long.
     is_exiting: bool,
     /// The input has ended.
@@ -100,6 +103,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
             batch.resume(line);
             reader.resume_in_line();
         }
+        let metrics = script.metrics.map(|file| {
+            let names: Vec<&str> = directories.iter().map(|directory| directory.place().name.as_str()).collect();
+            Box::new(Metrics::new(file, &names))
+        });
         Engine {
             script,
             input,
@@ -111,6 +118,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             state: own_state(),
             heading,
             messages,
+            metrics,
             is_exiting: false,
             has_ended: false,
         }
@@ -162,6 +170,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
         let is_all_kept = self.account_for_rest();
         let is_sealed = self.seal() && is_all_kept;
+        self.write_metrics();
         match end {
             Ok(()) | Err(EarlyEnd::GivenUp) if is_sealed => Exit::OK,
             Ok(()) | Err(EarlyEnd::GivenUp) => Exit::TROUBLE,
@@ -193,13 +202,15 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
     }
 
-    /// How long until a directory has something due; `None` if nothing is due before the next write.
+    /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.
     fn due_in(&self) -> Option<Duration> {
-        let due = self.directories.iter().filter_map(LogDir::due_at).min()?;
+        let metrics = self.metrics.as_ref().map(|metrics| metrics.due_at());
+        let due = self.directories.iter().filter_map(LogDir::due_at).chain(metrics).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
-    /// Does what is due: fsyncs written lines, and checks that `current` and the journal are in place.
+    /// Does what is due: fsyncs written lines, checks that `current` and the journal are in place, and replaces the metrics
+    /// file.
     fn keep_up(&mut self) -> Result<(), EarlyEnd> {
         if self.due_in() != Some(Duration::ZERO) {
             return Ok(());
@@ -226,6 +237,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.rotate_on_time(None)?;
         self.note_currents();
         self.keep_journal();
+        if self.metrics.as_ref().is_some_and(|metrics| now >= metrics.due_at()) {
+            self.write_metrics();
+        }
         Ok(())
+    }
+
+    /// Replaces the metrics file, if there is one.
+    fn write_metrics(&mut self) {
+        let Some(metrics) = &mut self.metrics else { return };
+        if let Err(error) = metrics.replace(&self.directories, &self.input) {
+            self.messages.warn(error);
+        }
     }
 }

@@ -14,6 +14,7 @@
 //!   that is not complete at the end of a batch.
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
 //! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
+//! - [`metrics`]: `M`, what the logger has done, for node_exporter.
 //! - [`error`], [`patience`], [`pausing`], [`pace`], [`partial`]: what failed, and whether it is retried.
 //!
 //! # Promises
@@ -36,6 +37,7 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod journal;
+pub mod metrics;
 mod name;
 pub mod open_line;
 pub mod pace;

@@ -12,6 +12,7 @@ use crate::multilog::journal::replay::replay;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
+use crate::multilog::script::explain::explain;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -22,6 +23,9 @@ use crate::sys::{self, dir, fd, memory};
 
 /// Sets the modes of new files, whatever umask the parent had.
 const UMASK: u32 = 0o022;
+
+/// As the first argument: explain the script and do nothing else.
+const CHECK: &str = "--check";
 
 /// The address space that a busy logger may need, and what each log directory adds, including a thread's stack. If the
 /// limit is lower, multilog uses less.
@@ -39,6 +43,11 @@ pub fn run_reading(arguments: &Arguments) -> Exit {
 }
 
 fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInput>) -> Exit {
+    if let Some((_, script)) =
+        arguments.get(1..).and_then(|rest| rest.split_first()).filter(|(first, _)| first.to_bytes() == CHECK.as_bytes())
+    {
+        return check(script);
+    }
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
     let Program(name) = PROGRAM;
@@ -57,6 +66,18 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     };
     standard_error::report_dropped();
     exit
+}
+
+/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing.
+fn check(arguments: &Arguments) -> Exit {
+    let script = Script::parse(arguments);
+    for ignored in &script.ignored {
+        PROGRAM.warn(ignored);
+    }
+    if let Err(errno) = fd::write_all(fd::stdout(), explain(arguments, &script).as_bytes()) {
+        return PROGRAM.fatal(Error::unable("write to standard output", errno));
+    }
+    if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }
 }
 
 fn messages() -> Messages {

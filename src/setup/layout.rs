@@ -45,7 +45,7 @@ pub const COMMANDS: [&str; 20] = [
 ];
 
 /// The commands that can be left out when the package is built.
-pub const OPTIONAL: [&str; 2] = ["logbench", "readlog"];
+pub const OPTIONAL: [&str; 3] = ["logbench", "logship", "readlog"];
 
 /// Lists the resources of an installation, apart from those that start it at boot. `has_program` tells which commands exist.
 pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Resource> {

@@ -1,12 +1,13 @@
 //! The manual pages, carried in the program: `cargo install` installs programs and nothing else.
 
 /// Each page's file name and text.
-pub const PAGES: [(&str, &str); 24] = [
+pub const PAGES: [(&str, &str); 25] = [
     ("envdir.8", include_str!("../../doc/man/envdir.8")),
     ("envuidgid.8", include_str!("../../doc/man/envuidgid.8")),
     ("fghack.8", include_str!("../../doc/man/fghack.8")),
     ("logbench.1", include_str!("../../doc/man/logbench.1")),
     ("logdir.5", include_str!("../../doc/man/logdir.5")),
+    ("logship.1", include_str!("../../doc/man/logship.1")),
     ("logyard-setup.8", include_str!("../../doc/man/logyard-setup.8")),
     ("multilog.8", include_str!("../../doc/man/multilog.8")),
     ("pgrphack.8", include_str!("../../doc/man/pgrphack.8")),

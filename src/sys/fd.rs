@@ -1,6 +1,6 @@
 //! Reads and writes descriptors, and makes sure that 0, 1 and 2 are open.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::stat::Mode;
@@ -45,6 +45,16 @@ pub fn occupy_standard() {
             let _: RawFd = placeholder.into_raw_fd();
         }
     }
+}
+
+/// Duplicates a descriptor that the process was started with. `EBADF` if it was started without.
+///
+/// Called before the program opens anything: afterwards the number may be that of something else.
+pub fn inherited(number: RawFd) -> Result<OwnedFd> {
+    // SAFETY: only duplicated; a closed descriptor answers EBADF.
+    let duplicate = fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: it was made by this call, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
 /// Reads the bytes that are available, at most as many as `room` holds; 0 means end of file.

@@ -83,6 +83,16 @@ impl Notifier {
         self.0.add_watch(directory, what)
     }
 
+    /// Watches a directory for names that come, and for its own end or move.
+    pub fn watch_arrivals<P: NixPath + ?Sized>(&self, directory: &P) -> Result<Watch> {
+        let what = AddWatchFlags::IN_CREATE
+            | AddWatchFlags::IN_MOVED_TO
+            | AddWatchFlags::IN_DELETE_SELF
+            | AddWatchFlags::IN_MOVE_SELF
+            | AddWatchFlags::IN_ONLYDIR;
+        self.0.add_watch(directory, what)
+    }
+
     /// Watches a directory: its names, files that are closed after writing, and attributes, its own too.
     pub fn watch_attributes<P: NixPath + ?Sized>(&self, directory: &P) -> Result<Watch> {
         let what = AddWatchFlags::IN_CREATE

@@ -17,6 +17,7 @@
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: watches directories. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
+//! - [`mapped_file`]: the bytes of a file without a name, mapped.
 //! - [`newlines`]: vector instructions that find newlines.
 #![allow(unsafe_code)]
 
@@ -33,6 +34,7 @@ pub mod file;
 pub mod inotify;
 pub mod limit;
 pub mod lockfile;
+pub mod mapped_file;
 pub mod memory;
 pub mod newlines;
 pub mod page;

@@ -51,6 +51,52 @@ fn what_cannot_be_opened_is_named_and_multilog_exits_111() {
     }
 }
 
+/// Runs our multilog with `--check`, and returns its exit code, standard output and standard error.
+fn check(directory: &Path, script: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(Multilog::Ours.path());
+    let output = command.arg("--check").args(script).current_dir(directory).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn a_script_that_is_checked_is_explained_and_touches_nothing() {
+    // multilog.8 > "It opens no file and reads no input"
+    let workdir = Workdir::new();
+
+    let (code, explanation, said) = check(workdir.path(), &["t", "S2G", "A30d", "F10%", "R@hour", "./main"]);
+
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert_eq!(explanation.lines().count(), 6, "{explanation}");
+    assert!(explanation.ends_with("rotates at each local hour\n"), "{explanation}");
+    assert_eq!(std::fs::read_dir(workdir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_check_exits_100_for_each_bad_argument_and_a_logger_ignores_it_with_one_warning() {
+    for (argument, reason) in [
+        ("main", "no such action; a log directory begins with . or /"),
+        ("prod", "no such action; a log directory begins with . or /"),
+        ("Spool", "no such action; a log directory begins with . or /"),
+        ("t", "only the first action can ask for timestamps"),
+        ("n3x", "something follows the number"),
+        ("s10q", "what follows the size is no k, M or G"),
+        ("S10q", "it is no total size such as S2G"),
+        ("A30x", "it is no age such as A30d"),
+        ("F10%:", "it is no free space such as F10% or F2G:5"),
+        ("R1y", "it is no time such as R12h, R@hour or R@midnight"),
+        ("R@week", "it is no time such as R12h, R@hour or R@midnight"),
+    ] {
+        let workdir = Workdir::new();
+        let warning = format!("multilog: warning: ignoring the action {argument}: {reason}\n");
+
+        let (code, explanation, said) = check(workdir.path(), &["t", argument, "./main"]);
+
+        assert_eq!((code, said), (Some(100), warning.clone()), "{explanation}");
+        assert_eq!(log(Multilog::Ours, workdir.path(), &["t", argument, "./main"]), (Some(0), warning), "{argument}");
+    }
+}
+
 #[test]
 fn an_unreadable_directory_is_named() {
     for multilog in Multilog::installed() {

@@ -18,6 +18,7 @@
 //! | preallocated space is freed | [`preallocation`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
+//! | the metrics file | [`metrics`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -30,6 +31,7 @@ mod handover;
 mod journal;
 mod memory;
 mod messages;
+mod metrics;
 mod planted_files;
 mod preallocation;
 mod processor;

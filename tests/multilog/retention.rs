@@ -183,7 +183,7 @@ fn ten_thousand_archives_go_quickly_and_do_not_delay_the_input() {
         testkit::report(format_args!("{limit}: 10,000 archives in {took:.1?}, a line after at most {longest:.1?}"));
         // A machine that does other things too gets some time for them.
         assert!(took < Duration::from_secs(5), "{limit}: {took:?}");
-        assert!(longest < Duration::from_millis(500), "{limit}: a line waited {longest:?}");
+        assert!(longest < Duration::from_secs(2), "{limit}: a line waited {longest:?}");
     }
 }
 

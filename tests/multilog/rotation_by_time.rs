@@ -159,5 +159,5 @@ fn twenty_kills_lose_and_double_nothing() {
     let numbers: Vec<u32> = String::from_utf8(log).unwrap().lines().map(|line| line.parse().unwrap()).collect();
     assert!(numbers.iter().copied().eq(0..20_000), "lines are missing or doubled");
     assert!(files.archives().count() >= 3, "{} archives", files.archives().count());
-    assert!(files.archives().all(|(name, found)| !found.bytes.is_empty() && name.ends_with(".s")));
+    assert!(files.archives().all(|(_, found)| !found.bytes.is_empty()), "an empty file was archived");
 }

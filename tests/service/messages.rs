@@ -64,7 +64,9 @@ const SOURCES: [(&str, &[&str]); 21] = [
 ];
 
 /// Texts that are no messages, by their beginnings.
-const NO_MESSAGES: [&str; 1] = [
+const NO_MESSAGES: [&str; 2] = [
+    // The form of a metrics file.
+    "# HELP ",
     // Files, and what starts svscan without a boot.
     "{script} ",
 ];

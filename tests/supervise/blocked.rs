@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 use testkit::mounted::Mounted;
-use testkit::service_fixture::ServiceFixture;
+use testkit::service_fixture::{ServiceFixture, kill_by_id};
 use testkit::{skipped, until};
 
 /// How soon a change must be said.
@@ -72,7 +72,8 @@ fn until_blocked(fixture: &ServiceFixture, by: Option<(&str, &str)>) {
         }
         None => {
             assert!(lines.contains("logger: logs, or waits for input"), "{lines}");
-            assert!(!metrics.contains("\"} 1\n# HELP logyard_logger_lines"), "{metrics}");
+            let mut lines = metrics.lines().filter(|line| line.starts_with("logyard_logger_blocked{"));
+            assert!(lines.all(|line| line.ends_with("} 0")), "{metrics}");
             assert!(check.starts_with("SVSTAT OK: 1 services, no problems |") && code == 0, "{check}");
         }
     }
@@ -94,6 +95,12 @@ fn a_full_disk_is_said_until_there_is_room() {
 
     disk.remount("size=900m");
     until_blocked(&fixture, None);
+
+    until("nobody uses the disk", || {
+        let left = fixture.processes();
+        left.iter().for_each(|one| kill_by_id(one.pid));
+        left.is_empty()
+    });
 }
 
 #[test]
@@ -145,12 +152,16 @@ fn what_is_in_the_place_of_the_state_misleads_nobody() {
     until_logging(&fixture);
     let journal = fixture.path("sv/a/log/main/journal");
     let good = fs::read(&journal).unwrap();
-    let unknown = |why: &str| {
-        let logger = log(&fixture)["logger"].clone();
-        assert_eq!(logger["state"], "unknown", "{why}: {logger}");
+    // The logger keeps the file that it has mapped. When it finds another in its place it makes a new one.
+    let check = |why: &str, plant: &dyn Fn()| {
+        until(why, || {
+            let _ = fs::remove_dir(&journal);
+            let _ = fs::remove_file(&journal);
+            plant();
+            log(&fixture)["logger"]["state"] == "unknown"
+        });
     };
     let garbage: Vec<u8> = (0..5000_u32).map(|number| (number * 7919 % 251) as u8).collect();
-    // The logger keeps the file that it has mapped; it is looked for again only after a while.
     for (why, bytes) in [
         ("empty", vec![]),
         ("short", good[..STATE_BYTES - 1].to_vec()),
@@ -159,9 +170,7 @@ fn what_is_in_the_place_of_the_state_misleads_nobody() {
         ("half", good[..good.len() / 2].to_vec()),
         ("of an older version", good[..good.len() - STATE_BYTES].iter().copied().chain([0; STATE_BYTES]).collect()),
     ] {
-        fs::remove_file(&journal).unwrap();
-        fs::write(&journal, bytes).unwrap();
-        unknown(why);
+        check(why, &|| fs::write(&journal, &bytes).unwrap());
     }
     // A state of another process, though its checksums are right.
     let own = pidfd::own().number();
@@ -170,20 +179,12 @@ fn what_is_in_the_place_of_the_state_misleads_nobody() {
     state.start_time = pidfd::start_time(own).unwrap();
     let mut forged = Bytes(good.clone());
     state.store(&mut forged, good.len() - STATE_BYTES);
-    fs::remove_file(&journal).unwrap();
-    fs::write(&journal, &forged.0).unwrap();
-    unknown("another's");
+    check("another's", &|| fs::write(&journal, &forged.0).unwrap());
     // Neither links nor other kinds of files are followed or waited for.
-    fs::remove_file(&journal).unwrap();
     fs::write(fixture.path("good"), &good).unwrap();
-    std::os::unix::fs::symlink(fixture.path("good"), &journal).unwrap();
-    unknown("a link");
-    fs::remove_file(&journal).unwrap();
-    nix::unistd::mkfifo(&journal, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    unknown("a FIFO");
-    fs::remove_file(&journal).unwrap();
-    fs::create_dir(&journal).unwrap();
-    unknown("a directory");
+    check("a link", &|| std::os::unix::fs::symlink(fixture.path("good"), &journal).unwrap());
+    check("a FIFO", &|| nix::unistd::mkfifo(&journal, nix::sys::stat::Mode::S_IRWXU).unwrap());
+    check("a directory", &|| fs::create_dir(&journal).unwrap());
 }
 
 struct Bytes(Vec<u8>);
@@ -218,12 +219,16 @@ fn escapes_in_a_state_are_made_visible() {
     state.task.activity = logyard::logdir::logger_state::Activity::Retrying;
     state.task.text = b"\x1b[2Jgone\xff\"\\\n".to_vec();
     state.store(&mut forged, at);
-    fs::remove_file(&journal).unwrap();
-    fs::write(&journal, &forged.0).unwrap();
+    let show = |arguments: &[&str], expected: &str| {
+        until(expected, || {
+            fs::remove_file(&journal).unwrap();
+            fs::write(&journal, &forged.0).unwrap();
+            svstat(&fixture, arguments).0.contains(expected)
+        });
+    };
 
-    let (lines, _) = svstat(&fixture, &["-l", "sv/a"]);
-    assert!(lines.contains(": \\x1b[2Jgone\\xff\"\\\\x0a\n"), "{lines}");
-    assert_eq!(log(&fixture)["logger"]["text"], "\\x1b[2Jgone\\xff\"\\\\x0a");
+    show(&["-l", "sv/a"], ": \\x1b[2Jgone\\xff\"\\\\x0a\n");
+    show(&["--json", "sv/a"], "\\\\x1b[2Jgone\\\\xff\\\"\\\\\\\\x0a\"");
 }
 
 #[test]

@@ -19,9 +19,14 @@ const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } els
 const XZ_MEMORY_BYTES_MAX: u64 = 512 << 20;
 
 /// The bytes of a file, from some offset on.
-pub(super) enum Content {
+pub enum Content {
     /// As they are in the file.
-    Plain { file: Arc<File>, offset: u64 },
+    Plain {
+        /// The file.
+        file: Arc<File>,
+        /// Where the next read begins.
+        offset: u64,
+    },
     /// As they are unpacked.
     Packed(Box<dyn Read>),
     /// Unpacked before.
@@ -40,7 +45,7 @@ impl fmt::Debug for Content {
 
 impl Content {
     /// The bytes from `offset` on; of a packed file, `offset` counts what is unpacked.
-    pub(super) fn of(file: Arc<File>, offset: u64) -> Result<Content> {
+    pub fn of(file: Arc<File>, offset: u64) -> Result<Content> {
         let Some(unpacked) = unpack(&file)? else { return Ok(Content::Plain { file, offset }) };
         let mut content = Content::Packed(unpacked);
         content.skip(offset)?;
@@ -48,7 +53,7 @@ impl Content {
     }
 
     /// Reads some of the bytes; 0 means that there are no more, for now.
-    pub(super) fn read(&mut self, room: &mut [u8]) -> Result<usize> {
+    pub fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         match self {
             Content::Plain { file, offset } => {
                 let bytes = file.read_at(*offset, room)?;

@@ -37,7 +37,7 @@
 mod arguments;
 mod backward;
 mod clock;
-mod content;
+pub mod content;
 mod context;
 mod cursor;
 mod error;
@@ -48,7 +48,7 @@ mod follow;
 mod histogram;
 mod hosts;
 mod last_lines;
-mod log_dir;
+pub mod log_dir;
 mod merge;
 mod output;
 mod overview;
@@ -62,8 +62,8 @@ mod stream;
 mod surroundings;
 mod svg;
 mod tail;
-mod time_arg;
-mod time_scale;
+pub mod time_arg;
+pub mod time_scale;
 mod unpacked;
 mod warnings;
 

@@ -23,7 +23,8 @@ pub(super) struct LogDir {
 ///
 /// `/service/NAME/log/main` is the classic place, and `/var/log/NAME` another; what says nothing, `main` and `log`, is
 /// left out at the end.
-pub(super) fn service_name(path: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn service_name(path: &[u8]) -> Vec<u8> {
     let given = Path::new(OsStr::from_bytes(path));
     // A relative path may have too few names, `.` none at all.
     let absolute = std::path::absolute(given).unwrap_or_else(|_| given.to_path_buf());

@@ -26,7 +26,7 @@ const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "frid
 const CENTURY: i16 = 69;
 
 /// Reads a time. `now` is the present in the local time zone.
-pub(super) fn parse(text: &str, now: &Zoned, scale: TimeScale) -> Result<Label, String> {
+pub fn parse(text: &str, now: &Zoned, scale: TimeScale) -> Result<Label, String> {
     let text = text.trim();
     if let Some(label) = parse_label(text) {
         return Ok(label);

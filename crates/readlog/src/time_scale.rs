@@ -40,7 +40,7 @@ const LEAPS: [i64; 27] = [
 
 /// How labels count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum TimeScale {
+pub enum TimeScale {
     /// Unix time and ten seconds: daemontools, runit, logyard.
     #[default]
     Djb,
@@ -81,16 +81,17 @@ pub(super) fn latest() -> Label {
 
 /// From one moment up to, and not including, another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Window {
+pub struct Window {
     /// Earlier lines are left out.
-    pub(super) since: Option<Label>,
+    pub since: Option<Label>,
     /// This and later lines are left out.
-    pub(super) until: Option<Label>,
+    pub until: Option<Label>,
 }
 
 impl Window {
     /// Tells whether a moment lies within.
-    pub(super) fn contains(&self, label: Label) -> bool {
+    #[must_use]
+    pub fn contains(&self, label: Label) -> bool {
         self.since.is_none_or(|since| since <= label) && self.until.is_none_or(|until| label < until)
     }
 

@@ -54,6 +54,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
         let used_up: Vec<usize> =
             (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
+        if let Some(metrics) = &mut self.metrics {
+            metrics.note_input(&window.bytes[..input_bytes], came);
+            for number in 0..self.directories.len() {
+                metrics.note_output(number, self.batch.output(number, window));
+            }
+        }
         self.consume_batch(input_bytes)?;
         for directory in used_up {
             self.rotate(directory)?;
@@ -143,6 +149,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             .showing(showing)
             .retry(|patience| making_room(directories, directory, |one| one.rotate(patience)))
             .map_err(|_| EarlyEnd::GivenUp)?;
+        if let Some(metrics) = &mut self.metrics {
+            metrics.note_rotation(directory);
+        }
         self.note_currents();
         Ok(())
     }

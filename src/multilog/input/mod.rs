@@ -79,4 +79,14 @@ pub trait Input: Source {
 
     /// Bytes that were shown and not consumed will be shown again.
     fn look_anew(&mut self);
+
+    /// How long the input has waited for others: in [`Input::rest`] and [`Input::wait_for`].
+    fn blocked(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// How many bytes wait in a pipe, those that were taken and not consumed too; `None` if that is not known.
+    fn waiting_bytes(&self) -> Option<usize> {
+        None
+    }
 }

@@ -16,6 +16,7 @@ use crate::lines::reader::{Source, Taken};
 use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
+use crate::sys::pipe::waiting_bytes;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
 use crate::sys::{Errno, Result, fd, poll};
 
@@ -37,6 +38,8 @@ pub struct StandardInput {
     has_alarm: bool,
     /// Created for the first wait that only TERM may interrupt.
     exit_request: OnceCell<Option<SignalWatch>>,
+    /// How long the input has waited for the disk or a processor.
+    blocked: Duration,
     messages: Messages,
 }
 
@@ -63,6 +66,7 @@ impl StandardInput {
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
             exit_request: OnceCell::new(),
+            blocked: Duration::ZERO,
             messages,
         })
     }
@@ -75,6 +79,37 @@ impl StandardInput {
                 standard_error::shorten_waits();
             }
             self.has_alarm |= signal == Signal::SIGALRM;
+        }
+    }
+
+    fn rest_until(&mut self, end: Instant) -> bool {
+        loop {
+            if self.is_terminated {
+                return !self.keeps_rest() && !std::mem::replace(&mut self.has_retried, true);
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            match poll::readable([self.signals.as_fd()], Some(left)) {
+                Ok([true]) => self.take_signals(),
+                Ok([false]) => {}
+                Err(_) => std::thread::sleep(left),
+            }
+        }
+    }
+
+    fn wait_for_other(&mut self, other: BorrowedFd<'_>) -> Result<bool> {
+        loop {
+            if self.has_term {
+                return Ok(false);
+            }
+            let [has_signal, is_ready] = poll::readable([self.signals.as_fd(), other], None)?;
+            if has_signal {
+                self.take_signals();
+            } else if is_ready {
+                return Ok(true);
+            }
         }
     }
 }
@@ -112,35 +147,26 @@ impl Input for StandardInput {
     }
 
     fn rest(&mut self, time: Duration) -> bool {
-        let end = Instant::now() + time;
-        loop {
-            if self.is_terminated {
-                return !self.keeps_rest() && !std::mem::replace(&mut self.has_retried, true);
-            }
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return true;
-            }
-            match poll::readable([self.signals.as_fd()], Some(left)) {
-                Ok([true]) => self.take_signals(),
-                Ok([false]) => {}
-                Err(_) => std::thread::sleep(left),
-            }
-        }
+        let start = Instant::now();
+        let is_over = self.rest_until(start + time);
+        self.blocked += start.elapsed();
+        is_over
     }
 
     fn wait_for(&mut self, other: BorrowedFd<'_>) -> Result<bool> {
-        loop {
-            if self.has_term {
-                return Ok(false);
-            }
-            let [has_signal, is_ready] = poll::readable([self.signals.as_fd(), other], None)?;
-            if has_signal {
-                self.take_signals();
-            } else if is_ready {
-                return Ok(true);
-            }
-        }
+        let start = Instant::now();
+        let answer = self.wait_for_other(other);
+        self.blocked += start.elapsed();
+        answer
+    }
+
+    fn blocked(&self) -> Duration {
+        self.blocked
+    }
+
+    fn waiting_bytes(&self) -> Option<usize> {
+        self.pipe.as_ref()?;
+        waiting_bytes(fd::stdin()).ok()
     }
 
     fn is_exiting(&self) -> bool {

@@ -81,8 +81,7 @@ impl Rules {
             processor: None,
             sync_interval: None,
         };
-        let mut script =
-            Script { stamps: self.stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
+        let mut script = Script { stamps: self.stamps, ..Script::default() };
         for clause in &self.clauses {
             script.actions.push(match clause {
                 Clause::Select(pattern) => Action::Select(Selector::new(pattern)),

@@ -14,6 +14,7 @@
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
+//! MSECONDS=file  the metrics, and how often the file is replaced
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```
@@ -21,6 +22,7 @@
 //! Every list of arguments is a script. As in 0.76, arguments that mean nothing are ignored; [`Script::ignored`] lists
 //! them with the reason.
 
+pub mod explain;
 pub mod matcher;
 mod numbers;
 pub mod selector;
@@ -33,7 +35,7 @@ use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::multilog::script::numbers::{
-    begins_with_digit, parse_free, parse_number, parse_rotation, parse_size, parse_time, parse_total,
+    begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
 };
 use crate::multilog::script::selector::Selector;
 use crate::sys::program::Arguments;
@@ -52,7 +54,7 @@ const FILES_LEAST: u64 = 2;
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
 /// What is done for each line, parsed once.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Script {
     /// Each line gets a stamp.
     pub stamps: bool,
@@ -62,6 +64,8 @@ pub struct Script {
     pub statuses: Vec<&'static CStr>,
     /// The log directories that [`Action::Log`] counts.
     pub directories: Vec<Destination>,
+    /// The metrics file.
+    pub metrics: Option<MetricsFile>,
     /// The arguments that mean nothing.
     pub ignored: Vec<Ignored>,
 }
@@ -81,11 +85,22 @@ pub enum Action {
     Log(usize),
 }
 
+/// A file for metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MetricsFile {
+    /// Relative to the directory that multilog was started in.
+    pub path: &'static CStr,
+    /// How often it is replaced.
+    pub interval: Duration,
+}
+
 /// An ignored argument, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     argument: &'static CStr,
     reason: &'static str,
+    /// The number before what is ignored counts.
+    is_partial: bool,
 }
 
 impl fmt::Display for Ignored {
@@ -99,7 +114,7 @@ impl Script {
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Script {
         let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
-        let mut script = Script { stamps, actions: vec![], statuses: vec![], directories: vec![], ignored: vec![] };
+        let mut script = Script { stamps, ..Script::default() };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
@@ -152,6 +167,12 @@ impl Script {
                     Some(times) => rotation = times,
                     None => script.ignore(argument, "it is no time such as R12h, R@hour or R@midnight"),
                 },
+                Some(b'M') if begins_with_digit(rest) => match parse_interval(argument) {
+                    Some((interval, path)) => script.metrics = Some(MetricsFile { path, interval }),
+                    None => {
+                        script.ignore(argument, "it is no metrics file such as M15=/var/lib/node_exporter/main.prom");
+                    }
+                },
                 Some(b'!') => processor = Some(CString::new(rest).expect("a C string holds no NUL")),
                 Some(b'.' | b'/') => {
                     script.actions.push(Action::Log(script.directories.len()));
@@ -182,16 +203,21 @@ impl Script {
         !self.directories.is_empty() && self.actions.iter().all(|action| matches!(action, Action::Log(_)))
     }
 
+    /// Tells whether all of an argument is ignored.
+    fn is_ignored(&self, argument: &CStr) -> bool {
+        self.ignored.iter().any(|ignored| ignored.argument == argument && !ignored.is_partial)
+    }
+
     fn ignore(&mut self, argument: &'static CStr, reason: &'static str) {
         if !self.ignored.iter().any(|known| known.argument == argument) {
-            self.ignored.push(Ignored { argument, reason });
+            self.ignored.push(Ignored { argument, reason, is_partial: false });
         }
     }
 
     /// 0.76 silently reads missing digits as 0; text behind the number is reported.
     fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
         if !rest.is_empty() {
-            self.ignored.push(Ignored { argument, reason });
+            self.ignored.push(Ignored { argument, reason, is_partial: true });
         }
     }
 }
@@ -287,6 +313,16 @@ mod tests {
         let script = Script::parse(&[c"R@week", c"R@", c"Rotate", c"R", c"R1x", c"R@hourly", c"./a"]);
         assert!(script.directories[0].rotation.is_never());
         assert_eq!(script.ignored.len(), 6, "{:?}", script.ignored);
+    }
+
+    #[test]
+    fn a_metrics_file_has_an_interval_and_a_path() {
+        let metrics = Script::parse(&[c"M15=main.prom"]).metrics.unwrap();
+        assert_eq!((metrics.path, metrics.interval), (c"main.prom", Duration::from_secs(15)));
+
+        let bad: [&CStr; 8] = [c"M", c"Main", c"M=x", c"M15", c"M15=", c"M0=x", c"M15x=y", c"M15=dir/"];
+        let script = Script::parse(&bad);
+        assert_eq!((script.metrics, script.ignored.len()), (None, bad.len()));
     }
 
     #[test]

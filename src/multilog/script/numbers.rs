@@ -1,5 +1,6 @@
 //! The numbers of the actions, with their units.
 
+use std::ffi::CStr;
 use std::time::Duration;
 
 use crate::logdir::destination::RotationTimes;
@@ -25,6 +26,15 @@ pub(super) fn parse_size(text: &[u8]) -> (u64, &[u8]) {
         _ => return (number, rest),
     };
     (number.saturating_mul(1024_u64.pow(power)), &rest[1..])
+}
+
+/// Reads a number of seconds, an equals sign and a path; the number is at most that of a day.
+pub(super) fn parse_interval(argument: &'static CStr) -> Option<(Duration, &'static CStr)> {
+    let text = argument.to_bytes_with_nul();
+    let (seconds @ 1.., rest) = parse_number(text.get(1..)?) else { return None };
+    let path = CStr::from_bytes_with_nul(rest.strip_prefix(b"=")?).ok()?;
+    let is_file = !path.is_empty() && !path.to_bytes().ends_with(b"/");
+    is_file.then_some((Duration::from_secs(seconds.min(24 * 60 * 60)), path))
 }
 
 /// Reads a size and nothing else; 0 is no limit.

@@ -12,6 +12,7 @@
 //! that fails too, the file becomes `@label.u`.
 
 use std::ffi::CString;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::logdir::archive_name::Code;
@@ -219,7 +220,12 @@ impl<D: Directory> Finisher<D> {
         let Some(command) = self.processor.as_ref().filter(|_| !patience.is_exiting()) else {
             return skip_processor();
         };
-        match directory.process(command, patience.exit_request()) {
+        self.place.processor_runs.fetch_add(1, Ordering::Relaxed);
+        let answer = directory.process(command, patience.exit_request());
+        if !matches!(answer, Ok(Some(Ended::Exited(0)) | None)) {
+            self.place.processor_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        match answer {
             Ok(Some(Ended::Exited(0))) => {
                 seal_output(place, PROCESSED, MODE_DONE)?;
                 seal_output(place, NEWSTATE, MODE_OPEN)?;

@@ -1,5 +1,6 @@
 //! A log directory that is held open, with the name that messages give it.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::logdir::limits::Limits;
@@ -16,6 +17,10 @@ pub struct Place<D> {
     pub directory: D,
     /// What of the archives it keeps.
     pub limits: Limits,
+    /// How often the processor was run.
+    pub processor_runs: AtomicU64,
+    /// How often it failed.
+    pub processor_failures: AtomicU64,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
 }
@@ -23,7 +28,14 @@ pub struct Place<D> {
 impl<D: Directory> Place<D> {
     /// A directory in which no file has been given a label yet.
     pub fn new(name: impl Into<String>, directory: D, limits: Limits) -> Place<D> {
-        Place { name: name.into(), directory, limits, newest: Mutex::new(None) }
+        Place {
+            name: name.into(),
+            directory,
+            limits,
+            processor_runs: AtomicU64::new(0),
+            processor_failures: AtomicU64::new(0),
+            newest: Mutex::new(None),
+        }
     }
 
     /// Removes a file; that it does not exist is no failure.

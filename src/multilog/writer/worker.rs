@@ -105,7 +105,7 @@ impl<F: Send + 'static> Worker<F> {
         let run = {
             let shared = Arc::clone(&shared);
             move |finisher, inbox, _| {
-                work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages, pace: Pace::default() })
+                work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages, pace: Pace::default() });
             }
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {

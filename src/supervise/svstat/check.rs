@@ -151,7 +151,8 @@ fn judge_unit(name: &str, report: &Result<Report, Failure>, bounds: Bounds) -> O
 fn is_flapping(report: &Report, bounds: Bounds) -> bool {
     let has_failed = match report.last_exit {
         Some(LastExit::Signal(signal)) => signal != Signal::SIGTERM as i32,
-        Some(LastExit::Exit(_)) => true,
+        // A logger that is restarted exits 0.
+        Some(LastExit::Exit(code)) => code != 0,
         Some(LastExit::Unknown) | None => false,
     };
     has_failed

@@ -1,0 +1,4 @@
+//! `logship`: see [`logship`].
+#![no_main]
+
+logyard::program!(logship::run);

@@ -1,0 +1,44 @@
+//! An object that waits to be created: its bytes are in a file without a name, which no kill can leave behind.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+
+use logyard::sys::dir::Dir;
+use logyard::sys::file::File;
+use logyard::sys::{Errno, Result};
+
+use crate::facts::Facts;
+
+/// An object that waits to be created.
+#[derive(Debug)]
+pub(crate) struct Object {
+    pub(crate) file: File,
+    pub(crate) bytes: u64,
+    pub(crate) facts: Facts,
+}
+
+/// Where files without a name are made, if `TMPDIR` names no place.
+const TEMPORARY: [&str; 2] = ["/var/tmp", "/tmp"];
+
+/// Makes a file for an object: in a temporary directory, or else in `fallback`.
+pub(crate) fn spool(fallback: &Dir) -> Result<File> {
+    let chosen = std::env::var_os("TMPDIR").filter(|path| !path.is_empty());
+    let chosen = chosen.as_deref().and_then(std::ffi::OsStr::to_str);
+    for path in chosen.into_iter().chain(TEMPORARY) {
+        if let Ok(file) = Dir::open(path).and_then(|dir| dir.make_nameless(0o600)) {
+            return Ok(file);
+        }
+    }
+    fallback.make_nameless(0o600)
+}
+
+/// Another handle of a file, for code that writes to or reads from the library's own type.
+pub(crate) fn handle(file: &File) -> io::Result<fs::File> {
+    file.as_fd().try_clone_to_owned().map(fs::File::from)
+}
+
+/// The cause of an error, as the system gives it.
+pub(crate) fn errno(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

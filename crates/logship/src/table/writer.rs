@@ -1,0 +1,73 @@
+//! Rows to a Parquet file.
+
+use std::fs::File;
+
+use bytes::Bytes;
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::file::metadata::KeyValue;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+
+use super::{Error, schema};
+use crate::facts::Facts;
+use crate::pieces::{Row, Time};
+
+/// A Parquet file that is being written.
+pub(crate) struct Writer(SerializedFileWriter<File>);
+
+impl Writer {
+    /// Begins an empty file.
+    pub(crate) fn new(file: File) -> Result<Writer, Error> {
+        SerializedFileWriter::new(file, schema::schema()?, schema::properties()?).map(Writer)
+    }
+
+    /// Writes rows of one archive as a row group.
+    pub(crate) fn write(&mut self, archive: &str, rows: &[Row]) -> Result<(), Error> {
+        let mut group = self.0.next_row_group()?;
+        let is_timed: Vec<i16> = rows.iter().map(|row| i16::from(row.time.is_some())).collect();
+        let times: Vec<Time> = rows.iter().filter_map(|row| row.time).collect();
+        column::<Int64Type>(&mut group, &times.iter().map(|time| time.micros).collect::<Vec<_>>(), Some(&is_timed))?;
+        column::<Int32Type>(&mut group, &times.iter().map(|time| time.nanos).collect::<Vec<_>>(), Some(&is_timed))?;
+        column::<ByteArrayType>(&mut group, &vec![ByteArray::from(archive); rows.len()], None)?;
+        column::<Int64Type>(&mut group, &rows.iter().map(|row| row.line.cast_signed()).collect::<Vec<_>>(), None)?;
+        let messages: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(as_text(&row.message))).collect();
+        column::<ByteArrayType>(&mut group, &messages, None)?;
+        let is_text = |row: &Row| std::str::from_utf8(&row.message).is_ok();
+        let is_raw: Vec<i16> = rows.iter().map(|row| i16::from(!is_text(row))).collect();
+        let raw = rows.iter().filter(|row| !is_text(row)).map(|row| ByteArray::from(row.message.clone()));
+        column::<ByteArrayType>(&mut group, &raw.collect::<Vec<_>>(), Some(&is_raw))?;
+        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continues).collect::<Vec<_>>(), None)?;
+        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continued).collect::<Vec<_>>(), None)?;
+        group.close().map(drop)
+    }
+
+    /// Writes the end of the file. The facts are in it too: a directory as a store keeps no other metadata.
+    pub(crate) fn finish(mut self, facts: &Facts) -> Result<(), Error> {
+        for (name, value) in facts.to_metadata() {
+            self.0.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
+        self.0.close().map(drop)
+    }
+}
+
+/// A message as text: what is not UTF-8 appears as U+FFFD.
+pub(crate) fn as_text(message: &Bytes) -> Bytes {
+    match String::from_utf8_lossy(message) {
+        std::borrow::Cow::Borrowed(_) => message.clone(),
+        std::borrow::Cow::Owned(text) => Bytes::from(text),
+    }
+}
+
+fn column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, File>,
+    values: &[T::T],
+    is_set: Option<&[i16]>,
+) -> Result<(), Error>
+where
+    for<'v> &'v [T::T]: Into<&'v [T::T]>,
+{
+    let Some(mut column) = group.next_column()? else {
+        return Err(Error::General("the schema has fewer columns".to_owned()));
+    };
+    column.typed::<T>().write_batch(values, is_set, None)?;
+    column.close()
+}
