@@ -131,7 +131,9 @@ fn torture(count: u64, reader_kills: usize) {
             if round % 4 == 2 {
                 // When both are gone, so is the socket.
                 successor(&fixture, &reader, killed);
-                kill_by_id(process(&fixture, "supervise log"));
+                let killed = process(&fixture, "supervise log");
+                kill_by_id(killed);
+                successor(&fixture, "supervise log", killed);
                 kills[2] += 1;
                 until("the next supervisor has the socket", || is_kept(&fixture, 2));
             }
