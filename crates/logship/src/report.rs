@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 
 use logyard::cli::{Exit, Program, message};
+use logyard::sys::{fd, terminal};
 
 /// The exit code of a run that could not do everything.
 const INCOMPLETE: Exit = Exit(1);
@@ -51,4 +52,9 @@ pub(crate) fn usage(synopsis: impl Display) -> Exit {
 /// Prints a part of a line, for a terminal.
 pub(crate) fn draw(text: impl Display) {
     message::say(format_args!("{text}"));
+}
+
+/// Tells whether messages appear on a terminal.
+pub(crate) fn is_terminal() -> bool {
+    terminal::is_terminal(fd::stderr())
 }

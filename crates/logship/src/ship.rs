@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use logyard::cli::{Exit, Shown, cause};
-use logyard::sys::{fd, terminal};
 
 use crate::log_dir::{Archive, LogDir};
 use crate::metrics::Metrics;
@@ -95,12 +94,7 @@ const BAR_COLUMNS: usize = 30;
 
 impl Progress<'_> {
     fn new(total: usize, metrics: &Metrics) -> Progress<'_> {
-        Progress {
-            total,
-            metrics,
-            done_before: metrics.done(),
-            is_shown: total > 1 && terminal::is_terminal(fd::stderr()),
-        }
+        Progress { total, metrics, done_before: metrics.done(), is_shown: total > 1 && report::is_terminal() }
     }
 
     fn draw(&self) {
