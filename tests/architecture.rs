@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 18] = [
+const PRINTERS: [&str; 19] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
