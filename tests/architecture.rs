@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 21] = [
+const PRINTERS: [&str; 22] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
@@ -40,6 +40,7 @@ const PRINTERS: [&str; 21] = [
     "crates/logpack/src/program",
     "crates/logship/src/report",
     "crates/socklog/src/program",
+    "crates/socklog/src/ucspi",
     "crates/readlog/src/program",
 ];
 
