@@ -62,6 +62,7 @@ fn a_journal_that_could_not_be_created_at_the_start_is_created_later() {
 #[test]
 fn a_journal_that_could_not_be_replaced_is_created_later() {
     let (mut fixture, logger) = start(|_| ());
+    until("there is a journal", || journal(&fixture).is_file());
     // Its page goes with the next line, and its name cannot be had.
     fs::OpenOptions::new().write(true).open(journal(&fixture)).unwrap().set_len(0).unwrap();
     fs::remove_file(journal(&fixture)).unwrap();

@@ -253,6 +253,8 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     mode("sv/a/log/main", 0o700);
     let svstat = fixture.path("svstat");
     fs::copy(testkit::program("svstat"), &svstat).unwrap();
+    // A process that another test has just forked may still hold the copy open for writing.
+    until("the copy can be run", || Command::new(&svstat).output().is_ok());
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new("./svstat");
         command.args(arguments).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(65534);

@@ -166,6 +166,8 @@ fn svstat_shows_a_service_and_its_log_as_text_and_as_json() {
             "  starts: 2, last exit: exit N",
             "  log: up (pid N) N seconds",
             "    starts: 1, last exit: none",
+            "    waiting: N of N bytes",
+            "    logger: unknown (no journal of multilog)",
             "  svscan: paired with its log"
         ]
     );
