@@ -1,7 +1,7 @@
 //! Receiving datagrams in batches, so that a killed receiver's successor knows which ones it had received.
 //!
 //! Everything that the kernel stores for `recvmmsg` is in [`SharedMemory`]: the bytes, the sender, and the length of each
-//! datagram, which is [`EMPTY`] before. The kernel does this within one call, before a kill takes effect.
+//! datagram, which is `EMPTY` before. The kernel does this within one call, before a kill takes effect.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, AsRawFd};

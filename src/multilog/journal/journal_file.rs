@@ -41,7 +41,7 @@ pub struct Journal<M> {
 }
 
 impl<M: Memory> Journal<M> {
-    /// A journal in fresh memory of [`file_bytes`](crate::multilog::journal::layout::file_bytes) bytes.
+    /// A journal in fresh memory of [`file_bytes`] bytes.
     pub fn new(mut memory: M, heading: &Heading) -> Journal<M> {
         let mut bytes = Vec::new();
         heading.encode(&mut bytes);

@@ -1,6 +1,6 @@
 //! Trims a directory: removes the oldest archives when there is more than the script allows.
 //!
-//! A [`Trimmer`] looks through the directory once for each file that becomes an archive (see [`Survey`]), and, if the script
+//! A [`Trimmer`] looks through the directory once for each file that becomes an archive (see `Survey`), and, if the script
 //! limits more than a number, now and then when none does. A few archives are removed on the spot. Where more have to go,
 //! the rest goes piece by piece, beside the logging; until then what the look has shown is kept, so that further files
 //! need no look of their own.
