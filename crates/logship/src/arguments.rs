@@ -80,7 +80,7 @@ Stores: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, file:///s
 environment, as for the clouds' own tools: AWS_ACCESS_KEY_ID, AWS_REGION, AWS_ENDPOINT_URL, GOOGLE_SERVICE_ACCOUNT, …
 
 Examples:
-  logship ship --once /service/*/log/main s3://logs/raw     ship what is there, then exit
+  logship ship --once /service/*/log/main s3://logs/raw     ship all archives, then exit
   logship ship /service/*/log/main s3://logs/raw            ship each archive as it appears
   logship ship --dry-run --once DIR file:///srv/logs        say what would be shipped
   logship verify /service/*/log/main s3://logs/raw          compare hashes and line counts

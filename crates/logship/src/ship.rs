@@ -1,4 +1,4 @@
-//! `logship ship`: ships what is there, and with `stay` what comes.
+//! `logship ship`: ships all archives, and without `--once` also those that appear later.
 
 use std::sync::Arc;
 

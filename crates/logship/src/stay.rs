@@ -1,4 +1,4 @@
-//! `logship ship` without `--once`: ships what is there, and then each archive as it appears.
+//! `logship ship` without `--once`: ships all archives, and then each new one as it appears.
 
 use std::collections::{BTreeSet, HashSet};
 use std::os::fd::{AsFd, OwnedFd};
