@@ -16,7 +16,6 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use logyard::cli::Messages;
 use logyard::lines::reader::{Source, Taken};
-use logyard::logdir::memory::Memory;
 use logyard::multilog::error::Error;
 use logyard::multilog::input::{Input, Wake};
 use logyard::multilog::journal::hash::hash;
@@ -96,26 +95,6 @@ struct World {
     currents: [Option<(bool, Vec<u8>)>; 2],
     pipe: Vec<u8>,
     names_both: bool,
-}
-
-struct Bytes(Vec<u8>);
-
-impl Memory for Bytes {
-    fn store(&mut self, at: usize, bytes: &[u8]) {
-        self.0[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn load(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
-    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
-        read(&mut self.0[at..=at])
-    }
-
-    fn is_lost(&self) -> bool {
-        false
-    }
 }
 
 struct Pipe(VecDeque<u8>);
@@ -233,12 +212,12 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             })
             .collect(),
     };
-    let mut kept = Journal::new(Bytes(vec![0; layout::file_bytes(&heading)]), &heading);
+    let mut kept = Journal::new(vec![0; layout::file_bytes(&heading)], &heading);
     kept.begin(&record);
     if page.is_consumed {
         kept.land(|last| last[0] = record.last_byte);
     }
-    let Bytes(mut file) = kept.into_memory();
+    let mut file = kept.into_memory();
     if let Some((at, byte)) = page.wrong {
         let at = usize::from(at) % file.len();
         file[at] = byte;

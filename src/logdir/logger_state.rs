@@ -194,26 +194,6 @@ mod tests {
 
     use super::*;
 
-    struct Room(Vec<u8>);
-
-    impl Memory for Room {
-        fn store(&mut self, at: usize, bytes: &[u8]) {
-            self.0[at..at + bytes.len()].copy_from_slice(bytes);
-        }
-
-        fn load(&self) -> Vec<u8> {
-            self.0.clone()
-        }
-
-        fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
-            read(&mut self.0[at..=at])
-        }
-
-        fn is_lost(&self) -> bool {
-            false
-        }
-    }
-
     fn state(activity: Activity, text: &[u8]) -> LoggerState {
         LoggerState {
             process: Pid::new(4711),
@@ -225,9 +205,9 @@ mod tests {
     }
 
     fn stored(state: &LoggerState) -> Vec<u8> {
-        let mut room = Room(vec![0; STATE_BYTES]);
+        let mut room = vec![0; STATE_BYTES];
         state.store(&mut room, 0);
-        room.0
+        room
     }
 
     #[test]
@@ -253,11 +233,11 @@ mod tests {
 
     #[test]
     fn a_shorter_text_replaces_a_longer_one() {
-        let mut room = Room(stored(&state(Activity::Retrying, b"a long sentence")));
+        let mut room = stored(&state(Activity::Retrying, b"a long sentence"));
         let next = state(Activity::Logging, b"");
         next.store_task(&mut room, 0);
 
-        assert_eq!(LoggerState::read(&room.0), Some(next));
+        assert_eq!(LoggerState::read(&room), Some(next));
     }
 
     #[test]

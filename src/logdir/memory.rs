@@ -31,3 +31,22 @@ impl Memory for Page {
         Page::is_lost(self)
     }
 }
+
+/// Plain memory: a copy of a page, or one that is made up.
+impl Memory for Vec<u8> {
+    fn store(&mut self, at: usize, bytes: &[u8]) {
+        self[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    fn load(&self) -> Vec<u8> {
+        self.clone()
+    }
+
+    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
+        read(&mut self[at..=at])
+    }
+
+    fn is_lost(&self) -> bool {
+        false
+    }
+}

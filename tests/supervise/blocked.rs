@@ -177,34 +177,14 @@ fn what_is_in_the_place_of_the_state_misleads_nobody() {
     let mut state = logyard::logdir::logger_state::LoggerState::read(&good[good.len() - STATE_BYTES..]).unwrap();
     state.process = own.into();
     state.start_time = pidfd::start_time(own).unwrap();
-    let mut forged = Bytes(good.clone());
+    let mut forged = good.clone();
     state.store(&mut forged, good.len() - STATE_BYTES);
-    check("another's", &|| fs::write(&journal, &forged.0).unwrap());
+    check("another's", &|| fs::write(&journal, &forged).unwrap());
     // Neither links nor other kinds of files are followed or waited for.
     fs::write(fixture.path("good"), &good).unwrap();
     check("a link", &|| std::os::unix::fs::symlink(fixture.path("good"), &journal).unwrap());
     check("a FIFO", &|| nix::unistd::mkfifo(&journal, nix::sys::stat::Mode::S_IRWXU).unwrap());
     check("a directory", &|| fs::create_dir(&journal).unwrap());
-}
-
-struct Bytes(Vec<u8>);
-
-impl logyard::logdir::memory::Memory for Bytes {
-    fn store(&mut self, at: usize, bytes: &[u8]) {
-        self.0[at..at + bytes.len()].copy_from_slice(bytes);
-    }
-
-    fn load(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
-    fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
-        read(&mut self.0[at..=at])
-    }
-
-    fn is_lost(&self) -> bool {
-        false
-    }
 }
 
 #[test]
@@ -213,16 +193,16 @@ fn escapes_in_a_state_are_made_visible() {
     fixture.svscan("sv");
     until_logging(&fixture);
     let journal = fixture.path("sv/a/log/main/journal");
-    let mut forged = Bytes(fs::read(&journal).unwrap());
-    let at = forged.0.len() - STATE_BYTES;
-    let mut state = logyard::logdir::logger_state::LoggerState::read(&forged.0[at..]).unwrap();
+    let mut forged = fs::read(&journal).unwrap();
+    let at = forged.len() - STATE_BYTES;
+    let mut state = logyard::logdir::logger_state::LoggerState::read(&forged[at..]).unwrap();
     state.task.activity = logyard::logdir::logger_state::Activity::Retrying;
     state.task.text = b"\x1b[2Jgone\xff\"\\\n".to_vec();
     state.store(&mut forged, at);
     let show = |arguments: &[&str], expected: &str| {
         until(expected, || {
             fs::remove_file(&journal).unwrap();
-            fs::write(&journal, &forged.0).unwrap();
+            fs::write(&journal, &forged).unwrap();
             svstat(&fixture, arguments).0.contains(expected)
         });
     };

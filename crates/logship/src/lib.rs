@@ -14,7 +14,7 @@
 //! log_dir ───── a log directory: its archives, and the names that it is shipped under (identity)
 //!   archive ─── the bytes of an archive, unpacked and hashed
 //! pieces ────── the lines of an archive, in batches
-//! table ─────── lines as a Parquet file: schema, writer, reader; ndjson: lines as JSON
+//! table ─────── lines as a Parquet file: schema, writer, reader; ndjson: lines as JSON; row_writer: both
 //! object ────── an object that waits to be created, in a file without a name
 //! store ─────── the object store: a directory (local), or S3, GCS or Azure (remote); probe: does it honour put-if-absent?
 //! key ───────── names of objects
@@ -46,6 +46,7 @@ mod patience;
 mod pieces;
 mod program;
 mod report;
+mod row_writer;
 mod ship;
 mod shipment;
 mod stay;

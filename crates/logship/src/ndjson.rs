@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::archive::hexadecimal;
 use crate::facts::Facts;
 use crate::pieces::{Row, Time};
+use crate::row_writer::RowWriter;
 use crate::table::writer::as_text;
 
 /// How a skippable frame begins.
@@ -30,9 +31,12 @@ impl Writer {
         encoder.include_checksum(true)?;
         Ok(Writer(encoder))
     }
+}
 
-    /// Writes rows of one archive.
-    pub(crate) fn write(&mut self, archive: &str, rows: &[Row]) -> io::Result<()> {
+impl RowWriter for Writer {
+    type Error = io::Error;
+
+    fn write(&mut self, archive: &str, rows: &[Row]) -> io::Result<()> {
         for row in rows {
             let text = as_text(&row.message);
             let mut fields = json!({
@@ -55,8 +59,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the end of the file.
-    pub(crate) fn finish(self, facts: &Facts) -> io::Result<()> {
+    fn finish(self, facts: &Facts) -> io::Result<()> {
         let mut file = self.0.finish()?;
         let facts: serde_json::Map<String, Value> =
             facts.to_metadata().into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();

@@ -15,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::object::{Object, errno, handle};
 use crate::patience::Patience;
 use crate::pieces::Pieces;
+use crate::row_writer::RowWriter;
 use crate::store::{Created, Store, StoreError};
 use crate::{ndjson, table};
 
@@ -153,39 +154,42 @@ fn encode(archive: &Archive, key: &Key, store: &Store, format: Format, bytes_max
     let source = archive.open().map_err(|errno| Trouble::Of(unreadable(archive, errno)))?;
     let continues_line = || archive.open_before().is_some_and(|file| archive::is_cut(&file).unwrap_or(false));
     let bytes = ArchiveBytes::of(source, bytes_max).map_err(of_archive)?;
-    let mut pieces = Pieces::of(bytes, continues_line).map_err(of_archive)?;
+    let pieces = Pieces::of(bytes, continues_line).map_err(of_archive)?;
     let file = store.spool(&key.to_string(), &archive.log_dir.dir).map_err(Trouble::Spool)?;
     let of_object = |error: &(dyn std::error::Error + 'static)| Trouble::Spool(errno_in(error));
     let target = handle(&file).map_err(|error| of_object(&error))?;
     let name = key.archive();
     let facts = match format {
         Format::Parquet => {
-            let mut writer = table::writer::Writer::new(target).map_err(|error| of_object(&error))?;
-            loop {
-                match pieces.next_batch().map_err(of_archive)? {
-                    rows if rows.is_empty() => break,
-                    rows => writer.write(&name, &rows).map_err(|error| of_object(&error))?,
-                }
-            }
-            let facts = pieces.facts();
-            writer.finish(&facts).map_err(|error| of_object(&error))?;
-            facts
+            let writer = table::writer::Writer::new(target).map_err(|error| of_object(&error))?;
+            write_rows(writer, pieces, &name, of_archive, of_object)?
         }
         Format::Ndjson => {
-            let mut writer = ndjson::Writer::new(target).map_err(|error| of_object(&error))?;
-            loop {
-                match pieces.next_batch().map_err(of_archive)? {
-                    rows if rows.is_empty() => break,
-                    rows => writer.write(&name, &rows).map_err(|error| of_object(&error))?,
-                }
-            }
-            let facts = pieces.facts();
-            writer.finish(&facts).map_err(|error| of_object(&error))?;
-            facts
+            let writer = ndjson::Writer::new(target).map_err(|error| of_object(&error))?;
+            write_rows(writer, pieces, &name, of_archive, of_object)?
         }
     };
     let bytes = file.stat().map_err(Trouble::Spool)?.size_bytes;
     Ok(Object { file, bytes, facts })
+}
+
+/// Writes all rows, and then what is known of them.
+fn write_rows<W: RowWriter>(
+    mut writer: W,
+    mut pieces: Pieces,
+    name: &str,
+    of_archive: impl Fn(Errno) -> Trouble,
+    of_object: impl Fn(&(dyn std::error::Error + 'static)) -> Trouble,
+) -> Result<Facts, Trouble> {
+    loop {
+        match pieces.next_batch().map_err(&of_archive)? {
+            rows if rows.is_empty() => break,
+            rows => writer.write(name, &rows).map_err(|error| of_object(&error))?,
+        }
+    }
+    let facts = pieces.facts();
+    writer.finish(&facts).map_err(|error| of_object(&error))?;
+    Ok(facts)
 }
 
 /// The cause that the system gave, wherever it is in an error.

@@ -189,24 +189,6 @@ mod tests {
     use crate::sys::stat::FileId;
     use crate::tai64n::Label;
 
-    impl Memory for Vec<u8> {
-        fn store(&mut self, at: usize, bytes: &[u8]) {
-            self[at..at + bytes.len()].copy_from_slice(bytes);
-        }
-
-        fn load(&self) -> Vec<u8> {
-            self.clone()
-        }
-
-        fn lend<T>(&mut self, at: usize, read: impl FnOnce(&mut [u8]) -> T) -> T {
-            read(&mut self[at..=at])
-        }
-
-        fn is_lost(&self) -> bool {
-            false
-        }
-    }
-
     fn heading(directories: usize) -> Heading {
         let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
         clauses.resize(clauses.len() + directories, Clause::Log);

@@ -10,6 +10,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use super::{Error, schema};
 use crate::facts::Facts;
 use crate::pieces::{Row, Time};
+use crate::row_writer::RowWriter;
 
 /// A Parquet file that is being written.
 pub(crate) struct Writer(SerializedFileWriter<File>);
@@ -19,9 +20,13 @@ impl Writer {
     pub(crate) fn new(file: File) -> Result<Writer, Error> {
         SerializedFileWriter::new(file, schema::schema()?, schema::properties()?).map(Writer)
     }
+}
+
+impl RowWriter for Writer {
+    type Error = Error;
 
     /// Writes rows of one archive as a row group.
-    pub(crate) fn write(&mut self, archive: &str, rows: &[Row]) -> Result<(), Error> {
+    fn write(&mut self, archive: &str, rows: &[Row]) -> Result<(), Error> {
         let mut group = self.0.next_row_group()?;
         let is_timed: Vec<i16> = rows.iter().map(|row| i16::from(row.time.is_some())).collect();
         let times: Vec<Time> = rows.iter().filter_map(|row| row.time).collect();
@@ -41,7 +46,7 @@ impl Writer {
     }
 
     /// Writes the end of the file. The facts are in it too: a directory as a store keeps no other metadata.
-    pub(crate) fn finish(mut self, facts: &Facts) -> Result<(), Error> {
+    fn finish(mut self, facts: &Facts) -> Result<(), Error> {
         for (name, value) in facts.to_metadata() {
             self.0.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
         }
