@@ -5,7 +5,7 @@
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111. [`Program::usage`] prints the usage and returns 100, for a wrong command line.
 //! - [`getopt`]: options as the family reads them.
-//! - [`json`]: bytes as JSON values.
+//! - [`json`]: bytes as JSON values. [`prometheus`]: metrics.
 //!
 //! Library code returns errors whose `Display` finishes the sentence; only this module puts the program's name and
 //! the class of the message before it.
@@ -16,6 +16,7 @@ pub mod exit;
 pub mod getopt;
 pub mod json;
 pub mod message;
+pub mod prometheus;
 pub mod standard_error;
 
 pub use cause::cause;

@@ -3,13 +3,14 @@
 //! The file is replaced as a whole, at the interval that the script states and when the logger exits. Counters begin at 0 with
 //! the logger. A file that cannot be written does not stop the logging.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::Display;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use memchr::memchr_iter;
 
 use crate::cli::Shown;
+use crate::cli::prometheus::Page;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::script::MetricsFile;
@@ -65,7 +66,7 @@ impl Metrics {
     #[must_use]
     pub fn new(file: MetricsFile, directories: &[&str]) -> Metrics {
         let shares =
-            directories.iter().map(|name| Share { path: label_value(name), written: Volume::default(), rotations: 0 });
+            directories.iter().map(|name| Share { path: absolute(name), written: Volume::default(), rotations: 0 });
         let shares = shares.collect();
         let next = Instant::now();
         Metrics {
@@ -123,9 +124,9 @@ impl Metrics {
         // A directory belongs to one logger at a time, so its path tells loggers apart.
         let logger = match self.shares.first() {
             Some(share) => share.path.clone(),
-            None => label_value("."),
+            None => absolute("."),
         };
-        let mut page = Page { text: String::new(), logger };
+        let mut page = LoggerPage { page: Page::default(), logger };
         page.one(
             "input_lines_total",
             "counter",
@@ -166,44 +167,31 @@ impl Metrics {
             );
         }
         page.one("start_timestamp_seconds", "gauge", "Time at which the logger started.", seconds(self.start));
-        page.text
+        page.page.into_text()
     }
 }
 
-/// A file in the making.
-struct Page {
-    text: String,
+/// The metrics of a logger, which a label names.
+struct LoggerPage {
+    page: Page,
     logger: String,
 }
 
-impl Page {
-    fn begin(&mut self, name: &str, kind: &str, help: &str) {
-        self.put(format_args!("# HELP multilog_{name} {help}\n# TYPE multilog_{name} {kind}\n"));
-    }
-
+impl LoggerPage {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
-        self.begin(name, kind, help);
-        let logger = self.logger.clone();
-        self.put(format_args!("multilog_{name}{{logger=\"{logger}\"}} {value}\n"));
+        self.page.metric(&format!("multilog_{name}"), kind, help, [([("logger", &self.logger[..])], value)]);
     }
 
     fn each(&mut self, name: &str, help: &str, values: &[(&str, u64)]) {
-        self.begin(name, "counter", help);
-        let logger = self.logger.clone();
-        for &(path, value) in values {
-            self.put(format_args!("multilog_{name}{{logger=\"{logger}\",directory=\"{path}\"}} {value}\n"));
-        }
-    }
-
-    fn put(&mut self, text: fmt::Arguments<'_>) {
-        // A string takes whatever is written to it.
-        let _ = self.text.write_fmt(text);
+        let labels = |path| [("logger", &self.logger[..]), ("directory", path)];
+        let samples = values.iter().map(|&(path, value)| (labels(path), value));
+        self.page.metric(&format!("multilog_{name}"), "counter", help, samples);
     }
 }
 
-/// A path, from the root if it can be found out, as the format wants it between quotes. `name` can be shown.
-fn label_value(name: &str) -> String {
-    let path = match std::env::current_dir() {
+/// A path, from the root if it can be found out. `name` can be shown.
+fn absolute(name: &str) -> String {
+    match std::env::current_dir() {
         Ok(here) if !name.starts_with('/') => {
             let here = Shown(here.as_os_str().as_encoded_bytes()).to_string();
             match name.strip_prefix("./").unwrap_or(name) {
@@ -212,8 +200,7 @@ fn label_value(name: &str) -> String {
             }
         }
         _ => name.to_owned(),
-    };
-    path.replace('\\', "\\\\").replace('"', "\\\"")
+    }
 }
 
 fn seconds(label: Label) -> impl Display {
@@ -225,12 +212,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_absolute_and_quoted() {
+    fn paths_are_absolute() {
         let here = std::env::current_dir().unwrap();
         let here = here.to_str().unwrap();
 
-        assert_eq!(label_value("./main"), format!("{here}/main"));
-        assert_eq!(label_value("."), here);
-        assert_eq!(label_value("/var/log/a\"b\\c"), "/var/log/a\\\"b\\\\c");
+        assert_eq!(absolute("./main"), format!("{here}/main"));
+        assert_eq!(absolute("."), here);
+        assert_eq!(absolute("/var/log/a\"b\\c"), "/var/log/a\"b\\c");
     }
 }

@@ -1,10 +1,10 @@
 //! Counters in a file, in the text format of Prometheus: for the textfile collector of its node exporter.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use logyard::cli::prometheus::Page;
 use logyard::cli::{Shown, cause};
 use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
@@ -131,11 +131,9 @@ impl Metrics {
 
     fn text(&self) -> String {
         let counts = *self.counts.borrow();
-        let mut text = String::new();
+        let mut page = Page::default();
         let mut metric = |name: &str, kind: &str, help: &str, value: i128| {
-            // A String never refuses.
-            let _ =
-                write!(text, "# HELP logship_{name} {help}\n# TYPE logship_{name} {kind}\nlogship_{name} {value}\n");
+            page.metric(&format!("logship_{name}"), kind, help, [([("", ""); 0], value)]);
         };
         let mut counter = |name: &str, help: &str, value: u64| metric(name, "counter", help, value.into());
         counter("archives_shipped_total", "Archives that this run created in the store.", counts.shipped);
@@ -153,6 +151,6 @@ impl Metrics {
             "When an archive was shipped last, in Unix time.",
             counts.last_seconds.into(),
         );
-        text
+        page.into_text()
     }
 }

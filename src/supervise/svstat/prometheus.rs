@@ -1,10 +1,9 @@
 //! `svstat --prometheus`: metrics in the text format of Prometheus, for the textfile collector of its node_exporter.
 //!
-//! All lines of a metric stand together. What is not known has no line.
-
-use std::fmt::{Display, Write};
+//! What is not known has no line.
 
 use crate::cli::Exit;
+use crate::cli::prometheus::Page;
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::logger::{By, Condition};
 use crate::supervise::report::Report;
@@ -19,32 +18,11 @@ pub(super) fn print(dirs: &program::Arguments) -> Exit {
     Exit::OK
 }
 
-/// Metrics that are being put together.
-#[derive(Debug, Default)]
-struct Metrics(String);
-
-impl Metrics {
-    fn begin(&mut self, name: &str, kind: &str, help: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
-    }
-
-    fn add(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        self.0.push_str(name);
-        for (number, (label, text)) in labels.iter().enumerate() {
-            self.0.push(if number == 0 { '{' } else { ',' });
-            let text = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-            let _ = write!(self.0, "{label}=\"{text}\"");
-        }
-        let _ = writeln!(self.0, "}} {value}");
-    }
-}
-
 fn metrics(snapshots: &[Snapshot]) -> String {
-    let mut metrics = Metrics::default();
-    services(&mut metrics, snapshots);
-    loggers(&mut metrics, snapshots);
-    metrics.0
+    let mut page = Page::default();
+    services(&mut page, snapshots);
+    loggers(&mut page, snapshots);
+    page.into_text()
 }
 
 /// Each service and each log service, with the value of its label `unit`.
@@ -56,93 +34,62 @@ fn units(snapshots: &[Snapshot]) -> impl Iterator<Item = ([(&str, &str); 2], &Re
     })
 }
 
-fn services(metrics: &mut Metrics, snapshots: &[Snapshot]) {
-    let name = "logyard_service_supervised";
-    metrics.begin(name, "gauge", "Whether a supervisor runs for the service and its state can be read.");
-    for (labels, report) in units(snapshots) {
-        metrics.add(name, &labels, u8::from(report.is_ok()));
-    }
+fn services(page: &mut Page, snapshots: &[Snapshot]) {
+    let supervised = units(snapshots).map(|(labels, report)| (labels, u8::from(report.is_ok())));
+    let help = "Whether a supervisor runs for the service and its state can be read.";
+    page.metric("logyard_service_supervised", "gauge", help, supervised);
     let reports = || units(snapshots).filter_map(|(labels, report)| Some((labels, report.as_ref().ok()?)));
-    let name = "logyard_service_up";
-    metrics.begin(name, "gauge", "Whether the service has a process.");
-    for (labels, report) in reports() {
-        metrics.add(name, &labels, u8::from(report.status.process.is_some()));
-    }
-    let name = "logyard_service_normally_up";
-    metrics.begin(name, "gauge", "Whether the service starts with its supervisor: it has no file down.");
-    for (labels, report) in reports() {
-        metrics.add(name, &labels, u8::from(report.is_normally_up));
-    }
-    let name = "logyard_service_changed_timestamp_seconds";
-    metrics.begin(name, "gauge", "When the process of the service last started or exited.");
-    for (labels, report) in reports() {
-        metrics.add(name, &labels, report.status.changed.unix_seconds());
-    }
-    let name = "logyard_service_starts_total";
-    metrics.begin(name, "counter", "How often the service was started.");
-    for (labels, starts) in reports().filter_map(|(labels, report)| Some((labels, report.starts?))) {
-        metrics.add(name, &labels, starts);
-    }
-    let name = "logyard_service_last_exit";
-    metrics.begin(
-        name,
-        "gauge",
-        "How the service last exited: its exit code, or the number of the signal that killed it.",
-    );
-    for ([service, unit], report) in reports() {
+    let up = reports().map(|(labels, report)| (labels, u8::from(report.status.process.is_some())));
+    page.metric("logyard_service_up", "gauge", "Whether the service has a process.", up);
+    let normally_up = reports().map(|(labels, report)| (labels, u8::from(report.is_normally_up)));
+    let help = "Whether the service starts with its supervisor: it has no file down.";
+    page.metric("logyard_service_normally_up", "gauge", help, normally_up);
+    let changed = reports().map(|(labels, report)| (labels, report.status.changed.unix_seconds()));
+    let help = "When the process of the service last started or exited.";
+    page.metric("logyard_service_changed_timestamp_seconds", "gauge", help, changed);
+    let starts = reports().filter_map(|(labels, report)| Some((labels, report.starts?)));
+    page.metric("logyard_service_starts_total", "counter", "How often the service was started.", starts);
+    let last_exits = reports().filter_map(|([service, unit], report)| {
         let (how, number) = match report.last_exit {
             Some(LastExit::Exit(code)) => ("code", code),
             Some(LastExit::Signal(signal)) => ("signal", signal),
-            Some(LastExit::Unknown) | None => continue,
+            Some(LastExit::Unknown) | None => return None,
         };
-        metrics.add(name, &[service, unit, ("how", how)], number);
-    }
+        Some(([service, unit, ("how", how)], number))
+    });
+    let help = "How the service last exited: its exit code, or the number of the signal that killed it.";
+    page.metric("logyard_service_last_exit", "gauge", help, last_exits);
 }
 
-fn loggers(metrics: &mut Metrics, snapshots: &[Snapshot]) {
+fn loggers(page: &mut Page, snapshots: &[Snapshot]) {
     let loggers = || snapshots.iter().filter_map(|one| Some(([("service", &one.name[..])], &one.log.as_ref()?.logger)));
     let fills = || loggers().filter_map(|(labels, logger)| Some((labels, logger.pipe.ok()?)));
-    let name = "logyard_log_waiting_bytes";
-    metrics.begin(name, "gauge", "Bytes that wait in the log pipe.");
-    for (labels, fill) in fills() {
-        metrics.add(name, &labels, fill.waiting_bytes);
-    }
-    let name = "logyard_log_pipe_bytes";
-    metrics.begin(name, "gauge", "Bytes that the log pipe can hold before the service has to wait.");
-    for (labels, fill) in fills() {
-        metrics.add(name, &labels, fill.capacity_bytes);
-    }
-    let name = "logyard_logger_known";
-    metrics.begin(name, "gauge", "Whether it is known what the logger does.");
-    for (labels, logger) in loggers() {
-        metrics.add(name, &labels, u8::from(!matches!(logger.condition, Condition::Unknown(_))));
-    }
-    let name = "logyard_logger_blocked";
-    metrics.begin(name, "gauge", "Whether the logger is blocked, by what blocks it.");
-    for ([service], logger) in loggers() {
+    let waiting = fills().map(|(labels, fill)| (labels, fill.waiting_bytes));
+    page.metric("logyard_log_waiting_bytes", "gauge", "Bytes that wait in the log pipe.", waiting);
+    let capacity = fills().map(|(labels, fill)| (labels, fill.capacity_bytes));
+    let help = "Bytes that the log pipe can hold before the service has to wait.";
+    page.metric("logyard_log_pipe_bytes", "gauge", help, capacity);
+    let known =
+        loggers().map(|(labels, logger)| (labels, u8::from(!matches!(logger.condition, Condition::Unknown(_)))));
+    page.metric("logyard_logger_known", "gauge", "Whether it is known what the logger does.", known);
+    let blocked = loggers().flat_map(|([service], logger)| {
         let by = match &logger.condition {
-            Condition::Unknown(_) => continue,
             Condition::Blocked(obstacle) => Some(obstacle.by),
             _ => None,
         };
-        for one in By::ALL {
-            metrics.add(name, &[service, ("by", one.word())], u8::from(by == Some(one)));
-        }
-    }
+        let is_known = !matches!(logger.condition, Condition::Unknown(_));
+        let ways = By::ALL.into_iter().filter(move |_| is_known);
+        ways.map(move |one| ([service, ("by", one.word())], u8::from(by == Some(one))))
+    });
+    page.metric("logyard_logger_blocked", "gauge", "Whether the logger is blocked, by what blocks it.", blocked);
     let counts = || loggers().filter_map(|(labels, logger)| Some((labels, logger.counts?)));
-    let name = "logyard_logger_lines_total";
-    metrics.begin(name, "counter", "Lines that the logger has logged since it started.");
-    for (labels, counts) in counts() {
-        metrics.add(name, &labels, counts.lines);
-    }
-    let name = "logyard_logger_input_bytes_total";
-    metrics.begin(name, "counter", "Bytes of input that the logger has logged since it started.");
-    for (labels, counts) in counts() {
-        metrics.add(name, &labels, counts.bytes);
-    }
-    let name = "logyard_logger_last_line_timestamp_seconds";
-    metrics.begin(name, "gauge", "When the last line arrived that was logged.");
-    for (labels, label) in counts().filter_map(|(labels, counts)| Some((labels, counts.last_came?))) {
-        metrics.add(name, &labels, label.unix_seconds());
-    }
+    let lines = counts().map(|(labels, counts)| (labels, counts.lines));
+    let help = "Lines that the logger has logged since it started.";
+    page.metric("logyard_logger_lines_total", "counter", help, lines);
+    let bytes = counts().map(|(labels, counts)| (labels, counts.bytes));
+    let help = "Bytes of input that the logger has logged since it started.";
+    page.metric("logyard_logger_input_bytes_total", "counter", help, bytes);
+    let last = counts().filter_map(|(labels, counts)| Some((labels, counts.last_came?.unix_seconds())));
+    let help = "When the last line arrived that was logged.";
+    page.metric("logyard_logger_last_line_timestamp_seconds", "gauge", help, last);
 }
