@@ -16,7 +16,8 @@
 //! pieces ────── the lines of an archive, in batches
 //! table ─────── lines as a Parquet file: schema, writer, reader; ndjson: lines as JSON; row_writer: both
 //! object ────── an object that waits to be created, in a file without a name
-//! store ─────── the object store: a directory (local), or S3, GCS or Azure (remote); probe: does it honour put-if-absent?
+//! store ─────── the object store: a directory (local), or S3, GCS or Azure (remote)
+//! probe ─────── does the store honour put-if-absent?
 //! key ───────── names of objects
 //! facts ─────── what an object says about its archive: hash, lines, bytes
 //! patience ──── repeats what a store refused, for as long as it is away
@@ -44,6 +45,7 @@ mod ndjson;
 mod object;
 mod patience;
 mod pieces;
+mod probe;
 mod program;
 mod report;
 mod row_writer;

@@ -7,9 +7,9 @@ use logyard::cli::{Exit, Shown, cause};
 
 use crate::log_dir::{Archive, LogDir};
 use crate::metrics::Metrics;
+use crate::probe::probe;
 use crate::report::{self, Report};
 use crate::shipment::{Failure, Outcome, Shipping, path};
-use crate::store::{StoreError, probe};
 
 /// Ships the archives that are there, and returns the exit code.
 pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], parallel: usize, is_quiet: bool) -> Exit {
@@ -27,18 +27,6 @@ pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], para
         report::say(shipping.metrics.summary());
     }
     report.exit()
-}
-
-/// Makes sure that the store refuses to create an object twice. A dry run creates nothing, not even that.
-pub(crate) async fn probe(shipping: &Shipping<'_>) -> Result<(), StoreError> {
-    if shipping.is_dry {
-        return Ok(());
-    }
-    if shipping.patience.persist(async || probe::honours_put_if_absent(&shipping.store).await).await? {
-        return Ok(());
-    }
-    let text = "the store creates an object that is there already: it would not be exactly once";
-    Err(StoreError::Refused(text.to_owned()))
 }
 
 /// The archives of a directory, the oldest first.

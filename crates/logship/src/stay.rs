@@ -11,8 +11,9 @@ use logyard::sys::{Errno, fd, poll};
 use crate::key;
 use crate::log_dir::{Archive, LogDir};
 use crate::metrics::Metrics;
+use crate::probe::probe;
 use crate::report::{self, Report};
-use crate::ship::{list, probe, ship_all};
+use crate::ship::{list, ship_all};
 use crate::shipment::Shipping;
 
 /// The directories that are watched, and what of them has been dealt with.

@@ -1,11 +1,9 @@
 //! The object store.
 //!
 //! - [`local`]: a directory. [`remote`]: S3, Google Cloud Storage, Azure. [`certificates`]: whom TLS trusts.
-//! - [`probe`]: does the store honour put-if-absent?
 
 mod certificates;
 mod local;
-pub(crate) mod probe;
 mod remote;
 
 use std::fmt;
