@@ -93,9 +93,10 @@ impl Position {
             return false;
         }
         if self.tail.is_empty() {
-            // A packed file is not changed any more; and the beginning of a file is no proof that it is another's.
-            return is_same_file
-                && (self.offset == 0 || (log_file.label.is_some() && is_packed(&file).unwrap_or(false)));
+            // A packed file is not changed any more. At the beginning of a plain one there are no bytes to compare, and the
+            // file that had this number may be gone: a label, if there is one, is better.
+            let is_packed = log_file.label.is_some() && is_packed(&file).unwrap_or(false);
+            return is_same_file && (is_packed || (self.offset == 0 && self.last.is_none()));
         }
         stat.size_bytes >= self.offset && tail(&file, self.offset).as_deref() == Some(&self.tail[..])
     }

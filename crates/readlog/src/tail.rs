@@ -46,11 +46,13 @@ pub(crate) fn split_behind_last_line(log_dir: &LogDir, mut spans: Vec<Span>, con
             let Some(size) = file.as_ref().and_then(|file| file.stat().ok()).map(|stat| stat.size_bytes) else {
                 break;
             };
+            span.to = Some(end);
+            behind.push(Span { from: end, is_live, ..Span::whole(Rc::clone(&span.log_file)) });
+            // The end of a whole file begins what is behind, though nothing comes after it: by its last bytes a later run
+            // finds the place, and an empty `current` has none.
             if !is_live && end == size && size > 0 {
                 break;
             }
-            span.to = Some(end);
-            behind.push(Span { from: end, is_live, ..Span::whole(Rc::clone(&span.log_file)) });
             if end > 0 || file.is_some_and(|file| begins_with_stamp(&file, context)) {
                 break;
             }

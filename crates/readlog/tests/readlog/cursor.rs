@@ -65,6 +65,30 @@ fn the_first_run_may_begin_with_the_last_lines() {
 }
 
 #[test]
+fn an_empty_current_is_not_known_by_its_number_alone() {
+    for (is_labelled, is_packed) in [(true, false), (true, true), (false, false)] {
+        let dir = Workdir::new();
+        let numbered = |from: u64, to: u64| match is_labelled {
+            true => lines(from, to),
+            false => (from..to).map(|number| format!("line {number}\n")).collect(),
+        };
+        let oldest = format!("{}.s", second(40));
+        log_directory(&dir, "main", &[(&oldest, numbered(0, 40).as_bytes()), ("current", b"")]);
+        if is_packed {
+            assert!(Command::new("gzip").arg(dir.join("main").join(&oldest)).status().unwrap().success());
+        }
+        let go_on = ["--cursor", "seen", "-n", "3", "-o", "tai64n", "main"];
+        assert_eq!(printed(&dir, &go_on), numbered(37, 40));
+
+        // The empty `current` was removed, and the system gave its number to the one after the next: this file.
+        log_directory(&dir, "main", &[(&format!("{}.s", second(50)), numbered(40, 50).as_bytes())]);
+        let mut current = File::options().append(true).open(dir.join("main/current")).unwrap();
+        current.write_all(numbered(50, 60).as_bytes()).unwrap();
+        assert_eq!(printed(&dir, &go_on), numbered(40, 60), "labels {is_labelled}, packed {is_packed}");
+    }
+}
+
+#[test]
 fn a_first_run_with_the_last_lines_may_follow() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 1);
