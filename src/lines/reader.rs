@@ -27,6 +27,9 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The same where there is little memory.
 const SCARCE_BUFFER_BYTES: usize = 16 * 1024;
 
+/// A few lines now and then fit into so many bytes, which a reader that shrinks keeps.
+const KEPT_BYTES: usize = 2 * PAGE_BYTES;
+
 /// What a source returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -78,6 +81,8 @@ pub struct Reader {
     lines_end: usize,
     /// Behind the last byte; never before `lines_end`.
     end: usize,
+    /// Behind the last byte that was used since the buffer was made.
+    used_bytes: usize,
     /// When the first byte of the line at `written` came.
     first_came: Label,
     /// When the last bytes came.
@@ -111,6 +116,7 @@ impl Reader {
             written: 0,
             lines_end: 0,
             end: 0,
+            used_bytes: 0,
             first_came: epoch,
             last_came: epoch,
             is_in_line: false,
@@ -152,15 +158,20 @@ impl Reader {
             self.lines_end = self.end + newline + 1;
         }
         self.end += count;
+        self.used_bytes = self.used_bytes.max(self.end);
         Ok(taken)
     }
 
-    /// Gives back the memory that input has touched, but for what is still at hand.
+    /// Gives back the memory that input has touched, but for the first pages and what is still at hand.
     pub fn shrink(&mut self) {
+        if self.used_bytes <= KEPT_BYTES {
+            return;
+        }
         self.roll();
         let mut buffer = PageBuffer::new(self.buffer.len());
         buffer[self.written..self.end].copy_from_slice(&self.buffer[self.written..self.end]);
         self.buffer = buffer;
+        self.used_bytes = self.end;
     }
 
     /// Moves the beginning of a line to the first page.

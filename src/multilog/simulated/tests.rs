@@ -246,41 +246,56 @@ fn kills_of_one_logger_after_the_other_lose_double_and_tear_nothing() {
     }
 }
 
+/// What a call may answer. What is out of room stays so for a while.
+const TROUBLES: &[(Errno, u32)] = &[
+    (Errno::EIO, 0),
+    (Errno::ENOSPC, 0),
+    (Errno::ENOSPC, 1),
+    (Errno::ENOSPC, 3),
+    (Errno::EINTR, 0),
+    (Errno::EAGAIN, 0),
+    (Errno::EMFILE, 0),
+    (Errno::ENOMEM, 0),
+    (Errno::EROFS, 0),
+    (Errno::EDQUOT, 0),
+    (Errno::EEXIST, 0),
+];
+
+fn try_trouble(workload: &Workload, expected: &[Vec<u8>], at: u64, &(errno, pauses): &(Errno, u32)) -> bool {
+    let fault = match pauses {
+        0 => Fault::Once { at, errno },
+        pauses => Fault::Fail { at, errno, pauses },
+    };
+    let machine = Machine::new(workload, 1000);
+    let calls = Calls::new(fault);
+    machine.run(workload, &calls, false);
+    machine.run_well(workload);
+    machine.check(workload, expected, format_args!("{fault:?}"));
+    calls.has_fired()
+}
+
 #[test]
 fn an_error_at_any_call_loses_and_doubles_nothing() {
-    let errors = [
-        Errno::EIO,
-        Errno::ENOSPC,
-        Errno::EINTR,
-        Errno::EAGAIN,
-        Errno::EMFILE,
-        Errno::ENOMEM,
-        Errno::EROFS,
-        Errno::EDQUOT,
-        Errno::EEXIST,
-    ];
-    let try_all = |workload| {
+    for workload in WORKLOADS {
         let expected = expected(workload);
-        for errno in errors {
-            // What is out of room stays so for a while.
-            for pauses in if errno == Errno::ENOSPC { &[0, 1, 3][..] } else { &[0] } {
-                for_each_call(|at| {
-                    let fault = match pauses {
-                        0 => Fault::Once { at, errno },
-                        &pauses => Fault::Fail { at, errno, pauses },
-                    };
-                    let machine = Machine::new(workload, 1000);
-                    let calls = Calls::new(fault);
-                    machine.run(workload, &calls, false);
-                    machine.run_well(workload);
-                    machine.check(workload, &expected, format_args!("{fault:?}"));
-                    calls.has_fired()
-                });
-            }
+        // At each call one of the errors that are common, and one of all, in turn.
+        for_each_call(|at| {
+            let turn = usize::try_from(at).expect("a run has few calls");
+            let [common, any] = [&TROUBLES[turn % 4], &TROUBLES[turn / 4 % TROUBLES.len()]];
+            try_trouble(workload, &expected, at, common) && try_trouble(workload, &expected, at, any)
+        });
+    }
+}
+
+#[test]
+#[ignore = "takes a quarter of a minute"]
+fn torture_with_every_error_at_any_call_loses_and_doubles_nothing() {
+    for workload in WORKLOADS {
+        let expected = expected(workload);
+        for trouble in TROUBLES {
+            for_each_call(|at| try_trouble(workload, &expected, at, trouble));
         }
-    };
-    // It is the longest of these tests.
-    std::thread::scope(|scope| WORKLOADS.iter().for_each(|workload| drop(scope.spawn(|| try_all(workload)))));
+    }
 }
 
 #[test]
