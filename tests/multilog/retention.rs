@@ -52,8 +52,9 @@ fn a_directory_stays_within_its_bytes() {
     for number in 0..20_000 {
         fixture.write(format!("{number:05}\n"));
         if number % 500 == 0 && main.join("current").exists() {
-            // While one file is being finished, the next one may grow.
-            assert!(total_bytes(&main) <= 50_000 + 8192, "{} bytes", total_bytes(&main));
+            // While one file is being finished, the next one may grow. A look is no snapshot: a file that goes on to its next
+            // name meanwhile counts twice.
+            until("the directory is within its bytes", || total_bytes(&main) <= 50_000 + 8192);
         }
     }
 
