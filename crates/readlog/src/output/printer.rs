@@ -8,9 +8,9 @@ use crate::clock::{SECOND_BYTES, put_digits};
 use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::json::{self, Field};
-use crate::output::visible;
 use crate::output::width::width;
 use crate::stamp::Stamp;
+use logyard::cli::visible;
 use logyard::tai64n::{Label, put_nanoseconds};
 
 /// The length of a time with its nanoseconds, as `short` shows it.
