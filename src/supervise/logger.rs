@@ -209,9 +209,8 @@ impl Logger {
 }
 
 /// Tells whether a process was stopped with SIGSTOP.
-#[must_use]
-pub fn is_stopped(process: Pid) -> bool {
-    pidfd::about(process).is_some_and(|about| about.state == b'T')
+fn is_stopped(process: Pid) -> bool {
+    pidfd::about(process).is_some_and(|about| about.is_stopped())
 }
 
 /// How full the log pipe of a service is.
@@ -272,28 +271,37 @@ pub fn reach(log: &Dir, service: Pid, name: &[u8]) -> Option<Dir> {
 
 /// A journal that is open, with the state of a logger at its end.
 #[derive(Debug)]
-pub struct StateFile(File);
+pub struct StateFile {
+    file: File,
+    /// Where the state begins; `None`: the file is too short for one. A journal keeps its length.
+    at: Option<u64>,
+}
 
 impl StateFile {
     /// Opens the journal in a log directory.
     pub fn open(directory: &Dir) -> Result<StateFile> {
-        Ok(StateFile(directory.open_to_read(JOURNAL.as_bytes())?.if_plain()?))
+        let file = directory.open_to_read(JOURNAL.as_bytes())?.if_plain()?;
+        let at = file.stat()?.size_bytes.checked_sub(STATE_BYTES as u64);
+        Ok(StateFile { file, at })
     }
 
-    /// Reads the state; `None` if there is none that can be understood, or the journal was removed.
+    /// Reads the state; `None` if there is none that can be understood.
     pub fn read(&self) -> Result<Option<LoggerState>> {
-        let stat = self.0.stat()?;
-        let Some(at) = stat.size_bytes.checked_sub(STATE_BYTES as u64).filter(|_| stat.links > 0) else {
-            return Ok(None);
-        };
+        let Some(at) = self.at else { return Ok(None) };
         for _ in 0..ATTEMPTS {
             let mut bytes = [0; STATE_BYTES];
-            let length = self.0.read_at(at, &mut bytes)?;
+            let length = self.file.read_at(at, &mut bytes)?;
             if let Some(state) = LoggerState::read(&bytes[..length]) {
                 return Ok(Some(state));
             }
         }
         Ok(None)
+    }
+
+    /// Tells whether the journal was removed, or replaced by another one.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.file.stat().is_ok_and(|stat| stat.links == 0)
     }
 }
 

@@ -18,7 +18,7 @@ use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, un
 use crate::sys::clock::UnixTime;
 use crate::sys::file::File;
 use crate::sys::process::pid::Pid;
-use crate::sys::stat::{FileId, Space, Stat, Version};
+use crate::sys::stat::{FileId, Space, Stat};
 use crate::sys::{Errno, Result, uninterrupted};
 
 /// What every file is opened with.
@@ -150,15 +150,6 @@ impl Dir {
     pub fn stat(&self, name: &[u8]) -> Result<Option<Stat>> {
         match uninterrupted(|| fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
             Ok(stat) => Ok(Some(Stat::from(&stat))),
-            Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(errno),
-        }
-    }
-
-    /// Asks which content a name stands for; `None` if for nothing.
-    pub fn version(&self, name: &[u8]) -> Result<Option<Version>> {
-        match uninterrupted(|| fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
-            Ok(stat) => Ok(Some(Version::from(&stat))),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(errno),
         }

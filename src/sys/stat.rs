@@ -3,8 +3,6 @@
 use nix::sys::stat::FileStat;
 use nix::sys::statvfs::Statvfs;
 
-use crate::sys::clock::UnixTime;
-
 /// Which file it is, whatever its name: the file system that it is on, and its number there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId {
@@ -19,34 +17,6 @@ impl FileId {
     #[must_use]
     pub const fn new(device: u64, inode: u64) -> FileId {
         FileId { device, inode }
-    }
-}
-
-/// Tells one content of a name from another: it differs after the file was replaced or changed.
-///
-/// The number of a file alone would not do, because a file system gives the number of a removed file to the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// The file.
-    pub identity: FileId,
-    /// The length.
-    pub size_bytes: u64,
-    /// When the file last changed, as exact as the file system has it.
-    pub changed: UnixTime,
-}
-
-impl From<&FileStat> for Version {
-    // The C types differ from one machine to the next.
-    #[allow(clippy::useless_conversion)]
-    fn from(stat: &FileStat) -> Version {
-        Version {
-            identity: FileId::new(stat.st_dev, stat.st_ino),
-            size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
-            changed: UnixTime {
-                seconds: i64::from(stat.st_ctime),
-                nanoseconds: u32::try_from(stat.st_ctime_nsec).unwrap_or(0),
-            },
-        }
     }
 }
 

@@ -7,9 +7,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::command::{Command, letter_of};
 use crate::follow::Follow;
-use crate::order::Order;
+use crate::order::{Column, Order};
 use crate::service::Service;
-use crate::services::Services;
+use crate::services::{Needs, Services};
 
 /// A filter is not longer.
 const FILTER_MAX: usize = 60;
@@ -95,8 +95,9 @@ impl App {
         for &i in self.rows.get(self.top..end).unwrap_or_default() {
             is_on_screen[i] = true;
         }
-        let needs_disk = self.order.column == crate::order::Column::Disk;
-        self.services.look(now, |i| is_on_screen[i], needs_disk);
+        let column = self.order.column;
+        let needs = Needs { pipes: column == Column::Waiting, disk: column == Column::Disk };
+        self.services.look(now, |i| is_on_screen[i], needs);
         self.arrange();
     }
 
@@ -178,7 +179,7 @@ impl App {
             KeyCode::Char('/') => self.mode = Mode::Filter(self.order.filter.clone()),
             KeyCode::Char('f') | KeyCode::Enter => return self.follow(),
             KeyCode::Char('s') => self.order.column = self.order.column.next(1),
-            KeyCode::Char('S') => self.order.column = self.order.column.next(crate::order::Column::ALL.len() - 1),
+            KeyCode::Char('S') => self.order.column = self.order.column.next(Column::ALL.len() - 1),
             KeyCode::Char('r') => self.order.is_reversed = !self.order.is_reversed,
             KeyCode::Char('b') => self.order.only_problems = !self.order.only_problems,
             KeyCode::Esc => {
@@ -256,9 +257,9 @@ impl App {
         let service = self.services.all.iter().find(|service| service.name == command.name).ok_or_else(gone)?;
         if command.is_for_log {
             let log = service.log.as_ref().ok_or_else(gone)?;
-            return command.send(&log.unit.dir);
+            return command.send(log.unit.dir.as_ref().map_err(|errno| *errno));
         }
-        command.send(&service.unit.dir)
+        command.send(service.unit.dir.as_ref().map_err(|errno| *errno))
     }
 
     fn follow(&mut self) -> Reaction {

@@ -2,6 +2,7 @@
 
 use logyard::cli::cause;
 use logyard::supervise::commands::{Error, Patience, send};
+use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 
 /// A command that waits for its confirmation.
@@ -51,7 +52,8 @@ impl Command {
     }
 
     /// Sends it to the supervisor of a service directory. The error is a sentence.
-    pub(crate) fn send(&self, dir: &Dir) -> Result<(), String> {
+    pub(crate) fn send(&self, dir: Result<&Dir, Errno>) -> Result<(), String> {
+        let dir = dir.map_err(|errno| format!("unable to chdir: {}", cause(errno)))?;
         send(dir, &[self.letter], Patience::GivesUp).map_err(|error| match error {
             Error::Write(errno) => format!("error writing commands: {}", cause(errno)),
             error => format!("unable to control it: {error}"),

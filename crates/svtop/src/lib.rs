@@ -4,8 +4,8 @@
 //! arguments ─── the command line
 //! program ───── sets up, and the loop: an event or the time for the next look, then a drawing
 //! services ──── the services of a directory, as they come and go
-//!   service ─── one of them (state: the word that the table shows for it)
-//!   unit ────── a service or its log service, as its supervisor describes it
+//!   service ─── one of them (state: the word that the table shows for it; look: what is asked each time)
+//!   unit ────── a service or its log service, as its supervisor describes it (watches: which have changed)
 //!   logger ──── what the logger waits for, how much it has logged (rates: how much per second)
 //!   log_files ─ where it logs to (disk_use: how much room that takes; last_line: the last line in it)
 //! app ───────── what is shown of the services, and what keys do (order: which rows, and in which order;
@@ -18,9 +18,9 @@
 //!
 //! # How it stays cheap
 //!
-//! Of each service svtop holds the directories and the journal of its logger open. A look at a service asks whether its status
-//! was replaced, reads the state of its logger, and counts the bytes in its log pipe. The last line and the disk use are
-//! read for the rows on the screen alone. All the rest is read again if the status was replaced, and in any case after a while.
+//! Of each service svtop holds the directories and the journal of its logger open. inotify tells which supervisors have something
+//! new to say. At a look svtop reads the state of the loggers: of those on the screen each time, and of the others by turns.
+//! The last line and the disk use are read for the rows on the screen alone. All the rest is read again after a while.
 //!
 //! # What it promises
 //!
@@ -41,6 +41,7 @@ mod input;
 mod last_line;
 mod log_files;
 mod logger;
+mod look;
 mod order;
 mod program;
 mod rates;
@@ -51,5 +52,6 @@ mod state;
 mod terminal;
 mod text;
 mod unit;
+mod watches;
 
 pub use program::run;

@@ -5,12 +5,14 @@ use std::time::Instant;
 use logyard::logdir::logger_state::LoggerState;
 use logyard::supervise::files::Files;
 use logyard::supervise::logger::{
-    Condition, PipeFill, StateFile, Unknown, fill_in, find_state, is_of, is_stopped, log_directories,
+    Condition, PipeFill, StateFile, Unknown, fill_in, find_state, is_of, log_directories,
 };
 use logyard::sys::dir::Dir;
 use logyard::sys::process::pid::Pid;
+use logyard::sys::process::pidfd::AboutFile;
 use logyard::sys::{Errno, Result};
 
+use crate::look::Look;
 use crate::rates::Rates;
 
 /// A part of the log pipe above which a logger counts as behind, in quarters.
@@ -25,11 +27,11 @@ pub(crate) struct Logger {
     service: Option<Pid>,
     /// Where it keeps its state, and whose state that is.
     found: Option<(StateFile, Pid, u64)>,
+    /// What tells whether the logger and the log service are stopped; often they are the same process.
+    processes: Vec<AboutFile>,
     pub(crate) condition: Condition,
     pub(crate) pipe: Result<PipeFill>,
     pub(crate) rates: Rates,
-    /// Whether something was logged between the last two looks.
-    is_advancing: bool,
     /// How often a state may still be searched for at each look. Other loggers than multilog have none.
     searches_left: u8,
 }
@@ -40,10 +42,10 @@ impl Logger {
         Logger {
             service: None,
             found: None,
+            processes: Vec::new(),
             condition: Condition::Down,
             pipe: Err(Errno::ENOENT),
             rates: Rates::default(),
-            is_advancing: false,
             searches_left: SEARCHES,
         }
     }
@@ -54,48 +56,55 @@ impl Logger {
         supervise: Option<&Files>,
         log: &Dir,
         process: Option<Pid>,
-        is_thorough: bool,
+        look: Look,
         now: Instant,
     ) {
-        self.pipe = supervise.map_or(Err(Errno::ENOENT), fill_in);
+        if look.asks_for_pipe {
+            self.pipe = supervise.map_or(Err(Errno::ENOENT), fill_in);
+        }
         if process != self.service {
+            self.forget();
             self.service = process;
-            self.found = None;
-            self.rates.clear();
             self.searches_left = SEARCHES;
         }
-        self.is_advancing = false;
         let Some(process) = process else {
             self.condition = Condition::Down;
             return;
         };
-        match self.state(log, process, is_thorough) {
+        if !look.is_turn && !look.is_thorough {
+            return;
+        }
+        match self.state(log, process, look.is_thorough) {
             Ok(state) => {
-                self.is_advancing = self.rates.note(now, state.counts);
+                let is_advancing = self.rates.note(now, state.counts);
                 self.condition = Condition::of(&state);
+                // What logs all the time is not asked each time whether it is stopped. It is when it logs no more.
+                if is_advancing && !look.asks_for_pipe {
+                    return;
+                }
             }
             Err(unknown) => {
-                self.condition = Condition::Unknown(unknown);
                 self.rates.clear();
+                self.condition = Condition::Unknown(unknown);
             }
         }
-        // What has just logged was not stopped, so that its process need not be asked.
-        if !self.is_advancing {
-            self.look_at_process();
-        }
+        self.look_at_processes();
     }
 
-    /// Asks whether the logger is stopped, if the last look did not.
-    pub(crate) fn look_closer(&mut self) {
-        if self.is_advancing {
-            self.look_at_process();
-        }
+    fn forget(&mut self) {
+        self.found = None;
+        self.processes.clear();
+        self.rates.clear();
     }
 
-    fn look_at_process(&mut self) {
-        let Some(service) = self.service else { return };
-        let logger = self.found.as_ref().map_or(service, |(_, logger, _)| *logger);
-        if is_stopped(logger) || (logger != service && is_stopped(service)) {
+    fn look_at_processes(&mut self) {
+        if self.processes.is_empty() {
+            let logger = self.found.as_ref().map(|(_, logger, _)| *logger);
+            let service = self.service.filter(|service| logger != Some(*service));
+            self.processes = logger.into_iter().chain(service).filter_map(AboutFile::open).collect();
+        }
+        let is_stopped = |file: &AboutFile| file.about().is_some_and(|about| about.is_stopped());
+        if self.processes.iter().any(is_stopped) {
             self.condition = Condition::STOPPED;
         }
     }
@@ -105,11 +114,12 @@ impl Logger {
             && let Ok(Some(state)) = file.read()
             && (state.process, state.start_time) == (*logger, *start_time)
             // A logger that a run script started may have ended alone, and left its journal.
-            && (!is_thorough || is_of(&state, process))
+            && (!is_thorough || (is_of(&state, process) && !file.is_removed()))
         {
             return Ok(state);
         }
         self.found = None;
+        self.processes.clear();
         if !is_thorough && self.searches_left == 0 {
             return Err(match self.condition {
                 Condition::Unknown(unknown) => unknown,

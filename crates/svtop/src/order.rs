@@ -104,9 +104,11 @@ mod tests {
     use logyard::sys::dir::Dir;
     use logyard::sys::stat::FileId;
 
+    use crate::watches::Watches;
+
     fn services(names: &[&str]) -> Vec<Service> {
         let service = |name: &&str| {
-            Service::new(name.as_bytes().to_vec(), FileId::default(), Dir::reach("/").unwrap(), Instant::now())
+            Service::new(name.as_bytes().to_vec(), FileId::default(), Dir::reach("/"), &Watches::new(), Instant::now())
         };
         names.iter().map(service).collect()
     }

@@ -6,14 +6,17 @@ use logyard::supervise::logger::{Condition, Unknown};
 use logyard::supervise::pair::LOG;
 use logyard::supervise::report::{Readiness, Report};
 use logyard::supervise::snapshot::Failure;
+use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 use logyard::sys::stat::FileId;
 
 use crate::log_files::LogFiles;
 use crate::logger::Logger;
+use crate::look::Look;
 use crate::state::State;
 use crate::text::shown;
 use crate::unit::Unit;
+use crate::watches::Watches;
 
 /// A service that was started again less than so long ago, after it had failed, is flapping, as for `svstat --check`.
 const FLAPPING_SECONDS: u64 = 10;
@@ -41,24 +44,31 @@ pub(crate) struct LogService {
 
 impl Service {
     /// A service that is seen for the first time.
-    pub(crate) fn new(name: Vec<u8>, identity: FileId, dir: Dir, now: Instant) -> Service {
+    pub(crate) fn new(
+        name: Vec<u8>,
+        identity: FileId,
+        dir: Result<Dir, Errno>,
+        watches: &Watches,
+        now: Instant,
+    ) -> Service {
         let shown = shown(&name);
-        let mut service = Service { name, shown, identity, unit: Unit::new(dir), log: None };
-        service.look_at_log(true, now);
+        let mut service = Service { name, shown, identity, unit: Unit::new(dir, watches), log: None };
+        service.look_at_log(Look::FIRST, watches, now);
         service
     }
 
-    /// Looks at what may have changed. A thorough look reads everything.
-    pub(crate) fn look(&mut self, is_thorough: bool, now: Instant) {
-        let has_asked = self.unit.look(is_thorough);
-        self.look_at_log(has_asked && is_thorough, now);
+    /// Looks at what may have changed.
+    pub(crate) fn look(&mut self, look: Look, watches: &Watches, now: Instant) {
+        self.unit.look(look, watches);
+        self.look_at_log(look, watches, now);
     }
 
-    fn look_at_log(&mut self, is_thorough: bool, now: Instant) {
-        if is_thorough {
-            match (self.unit.dir.reach_dir(LOG), &self.log) {
+    fn look_at_log(&mut self, look: Look, watches: &Watches, now: Instant) {
+        if look.is_thorough {
+            let dir = self.unit.dir.as_ref().map_err(|errno| *errno).and_then(|dir| dir.reach_dir(LOG));
+            match (dir, &self.log) {
                 (Ok(dir), None) => {
-                    let (unit, logger) = (Unit::new(dir), Logger::new());
+                    let (unit, logger) = (Unit::new(Ok(dir), watches), Logger::new());
                     self.log = Some(LogService { unit, logger, files: LogFiles::default() });
                 }
                 (Err(_), Some(_)) => self.log = None,
@@ -66,16 +76,16 @@ impl Service {
             }
         }
         let Some(log) = &mut self.log else { return };
-        log.unit.look(is_thorough);
+        log.unit.look(look, watches);
         let process = log.unit.process();
-        log.logger.look(self.unit.files.as_ref(), &log.unit.dir, process, is_thorough, now);
-        log.files.find(&log.unit.dir, log.logger.process(), is_thorough);
+        let Ok(dir) = &log.unit.dir else { return };
+        log.logger.look(self.unit.files.as_ref(), dir, process, look, now);
+        log.files.find(dir, log.logger.process(), look.is_thorough);
     }
 
     /// Looks at what only the rows on the screen show.
     pub(crate) fn look_closer(&mut self, now: Instant) {
         if let Some(log) = &mut self.log {
-            log.logger.look_closer();
             log.files.look_closer(now);
         }
     }

@@ -1,6 +1,6 @@
 //! The services of a directory, as they come and go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use logyard::sys::clock::{self, UnixTime};
@@ -8,12 +8,13 @@ use logyard::sys::dir::Dir;
 use logyard::sys::stat::FileId;
 use logyard::sys::{Errno, Result};
 
+use crate::look::Look;
 use crate::service::Service;
+use crate::unit::Unit;
+use crate::watches::Watches;
 
-/// Each service gets a thorough look once in so many looks.
-const LOOKS_PER_ROUND: usize = 30;
-/// The same for the services on the screen.
-const LOOKS_ON_SCREEN: usize = 3;
+/// The directory is listed at least once in so many looks.
+const BETWEEN_LISTINGS: usize = 30;
 /// File systems note times some milliseconds late. A directory that changed less than so long ago is listed again.
 const TIME_IS_SHARP_SECONDS: i64 = 2;
 
@@ -28,26 +29,39 @@ pub(crate) struct Services {
     /// Why the directory cannot be listed.
     pub(crate) error: Option<Errno>,
     looks: usize,
+    watches: Watches,
+}
+
+/// What the order of the rows needs of all services, also of those that are not on the screen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Needs {
+    pub(crate) pipes: bool,
+    pub(crate) disk: bool,
 }
 
 impl Services {
     /// The services in a directory. Nothing is looked at yet.
     pub(crate) fn new(path: Vec<u8>) -> Services {
-        Services { path, listed: None, all: Vec::new(), error: None, looks: 0 }
+        Services { path, listed: None, all: Vec::new(), error: None, looks: 0, watches: Watches::new() }
     }
 
-    /// Looks at all services. `needs` says of each whether it is on the screen, and whether its disk use is needed in any case.
-    pub(crate) fn look(&mut self, now: Instant, is_on_screen: impl Fn(usize) -> bool, needs_disk: bool) {
+    /// Looks at all services. `is_on_screen` is asked with a place in `all`.
+    pub(crate) fn look(&mut self, now: Instant, is_on_screen: impl Fn(usize) -> bool, needs: Needs) {
         self.looks = self.looks.wrapping_add(1);
-        let on_screen: Vec<Vec<u8>> =
+        let on_screen: HashSet<Vec<u8>> =
             (0..self.all.len()).filter(|&i| is_on_screen(i)).map(|i| self.all[i].name.clone()).collect();
+        self.watches.collect();
         self.error = self.list(now).err();
-        for (i, service) in self.all.iter_mut().enumerate() {
-            let is_turn = |looks: usize| (i + self.looks).is_multiple_of(looks);
-            let is_thorough = is_turn(LOOKS_PER_ROUND)
-                || (is_turn(LOOKS_ON_SCREEN) && on_screen.iter().any(|name| *name == service.name));
-            service.look(is_thorough, now);
-            if (needs_disk || is_thorough)
+        for i in 0..self.all.len() {
+            let is_on_screen = on_screen.contains(&self.all[i].name);
+            let look = Look::due(i.wrapping_add(self.looks), is_on_screen, needs.pipes);
+            if look.is_thorough && self.all[i].unit.dir.is_err() {
+                let path = self.path_of(&self.all[i].name);
+                self.all[i].unit = Unit::new(Dir::reach(&path[..]), &self.watches);
+            }
+            let service = &mut self.all[i];
+            service.look(look, &self.watches, now);
+            if (needs.disk || look.is_thorough)
                 && let Some(log) = &mut service.log
             {
                 log.files.look_at_disk(now);
@@ -70,7 +84,7 @@ impl Services {
         let seen = (dir.stat_self()?.identity, dir.changed()?);
         let is_sharp = clock::now().seconds - seen.1.seconds > TIME_IS_SHARP_SECONDS;
         // A link may lead elsewhere although no name has changed.
-        let is_turn = self.looks.is_multiple_of(LOOKS_PER_ROUND);
+        let is_turn = self.looks.is_multiple_of(BETWEEN_LISTINGS);
         if self.listed == Some(seen) && is_sharp && !is_turn {
             return Ok(());
         }
@@ -82,8 +96,8 @@ impl Services {
         for name in names {
             let Some(target) = dir.target(&name).ok().flatten().filter(|target| target.is_directory) else { continue };
             let service = known.remove(&name).filter(|service| service.identity == target.identity);
-            let found = || Some(Service::new(name.clone(), target.identity, dir.reach_dir(&name).ok()?, now));
-            self.all.extend(service.or_else(found));
+            let found = || Service::new(name.clone(), target.identity, dir.reach_dir(&name), &self.watches, now);
+            self.all.push(service.unwrap_or_else(found));
         }
         self.listed = Some(seen);
         Ok(())
@@ -102,7 +116,7 @@ mod tests {
     use testkit::Workdir;
 
     fn names(services: &mut Services) -> Vec<String> {
-        services.look(Instant::now(), |_| true, true);
+        services.look(Instant::now(), |_| true, Needs::default());
         services.all.iter().map(|service| service.shown.clone()).collect()
     }
 

@@ -1,51 +1,60 @@
 //! A service directory, or that of a log service, as its supervisor describes it.
 
-use logyard::supervise::files::{Files, STATUS};
-use logyard::supervise::report::Report;
+use logyard::supervise::files::Files;
+use logyard::supervise::report::{Error, Report};
 use logyard::supervise::snapshot::Failure;
+use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
+use logyard::sys::inotify::Watch;
 use logyard::sys::process::pid::Pid;
-use logyard::sys::stat::Version;
+
+use crate::look::Look;
+use crate::watches::Watches;
 
 /// A directory with a supervisor, held open.
 #[derive(Debug)]
 pub(crate) struct Unit {
-    pub(crate) dir: Dir,
+    /// The directory, or why it cannot be reached.
+    pub(crate) dir: Result<Dir, Errno>,
     /// Its `supervise` directory; `None` if it cannot be reached.
     pub(crate) files: Option<Files>,
-    /// Which `supervise/status` the report is of.
-    version: Option<Version>,
+    /// What tells that `supervise` has changed; `None` if nothing does.
+    watch: Option<Watch>,
     /// What the supervisor says, or why nothing can be said.
     pub(crate) report: Result<Report, Failure>,
 }
 
 impl Unit {
     /// Looks at a directory for the first time.
-    pub(crate) fn new(dir: Dir) -> Unit {
-        let report = Err(Failure::Report(logyard::supervise::report::Error::NotRunning));
-        let mut unit = Unit { dir, files: None, version: None, report };
-        unit.ask();
+    pub(crate) fn new(dir: Result<Dir, Errno>, watches: &Watches) -> Unit {
+        let mut unit = Unit { dir, files: None, watch: None, report: Err(Failure::Report(Error::NotRunning)) };
+        unit.ask(watches);
         unit
     }
 
-    /// Reads what the supervisor says if it says something new; a thorough look asks in any case. Returns whether it asked.
-    pub(crate) fn look(&mut self, is_thorough: bool) -> bool {
-        let asks = is_thorough || self.files.is_none() || self.version() != self.version;
-        if asks {
-            self.ask();
+    /// Reads what the supervisor says if it says something new, or if nothing tells whether it does.
+    pub(crate) fn look(&mut self, look: Look, watches: &Watches) {
+        let asks = match self.watch {
+            Some(watch) => watches.has_changed(watch),
+            None => look.is_turn,
+        };
+        if asks || look.is_thorough {
+            self.ask(watches);
         }
-        asks
     }
 
-    fn ask(&mut self) {
-        self.files = Files::open(&self.dir).ok();
+    fn ask(&mut self, watches: &Watches) {
+        let dir = match &self.dir {
+            Ok(dir) => dir,
+            Err(errno) => {
+                self.report = Err(Failure::Unreachable(*errno));
+                return;
+            }
+        };
+        self.files = Files::open(dir).ok();
         // Before the report: what is replaced in between is noticed the next time.
-        self.version = self.version();
-        self.report = Report::of(&self.dir).map_err(Failure::Report);
-    }
-
-    fn version(&self) -> Option<Version> {
-        self.files.as_ref()?.dir().version(STATUS).ok().flatten()
+        self.watch = self.files.as_ref().and_then(|files| watches.add(files));
+        self.report = Report::of(dir).map_err(Failure::Report);
     }
 
     /// The process, if the supervisor runs and has one.
