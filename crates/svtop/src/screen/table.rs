@@ -14,6 +14,10 @@ use crate::text::{brief, brief_bytes, brief_time, percent};
 
 /// From this width on, names and disk use have more room.
 const WIDE: u16 = 110;
+/// How wide the column of names is at least, and at most.
+const NAME_MIN: usize = 7;
+const NAME_MAX: usize = 15;
+const NAME_MAX_WIDE: usize = 28;
 
 /// A column of the table: where it begins, how wide it is, what stands at its head, by what it is sorted.
 struct Place {
@@ -25,10 +29,12 @@ struct Place {
 }
 
 /// The columns of a table, from left to right.
-fn places(width: u16) -> [Place; 8] {
+fn places(width: u16, app: &App) -> [Place; 8] {
     let is_wide = width >= WIDE;
+    let names = app.rows.iter().map(|&i| app.services.all[i].shown.chars().count());
+    let name = names.max().unwrap_or(0).clamp(NAME_MIN, if is_wide { NAME_MAX_WIDE } else { NAME_MAX });
     let columns = [
-        (if is_wide { 28 } else { 15 }, "SERVICE", Some(Column::Name), false),
+        (name as u16, "SERVICE", Some(Column::Name), false),
         (9, "STATE", Some(Column::Problems), false),
         (5, "UP", Some(Column::Uptime), true),
         (7, "LINES/S", Some(Column::Lines), true),
@@ -51,7 +57,7 @@ pub(super) fn draw_header(buffer: &mut Buffer, area: Rect, app: &App) {
     put_row(buffer, area, 0, &summary(app), bold);
     let head = Style::new().add_modifier(Modifier::REVERSED);
     put_row(buffer, area, 1, "", head);
-    for place in places(area.width) {
+    for place in places(area.width, app) {
         let is_sorted = place.column == Some(app.order.column);
         let style = if is_sorted { head.add_modifier(Modifier::BOLD | Modifier::UNDERLINED) } else { head };
         put_in(buffer, &place, 1, place.head, style);
@@ -86,7 +92,7 @@ fn total(all: &[Service], rate: impl Fn(&Service) -> Option<f64>) -> f64 {
 
 /// The rows on the screen.
 pub(super) fn draw_rows(buffer: &mut Buffer, area: Rect, app: &App) {
-    let places = places(area.width);
+    let places = places(area.width, app);
     for (y, (row, &i)) in (area.y..area.bottom()).zip(app.rows.iter().enumerate().skip(app.top)) {
         draw_row(buffer, &places, y, &app.services.all[i]);
         if row == app.cursor {
