@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use logyard::logdir::destination::Destination;
@@ -20,6 +20,9 @@ use crate::last_line::LastLine;
 const MAIN: &[u8] = b"main";
 /// The system may not have told all arguments if there are so many bytes.
 const ARGUMENTS_BYTES_MAX: usize = 4000;
+
+/// Command lines, by the arguments as the system tells them.
+type Kept = HashMap<Vec<Vec<u8>>, &'static Arguments>;
 
 /// The directories of a logger.
 #[derive(Debug, Default)]
@@ -152,9 +155,9 @@ fn bound(destination: &Destination) -> u64 {
 /// The arguments in the form of a command line, which lives as long as the process. Each is kept once, so that a logger that is
 /// restarted for days takes no memory.
 fn kept(arguments: &[Vec<u8>]) -> &'static Arguments {
-    static KEPT: Mutex<Option<HashMap<Vec<Vec<u8>>, &'static Arguments>>> = Mutex::new(None);
+    static KEPT: LazyLock<Mutex<Kept>> = LazyLock::new(Mutex::default);
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.get_or_insert_default().entry(arguments.to_vec()).or_insert_with(|| {
+    kept.entry(arguments.to_vec()).or_insert_with(|| {
         let keep = |argument: &Vec<u8>| -> Option<&'static CStr> {
             Some(Box::leak(CString::new(argument.clone()).ok()?.into_boxed_c_str()))
         };

@@ -100,7 +100,7 @@ impl Service {
         if report.is_down_by_mistake() {
             return State::DOWN;
         }
-        if let Some(state) = self.log.as_ref().and_then(|log| log.trouble()) {
+        if let Some(state) = self.log.as_ref().and_then(LogService::trouble) {
             return state;
         }
         if report.is_flapping(FLAPPING_SECONDS) {
