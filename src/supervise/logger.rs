@@ -224,6 +224,14 @@ pub fn fill_in(supervise: &Files) -> Result<PipeFill> {
     Ok(PipeFill { waiting_bytes: pipe::waiting_bytes(&fifo)?, capacity_bytes: pipe::capacity_bytes(&fifo)? })
 }
 
+/// After how long a logger that waits for its processor, or for the file before, counts as blocked; `None` if it does not wait, or
+/// counts as blocked already.
+#[must_use]
+pub fn blocked_in(state: &LoggerState) -> Option<Duration> {
+    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing);
+    PATIENCE.checked_sub(age(state.since).filter(|_| waits)?).filter(|left| !left.is_zero())
+}
+
 /// How long ago something was; `None` if the clock was set back since.
 fn age(since: Label) -> Option<Duration> {
     let time = |label: Label| Some(Duration::new(u64::try_from(label.unix_seconds()).ok()?, label.nanoseconds()));

@@ -101,6 +101,12 @@ impl App {
         self.arrange();
     }
 
+    /// Looks at the loggers that may count as blocked by now.
+    pub(crate) fn look_at_due(&mut self, now: Instant) {
+        self.services.look_at_due(now);
+        self.arrange();
+    }
+
     /// Selects and sorts the rows again. The selected service stays selected.
     pub(crate) fn arrange(&mut self) {
         self.rows = self.order.apply(&self.services.all);

@@ -1,11 +1,11 @@
 //! The logger of a service at each look: what it waits for, how much waits for it, how much it logs.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use logyard::logdir::logger_state::LoggerState;
 use logyard::supervise::files::Files;
 use logyard::supervise::logger::{
-    Condition, PipeFill, StateFile, Unknown, fill_in, find_state, is_of, log_directories,
+    Condition, PipeFill, StateFile, Unknown, blocked_in, fill_in, find_state, is_of, log_directories,
 };
 use logyard::sys::dir::Dir;
 use logyard::sys::process::pid::Pid;
@@ -19,6 +19,8 @@ use crate::rates::Rates;
 const BEHIND_QUARTERS: usize = 3;
 /// At how many looks in a row the state of a new logger is searched for.
 const SEARCHES: u8 = 5;
+/// A logger that waits is not looked at again sooner.
+const DUE_LEAST: Duration = Duration::from_millis(20);
 
 /// What is known of a logger.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct Logger {
     /// What tells whether the logger and the log service are stopped; often they are the same process.
     processes: Vec<AboutFile>,
     pub(crate) condition: Condition,
+    /// When it will count as blocked if it goes on waiting as it does.
+    pub(crate) blocked_at: Option<Instant>,
     pub(crate) pipe: Result<PipeFill>,
     pub(crate) rates: Rates,
     /// How often a state may still be searched for at each look. Other loggers than multilog have none.
@@ -44,6 +48,7 @@ impl Logger {
             found: None,
             processes: Vec::new(),
             condition: Condition::Down,
+            blocked_at: None,
             pipe: Err(Errno::ENOENT),
             rates: Rates::default(),
             searches_left: SEARCHES,
@@ -69,13 +74,16 @@ impl Logger {
         }
         let Some(process) = process else {
             self.condition = Condition::Down;
+            self.blocked_at = None;
             return;
         };
         if !look.is_turn && !look.is_thorough {
             return;
         }
+        self.blocked_at = None;
         match self.state(log, process, look.is_thorough) {
             Ok(state) => {
+                self.blocked_at = blocked_in(&state).map(|left| now + left.max(DUE_LEAST));
                 let is_advancing = self.rates.note(now, state.counts);
                 self.condition = Condition::of(&state);
                 // What logs all the time is not asked each time whether it is stopped. It is when it logs no more.

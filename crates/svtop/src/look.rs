@@ -23,6 +23,9 @@ impl Look {
     /// The first look at a service.
     pub(crate) const FIRST: Look = Look { is_turn: true, asks_for_pipe: true, is_thorough: true };
 
+    /// A look at the logger alone.
+    pub(crate) const DUE: Look = Look { is_turn: true, asks_for_pipe: false, is_thorough: false };
+
     /// The look that is due. `turn` grows by one with each look, and is different for each service.
     pub(crate) fn due(turn: usize, is_on_screen: bool, needs_pipe: bool) -> Look {
         let between_thorough = if is_on_screen { BETWEEN_THOROUGH_ON_SCREEN } else { BETWEEN_THOROUGH };

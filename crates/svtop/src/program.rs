@@ -113,7 +113,11 @@ impl View {
                 // After a look that took long, the next one is not at once.
                 self.next_look = (self.next_look + self.interval).max(Instant::now() + self.interval / 2);
                 is_drawn = false;
+            } else if self.app.services.next_due().is_some_and(|due| now >= due) {
+                self.app.look_at_due(now);
+                is_drawn = false;
             }
+            let next_look = self.app.services.next_due().map_or(self.next_look, |due| due.min(self.next_look));
             let is_log = matches!(self.app.mode, Mode::Follow(_));
             let next_drawing = drawn_at + if is_log { BETWEEN_DRAWINGS } else { Duration::ZERO };
             if !is_drawn && now >= next_drawing {
@@ -121,7 +125,7 @@ impl View {
                 self.terminal.draw(|frame| screen::draw(frame, app))?;
                 (is_drawn, drawn_at) = (true, Instant::now());
             }
-            let wake = if is_drawn { self.next_look } else { self.next_look.min(next_drawing) };
+            let wake = if is_drawn { next_look } else { next_look.min(next_drawing) };
             match self.events.recv_timeout(wake.saturating_duration_since(Instant::now())) {
                 Ok(Event::Exit(exit)) => return Ok(exit),
                 Ok(Event::Key(key)) => {

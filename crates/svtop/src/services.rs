@@ -69,6 +69,21 @@ impl Services {
         }
     }
 
+    /// When the next logger will count as blocked, if it goes on waiting as it does.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.all.iter().filter_map(|service| service.log.as_ref()?.logger.blocked_at).min()
+    }
+
+    /// Looks at the loggers that may count as blocked by now: nobody is to wait for that until the next look.
+    pub(crate) fn look_at_due(&mut self, now: Instant) {
+        for service in &mut self.all {
+            let due = service.log.as_ref().and_then(|log| log.logger.blocked_at);
+            if due.is_some_and(|due| due <= now) {
+                service.look(Look::DUE, &self.watches, now);
+            }
+        }
+    }
+
     /// Lists the directory, if it may have changed: services that are new are added, and what is gone is removed.
     fn list(&mut self, now: Instant) -> Result<()> {
         let dir = match Dir::open(&self.path[..]) {
