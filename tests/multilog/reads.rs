@@ -9,7 +9,7 @@ use logyard::multilog::batch::Batch;
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, StampForm};
 use logyard_corpus::{Corpus, Random, Shape};
 use proptest::prelude::*;
 
@@ -90,9 +90,20 @@ impl Files {
 struct Reads(Vec<usize>);
 
 impl Reads {
-    /// The stamp of a line that begins at `offset`: that of the read that brought its first byte.
-    fn stamp(&self, offset: usize) -> Vec<u8> {
-        format!("{} ", moment(self.0.partition_point(|&end| end <= offset))).into_bytes()
+    /// The beginning of a line whose first byte is at `offset`: its time is that of the read that brought this byte.
+    fn head(&self, script: &Script, offset: usize) -> Vec<u8> {
+        let read = self.0.partition_point(|&end| end <= offset);
+        let label = moment(read);
+        let utc = jiff::Timestamp::new(label.unix_seconds(), 5).unwrap().to_string();
+        let time = match script.head.stamp {
+            None => String::new(),
+            Some(StampForm::Label) => format!("{label} "),
+            Some(StampForm::Local) => utc.replace('T', " ").replace('Z', "  "),
+            Some(StampForm::LocalWithOffset) => utc.replace('Z', "+00:00 "),
+            Some(StampForm::Utc) => utc + " ",
+            Some(StampForm::Epoch) => format!("{}.000000005 ", label.unix_seconds()),
+        };
+        [time.as_bytes(), &script.head.prefix].concat()
     }
 }
 
@@ -126,7 +137,11 @@ fn log_in_pieces(
             Taken::End => reader.end_line(),
         }
         while let Some(window) = reader.window() {
-            batch.plan(script, window, &reader.stamps(), files.iter().map(Files::room));
+            batch.plan(
+                window,
+                &script.head.heads(&script.head.arrivals(reader.labels(), None)),
+                files.iter().map(Files::room),
+            );
             output.alerts.extend_from_slice(batch.alerts());
             for (number, status) in output.statuses.iter_mut().enumerate() {
                 if let Some(record) = batch.status(number) {
@@ -166,9 +181,9 @@ fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
     };
     let mut offset = 0;
     for text in input.split_inclusive(|&byte| byte == b'\n') {
-        let stamp = if script.stamps { reads.stamp(offset) } else { vec![] };
+        let head = reads.head(script, offset);
         offset += text.len();
-        let line = [&stamp, text.strip_suffix(b"\n").unwrap_or(text)].concat();
+        let line = [&head, text.strip_suffix(b"\n").unwrap_or(text)].concat();
         let seen = &line[..line.len().min(1000)];
         let mut is_selected = true;
         for action in &script.actions {
@@ -222,10 +237,11 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 
 /// Scripts by their actions.
 fn actions(choices: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
-    (any::<bool>(), prop::collection::vec(prop::sample::select(choices), 1..8)).prop_map(|(stamps, mut actions)| {
-        if stamps {
-            actions.insert(0, "t");
-        }
+    const HEADS: &[&[&str]] =
+        &[&[], &["t"], &["t"], &["p=a. "], &["t", "p=b"], &["T"], &["T@local", "p=."], &["T@utc"], &["T@epoch"]];
+    let heads = prop::sample::select(HEADS);
+    (heads, prop::collection::vec(prop::sample::select(choices), 1..8)).prop_map(|(head, mut actions)| {
+        actions.splice(0..0, head.iter().copied());
         actions.push("./last");
         actions
     })
@@ -234,8 +250,11 @@ fn actions(choices: &'static [&'static str]) -> impl Strategy<Value = Vec<&'stat
 #[test]
 fn a_window_larger_than_a_batch_is_logged_in_several_batches() {
     let input = Corpus::new(Shape::Short, 1, 600_000).into_bytes();
-    for actions in [&["t", "s16777215", "./all"][..], &["t", "s16777215", "-*retry*", "./some", "+*", "./all", "./too"]]
-    {
+    for actions in [
+        &["t", "s16777215", "./all"][..],
+        &["T@local", "p=a: ", "s16777215", "./all"],
+        &["t", "s16777215", "-*retry*", "./some", "+*", "./all", "./too"],
+    ] {
         let script = script(actions);
 
         let (output, reads) = log_in_pieces(&script, &input, 1, usize::MAX, 256 * 1024);

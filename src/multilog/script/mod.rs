@@ -1,7 +1,10 @@
 //! The script: multilog's arguments, each an action that is carried out in order for every line.
 //!
 //! ```text
-//! t            stamp each line; only as the first action
+//! t            put a label before each line; only as the first action, as the next two
+//! T            put local time before each line, as s6-log writes it
+//! T@local      put local time with its offset before each line; T@utc: UTC; T@epoch: seconds since 1970
+//! p=TEXT       put a text before each line, behind the timestamp
 //! -pattern     deselect the line if it is selected and matches
 //! +pattern     select the line if it is deselected and matches
 //! e            alert: the selected line to standard error
@@ -23,6 +26,7 @@
 //! them with the reason.
 
 pub mod explain;
+pub mod head_rule;
 pub mod matcher;
 mod numbers;
 pub mod selector;
@@ -34,11 +38,13 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
 };
 use crate::multilog::script::selector::Selector;
 use crate::sys::program::Arguments;
+use crate::tai64n::StampForm;
 
 /// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
 pub const SEEN_BYTES: usize = 1000;
@@ -56,8 +62,8 @@ const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 /// What is done for each line, parsed once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// Each line gets a stamp.
-    pub stamps: bool,
+    /// What is put before each line.
+    pub head: HeadRule,
     /// In the order of the arguments.
     pub actions: Vec<Action>,
     /// The status files that [`Action::Status`] counts, by their paths.
@@ -113,15 +119,15 @@ impl Script {
     /// Parses the arguments, the program's name left out.
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Script {
-        let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
-        let mut script = Script { stamps, ..Script::default() };
+        let stamp = arguments.first().and_then(|first| parse_stamp(first.to_bytes()));
+        let mut script = Script { head: HeadRule { stamp, prefix: Vec::new() }, ..Script::default() };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
         let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
-        for &argument in arguments.iter().skip(usize::from(stamps)) {
+        for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
             match bytes.first() {
@@ -191,10 +197,28 @@ impl Script {
                     });
                 }
                 Some(b't') => script.ignore(argument, "only the first action can ask for timestamps"),
+                Some(b'T') if parse_stamp(bytes).is_some() => {
+                    script.ignore(argument, "only the first action can ask for timestamps");
+                }
+                Some(b'T') if rest.starts_with(b"@") => {
+                    script.ignore(argument, "it is no form of timestamp such as T@local, T@utc or T@epoch");
+                }
+                Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
             }
         }
         script
+    }
+
+    /// The first prefix counts: there is one for all directories.
+    fn set_prefix(&mut self, argument: &'static CStr, text: &[u8]) {
+        if !self.head.prefix.is_empty() {
+            self.ignore(argument, "a script has one prefix");
+        } else if text.is_empty() || text.len() > PREFIX_BYTES_MAX || text.contains(&b'\n') {
+            self.ignore(argument, "a prefix is 1 to 60 bytes without a newline");
+        } else {
+            self.head.prefix = text.to_vec();
+        }
     }
 
     /// Tells whether every line goes, whole, to every directory and nowhere else.
@@ -222,6 +246,19 @@ impl Script {
     }
 }
 
+/// The form of timestamp that an argument asks for as the first action.
+fn parse_stamp(argument: &[u8]) -> Option<StampForm> {
+    match argument {
+        // As 0.76, whatever follows.
+        [b't', ..] => Some(StampForm::Label),
+        b"T" => Some(StampForm::Local),
+        b"T@local" => Some(StampForm::LocalWithOffset),
+        b"T@utc" => Some(StampForm::Utc),
+        b"T@epoch" => Some(StampForm::Epoch),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,12 +272,12 @@ mod tests {
     #[test]
     fn only_a_first_t_stamps() {
         // multilog.8 > "t must be the first action"
-        assert!(Script::parse(&[c"t", c"./main"]).stamps);
-        assert!(Script::parse(&[c"tfoo"]).stamps);
+        assert_eq!(Script::parse(&[c"t", c"./main"]).head.stamp, Some(StampForm::Label));
+        assert_eq!(Script::parse(&[c"tfoo"]).head.stamp, Some(StampForm::Label));
 
         let script = Script::parse(&[c"s100000", c"t", c"./main"]);
 
-        assert!(!script.stamps);
+        assert_eq!(script.head, HeadRule::default());
         assert_eq!(
             script.ignored[0].to_string(),
             "ignoring the action t: only the first action can ask for timestamps"
