@@ -2,6 +2,7 @@
 //! lines do not depend on the pieces. As a datagram: the same, and the lines are never much longer than the message.
 #![no_main]
 
+use std::cell::Cell;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 
@@ -18,6 +19,11 @@ const BYTES_MAX: usize = 32 * 1024;
 const WRITES_MAX: usize = 64;
 /// The names of the longest priority, in place of its number.
 const NAMES_BYTES: usize = 32;
+
+thread_local! {
+    /// It is large: making it takes longer than all else.
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 fuzz_target!(|input: (&[u8], Vec<u8>, u8)| {
     let (bytes, cuts, form) = input;
@@ -76,7 +82,8 @@ fn at_once(stream: &[u8], form: Form) -> Vec<u8> {
 fn over_connection(stream: &[u8], cuts: &[u8], form: Form) -> Vec<u8> {
     let (mut sender, receiver) = UnixStream::pair().expect("the system has sockets");
     let mut connection = Connection::new(receiver.into(), ORIGIN.to_vec()).expect("a socket");
-    let (mut room, mut lines, mut rest) = (vec![0; PEEKED_BYTES], Vec::new(), stream);
+    let (mut room, mut lines, mut rest) = (ROOM.take(), Vec::new(), stream);
+    room.resize(PEEKED_BYTES, 0);
     for &cut in cuts.iter().take(WRITES_MAX) {
         let (piece, more) = rest.split_at(usize::from(cut).min(rest.len()));
         sender.write_all(piece).expect("there is room");
@@ -88,7 +95,10 @@ fn over_connection(stream: &[u8], cuts: &[u8], form: Form) -> Vec<u8> {
     }
     sender.write_all(rest).expect("there is room");
     drop(sender);
+    // The end of a connection is an event of its own.
+    connection.has_ended = true;
     while look(&mut connection, &mut room, form, &mut lines) {}
+    ROOM.set(room);
     lines
 }
 

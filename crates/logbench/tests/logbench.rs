@@ -359,8 +359,8 @@ fn a_syslog_daemon_is_measured_and_killed() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = String::from_utf8(output.stdout).unwrap();
     let row = text.lines().last().unwrap();
-    assert!(row.starts_with("| unix | logyard | ") && row.contains(" | 100.0 % | 0 and 0 of "), "{text}");
-    assert!(row.ends_with(" in 1 kills |"), "{text}");
+    assert!(row.starts_with("| unix | logyard | ") && row.contains(" | 100.0 % | 1 times: 0 of "), "{text}");
+    assert!(row.ends_with(" lost, 0 doubled |"), "{text}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the directories of the runs are removed");
 }
 

@@ -23,7 +23,8 @@ pub(crate) fn draw(tables: &[(Transport, Vec<Measured>)], request: &SyslogReques
     let mut text = format!(
         "`{command_line}`, {date}. {machine}. {versions}. {messages} messages from {senders} senders, medians of {runs} runs in \
          turns.\n\n\
-         | | daemon | messages/s | of socklog's | CPU s for a million | socklog's, of its | written | lost, twice in kills |\n\
+         | | daemon | messages/s | times socklog's | CPU s for a million | socklog's is so many times this | written | \
+         killed |\n\
          |---|---|--:|--:|--:|--:|--:|--:|\n"
     );
     for (transport, all) in tables {
@@ -49,9 +50,9 @@ fn cells(measured: &Measured, peer: Option<&Measured>) -> [String; 6] {
         _ => String::new(),
     };
     let share = median(measured, |speed| 100.0 * speed.written as f64 / speed.sent.max(1) as f64);
-    let kills = measured
-        .kills
-        .map(|kills| format!("{} and {} of {} in {} kills", kills.lost, kills.doubled, kills.sent, kills.count));
+    let kills = measured.kills.map(|kills| {
+        format!("{} times: {} of {} lost, {} doubled", kills.count, kills.lost, kills.sent, kills.doubled)
+    });
     [
         rate(measured).map_or_else(String::new, |rate| format!("{rate:.0}")),
         ratio(rate(measured), peer.and_then(rate)),
