@@ -53,9 +53,11 @@ pub fn check(tree: &Tree, root: &Path, has_socklog: bool) -> Result<(), String> 
 
 /// Names the program that reads `/dev/log` below a root directory; `None` if none does.
 fn reader(root: &Path) -> Option<String> {
-    let path = root.join(DEV_LOG.trim_start_matches('/'));
-    // On a host with systemd it is a link.
-    let path = fs::canonicalize(&path).unwrap_or(path);
+    let mut path = root.join(DEV_LOG.trim_start_matches('/'));
+    // On a host with systemd it is a link. That of an image does not lead to the host's.
+    if root == Path::new("/") {
+        path = fs::canonicalize(&path).unwrap_or(path);
+    }
     let is_socket = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_socket());
     if !is_socket || unix_socket::Peer::connect(path.as_os_str().as_bytes()).err() == Some(Errno::ECONNREFUSED) {
         return None;

@@ -12,7 +12,7 @@ use crate::feed::Pace;
 use crate::limit::Limit;
 use crate::scratch_dir::SWEEP;
 use crate::syslog::drain::{self, DRAIN};
-use crate::syslog::{SyslogRequest, Transport};
+use crate::syslog::request::{SyslogRequest, Transport};
 use logyard_corpus::Shape;
 
 /// Where the lines come from.

@@ -219,7 +219,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        for script in ["t", "t ./a ./b", "t '!gzip' ./main", "T@utc ./main", "p=a ./main", "t what ./main", "t /abroad", "t './main"] {
+        for script in [
+            "t",
+            "t ./a ./b",
+            "t '!gzip' ./main",
+            "T@utc ./main",
+            "p=a ./main",
+            "t what ./main",
+            "t /abroad",
+            "t './main",
+        ] {
             assert!(matches!(LogTask::parse(script), Err(Error::Usage(_))), "{script}");
         }
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::subject::{our, peer, quoted};
-use crate::syslog::Transport;
+use crate::syslog::request::Transport;
 use logyard::sys::program::own_path;
 
 /// The name of our own in the report.

@@ -9,10 +9,10 @@ use std::{fs, thread};
 use crate::error::Error;
 use crate::subject::{our, quoted};
 use crate::syslog::daemons::{Daemon, Place};
+use crate::syslog::request::{SyslogRequest, Transport};
 use crate::syslog::senders::{self, Until};
 use crate::syslog::speed::{Group, wait_for_log};
 use crate::syslog::written::Written;
-use crate::syslog::{SyslogRequest, Transport};
 use logyard::sys::process::pid::Pid;
 use logyard::sys::signal::{self, Signal};
 

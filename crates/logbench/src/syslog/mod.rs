@@ -1,12 +1,14 @@
 //! `logbench syslog`: compares syslog daemons. Each gets the same messages from several senders at a time.
 //!
 //! ```text
+//! request ──── what is asked for
 //! daemons ──── ours, the peers that are installed, and receivers that discard everything
 //! senders ──── send numbered messages, as syslog(3) does
 //! speed ────── one run at full speed: messages per second, processor time
 //! kills ────── one run in which the daemon is killed again and again
 //! written ──── which messages are in the log
 //! drain ────── a receiver that discards everything: the most that the kernel and the senders allow
+//! measured ─── the figures of one daemon
 //! table ────── the report, which is Markdown
 //! ```
 //!
@@ -15,71 +17,19 @@
 pub(crate) mod daemons;
 pub(crate) mod drain;
 mod kills;
+mod measured;
+pub(crate) mod request;
 mod senders;
 mod speed;
 mod table;
 mod written;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::Error;
 use crate::scratch_dir::ScratchDir;
-use crate::syslog::daemons::Daemon;
-use crate::syslog::kills::Kills;
-use crate::syslog::speed::Speed;
-
-/// How messages are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// Datagrams to a socket in the file system, as `/dev/log` is.
-    Unix,
-    /// A connection to such a socket.
-    Stream,
-    /// Datagrams on the loopback interface.
-    Udp,
-    /// Connections on the loopback interface.
-    Tcp,
-}
-
-impl Transport {
-    /// All there are.
-    pub(crate) const ALL: [Transport; 4] = [Transport::Unix, Transport::Stream, Transport::Udp, Transport::Tcp];
-
-    /// The one of this name.
-    pub(crate) fn named(name: &str) -> Option<Transport> {
-        Transport::ALL.into_iter().find(|transport| transport.name() == name)
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Transport::Unix => "unix",
-            Transport::Stream => "stream",
-            Transport::Udp => "udp",
-            Transport::Tcp => "tcp",
-        }
-    }
-}
-
-/// A comparison, as it is asked for.
-#[derive(Clone, Debug)]
-pub(crate) struct SyslogRequest {
-    pub(crate) transports: Vec<Transport>,
-    /// Names of daemons; all, if there are none.
-    pub(crate) daemons: Vec<String>,
-    pub(crate) messages: u32,
-    pub(crate) senders: u32,
-    pub(crate) runs: usize,
-    pub(crate) kills: usize,
-    pub(crate) directory: Option<PathBuf>,
-}
-
-/// What is measured of one daemon.
-#[derive(Debug)]
-pub(crate) struct Measured {
-    pub(crate) daemon: Daemon,
-    pub(crate) speeds: Vec<Speed>,
-    pub(crate) kills: Option<Kills>,
-}
+use crate::syslog::measured::Measured;
+use crate::syslog::request::SyslogRequest;
 
 /// Compares the daemons in turns, and returns the report.
 pub(crate) fn compare(request: &SyslogRequest, directory: &Path, command_line: &str) -> Result<String, Error> {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::syslog::Transport;
 use crate::syslog::daemons::Place;
+use crate::syslog::request::Transport;
 
 /// Between the bursts of a sender that does not send at full speed.
 const BETWEEN_BURSTS: Duration = Duration::from_millis(10);

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 use crate::syslog::daemons::{Daemon, Place};
+use crate::syslog::request::{SyslogRequest, Transport};
 use crate::syslog::senders::{self, Until};
 use crate::syslog::written::{self, Written};
-use crate::syslog::{SyslogRequest, Transport};
 use logyard::sys::process::child::Child;
 
 /// How long a daemon may take to listen, and to write.

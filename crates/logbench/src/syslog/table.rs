@@ -5,7 +5,9 @@ use std::fmt::Write;
 use crate::machine::Machine;
 use crate::statistics::Spread;
 use crate::syslog::daemons::{OURS, SOCKLOG};
-use crate::syslog::{Measured, SyslogRequest, Transport};
+use crate::syslog::measured::Measured;
+use crate::syslog::request::{SyslogRequest, Transport};
+use crate::syslog::speed::Speed;
 
 /// Draws the report.
 pub(crate) fn draw(tables: &[(Transport, Vec<Measured>)], request: &SyslogRequest, command_line: &str) -> String {
@@ -38,7 +40,7 @@ pub(crate) fn draw(tables: &[(Transport, Vec<Measured>)], request: &SyslogReques
     text
 }
 
-fn median(measured: &Measured, figure: impl Fn(&crate::syslog::speed::Speed) -> f64) -> Option<f64> {
+fn median(measured: &Measured, figure: impl Fn(&Speed) -> f64) -> Option<f64> {
     Spread::of(measured.speeds.iter().map(figure)).map(|spread| spread.median)
 }
 
