@@ -113,7 +113,7 @@ fn torture(count: u64, reader_kills: usize) {
     let socket = socket(&fixture);
     let reader = format!("{SOCKLOG} unix {}", socket.display());
     let (mut kills, start) = ([0_usize; 4], Instant::now());
-    let (every, kills_so_far) = (count.div_ceil(reader_kills as u64), AtomicU64::new(0));
+    let (every, kills_so_far) = (count.div_ceil(reader_kills as u64 + 1), AtomicU64::new(0));
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
