@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::Error;
 use logyard::multilog::script::matcher::Matcher;
-use logyard::multilog::script::pattern::Pattern;
-use logyard::multilog::script::{Action, Script};
+use logyard::multilog::script::{Action, SEEN_BYTES, Script};
 use logyard::tai64n::{Label, Stamp, StampForm};
 
 /// A stamp and the space behind it.
@@ -90,7 +89,7 @@ impl LogTask {
         let alike = b"0123456789abcdef".map(|digit| with_digits(&[digit; 13]));
         let selectors = || {
             self.script.actions.iter().filter_map(|action| match action {
-                Action::Select(Pattern::Star(selector)) | Action::Deselect(Pattern::Star(selector)) => Some(selector),
+                Action::Select(selector) | Action::Deselect(selector) => Some(selector),
                 _ => None,
             })
         };
@@ -106,7 +105,8 @@ impl LogTask {
         for stamp in self.sample_stamps() {
             matcher.begin(&stamp);
             let verdicts = lines.iter().map(|line| {
-                let verdict = matcher.match_line(line);
+                let seen = &line[..line.len().min(SEEN_BYTES - stamp.len())];
+                let verdict = matcher.match_line(seen);
                 Some(!matcher.verdict(verdict).directories.is_empty())
             });
             let verdicts: Vec<_> = verdicts.collect();
