@@ -13,8 +13,8 @@ use futures_util::TryStreamExt;
 use logyard::sys::mapped_file::MappedFile;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload, RetryConfig,
+    Attribute, Attributes, ClientConfigKey, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload, RetryConfig,
 };
 
 use super::{Access, Created, Listed, StoreError, certificates, no_facts};
@@ -50,7 +50,10 @@ impl RemoteStore {
         let options = ClientOptions::new()
             .with_connect_timeout(Duration::from_secs(CONNECT_SECONDS))
             .with_timeout_disabled()
-            .with_allow_http(allows_http);
+            .with_allow_http(allows_http)
+            // To shuffle addresses, the library needs random numbers, and for these a static program needs /dev/urandom, which an
+            // empty root does not have. Name servers shuffle them anyway.
+            .with_config(ClientConfigKey::RandomizeAddresses, "false");
         let options = certificates::trusted(options, access.ca.as_deref())?;
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let service: Result<Arc<dyn ObjectStore>, Error> = match scheme {
