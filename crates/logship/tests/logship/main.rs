@@ -8,6 +8,7 @@
 //! | archives that appear while logship stays; readiness; metrics | `stay` |
 //! | kills at random moments, two shippers at once | `kill` |
 //! | the program alone in a root, with a store that has a name and a certificate | `empty_root` |
+//! | two hosts: kills into a directory and into S3, each line compared by DuckDB; 100 kills of each | `torture` |
 //! | the same with S3 (moto), counted by DuckDB; a store that is away, fails and resets connections | `remote` |
 //!
 //! A test that cannot run here prints `SKIPPED:` and the reason.
@@ -22,6 +23,7 @@ mod once;
 mod python;
 mod remote;
 mod stay;
+mod torture;
 
 use std::collections::BTreeMap;
 use std::fs;
