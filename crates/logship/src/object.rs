@@ -4,11 +4,12 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 
+use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
-use logyard::sys::{Errno, Result};
 
 use crate::facts::Facts;
+use crate::store::StoreError;
 
 /// An object that waits to be created.
 #[derive(Debug)]
@@ -18,11 +19,20 @@ pub(crate) struct Object {
     pub(crate) facts: Facts,
 }
 
+impl Object {
+    /// The same object with another handle of its file: an attempt to create it takes the object with it.
+    pub(crate) fn again(&self) -> Result<Object, StoreError> {
+        let file = handle(&self.file).map_err(|error| StoreError::Away(error.to_string()))?;
+        let file = File::from(std::os::fd::OwnedFd::from(file));
+        Ok(Object { file, bytes: self.bytes, facts: self.facts.clone() })
+    }
+}
+
 /// Where files without a name are made, if `TMPDIR` names no place.
 const TEMPORARY: [&str; 2] = ["/var/tmp", "/tmp"];
 
 /// Makes a file for an object: in a temporary directory, or else in `fallback`.
-pub(crate) fn spool(fallback: &Dir) -> Result<File> {
+pub(crate) fn spool(fallback: &Dir) -> logyard::sys::Result<File> {
     let chosen = std::env::var_os("TMPDIR").filter(|path| !path.is_empty());
     let chosen = chosen.as_deref().and_then(std::ffi::OsStr::to_str);
     for path in chosen.into_iter().chain(TEMPORARY) {

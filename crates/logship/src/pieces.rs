@@ -7,8 +7,8 @@ use logyard::tai64n::{Label, Stamp};
 use crate::archive::ArchiveBytes;
 
 /// A batch ends at so many lines, or so many bytes.
-const BATCH_LINES: usize = 131_072;
-const BATCH_BYTES: usize = 8 << 20;
+pub(crate) const BATCH_LINES: usize = 131_072;
+pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// A longer line becomes several rows.
 const ROW_BYTES_MAX: usize = 4 << 20;
 /// How much is read at once.

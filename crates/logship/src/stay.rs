@@ -36,7 +36,7 @@ pub(crate) async fn stay(
         Ok(watched) => watched,
         Err(errno) => return report::fatal(format_args!("unable to watch the directories: {}", cause(errno))),
     };
-    if let Err(error) = probe(shipping).await {
+    if let Err(error) = probe(&shipping.store, &shipping.patience).await {
         return report::fatal(error);
     }
     if let Some(ready) = ready {

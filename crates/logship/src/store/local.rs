@@ -14,7 +14,7 @@ use logyard::sys::{Errno, fd};
 
 use super::{Created, Listed, StoreError, no_facts};
 use crate::facts::Facts;
-use crate::key::{Format, Key};
+use crate::key::Format;
 use crate::object::{Object, errno, handle};
 use crate::{ndjson, table};
 
@@ -64,12 +64,16 @@ impl LocalStore {
         publish().map_err(|errno| unable("create", &folder.join(name), errno))
     }
 
-    pub(super) fn create_note(&self, key: &str, text: &str) -> Result<Created, StoreError> {
+    pub(super) fn create_note(&self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
         let (folder, name) = self.place(key);
         let create = || {
             let file = self.spool(key)?;
-            fd::write_all(&file, text.as_bytes())?;
-            publish(&make_folders(&folder)?, &file, name.as_bytes())
+            fd::write_all(&file, bytes)?;
+            file.sync()?;
+            let dir = make_folders(&folder)?;
+            let created = publish(&dir, &file, name.as_bytes());
+            dir.sync()?;
+            created
         };
         // Another shipper may remove the folder at any moment.
         let mut answers = std::iter::repeat_with(create).take(ATTEMPTS);
@@ -83,7 +87,7 @@ impl LocalStore {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unable("read", &self.root.join(key), errno(&error))),
         };
-        let facts = match Key::parse(key).map(|key| key.format) {
+        let facts = match Format::of_key(key) {
             Some(Format::Parquet) => table::reader::Reader::open(file).ok().and_then(|reader| reader.facts()),
             Some(Format::Ndjson) => {
                 ndjson::facts(&mut file).map_err(|error| unable("read", &self.root.join(key), errno(&error)))?

@@ -4,7 +4,7 @@
 //! retries nothing; `patience` does.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,8 +103,9 @@ impl RemoteStore {
         self.put(key, payload, attributes, bytes).await
     }
 
-    pub(super) async fn create_note(&self, key: &str, text: &'static str) -> Result<Created, StoreError> {
-        self.put(key, PutPayload::from(text), Attributes::new(), text.len() as u64).await
+    pub(super) async fn create_note(&self, key: &str, bytes: Bytes) -> Result<Created, StoreError> {
+        let length = bytes.len() as u64;
+        self.put(key, PutPayload::from(bytes), Attributes::new(), length).await
     }
 
     async fn put(
@@ -160,6 +161,7 @@ impl RemoteStore {
         while let Some(chunk) = within(0, chunks.try_next()).await.map_err(Failure::into_error)? {
             file.write_all(&chunk).map_err(|error| unable(&error))?;
         }
+        file.rewind().map_err(|error| unable(&error))?;
         Ok(file)
     }
 

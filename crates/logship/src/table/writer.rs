@@ -17,8 +17,36 @@ pub(crate) struct Writer(SerializedFileWriter<File>);
 
 impl Writer {
     /// Begins an empty file.
-    pub(crate) fn new(file: File) -> Result<Writer, Error> {
-        SerializedFileWriter::new(file, schema::schema()?, schema::properties()?).map(Writer)
+    pub(crate) fn new(file: File, level: i32) -> Result<Writer, Error> {
+        SerializedFileWriter::new(file, schema::schema()?, schema::properties(level)?).map(Writer)
+    }
+
+    /// Writes rows as a row group: runs of rows, each of one archive.
+    pub(crate) fn write_runs(&mut self, runs: &[(String, Vec<Row>)]) -> Result<(), Error> {
+        let runs: Vec<(&str, &[Row])> = runs.iter().map(|(archive, rows)| (archive.as_str(), &rows[..])).collect();
+        self.write_group(&runs)
+    }
+
+    fn write_group(&mut self, runs: &[(&str, &[Row])]) -> Result<(), Error> {
+        let rows = || runs.iter().flat_map(|(_, rows)| rows.iter());
+        let mut group = self.0.next_row_group()?;
+        let is_timed: Vec<i16> = rows().map(|row| i16::from(row.time.is_some())).collect();
+        let times: Vec<Time> = rows().filter_map(|row| row.time).collect();
+        column::<Int64Type>(&mut group, &times.iter().map(|time| time.micros).collect::<Vec<_>>(), Some(&is_timed))?;
+        column::<Int32Type>(&mut group, &times.iter().map(|time| time.nanos).collect::<Vec<_>>(), Some(&is_timed))?;
+        let archives =
+            runs.iter().flat_map(|(archive, rows)| std::iter::repeat_n(ByteArray::from(*archive), rows.len()));
+        column::<ByteArrayType>(&mut group, &archives.collect::<Vec<_>>(), None)?;
+        column::<Int64Type>(&mut group, &rows().map(|row| row.line.cast_signed()).collect::<Vec<_>>(), None)?;
+        let messages: Vec<ByteArray> = rows().map(|row| ByteArray::from(as_text(&row.message))).collect();
+        column::<ByteArrayType>(&mut group, &messages, None)?;
+        let is_text = |row: &Row| std::str::from_utf8(&row.message).is_ok();
+        let is_raw: Vec<i16> = rows().map(|row| i16::from(!is_text(row))).collect();
+        let raw = rows().filter(|row| !is_text(row)).map(|row| ByteArray::from(row.message.clone()));
+        column::<ByteArrayType>(&mut group, &raw.collect::<Vec<_>>(), Some(&is_raw))?;
+        column::<BoolType>(&mut group, &rows().map(|row| row.continues).collect::<Vec<_>>(), None)?;
+        column::<BoolType>(&mut group, &rows().map(|row| row.continued).collect::<Vec<_>>(), None)?;
+        group.close().map(drop)
     }
 }
 
@@ -27,22 +55,7 @@ impl RowWriter for Writer {
 
     /// Writes rows of one archive as a row group.
     fn write(&mut self, archive: &str, rows: &[Row]) -> Result<(), Error> {
-        let mut group = self.0.next_row_group()?;
-        let is_timed: Vec<i16> = rows.iter().map(|row| i16::from(row.time.is_some())).collect();
-        let times: Vec<Time> = rows.iter().filter_map(|row| row.time).collect();
-        column::<Int64Type>(&mut group, &times.iter().map(|time| time.micros).collect::<Vec<_>>(), Some(&is_timed))?;
-        column::<Int32Type>(&mut group, &times.iter().map(|time| time.nanos).collect::<Vec<_>>(), Some(&is_timed))?;
-        column::<ByteArrayType>(&mut group, &vec![ByteArray::from(archive); rows.len()], None)?;
-        column::<Int64Type>(&mut group, &rows.iter().map(|row| row.line.cast_signed()).collect::<Vec<_>>(), None)?;
-        let messages: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(as_text(&row.message))).collect();
-        column::<ByteArrayType>(&mut group, &messages, None)?;
-        let is_text = |row: &Row| std::str::from_utf8(&row.message).is_ok();
-        let is_raw: Vec<i16> = rows.iter().map(|row| i16::from(!is_text(row))).collect();
-        let raw = rows.iter().filter(|row| !is_text(row)).map(|row| ByteArray::from(row.message.clone()));
-        column::<ByteArrayType>(&mut group, &raw.collect::<Vec<_>>(), Some(&is_raw))?;
-        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continues).collect::<Vec<_>>(), None)?;
-        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continued).collect::<Vec<_>>(), None)?;
-        group.close().map(drop)
+        self.write_group(&[(archive, rows)])
     }
 
     /// Writes the end of the file. The facts are in it too: a directory as a store keeps no other metadata.

@@ -8,6 +8,7 @@
 //! | archives that appear while logship stays; readiness; metrics | `stay` |
 //! | kills at random moments, two shippers at once | `kill` |
 //! | the program alone in a root, with a store that has a name and a certificate | `empty_root` |
+//! | `compact`: kills at each step, archives that come late, two encoders | `compact` |
 //! | two hosts: kills into a directory and into S3, each line compared by DuckDB; 100 kills of each | `torture` |
 //! | the same with S3 (moto), counted by DuckDB; a store that is away, fails and resets connections | `remote` |
 //!
@@ -15,6 +16,7 @@
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+mod compact;
 mod empty_root;
 mod kill;
 mod lines;
