@@ -103,20 +103,23 @@ def duckdb(root):
 
 
 def clickhouse(root):
-    import chdb
+    from chdb.session import Session
 
-    # File functions read below this path.
+    session = Session(f"{root}/clickhouse")
+
     def rows(query):
-        text = str(chdb.query(query + " SETTINGS use_hive_partitioning = 1", "TSV"))
+        text = str(session.query(query + " SETTINGS use_hive_partitioning = 1", "TSV"))
         return [tuple(int(cell) if cell.isdigit() else cell for cell in line.split("\t")) for line in text.splitlines()]
 
     minute = f"time >= toDateTime64('{MINUTE}:00', 6, 'UTC') AND time < toDateTime64('{MINUTE}:00', 6, 'UTC') + INTERVAL 1 MINUTE"
     raw = f"file('{root}/raw/date=*/host=*/service=*/*.parquet', 'Parquet')"
     merged = f"file('{root}/compacted/data/date=*/host=*/service=*/*.parquet', 'Parquet')"
     markers = f"file('{root}/compacted/markers/*/*/*/*.json', 'JSONEachRow', 'raw String, compacted String')"
+    session.query("CREATE DATABASE ours ENGINE = Atomic")
+    session.query(f"CREATE OR REPLACE TABLE ours.markers ENGINE = Memory AS SELECT raw, compacted FROM {markers}")
     columns = "time, nanos, archive, line, message, raw, continues, continued, date, host, service"
-    view = f"""(SELECT {columns} FROM {raw} WHERE substring(_path, position(_path, 'date=')) NOT IN (SELECT raw FROM {markers})
-        UNION ALL SELECT {columns} FROM {merged} WHERE substring(_path, position(_path, 'data/date=')) IN (SELECT compacted FROM {markers}))"""
+    view = f"""(SELECT {columns} FROM {raw} WHERE substring(_path, position(_path, 'date=')) NOT IN (SELECT raw FROM ours.markers)
+        UNION ALL SELECT {columns} FROM {merged} WHERE substring(_path, position(_path, 'data/date=')) IN (SELECT compacted FROM ours.markers))"""
     for source in (raw, view):
         def ask(query, source=source):
             return rows(query.replace("logs", source).format(minute=minute))
@@ -144,13 +147,14 @@ def spark(root):
         worker = ("--host", "127.0.0.1", "-c", "1", "-m", "1g", "--webui-port", "0", "-d", f"{root}/worker{number}")
         parts.append(start(f"{deploy}.worker.Worker", *worker, MASTER))
     try:
-        builder = SparkSession.builder.master(MASTER).config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
+        builder = SparkSession.builder.master(MASTER).config("spark.ui.enabled", "false").config("spark.ui.showConsoleProgress", "false").config("spark.driver.host", "127.0.0.1")
         builder = builder.config("spark.sql.session.timeZone", "UTC").config("spark.sql.shuffle.partitions", "2")
         session = builder.config("spark.executor.memory", "768m").config("spark.cores.max", "2").getOrCreate()
         session.sparkContext.setLogLevel("ERROR")
+        # The markers are read now, and the objects are listed after that.
+        markers = session.read.json(f"{root}/compacted/markers/*/*/*/*.json").localCheckpoint()
         raw = session.read.parquet(f"{root}/raw")
         merged = session.read.parquet(f"{root}/compacted/data")
-        markers = session.read.json(f"{root}/compacted/markers/*/*/*/*.json")
         of_raw = regexp_extract(col("_metadata.file_path"), "date=.*", 0)
         of_merged = regexp_extract(col("_metadata.file_path"), "data/date=.*", 0)
         covered = markers.select(col("raw").alias("object"))
@@ -181,7 +185,7 @@ def version(engine):
     if engine == "clickhouse":
         import chdb
 
-        text += f" (ClickHouse {str(chdb.query('SELECT version()')).strip().strip(chr(34))})"
+        text += f" (ClickHouse {chdb.engine_version})"
     return text
 
 
@@ -197,7 +201,7 @@ def main():
         ship(root)
         text = sum(size(f"{root}/{host}")[1] for host in HOSTS)
         (raw_count, raw_bytes), (merged_count, merged_bytes) = size(f"{root}/raw"), size(f"{root}/compacted/data")
-        print(f"{time.strftime('%Y-%m-%d')}, Linux {platform.release()}, {os.cpu_count()} processors")
+        print(f"{time.strftime('%Y-%m-%d')}, Linux {platform.release().split('-')[0]}, {os.cpu_count()} processors")
         print(f"{len(HOSTS) * len(SERVICES) * ARCHIVES * LINES} lines, {text} bytes of text")
         print(f"raw: {raw_count} objects, {raw_bytes} bytes; merged: {merged_count} objects, {merged_bytes} bytes; late: 12 raw objects")
         expected = list(shell(root))
