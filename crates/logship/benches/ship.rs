@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A report is printed, and a failed run is no measurement.
 
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -41,24 +42,26 @@ fn main() {
     let (mut lines, mut bytes) = (0_u64, 0_u64);
     for archive in 0..ARCHIVES {
         let mut corpus = Corpus::new(Shape::named("qmail").unwrap(), archive, u64::MAX);
-        let mut text: Vec<u8> = Vec::new();
+        // Line by line: the memory that this process has needed counts for the children that it starts.
+        let name = label(START + (archive + 1) * ARCHIVE_SECONDS, 0);
+        let mut file = BufWriter::new(fs::File::create(log.join(format!("{name}.s"))).unwrap());
+        let mut written = 0;
         while let Some(line) = corpus.next_line() {
             let length = Label::TEXT_BYTES as u64 + 2 + line.len() as u64;
-            if text.len() as u64 + length > ARCHIVE_BYTES {
+            if written + length > ARCHIVE_BYTES {
                 break;
             }
             // The lines of an archive are spread over its time.
-            let nanoseconds = text.len() as u64 * ARCHIVE_SECONDS * 1_000_000_000 / ARCHIVE_BYTES;
+            let nanoseconds = written * ARCHIVE_SECONDS * 1_000_000_000 / ARCHIVE_BYTES;
             let seconds = START + archive * ARCHIVE_SECONDS + nanoseconds / 1_000_000_000;
-            text.extend_from_slice(label(seconds, nanoseconds % 1_000_000_000).as_bytes());
-            text.push(b' ');
-            text.extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
-            text.push(b'\n');
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            let stamp = label(seconds, nanoseconds % 1_000_000_000);
+            file.write_all(&[stamp.as_bytes(), b" ", line, b"\n"].concat()).unwrap();
+            written += stamp.len() as u64 + 2 + line.len() as u64;
             lines += 1;
         }
-        bytes += text.len() as u64;
-        let name = label(START + (archive + 1) * ARCHIVE_SECONDS, 0);
-        fs::write(log.join(format!("{name}.s")), text).unwrap();
+        file.flush().unwrap();
+        bytes += written;
     }
 
     let mut best = Duration::MAX;

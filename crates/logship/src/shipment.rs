@@ -199,11 +199,13 @@ fn write_rows<W: RowWriter>(
     of_archive: impl Fn(Errno) -> Trouble,
     of_object: impl Fn(&(dyn std::error::Error + 'static)) -> Trouble,
 ) -> Result<Facts, Trouble> {
+    let mut rows = Vec::new();
     loop {
-        match pieces.next_batch().map_err(&of_archive)? {
-            rows if rows.is_empty() => break,
-            rows => writer.write(name, &rows).map_err(|error| of_object(&error))?,
+        pieces.next_batch(&mut rows).map_err(&of_archive)?;
+        if rows.is_empty() {
+            break;
         }
+        writer.write(name, &rows).map_err(|error| of_object(&error))?;
     }
     let facts = pieces.facts();
     writer.finish(&facts).map_err(|error| of_object(&error))?;

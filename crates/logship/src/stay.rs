@@ -48,6 +48,7 @@ pub(crate) async fn stay(
         let archives = watched.new_archives(shipping.metrics, &report);
         shipping.metrics.waiting(archives.len());
         ship_all(shipping, archives, parallel, &report).await;
+        logyard::sys::memory::give_back();
         if let Err(end) = watched.wait().await {
             return report::fatal(end);
         }
