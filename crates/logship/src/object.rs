@@ -9,7 +9,6 @@ use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 
 use crate::facts::Facts;
-use crate::store::StoreError;
 
 /// An object that waits to be created.
 #[derive(Debug)]
@@ -20,10 +19,9 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// The same object with another handle of its file: an attempt to create it takes the object with it.
-    pub(crate) fn again(&self) -> Result<Object, StoreError> {
-        let file = handle(&self.file).map_err(|error| StoreError::Away(error.to_string()))?;
-        let file = File::from(std::os::fd::OwnedFd::from(file));
+    /// The same object with another handle of its file.
+    pub(crate) fn again(&self) -> io::Result<Object> {
+        let file = File::from(std::os::fd::OwnedFd::from(handle(&self.file)?));
         Ok(Object { file, bytes: self.bytes, facts: self.facts.clone() })
     }
 }

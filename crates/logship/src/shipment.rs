@@ -97,7 +97,7 @@ impl Shipping<'_> {
     async fn create(&self, archive: &Archive, key: &Key, object: Object) -> Result<Created, Failure> {
         let name = key.to_string();
         self.patience
-            .persist(async || self.store.create(&name, object.again()?).await)
+            .persist(async || self.store.create(&name, &object).await)
             .await
             .map_err(|error| unable(archive, &error))
     }

@@ -136,7 +136,7 @@ impl Compaction<'_> {
 
     /// Creates a merged object. If it is there, a killed run left it, or another one works on it: it must have the same rows.
     async fn create(&self, key: &str, merged: &merge::Merged) -> Result<(), StoreError> {
-        let created = self.patience.persist(async || self.compacted.create(key, merged.object.again()?).await).await?;
+        let created = self.patience.persist(async || self.compacted.create(key, &merged.object).await).await?;
         if created == Created::New {
             return Ok(());
         }

@@ -75,9 +75,16 @@ impl LocalStore {
             dir.sync()?;
             created
         };
-        // Another shipper may remove the folder at any moment.
-        let mut answers = std::iter::repeat_with(create).take(ATTEMPTS);
-        let answer = answers.find(|answer| *answer != Err(Errno::ENOENT)).unwrap_or(Err(Errno::ENOENT));
+        // Another shipper may remove the folder at any moment. ext4 makes no nameless file in a folder that is gone, and says
+        // EPERM.
+        let is_gone = |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM));
+        let mut answer = create();
+        for _ in 1..ATTEMPTS {
+            if !is_gone(&answer) {
+                break;
+            }
+            answer = create();
+        }
         answer.map_err(|errno| unable("create", &folder.join(name), errno))
     }
 

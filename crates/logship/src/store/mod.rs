@@ -90,10 +90,14 @@ impl Store {
     }
 
     /// Creates an object, unless there is one with this key.
-    pub(crate) async fn create(&self, key: &str, object: Object) -> Result<Created, StoreError> {
+    pub(crate) async fn create(&self, key: &str, object: &Object) -> Result<Created, StoreError> {
         match self {
-            Store::Local(store) => store.create(key, &object),
-            Store::Remote(store) => store.create(key, object).await,
+            Store::Local(store) => store.create(key, object),
+            // The request owns what it sends.
+            Store::Remote(store) => {
+                let object = object.again().map_err(|error| StoreError::Away(error.to_string()))?;
+                store.create(key, object).await
+            }
         }
     }
 
