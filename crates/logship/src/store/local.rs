@@ -24,6 +24,8 @@ const MODE_DIRECTORY: u32 = 0o777;
 
 /// How often a note is written if its folder is removed meanwhile.
 const ATTEMPTS: usize = 20;
+/// The pause before the next attempt.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A directory as a store.
 #[derive(Debug)]
@@ -77,12 +79,14 @@ impl LocalStore {
         };
         // Another shipper may remove the folder at any moment. ext4 makes no nameless file in a folder that is gone, and says
         // EPERM.
-        let is_gone = |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM));
+        let is_gone =
+            |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM | Errno::EACCES));
         let mut answer = create();
         for _ in 1..ATTEMPTS {
             if !is_gone(&answer) {
                 break;
             }
+            std::thread::sleep(PAUSE);
             answer = create();
         }
         answer.map_err(|errno| unable("create", &folder.join(name), errno))

@@ -13,7 +13,9 @@ fn root_with_a_log(fixture: &Fixture) -> String {
     let root = fixture.workdir.join("root");
     fs::create_dir_all(root.join("etc")).unwrap();
     fs::create_dir(root.join("mail")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_logship"), root.join("logship")).unwrap();
+    // By another process: a child that another test forks meanwhile would hold the copy open, and it could not be executed.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_logship")).arg(root.join("logship")).status();
+    assert!(copied.unwrap().success());
     fs::write(root.join("etc/resolv.conf"), "nameserver 127.0.0.1\n").unwrap();
     for archive in 0..3 {
         let text = format!("{} archive {archive}\n", label(archive * 1000));
