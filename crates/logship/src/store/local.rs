@@ -23,8 +23,8 @@ const MODE_OBJECT: u32 = 0o666;
 const MODE_DIRECTORY: u32 = 0o777;
 
 /// How often a note is written if its folder is removed meanwhile.
-const ATTEMPTS: usize = 20;
-/// The pause before the next attempt.
+const ATTEMPTS: u32 = 20;
+/// The pause before the second attempt; later ones are longer.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A directory as a store.
@@ -77,16 +77,15 @@ impl LocalStore {
             dir.sync()?;
             created
         };
-        // Another shipper may remove the folder at any moment. ext4 makes no nameless file in a folder that is gone, and says
-        // EPERM.
-        let is_gone =
-            |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM | Errno::EACCES));
+        // Another shipper may remove the folder at any moment. ext4 makes no nameless file in a folder that is going, and says
+        // EPERM for as long as the one that removes it is not finished with that.
+        let is_gone = |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM));
         let mut answer = create();
-        for _ in 1..ATTEMPTS {
+        for attempt in 1..ATTEMPTS {
             if !is_gone(&answer) {
                 break;
             }
-            std::thread::sleep(PAUSE);
+            std::thread::sleep(PAUSE * attempt);
             answer = create();
         }
         answer.map_err(|errno| unable("create", &folder.join(name), errno))
