@@ -15,10 +15,10 @@ use std::time::Duration;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use logyard::cli::Messages;
+use logyard::logdir::checksum::hash;
 use logyard::lines::reader::{Source, Taken};
 use logyard::multilog::error::Error;
 use logyard::multilog::input::{Input, Wake};
-use logyard::multilog::journal::hash::hash;
 use logyard::multilog::journal::journal_file::Journal;
 use logyard::multilog::journal::record::{Clause, Heading, Origin, Record, Rules, samples};
 use logyard::multilog::journal::layout;
@@ -27,11 +27,14 @@ use logyard::multilog::open_line::OpenLine;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::pausing::Pausing;
 use logyard::multilog::script::Script;
+use logyard::multilog::script::expression::Expression;
+use logyard::multilog::script::pattern::Pattern;
+use logyard::multilog::script::head_rule::{Arrival, HeadRule};
 use logyard::multilog::writer::extent::Extent;
 use logyard::multilog::writer::locked_directory::LockedDirectory;
 use logyard::sys;
 use logyard::sys::stat::FileId;
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, StampForm};
 
 const ORIGIN: Origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
 const NAMES: [&str; 2] = ["a", "b"];
@@ -70,20 +73,22 @@ struct Share {
 enum Rule {
     Select(Vec<u8>),
     Deselect(Vec<u8>),
+    Find(Vec<u8>),
 }
 
 #[derive(Arbitrary, Debug)]
 struct Page {
     is_ours: bool,
     number: u8,
-    stamps: bool,
+    stamp: u8,
+    prefix: Vec<u8>,
     rules: Vec<Rule>,
     shares: Vec<Share>,
     input: Number,
     fits: bool,
     adds_newline: bool,
     is_open: [bool; 2],
-    labels: [[u8; 12]; 2],
+    arrivals: [([u8; 12], i32); 2],
     is_consumed: bool,
     wrong: Option<(u16, u8)>,
 }
@@ -165,6 +170,18 @@ fn identity(path: &Path) -> FileId {
     path.symlink_metadata().map_or(FileId::default(), |stat| FileId::new(stat.dev(), stat.ino()))
 }
 
+fn head_of(page: &Page) -> HeadRule {
+    const FORMS: [Option<StampForm>; 6] = [
+        None,
+        Some(StampForm::Label),
+        Some(StampForm::Local),
+        Some(StampForm::LocalWithOffset),
+        Some(StampForm::Utc),
+        Some(StampForm::Epoch),
+    ];
+    HeadRule { stamp: FORMS[usize::from(page.stamp) % FORMS.len()], prefix: page.prefix.clone() }
+}
+
 /// The journal that a page makes, in a world that is made.
 fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
     let shares = &page.shares[..page.shares.len().min(3)];
@@ -173,8 +190,9 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
         .iter()
         .take(8)
         .map(|rule| match rule {
-            Rule::Select(pattern) => Clause::Select(pattern.clone()),
-            Rule::Deselect(pattern) => Clause::Deselect(pattern.clone()),
+            Rule::Select(pattern) => Clause::Select(Pattern::star(pattern)),
+            Rule::Deselect(pattern) => Clause::Deselect(Pattern::star(pattern)),
+            Rule::Find(text) => Clause::Select(Expression::new(text).map_or_else(|_| Pattern::star(text), Pattern::Expression)),
         })
         .collect();
     clauses.extend(shares.iter().map(|_| Clause::Log));
@@ -183,7 +201,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
     let heading = Heading {
         origin,
         number: page.number.into(),
-        rules: Rules { stamps: page.stamps, clauses },
+        rules: Rules { head: head_of(page), clauses },
         names: shares.iter().map(name).collect(),
     };
     let input_bytes = page.input.get(world.pipe.len() as u64);
@@ -194,7 +212,10 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
         adds_newline: page.adds_newline,
         last_byte: if page.fits { covered.last().copied().unwrap_or(0) } else { 7 },
         samples: samples(if page.fits { covered } else { b"" }),
-        labels: page.labels.map(|label| Label::from_bytes(label).unwrap_or_else(|_| Label::now())),
+        arrivals: page.arrivals.map(|(label, offset_seconds)| Arrival {
+            label: Label::from_bytes(label).unwrap_or_else(|_| Label::now()),
+            offset_seconds,
+        }),
         open_lines: [0, 1].map(|after| OpenLine { is_open: page.is_open[after], goes_to: goes_to(after) }),
         extents: shares
             .iter()

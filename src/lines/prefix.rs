@@ -15,7 +15,7 @@ use crate::sys::newlines::{BLOCK_BYTES, newlines_in};
 use crate::tai64n::Stamp;
 
 /// The room there is for the beginning of a line.
-pub const HEAD_BYTES_MAX: usize = 64;
+pub const HEAD_BYTES_MAX: usize = 96;
 /// The largest output of one block, and the bytes stored behind it.
 const SLACK_BYTES: usize = BLOCK_BYTES * (HEAD_BYTES_MAX + 1) + BLOCK_BYTES;
 

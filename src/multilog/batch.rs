@@ -17,14 +17,14 @@ use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memrchr};
 
+use crate::lines::heads::Heads;
 use crate::lines::prefix::{Output, rewrite_lines};
-use crate::lines::window::{Stamps, Window};
+use crate::lines::window::Window;
 use crate::logdir::room::Room;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
-use crate::tai64n::Stamp;
 
 /// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
@@ -55,10 +55,10 @@ impl Share {
         self.room = Some(self.room().with(bytes));
     }
 
-    fn take(&mut self, stamp: &[u8], line: &[u8]) {
-        self.copied.push(stamp);
+    fn take(&mut self, head: &[u8], line: &[u8]) {
+        self.copied.push(head);
         self.copied.push(line);
-        self.grow(stamp.len() + line.len());
+        self.grow(head.len() + line.len());
     }
 }
 
@@ -106,7 +106,7 @@ impl Batch {
 
     /// Decides what to write of `window`. `rooms` are those of the directories, in the order of the script. Until
     /// [`Batch::commit`] the plan may be made again, for another window or other rooms.
-    pub fn plan(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps, rooms: impl Iterator<Item = Room>) {
+    pub fn plan(&mut self, window: Window<'_>, heads: &Heads, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
         for (share, room) in self.shares.iter_mut().zip(rooms) {
@@ -122,21 +122,23 @@ impl Batch {
         if self.before.is_open {
             self.continue_line(window);
         } else if !self.is_uniform {
-            self.take_chosen(script, window, stamps);
-        } else if script.stamps {
-            self.take_stamped(window, stamps);
+            self.take_chosen(window, heads);
+        } else if !matches!(heads, Heads::None) {
+            self.take_prefixed(window, heads);
         } else {
             self.take_as_is(window);
         }
-        self.line_count = self.count_lines(script, window);
+        self.line_count = self.count_lines(window, heads);
     }
 
-    fn count_lines(&self, script: &Script, window: Window<'_>) -> usize {
-        let is_stamped = script.stamps && self.is_shared && self.input_bytes > 0;
-        let output_bytes = if is_stamped { self.shares[0].copied.filled().len() } else { 0 };
+    fn count_lines(&self, window: Window<'_>, heads: &Heads) -> usize {
+        let head_bytes = heads.rest().len();
+        let is_prefixed = head_bytes > 0 && head_bytes == heads.first().len();
+        let is_counted = is_prefixed && self.is_shared && self.input_bytes > 0;
+        let output_bytes = if is_counted { self.shares[0].copied.filled().len() } else { 0 };
         match output_bytes.checked_sub(self.input_bytes) {
-            // Each line has a stamp.
-            Some(stamp_bytes) if !self.after.is_open => stamp_bytes / Stamp::BYTES,
+            // Each line has its beginning.
+            Some(added_bytes) if is_counted && !self.after.is_open => added_bytes / head_bytes,
             _ => memchr_iter(b'\n', &window.bytes[..self.input_bytes]).count(),
         }
     }
@@ -221,7 +223,7 @@ impl Batch {
         }
     }
 
-    /// All lines to all directories, without stamps: the window's own bytes.
+    /// All lines to all directories as they are: the window's own bytes.
     fn take_as_is(&mut self, window: Window<'_>) {
         self.choose_all();
         let left = self.shares.iter().map(Share::left).fold(usize::MAX, usize::min);
@@ -243,14 +245,14 @@ impl Batch {
         self.shares.iter_mut().for_each(|share| share.grow(length));
     }
 
-    /// All lines to all directories, each behind its stamp.
-    fn take_stamped(&mut self, window: Window<'_>, stamps: &Stamps) {
+    /// All lines to all directories, each behind its beginning.
+    fn take_prefixed(&mut self, window: Window<'_>, heads: &Heads) {
         self.choose_all();
         let left = self.shares.iter().map(Share::left).fold(COPIED_BYTES_MAX, usize::min);
         let output = &mut self.shares[0].copied;
-        let taken = rewrite_lines(window.bytes, &mut &*stamps, left, output);
+        let taken = prefix_lines(window.bytes, heads, left, output);
         if taken == 0 {
-            self.begin_line(stamps.first.as_bytes(), first_line(window));
+            self.begin_line(heads.first(), first_line(window));
             return;
         }
         let length = output.filled().len();
@@ -259,13 +261,12 @@ impl Batch {
     }
 
     /// Each line goes where the script sends it. Consecutive lines with the same verdict are handled together.
-    fn take_chosen(&mut self, script: &Script, window: Window<'_>, stamps: &Stamps) {
-        let [first, rest]: [&[u8]; 2] =
-            if script.stamps { [stamps.first.as_bytes(), stamps.rest.as_bytes()] } else { [b"", b""] };
-        let mut stamp = first;
-        let mut is_last_stamp = first == rest;
+    fn take_chosen(&mut self, window: Window<'_>, heads: &Heads) {
+        let (first, rest) = (heads.first(), heads.rest());
+        let mut head = first;
+        let mut is_last_head = first == rest;
         self.matcher.tidy();
-        self.matcher.begin(stamp);
+        self.matcher.begin(head);
         let mut newlines = memchr_iter(b'\n', window.bytes);
         // The lines that have the same verdict and have room where they go.
         let mut run = 0..0;
@@ -275,11 +276,12 @@ impl Batch {
         while run.end < window.bytes.len() {
             let newline = newlines.next();
             let end = newline.unwrap_or(window.bytes.len());
-            let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - stamp.len())];
+            let text = &window.bytes[run.end..end];
+            let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
-            let verdict = self.matcher.match_line(seen);
+            let verdict = self.matcher.match_line(text);
             if run_verdict != Some(verdict) || verdict == UNKEPT {
-                self.take_run(script, window, run.clone(), stamps);
+                self.take_run(window, run.clone(), heads);
                 run.start = run.end;
                 run_verdict = Some(verdict);
                 let Verdict { directories, statuses, alert_count } = self.matcher.verdict(verdict);
@@ -287,54 +289,50 @@ impl Batch {
                 self.chosen.clone_from(directories);
                 left_bytes = self.left_for_chosen();
             }
-            let line_bytes = stamp.len() + line.len();
+            let line_bytes = head.len() + line.len();
             if line_bytes > left_bytes || newline.is_none() {
-                self.take_run(script, window, run.clone(), stamps);
+                self.take_run(window, run.clone(), heads);
                 self.input_bytes = run.end;
-                if run.end == 0 && self.begin_line(stamp, line) {
-                    self.announce(verdict, stamp, seen);
+                if run.end == 0 && self.begin_line(head, line) {
+                    self.announce(verdict, head, seen);
                 }
                 return;
             }
             if is_announced {
-                self.announce(verdict, stamp, seen);
+                self.announce(verdict, head, seen);
             }
             left_bytes -= line_bytes;
             run.end += line.len();
-            if !is_last_stamp {
-                stamp = rest;
-                is_last_stamp = true;
-                self.matcher.begin(stamp);
+            if !is_last_head {
+                head = rest;
+                is_last_head = true;
+                self.matcher.begin(head);
             }
         }
         self.input_bytes = run.end;
-        self.take_run(script, window, run, stamps);
+        self.take_run(window, run, heads);
     }
 
     /// Takes lines of the window, all of which have room where they go.
-    fn take_run(&mut self, script: &Script, window: Window<'_>, run: Range<usize>, stamps: &Stamps) {
-        let stamps = if run.start == 0 { *stamps } else { Stamps { first: stamps.rest, ..*stamps } };
+    fn take_run(&mut self, window: Window<'_>, run: Range<usize>, heads: &Heads) {
+        let heads = if run.start == 0 { *heads } else { heads.without_first() };
         let lines = &window.bytes[run];
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];
             let before_bytes = share.copied.filled().len();
-            if script.stamps {
-                rewrite_lines(lines, &mut &stamps, COPIED_BYTES_MAX, &mut share.copied);
-            } else {
-                share.copied.push(lines);
-            }
+            prefix_lines(lines, &heads, COPIED_BYTES_MAX, &mut share.copied);
             share.grow(share.copied.filled().len() - before_bytes);
         }
     }
 
     /// Prepares the alerts and status records of a line.
-    fn announce(&mut self, verdict: usize, stamp: &[u8], seen: &[u8]) {
+    fn announce(&mut self, verdict: usize, head: &[u8], seen: &[u8]) {
         let verdict = self.matcher.verdict(verdict);
         for _ in 0..verdict.alert_count {
-            alert::push(&mut self.alerts, stamp, seen);
+            alert::push(&mut self.alerts, head, seen);
         }
         for &file in &verdict.statuses {
-            status::set(&mut self.statuses[file], stamp, seen);
+            status::set(&mut self.statuses[file], head, seen);
         }
     }
 
@@ -351,8 +349,8 @@ impl Batch {
 
     /// Begins a line, the first of the batch, that does not fit or whose end is not in sight. Returns false if a
     /// directory must be rotated first.
-    fn begin_line(&mut self, stamp: &[u8], line: &[u8]) -> bool {
-        let length = stamp.len() + line.len();
+    fn begin_line(&mut self, head: &[u8], line: &[u8]) -> bool {
+        let length = head.len() + line.len();
         let mut taken = length;
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];
@@ -364,15 +362,27 @@ impl Batch {
         if self.chosen.iter().any(|&directory| self.shares[directory].is_full) {
             return false;
         }
-        // The room that is left is more than 2000 bytes, or the line would wait for the next file: the stamp fits.
-        let part = &line[..taken - stamp.len()];
+        // The room that is left is more than 2000 bytes, or the line would wait for the next file: the beginning fits.
+        let part = &line[..taken - head.len()];
         self.after.is_open = !part.ends_with(b"\n");
         self.input_bytes = part.len();
         for &directory in &self.chosen {
-            self.shares[directory].take(stamp, part);
+            self.shares[directory].take(head, part);
             self.after.goes_to[directory] = self.after.is_open;
         }
         true
+    }
+}
+
+/// Appends lines, each behind its beginning, and says how many bytes of them had room.
+fn prefix_lines(lines: &[u8], heads: &Heads, room_bytes: usize, output: &mut Output) -> usize {
+    match heads {
+        Heads::None => {
+            output.push(lines);
+            lines.len()
+        }
+        Heads::Stamps(stamps) => rewrite_lines(lines, &mut &*stamps, room_bytes, output),
+        Heads::Texts(texts) => rewrite_lines(lines, &mut &*texts, room_bytes, output),
     }
 }
 

@@ -21,16 +21,18 @@ use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::showing::{Showing, own_state};
+use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
+use crate::multilog::script::head_rule::Arrival;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::sys::{Errno, memory};
-use crate::tai64n::Label;
+use crate::tai64n::{Label, Zone};
 
 mod ending;
 mod notes;
@@ -85,6 +87,8 @@ pub struct Engine<D: Directory, I> {
     /// What a journal says once; `None` if none is kept for this input.
     heading: Option<Heading>,
     messages: Messages,
+    /// The local zone; `None` if no line gets local time.
+    zone: Option<Zone>,
     /// `None` if the script asks for none.
     metrics: Option<Box<Metrics>>,
     /// TERM has come, and every directory gives up whatever takes long.
@@ -107,6 +111,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let names: Vec<&str> = directories.iter().map(|directory| directory.place().name.as_str()).collect();
             Box::new(Metrics::new(file, &names))
         });
+        let zone = script.head.is_local().then(|| local_zone(messages));
         Engine {
             script,
             input,
@@ -118,6 +123,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             state: own_state(),
             heading,
             messages,
+            zone,
             metrics,
             is_exiting: false,
             has_ended: false,
@@ -176,6 +182,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
             Ok(()) | Err(EarlyEnd::GivenUp) => Exit::TROUBLE,
             Err(EarlyEnd::Unreadable(errno)) => self.messages.fatal(Error::new("unable to read standard input", errno)),
         }
+    }
+
+    /// When the lines at hand came.
+    fn arrivals(&self) -> [Arrival; 2] {
+        self.script.head.arrivals(self.reader.labels(), self.zone.as_ref())
     }
 
     /// Reads and writes until the input ends or TERM comes.

@@ -37,6 +37,7 @@ pub mod engine;
 pub mod error;
 pub mod input;
 pub mod journal;
+pub mod local_zone;
 pub mod metrics;
 mod name;
 pub mod open_line;

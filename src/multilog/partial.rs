@@ -2,20 +2,18 @@
 
 use memchr::memchr_iter;
 
-use crate::lines::window::{Stamps, Window};
+use crate::lines::heads::Heads;
+use crate::lines::window::Window;
 use crate::logdir::room::Room;
 use crate::multilog::batch::Batch;
-use crate::multilog::script::Script;
 
 /// What was planned for a batch, and how much of that every directory has.
 #[derive(Debug)]
 pub struct PartlyWritten<'w> {
-    /// The script that the batch follows.
-    pub script: &'w Script,
     /// The lines it was planned for.
     pub window: Window<'w>,
-    /// Their stamps.
-    pub stamps: Stamps,
+    /// What they begin with.
+    pub heads: Heads,
     /// How full each `current` was before the batch.
     pub rooms: &'w [Room],
     /// How many bytes of each directory's share are written: whole lines, or any part of a line whose beginning was
@@ -46,7 +44,7 @@ impl PartlyWritten<'_> {
     fn fits(&self, end: usize, batch: &mut Batch) -> bool {
         let bytes = &self.window.bytes[..end];
         let part = Window { bytes, is_open: bytes[end - 1] != b'\n' };
-        batch.plan(self.script, part, &self.stamps, self.rooms.iter().copied());
+        batch.plan(part, &self.heads, self.rooms.iter().copied());
         batch.input_bytes() == end
             && self
                 .written

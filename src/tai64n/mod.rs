@@ -12,7 +12,7 @@
 //! The types are those of the crate `tai64`; its `now()` and `UNIX_EPOCH` use a third scale, 27 seconds ahead at every
 //! date, and are never called here.
 //!
-//! - [`Label`]: the moment. [`Stamp`]: the 26 bytes that stand before a line.
+//! - [`Label`]: the moment. [`Stamp`]: the 26 bytes that stand before a line. [`StampForm`]: other forms of these.
 //! - [`Boundary`]: where a local hour or day begins.
 //! - [`zone`]: the local time zone; [`posix`]: the rules that `TZ` may say.
 #![forbid(unsafe_code)]
@@ -22,6 +22,7 @@ mod label;
 mod nanoseconds;
 pub mod posix;
 mod stamp;
+mod stamp_form;
 pub mod zone;
 
 pub use boundary::Boundary;
@@ -29,4 +30,5 @@ pub use label::{InvalidLabel, Label};
 pub(crate) use label::{parse_hex, unix_seconds};
 pub use nanoseconds::put_nanoseconds;
 pub use stamp::Stamp;
+pub use stamp_form::StampForm;
 pub use zone::Zone;

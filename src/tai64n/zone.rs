@@ -97,6 +97,12 @@ impl Zone {
         output.extend_from_slice(text.as_bytes());
     }
 
+    /// How far local time is ahead of UTC at a moment, in seconds; 0 beyond all calendars.
+    #[must_use]
+    pub fn offset_seconds(&self, unix_seconds: i64) -> i32 {
+        Timestamp::from_second(unix_seconds).map_or(0, |moment| self.0.to_offset(moment).seconds())
+    }
+
     /// Coordinated universal time.
     #[must_use]
     pub fn utc() -> Zone {

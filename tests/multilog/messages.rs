@@ -81,6 +81,22 @@ fn a_check_exits_100_for_each_bad_argument_and_a_logger_ignores_it_with_one_warn
         ("t", "only the first action can ask for timestamps"),
         ("n3x", "something follows the number"),
         ("s10q", "what follows the size is no k, M or G"),
+        ("T", "only the first action can ask for timestamps"),
+        ("T@utc", "only the first action can ask for timestamps"),
+        ("T@", "it is no form of timestamp such as T@local, T@utc or T@epoch"),
+        ("T@mars", "it is no form of timestamp such as T@local, T@utc or T@epoch"),
+        ("Tfoo", "no such action; a log directory begins with . or /"),
+        ("p", "no such action; a log directory begins with . or /"),
+        ("p=", "a prefix is 1 to 60 bytes without a newline"),
+        ("p=two\nlines", "a prefix is 1 to 60 bytes without a newline"),
+        (
+            "p=0123456789012345678901234567890123456789012345678901234567890",
+            "a prefix is 1 to 60 bytes without a newline",
+        ),
+        ("r", "no such action; a log directory begins with . or /"),
+        ("rfoo", "no such action; a log directory begins with . or /"),
+        ("r+(a", "it is no regular expression: unclosed group"),
+        ("r-(a{1000}){1000}", "it is no regular expression: it takes more than a megabyte"),
         ("S10q", "it is no total size such as S2G"),
         ("A30x", "it is no age such as A30d"),
         ("F10%:", "it is no free space such as F10% or F2G:5"),
@@ -88,7 +104,8 @@ fn a_check_exits_100_for_each_bad_argument_and_a_logger_ignores_it_with_one_warn
         ("R@week", "it is no time such as R12h, R@hour or R@midnight"),
     ] {
         let workdir = Workdir::new();
-        let warning = format!("multilog: warning: ignoring the action {argument}: {reason}\n");
+        let shown = argument.replace('\n', "\\x0a");
+        let warning = format!("multilog: warning: ignoring the action {shown}: {reason}\n");
 
         let (code, explanation, said) = check(workdir.path(), &["t", argument, "./main"]);
 

@@ -16,6 +16,7 @@
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | the metrics file | [`metrics`] |
@@ -29,6 +30,7 @@ mod cases;
 mod differential;
 mod handover;
 mod journal;
+mod line_heads;
 mod memory;
 mod messages;
 mod metrics;
@@ -45,3 +47,45 @@ mod successor;
 mod system_calls;
 mod takeover;
 mod unread;
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use testkit::Workdir;
+use testkit::logger::{LoggerFixture, Running};
+
+/// Numbered lines (nine digits) come as fast as they are taken, and twenty loggers after each other are killed. `start`
+/// starts the logger with a number; the last, with number 20, logs the rest. Says how many lines came.
+fn kill_twenty_under_load(start: impl Fn(&LoggerFixture, u64) -> Running) -> (Workdir, u64) {
+    let fixture = LoggerFixture::new();
+    let is_over = AtomicBool::new(false);
+    let mut output = fixture.output.try_clone().unwrap();
+    thread::scope(|scope| {
+        let feeder = scope.spawn(|| {
+            let mut number = 0_u64;
+            while !is_over.load(Ordering::Relaxed) {
+                let lines: String = (number..number + 100).map(|number| format!("{number:09}\n")).collect();
+                output.write_all(lines.as_bytes()).unwrap();
+                number += 100;
+            }
+            drop(output);
+            number
+        });
+        for kill in 0..20 {
+            let logger = start(&fixture, kill);
+            fixture.until_ready();
+            thread::sleep(Duration::from_millis(2 + kill * 3));
+            logger.kill();
+        }
+        // Somebody has to read, or the feeder would wait without end.
+        let mut last = start(&fixture, 20);
+        is_over.store(true, Ordering::Relaxed);
+        let written = feeder.join().unwrap();
+        let LoggerFixture { workdir, input, output } = fixture;
+        drop((input, output));
+        assert!(last.end().success());
+        (workdir, written)
+    })
+}

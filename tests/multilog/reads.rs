@@ -6,12 +6,14 @@ use std::ffi::CString;
 use logyard::lines::reader::{Reader, Source, Taken};
 use logyard::logdir::room::Room;
 use logyard::multilog::batch::Batch;
+use logyard::multilog::script::pattern::Pattern;
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
-use logyard::tai64n::Label;
+use logyard::tai64n::{Label, StampForm};
 use logyard_corpus::{Corpus, Random, Shape};
 use proptest::prelude::*;
+use regex::bytes::RegexBuilder;
 
 /// What a script makes of an input.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -90,9 +92,20 @@ impl Files {
 struct Reads(Vec<usize>);
 
 impl Reads {
-    /// The stamp of a line that begins at `offset`: that of the read that brought its first byte.
-    fn stamp(&self, offset: usize) -> Vec<u8> {
-        format!("{} ", moment(self.0.partition_point(|&end| end <= offset))).into_bytes()
+    /// The beginning of a line whose first byte is at `offset`: its time is that of the read that brought this byte.
+    fn head(&self, script: &Script, offset: usize) -> Vec<u8> {
+        let read = self.0.partition_point(|&end| end <= offset);
+        let label = moment(read);
+        let utc = jiff::Timestamp::new(label.unix_seconds(), 5).unwrap().to_string();
+        let time = match script.head.stamp {
+            None => String::new(),
+            Some(StampForm::Label) => format!("{label} "),
+            Some(StampForm::Local) => utc.replace('T', " ").replace('Z', "  "),
+            Some(StampForm::LocalWithOffset) => utc.replace('Z', "+00:00 "),
+            Some(StampForm::Utc) => utc + " ",
+            Some(StampForm::Epoch) => format!("{}.000000005 ", label.unix_seconds()),
+        };
+        [time.as_bytes(), &script.head.prefix].concat()
     }
 }
 
@@ -126,7 +139,11 @@ fn log_in_pieces(
             Taken::End => reader.end_line(),
         }
         while let Some(window) = reader.window() {
-            batch.plan(script, window, &reader.stamps(), files.iter().map(Files::room));
+            batch.plan(
+                window,
+                &script.head.heads(&script.head.arrivals(reader.labels(), None)),
+                files.iter().map(Files::room),
+            );
             output.alerts.extend_from_slice(batch.alerts());
             for (number, status) in output.statuses.iter_mut().enumerate() {
                 if let Some(record) = batch.status(number) {
@@ -157,6 +174,17 @@ fn log_in_pieces(
     (output, reads)
 }
 
+fn matches(pattern: &Pattern, seen: &[u8], text: &[u8]) -> bool {
+    match pattern {
+        Pattern::Star(selector) => selector.matches(seen),
+        Pattern::Expression(expression) => {
+            let expression = RegexBuilder::new(expression.text()).unicode(false).build().unwrap();
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            expression.is_match(&line[..line.len().min(1000)])
+        }
+    }
+}
+
 /// The plain twin: line by line, action by action, as multilog's manual tells it.
 fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
     let mut output = Output {
@@ -166,15 +194,15 @@ fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
     };
     let mut offset = 0;
     for text in input.split_inclusive(|&byte| byte == b'\n') {
-        let stamp = if script.stamps { reads.stamp(offset) } else { vec![] };
+        let head = reads.head(script, offset);
         offset += text.len();
-        let line = [&stamp, text.strip_suffix(b"\n").unwrap_or(text)].concat();
+        let line = [&head, text.strip_suffix(b"\n").unwrap_or(text)].concat();
         let seen = &line[..line.len().min(1000)];
         let mut is_selected = true;
         for action in &script.actions {
             match action {
-                Action::Deselect(selector) if is_selected => is_selected = !selector.matches(seen),
-                Action::Select(selector) if !is_selected => is_selected = selector.matches(seen),
+                Action::Deselect(pattern) if is_selected => is_selected = !matches(pattern, seen, text),
+                Action::Select(pattern) if !is_selected => is_selected = matches(pattern, seen, text),
                 Action::Alert if is_selected && line.len() > 200 => {
                     output.alerts.extend([&line[..200], b"...\n"].concat());
                 }
@@ -222,10 +250,11 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 
 /// Scripts by their actions.
 fn actions(choices: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
-    (any::<bool>(), prop::collection::vec(prop::sample::select(choices), 1..8)).prop_map(|(stamps, mut actions)| {
-        if stamps {
-            actions.insert(0, "t");
-        }
+    const HEADS: &[&[&str]] =
+        &[&[], &["t"], &["t"], &["p=a. "], &["t", "p=b"], &["T"], &["T@local", "p=."], &["T@utc"], &["T@epoch"]];
+    let heads = prop::sample::select(HEADS);
+    (heads, prop::collection::vec(prop::sample::select(choices), 1..8)).prop_map(|(head, mut actions)| {
+        actions.splice(0..0, head.iter().copied());
         actions.push("./last");
         actions
     })
@@ -234,8 +263,11 @@ fn actions(choices: &'static [&'static str]) -> impl Strategy<Value = Vec<&'stat
 #[test]
 fn a_window_larger_than_a_batch_is_logged_in_several_batches() {
     let input = Corpus::new(Shape::Short, 1, 600_000).into_bytes();
-    for actions in [&["t", "s16777215", "./all"][..], &["t", "s16777215", "-*retry*", "./some", "+*", "./all", "./too"]]
-    {
+    for actions in [
+        &["t", "s16777215", "./all"][..],
+        &["T@local", "p=a: ", "s16777215", "./all"],
+        &["t", "s16777215", "-*retry*", "./some", "+*", "./all", "./too"],
+    ] {
         let script = script(actions);
 
         let (output, reads) = log_in_pieces(&script, &input, 1, usize::MAX, 256 * 1024);
@@ -249,7 +281,7 @@ proptest! {
 
     #[test]
     fn the_log_does_not_depend_on_how_the_input_is_cut_into_reads(
-        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "s4096", "s5000", "s20000", "./a", "./b"]),
+        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "r-a.*b$", "r+^\\.?[^b]", "s4096", "s5000", "s20000", "./a", "./b"]),
         input in input(),
         seed in any::<u64>(),
         piece_bytes_max in prop::sample::select(vec![1, 2, 30, 500, 1100, 10_000]),

@@ -3,12 +3,13 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use logyard::sys::clock::{self, UnixTime};
 use logyard::tai64n::Label;
+
+use super::kill_twenty_under_load;
 use testkit::logdir::{LogDirFiles, current_bytes};
 use testkit::logger::{LoggerFixture, Running};
 use testkit::{Workdir, until};
@@ -52,8 +53,9 @@ fn a_directory_stays_within_its_bytes() {
     for number in 0..20_000 {
         fixture.write(format!("{number:05}\n"));
         if number % 500 == 0 && main.join("current").exists() {
-            // While one file is being finished, the next one may grow.
-            assert!(total_bytes(&main) <= 50_000 + 8192, "{} bytes", total_bytes(&main));
+            // While one file is being finished, the next one may grow. A look is no snapshot: a file that goes on to its next
+            // name meanwhile counts twice.
+            until("the directory is within its bytes", || total_bytes(&main) <= 50_000 + 8192);
         }
     }
 
@@ -68,35 +70,8 @@ fn a_directory_stays_within_its_bytes() {
 #[test]
 fn twenty_kills_leave_the_end_of_the_log_without_a_gap_and_within_its_bytes() {
     const SCRIPT: [&str; 5] = ["s8192", "n1000", "S200k", "A1d", "./main"];
-    let fixture = LoggerFixture::new();
-    let is_over = AtomicBool::new(false);
-    let mut output = fixture.output.try_clone().unwrap();
-    let (workdir, written) = thread::scope(|scope| {
-        let feeder = scope.spawn(|| {
-            let mut number = 0_u64;
-            while !is_over.load(Ordering::Relaxed) {
-                let lines: String = (number..number + 100).map(|number| format!("{number:09}\n")).collect();
-                output.write_all(lines.as_bytes()).unwrap();
-                number += 100;
-            }
-            drop(output);
-            number
-        });
-        for kill in 0..20 {
-            let logger = fixture.start_with_messages(&SCRIPT);
-            fixture.until_ready();
-            thread::sleep(Duration::from_millis(2 + kill * 3));
-            logger.kill();
-        }
-        // Somebody has to read, or the feeder would wait without end.
-        let mut last = fixture.start_with_messages(&SCRIPT);
-        is_over.store(true, Ordering::Relaxed);
-        let written = feeder.join().unwrap();
-        let LoggerFixture { workdir, input, output } = fixture;
-        drop((input, output));
-        assert!(last.end().success());
-        (workdir, written)
-    });
+
+    let (workdir, written) = kill_twenty_under_load(|fixture, _| fixture.start_with_messages(&SCRIPT));
 
     let main = workdir.join("main");
     let log = String::from_utf8(LogDirFiles::read(&main).joined()).unwrap();

@@ -110,7 +110,7 @@ fn a_zone_that_counts_leap_seconds_is_refused_once_and_the_logger_goes_on() {
     fixture.write("a line\n");
     fixture.until_current(7);
 
-    assert!(fixture.messages().ends_with("it counts leap seconds; rotating by UTC\n"), "{}", fixture.messages());
+    assert!(fixture.messages().ends_with("it counts leap seconds; using UTC\n"), "{}", fixture.messages());
     fixture.end(logger);
 }
 

@@ -5,7 +5,10 @@
 //! | `@400000003ce2403d3677ea94 ` | multilog `t`, svlogd `-t`, s6-log `t`, tai64n | a label |
 //! | `2026-11-22_11:06:00.54536 ` | svlogd `-tt` | UTC |
 //! | `2026-11-22T11:06:00.55364 ` | svlogd `-ttt` | UTC |
-//! | `2026-11-22 11:06:00.604673253  ` | s6-log `T` (two spaces) | local time of the logger |
+//! | `2026-11-22 11:06:00.604673253  ` | multilog `T`, s6-log `T` (two spaces) | local time of the logger |
+//! | `2026-11-22T12:06:00.604673253+01:00 ` | multilog `T@local` | local time, with its offset from UTC |
+//! | `2026-11-22T11:06:00.604673253Z ` | multilog `T@utc` | UTC |
+//! | `1795345560.604673253 ` | multilog `T@epoch` | seconds since 1970-01-01 00:00:00 UTC |
 //!
 //! A line with anything else has no stamp: half a label, upper-case digits, more than 24 digits.
 
@@ -29,8 +32,8 @@ pub(super) struct Stamp {
     pub(super) is_label: bool,
 }
 
-/// The longest stamp: s6-log's `T`. These bytes of a line are enough to tell whether it has a stamp.
-pub(super) const STAMP_BYTES_MAX: usize = 31;
+/// The longest stamp: local time with its offset. These bytes of a line are enough to tell whether it has a stamp.
+pub(super) const STAMP_BYTES_MAX: usize = 36;
 
 /// Each byte's value as a hexadecimal digit; the high bit is set where it is none. Capitals are none.
 const DIGIT: [u8; 256] = {
@@ -47,7 +50,8 @@ const DIGIT: [u8; 256] = {
 pub(super) fn recognise(line: &[u8], scale: TimeScale, clock: &LocalClock) -> Option<Stamp> {
     match line.first() {
         Some(b'@') => recognise_label(line),
-        Some(b'0'..=b'9') => recognise_date(line, scale, clock),
+        Some(b'0'..=b'9') if line.get(4) == Some(&b'-') => recognise_date(line, scale, clock),
+        Some(b'0'..=b'9') => recognise_epoch(line, scale),
         _ => None,
     }
 }
@@ -96,24 +100,79 @@ fn recognise_date(line: &[u8], scale: TimeScale, clock: &LocalClock) -> Option<S
     if !fits {
         return None;
     }
-    let (digits, separator): (usize, &[u8]) = if head[10] == b' ' { (9, b"  ") } else { (5, b" ") };
     let rest = &line[head.len()..];
-    let fraction = rest.get(..digits).filter(|fraction| fraction.iter().all(u8::is_ascii_digit))?;
-    if !rest[digits..].starts_with(separator) {
+    let digits = rest.iter().take(10).take_while(|byte| byte.is_ascii_digit()).count();
+    let (fraction, behind) = rest.split_at(digits);
+    // Where local time stands, and how many bytes say so behind the fraction.
+    let (zone, zone_bytes, separator): (Zone, usize, &[u8]) = match (head[10], digits, behind) {
+        (b' ', 9, _) => (Zone::OfLogger, 0, b"  "),
+        (b'_' | b'T', 5, _) => (Zone::Ahead { seconds: 0 }, 0, b" "),
+        (b'T', 9, [b'Z', ..]) => (Zone::Ahead { seconds: 0 }, 1, b" "),
+        (b'T', 9, [sign @ (b'+' | b'-'), offset @ ..]) => {
+            (Zone::Ahead { seconds: parse_offset(*sign, offset)? }, 6, b" ")
+        }
+        _ => return None,
+    };
+    if !behind[zone_bytes..].starts_with(separator) {
         return None;
     }
-    let number = |digits: &[u8]| digits.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     let small = |digits: &[u8]| i8::try_from(number(digits)).ok();
     let date = civil::Date::new(i16::try_from(number(&head[..4])).ok()?, small(&head[5..7])?, small(&head[8..10])?);
     let time = civil::Time::new(small(&head[11..13])?, small(&head[14..16])?, small(&head[17..19])?, 0);
     let moment = date.ok()?.to_datetime(time.ok()?);
-    let seconds = if head[10] == b' ' { clock.unix_seconds(moment)? } else { clock_utc(moment)? };
+    let seconds = match zone {
+        Zone::OfLogger => clock.unix_seconds(moment)?,
+        Zone::Ahead { seconds } => clock_utc(moment)?.checked_sub(seconds)?,
+    };
     let nanoseconds = number(fraction) * if digits == 5 { 10_000 } else { 1 };
-    let text_bytes = head.len() + digits;
+    let text_bytes = head.len() + digits + zone_bytes;
     Some(Stamp {
         label: scale.label(UnixTime { seconds, nanoseconds }),
         text_bytes,
         bytes: text_bytes + separator.len(),
+        is_label: false,
+    })
+}
+
+/// Whose local time it is.
+enum Zone {
+    /// The zone of the logger, which the line does not tell.
+    OfLogger,
+    /// So far ahead of UTC.
+    Ahead { seconds: i64 },
+}
+
+/// The number that digits make.
+fn number(digits: &[u8]) -> u32 {
+    digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+}
+
+/// `HH:MM` behind a sign, as seconds.
+fn parse_offset(sign: u8, text: &[u8]) -> Option<i64> {
+    let &[h1, h2, b':', m1, m2, ..] = text else { return None };
+    let digits = [h1, h2, m1, m2];
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let (hours, minutes) = (number(&digits[..2]), number(&digits[2..]));
+    let seconds = i64::from(hours * 3600 + minutes * 60);
+    (hours < 24 && minutes < 60).then_some(if sign == b'-' { -seconds } else { seconds })
+}
+
+/// Ten digits, a point and nine digits: no year before 2001, and none after 2286.
+fn recognise_epoch(line: &[u8], scale: TimeScale) -> Option<Stamp> {
+    const TEXT_BYTES: usize = 20;
+    let text: &[u8; TEXT_BYTES] = line.first_chunk()?;
+    let (seconds, fraction) = (&text[..10], &text[11..]);
+    let are_digits = seconds.iter().chain(fraction).all(u8::is_ascii_digit);
+    if !are_digits || text[10] != b'.' || line.get(TEXT_BYTES) != Some(&b' ') {
+        return None;
+    }
+    let seconds = seconds.iter().fold(0_i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Some(Stamp {
+        label: scale.label(UnixTime { seconds, nanoseconds: number(fraction) }),
+        text_bytes: TEXT_BYTES,
+        bytes: TEXT_BYTES + 1,
         is_label: false,
     })
 }
@@ -140,6 +199,10 @@ mod tests {
             (b"2026-11-22T11:06:00.55364 hello", 553_640_000, b"hello"),
             (b"2026-11-22 11:06:00.604673253  hello", 604_673_253, b"hello"),
             (b"2026-11-22 11:06:00.604673253  ", 604_673_253, b""),
+            (b"2026-11-22T11:06:00.604673253Z hello", 604_673_253, b"hello"),
+            (b"2026-11-22T12:06:00.604673253+01:00 hello", 604_673_253, b"hello"),
+            (b"2026-11-22T07:36:00.604673253-03:30 ", 604_673_253, b""),
+            (b"1795345560.604673253 hello", 604_673_253, b"hello"),
         ] {
             let found = stamp(line).expect("a stamp");
 
@@ -166,6 +229,17 @@ mod tests {
             b"2026-11-22 11:06:00.604673253 one space",
             b"2026-13-22_11:06:00.54536 thirteenth month",
             b"2026-11-22_25:06:00.54536 25 o'clock",
+            b"2026-11-22T11:06:00.604673253 no zone",
+            b"2026-11-22T11:06:00.604673253Z",
+            b"2026-11-22T11:06:00.604673253+1:00 one digit",
+            b"2026-11-22T11:06:00.604673253+24:00 a day",
+            b"2026-11-22T11:06:00.604673253+01:60 sixty minutes",
+            b"2026-11-22_11:06:00.604673253Z underline",
+            b"2026-11-22T11:06:00.6046732531Z ten digits",
+            b"1795345560.604673253",
+            b"1795345560.604 three digits",
+            b"179534556.604673253 nine digits",
+            b"17953455600.604673253 eleven digits",
         ] {
             assert_eq!(stamp(line), None, "{}", line.escape_ascii());
         }
@@ -188,7 +262,7 @@ mod tests {
         }
 
         #[test]
-        fn no_date_panics(line in "[0-9]{4}-[0-9]{2}-[0-9]{2}[_T ][0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{0,9} {0,3}x?") {
+        fn no_date_panics(line in "[0-9]{4}-[0-9]{2}-[0-9]{2}[_T ][0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{0,9}(Z|[+-][0-9]{0,2}:[0-9]{0,2})? {0,3}x?") {
             let _ = stamp(line.as_bytes());
         }
     }

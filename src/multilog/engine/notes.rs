@@ -40,6 +40,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Notes the planned batch in the journal, with the length of each `current` before it. Returns false if nothing
     /// was noted: no journal is kept, or the batch holds only the newline that the last line lacks.
     pub(super) fn note_batch(&mut self, before: &[u64]) -> bool {
+        let arrivals = self.arrivals();
         let Some(journal) = &mut self.journal else { return false };
         let Some(window) = self.reader.window() else { return false };
         let input_bytes = self.batch.input_bytes();
@@ -53,7 +54,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             adds_newline,
             last_byte: window.bytes[last],
             samples: samples(&window.bytes[..=last]),
-            labels: self.reader.labels(),
+            arrivals,
             open_lines: self.batch.open_lines().map(OpenLine::clone),
             extents: extents.collect(),
         });
@@ -68,7 +69,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             adds_newline: false,
             last_byte: 0,
             samples: samples(b""),
-            labels: self.reader.labels(),
+            arrivals: self.arrivals(),
             open_lines: [open_line.clone(), open_line.clone()],
             extents: self.directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
         }

@@ -31,7 +31,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.rotate_on_time(Some(came))?;
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
-        self.batch.plan(&self.script, window, &self.reader.stamps(), rooms);
+        let heads = self.script.head.heads(&self.arrivals());
+        self.batch.plan(window, &heads, rooms);
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before);
@@ -98,8 +99,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
         let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
-        let stamps = self.reader.stamps();
-        let partly_written = PartlyWritten { script: &self.script, window, stamps, rooms: &rooms, written: &written };
+        let heads = self.script.head.heads(&self.arrivals());
+        let partly_written = PartlyWritten { window, heads, rooms: &rooms, written: &written };
         let end = partly_written.fitting_bytes(&mut self.batch);
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };

@@ -184,18 +184,28 @@ mod tests {
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
+    use crate::multilog::script::expression::Expression;
+    use crate::multilog::script::head_rule::{Arrival, HeadRule};
+    use crate::multilog::script::pattern::Pattern;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
     use crate::sys::stat::FileId;
-    use crate::tai64n::Label;
+    use crate::tai64n::{Label, StampForm};
 
     fn heading(directories: usize) -> Heading {
-        let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
+        let mut clauses = vec![
+            Clause::Deselect(Pattern::star(b"*")),
+            Clause::Select(Pattern::star(b"*x*")),
+            Clause::Select(Pattern::Expression(Expression::new(b"x+$").unwrap())),
+        ];
         clauses.resize(clauses.len() + directories, Clause::Log);
         Heading {
             origin: Origin { pipe: FileId::new(1, 2), boot: 3 },
             number: 4,
-            rules: Rules { stamps: true, clauses },
+            rules: Rules {
+                head: HeadRule { stamp: Some(StampForm::LocalWithOffset), prefix: b"web: ".to_vec() },
+                clauses,
+            },
             names: (0..directories as u64).collect(),
         }
     }
@@ -212,7 +222,7 @@ mod tests {
             adds_newline: directories % 2 == 1,
             last_byte,
             samples: [[last_byte; 16]; 2],
-            labels: [label, label.next().unwrap()],
+            arrivals: [label, label.next().unwrap()].map(|label| Arrival { label, offset_seconds: -3600 }),
             open_lines: [
                 OpenLine { is_open: true, goes_to: vec![true; directories] },
                 OpenLine { is_open: false, goes_to: vec![false; directories] },
@@ -365,7 +375,7 @@ mod tests {
 
     #[test]
     fn a_journal_of_an_older_version_says_nothing_but_that_it_is_there() {
-        let mut file = b"LOGYARD\x02\x01".to_vec();
+        let mut file = b"LOGYARD\x03\x01".to_vec();
         file.resize(4096, 7);
 
         assert_eq!(read(&file), None);

@@ -5,19 +5,21 @@
 //! that a successor with another script makes the same output of the same bytes. Neither names a path: files and
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
-use crate::lines::window::Stamps;
+use crate::lines::heads::Heads;
 use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::multilog::open_line::OpenLine;
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::expression::Expression;
+use crate::multilog::script::head_rule::{Arrival, HeadRule};
+use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::clock;
 use crate::sys::stat::FileId;
-use crate::tai64n::{Label, Stamp};
+use crate::tai64n::{Label, StampForm};
 
 /// How many of the first and of the last bytes of a batch are noted.
 pub const SAMPLE_BYTES: usize = 16;
@@ -31,22 +33,28 @@ pub struct Origin {
     pub boot: u128,
 }
 
-/// The part of a script that decides which lines go to which directory.
+/// The part of a script that decides what is written of a line, and to which directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Each line gets a stamp.
-    pub stamps: bool,
+    /// What is put before each line.
+    pub head: HeadRule,
     /// In the script's order.
     pub clauses: Vec<Clause>,
 }
 
+/// The bytes for a clause with a star pattern and for one with a regular expression.
+const SELECT_CODES: [u8; 2] = *b"+g";
+const DESELECT_CODES: [u8; 2] = *b"-v";
+/// The byte for the next directory.
+const LOG_CODE: u8 = b'.';
+
 /// One step of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clause {
-    /// `+pattern`.
-    Select(Vec<u8>),
-    /// `-pattern`.
-    Deselect(Vec<u8>),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// The next directory.
     Log,
 }
@@ -56,12 +64,12 @@ impl Rules {
     #[must_use]
     pub fn of(script: &Script) -> Rules {
         let clause = |action: &Action| match action {
-            Action::Select(selector) => Some(Clause::Select(selector.pattern())),
-            Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
+            Action::Select(pattern) => Some(Clause::Select(pattern.clone())),
+            Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
             Action::Log(_) => Some(Clause::Log),
             Action::Alert | Action::Status(_) => None,
         };
-        Rules { stamps: script.stamps, clauses: script.actions.iter().filter_map(clause).collect() }
+        Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
     }
 
     /// How many directories they send lines to.
@@ -81,11 +89,11 @@ impl Rules {
             processor: None,
             sync_interval: None,
         };
-        let mut script = Script { stamps: self.stamps, ..Script::default() };
+        let mut script = Script { head: self.head.clone(), ..Script::default() };
         for clause in &self.clauses {
             script.actions.push(match clause {
-                Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
-                Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
+                Clause::Select(pattern) => Action::Select(pattern.clone()),
+                Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
                 Clause::Log => Action::Log(script.directories.len()),
             });
             if *clause == Clause::Log {
@@ -140,17 +148,26 @@ impl Heading {
         push_identity(bytes, pipe);
         bytes.extend(boot.to_le_bytes());
         bytes.extend(self.number.to_le_bytes());
-        bytes.push(u8::from(self.rules.stamps));
+        bytes.push(stamp_code(self.rules.head.stamp));
+        bytes.extend(count(self.rules.head.prefix.len()));
+        bytes.extend(&self.rules.head.prefix);
         bytes.extend(count(self.rules.clauses.len()));
         for clause in &self.rules.clauses {
-            let (kind, pattern) = match clause {
-                Clause::Select(pattern) => (b'+', &pattern[..]),
-                Clause::Deselect(pattern) => (b'-', &pattern[..]),
-                Clause::Log => (b'.', &b""[..]),
+            let (codes, pattern) = match clause {
+                Clause::Select(pattern) => (SELECT_CODES, pattern),
+                Clause::Deselect(pattern) => (DESELECT_CODES, pattern),
+                Clause::Log => {
+                    bytes.push(LOG_CODE);
+                    continue;
+                }
             };
-            bytes.push(kind);
-            bytes.extend(count(pattern.len()));
-            bytes.extend(pattern);
+            let (code, text) = match pattern {
+                Pattern::Star(selector) => (codes[0], selector.pattern()),
+                Pattern::Expression(expression) => (codes[1], expression.text().as_bytes().to_vec()),
+            };
+            bytes.push(code);
+            bytes.extend(count(text.len()));
+            bytes.extend(text);
         }
         bytes.extend(count(self.names.len()));
         bytes.extend(self.names.iter().flat_map(|name| name.to_le_bytes()));
@@ -163,25 +180,32 @@ impl Heading {
         let pipe = take_identity(rest)?;
         let boot = u128::from_le_bytes(take(rest)?);
         let number = take_number(rest)?;
-        let stamps = take::<1>(rest)? != [0];
+        let [code] = take(rest)?;
+        let stamp = stamp_of(code)?;
+        let prefix = take_bytes(rest)?;
+        let head = HeadRule { stamp, prefix: prefix.into() };
         let mut clauses = Vec::new();
         for _ in 0..take_count(rest)? {
-            let [kind] = take(rest)?;
-            let length = take_count(rest)?;
-            let (pattern, left) = rest.split_at_checked(length)?;
-            *rest = left;
-            clauses.push(match kind {
-                b'+' => Clause::Select(pattern.into()),
-                b'-' => Clause::Deselect(pattern.into()),
-                b'.' if pattern.is_empty() => Clause::Log,
-                _ => return None,
+            let [code] = take(rest)?;
+            if code == LOG_CODE {
+                clauses.push(Clause::Log);
+                continue;
+            }
+            let text = take_bytes(rest)?;
+            let pattern = match SELECT_CODES.iter().chain(&DESELECT_CODES).position(|known| *known == code)? % 2 {
+                0 => Pattern::star(text),
+                _ => Pattern::Expression(Expression::new(text).ok()?),
+            };
+            clauses.push(match SELECT_CODES.contains(&code) {
+                true => Clause::Select(pattern),
+                false => Clause::Deselect(pattern),
             });
         }
         let mut names = Vec::new();
         for _ in 0..take_count(rest)? {
             names.push(take_number(rest)?);
         }
-        let heading = Heading { origin: Origin { pipe, boot }, number, rules: Rules { stamps, clauses }, names };
+        let heading = Heading { origin: Origin { pipe, boot }, number, rules: Rules { head, clauses }, names };
         (rest.is_empty() && heading.rules.directory_count() == heading.names.len()).then_some(heading)
     }
 }
@@ -204,7 +228,7 @@ pub struct Record {
     /// The first bytes that it covers, and the last; zeros where it covers fewer.
     pub samples: [[u8; SAMPLE_BYTES]; 2],
     /// When the first line came, and the others.
-    pub labels: [Label; 2],
+    pub arrivals: [Arrival; 2],
     /// What was open before it, and is after it.
     pub open_lines: [OpenLine; 2],
     /// Each directory's share, in the order of the rules.
@@ -212,7 +236,7 @@ pub struct Record {
 }
 
 /// The length of an encoded record apart from its directories, and what each directory adds.
-const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 12 + 12 + 3 + 4;
+const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4;
 const EXTENT_BYTES: usize = 8 * 6 + 3;
 
 impl Record {
@@ -222,11 +246,10 @@ impl Record {
         FIXED_BYTES + directories * EXTENT_BYTES
     }
 
-    /// The stamps of its lines.
+    /// The beginnings of its lines.
     #[must_use]
-    pub fn stamps(&self) -> Stamps {
-        let [first, rest] = self.labels.map(Stamp::from);
-        Stamps { first, rest }
+    pub fn heads(&self, rules: &Rules) -> Heads {
+        rules.head.heads(&self.arrivals)
     }
 
     /// Tells whether it can be a batch of just these bytes.
@@ -241,8 +264,10 @@ impl Record {
     pub fn encode(&self, bytes: &mut Vec<u8>) {
         bytes.extend(self.input_bytes.to_le_bytes());
         bytes.extend(self.samples.as_flattened());
-        bytes.extend(self.labels[0].to_bytes());
-        bytes.extend(self.labels[1].to_bytes());
+        for Arrival { label, offset_seconds } in self.arrivals {
+            bytes.extend(label.to_bytes());
+            bytes.extend(offset_seconds.to_le_bytes());
+        }
         let [before, after] = &self.open_lines;
         bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
         bytes.extend(count(self.extents.len()));
@@ -261,7 +286,7 @@ impl Record {
         let rest = &mut rest;
         let input_bytes = take_number(rest)?;
         let samples = [take(rest)?, take(rest)?];
-        let labels = [Label::from_bytes(take(rest)?).ok()?, Label::from_bytes(take(rest)?).ok()?];
+        let arrivals = [take_arrival(rest)?, take_arrival(rest)?];
         let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
         let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
         let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
@@ -275,7 +300,15 @@ impl Record {
             extents.push(Extent { directory, current, offset_bytes, output_bytes, is_doubtful });
         }
         let open_lines = [before, after];
-        rest.is_empty().then_some(Record { input_bytes, adds_newline, last_byte, samples, labels, open_lines, extents })
+        rest.is_empty().then_some(Record {
+            input_bytes,
+            adds_newline,
+            last_byte,
+            samples,
+            arrivals,
+            open_lines,
+            extents,
+        })
     }
 }
 
@@ -304,6 +337,43 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
+fn take_bytes<'b>(rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+    let length = take_count(rest)?;
+    let (taken, left) = rest.split_at_checked(length)?;
+    *rest = left;
+    Some(taken)
+}
+
+fn take_arrival(rest: &mut &[u8]) -> Option<Arrival> {
+    let label = Label::from_bytes(take(rest)?).ok()?;
+    Some(Arrival { label, offset_seconds: i32::from_le_bytes(take(rest)?) })
+}
+
+/// The byte for a form of timestamp, or for none.
+fn stamp_code(stamp: Option<StampForm>) -> u8 {
+    match stamp {
+        None => 0,
+        Some(StampForm::Label) => 1,
+        Some(StampForm::Local) => 2,
+        Some(StampForm::LocalWithOffset) => 3,
+        Some(StampForm::Utc) => 4,
+        Some(StampForm::Epoch) => 5,
+    }
+}
+
+/// The form of timestamp that a byte stands for; `None` if it stands for nothing.
+fn stamp_of(code: u8) -> Option<Option<StampForm>> {
+    Some(match code {
+        0 => None,
+        1 => Some(StampForm::Label),
+        2 => Some(StampForm::Local),
+        3 => Some(StampForm::LocalWithOffset),
+        4 => Some(StampForm::Utc),
+        5 => Some(StampForm::Epoch),
+        _ => return None,
+    })
+}
+
 fn take_number(rest: &mut &[u8]) -> Option<u64> {
     take(rest).map(u64::from_le_bytes)
 }
@@ -328,7 +398,7 @@ mod tests {
         let again = rules.to_script();
 
         assert_eq!(Rules::of(&again), rules);
-        assert!(again.stamps && again.directories.len() == 2);
+        assert!(again.head.stamp == Some(StampForm::Label) && again.directories.len() == 2);
         let is_noted = |action: &&Action| !matches!(action, Action::Alert | Action::Status(_));
         assert!(again.actions.iter().eq(script.actions.iter().filter(is_noted)));
     }

@@ -275,7 +275,7 @@ fn complete<D: Directory>(
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
     batch.resume(before.clone());
-    batch.plan(&script, window, &record.stamps(), targets.iter().map(|_| endless));
+    batch.plan(window, &record.heads(&heading.rules), targets.iter().map(|_| endless));
     if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
         return Ok(false);
     }

@@ -1,9 +1,13 @@
 //! The script: multilog's arguments, each an action that is carried out in order for every line.
 //!
 //! ```text
-//! t            stamp each line; only as the first action
+//! t            put a label before each line; only as the first action, as the next two
+//! T            put local time before each line, as s6-log writes it
+//! T@local      put local time with its offset before each line; T@utc: UTC; T@epoch: seconds since 1970
+//! p=TEXT       put a text before each line, behind the timestamp
 //! -pattern     deselect the line if it is selected and matches
 //! +pattern     select the line if it is deselected and matches
+//! r-expression deselect the line if it is selected and the regular expression matches; r+expression: select it
 //! e            alert: the selected line to standard error
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; default: 99999
@@ -23,10 +27,14 @@
 //! them with the reason.
 
 pub mod explain;
+pub mod expression;
+pub mod head_rule;
 pub mod matcher;
 mod numbers;
+pub mod pattern;
 pub mod selector;
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::time::Duration;
@@ -34,11 +42,14 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
+use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
 };
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::pattern::Pattern;
 use crate::sys::program::Arguments;
+use crate::tai64n::StampForm;
 
 /// The first bytes of a line, stamp included, are what selectors, alerts and status files see.
 pub const SEEN_BYTES: usize = 1000;
@@ -56,8 +67,8 @@ const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 /// What is done for each line, parsed once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Script {
-    /// Each line gets a stamp.
-    pub stamps: bool,
+    /// What is put before each line.
+    pub head: HeadRule,
     /// In the order of the arguments.
     pub actions: Vec<Action>,
     /// The status files that [`Action::Status`] counts, by their paths.
@@ -73,10 +84,10 @@ pub struct Script {
 /// One thing that is done for a line. The numbers count from 0 in the script's lists.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// `+pattern`.
-    Select(Selector),
-    /// `-pattern`.
-    Deselect(Selector),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// `e`.
     Alert,
     /// `=file`.
@@ -98,7 +109,7 @@ pub struct MetricsFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     argument: &'static CStr,
-    reason: &'static str,
+    reason: Cow<'static, str>,
     /// The number before what is ignored counts.
     is_partial: bool,
 }
@@ -113,20 +124,21 @@ impl Script {
     /// Parses the arguments, the program's name left out.
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Script {
-        let stamps = arguments.first().is_some_and(|first| first.to_bytes().starts_with(b"t"));
-        let mut script = Script { stamps, ..Script::default() };
+        let stamp = arguments.first().and_then(|first| parse_stamp(first.to_bytes()));
+        let mut script = Script { head: HeadRule { stamp, prefix: Vec::new() }, ..Script::default() };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
         let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
-        for &argument in arguments.iter().skip(usize::from(stamps)) {
+        for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
             match bytes.first() {
-                Some(b'+') => script.actions.push(Action::Select(Selector::new(rest))),
-                Some(b'-') => script.actions.push(Action::Deselect(Selector::new(rest))),
+                Some(b'+') => script.actions.push(Action::Select(Pattern::star(rest))),
+                Some(b'-') => script.actions.push(Action::Deselect(Pattern::star(rest))),
+                Some(b'r') if rest.starts_with(b"+") || rest.starts_with(b"-") => script.add_expression(argument, rest),
                 Some(b'e') => script.actions.push(Action::Alert),
                 Some(b'=') => {
                     script.actions.push(Action::Status(script.statuses.len()));
@@ -191,10 +203,45 @@ impl Script {
                     });
                 }
                 Some(b't') => script.ignore(argument, "only the first action can ask for timestamps"),
+                Some(b'T') if parse_stamp(bytes).is_some() => {
+                    script.ignore(argument, "only the first action can ask for timestamps");
+                }
+                Some(b'T') if rest.starts_with(b"@") => {
+                    script.ignore(argument, "it is no form of timestamp such as T@local, T@utc or T@epoch");
+                }
+                Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
             }
         }
         script
+    }
+
+    /// `+expression` or `-expression`.
+    fn add_expression(&mut self, argument: &'static CStr, text: &[u8]) {
+        let expression = match Expression::new(&text[1..]) {
+            Ok(expression) => expression,
+            Err(error) => return self.ignore(argument, error.to_string()),
+        };
+        let others = self.actions.iter().filter_map(|action| match action {
+            Action::Select(Pattern::Expression(other)) | Action::Deselect(Pattern::Expression(other)) => Some(other),
+            _ => None,
+        });
+        if others.map(Expression::compiled_bytes).sum::<usize>() + expression.compiled_bytes() > ALL_BYTES_MAX {
+            return self.ignore(argument, "the regular expressions are too large together");
+        }
+        let pattern = Pattern::Expression(expression);
+        self.actions.push(if text[0] == b'+' { Action::Select(pattern) } else { Action::Deselect(pattern) });
+    }
+
+    /// The first prefix counts: there is one for all directories.
+    fn set_prefix(&mut self, argument: &'static CStr, text: &[u8]) {
+        if !self.head.prefix.is_empty() {
+            self.ignore(argument, "a script has one prefix");
+        } else if text.is_empty() || text.len() > PREFIX_BYTES_MAX || text.contains(&b'\n') {
+            self.ignore(argument, "a prefix is 1 to 60 bytes without a newline");
+        } else {
+            self.head.prefix = text.to_vec();
+        }
     }
 
     /// Tells whether every line goes, whole, to every directory and nowhere else.
@@ -208,17 +255,30 @@ impl Script {
         self.ignored.iter().any(|ignored| ignored.argument == argument && !ignored.is_partial)
     }
 
-    fn ignore(&mut self, argument: &'static CStr, reason: &'static str) {
+    fn ignore(&mut self, argument: &'static CStr, reason: impl Into<Cow<'static, str>>) {
         if !self.ignored.iter().any(|known| known.argument == argument) {
-            self.ignored.push(Ignored { argument, reason, is_partial: false });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: false });
         }
     }
 
     /// 0.76 silently reads missing digits as 0; text behind the number is reported.
     fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
         if !rest.is_empty() {
-            self.ignored.push(Ignored { argument, reason, is_partial: true });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: true });
         }
+    }
+}
+
+/// The form of timestamp that an argument asks for as the first action.
+fn parse_stamp(argument: &[u8]) -> Option<StampForm> {
+    match argument {
+        // As 0.76, whatever follows.
+        [b't', ..] => Some(StampForm::Label),
+        b"T" => Some(StampForm::Local),
+        b"T@local" => Some(StampForm::LocalWithOffset),
+        b"T@utc" => Some(StampForm::Utc),
+        b"T@epoch" => Some(StampForm::Epoch),
+        _ => None,
     }
 }
 
@@ -235,12 +295,12 @@ mod tests {
     #[test]
     fn only_a_first_t_stamps() {
         // multilog.8 > "t must be the first action"
-        assert!(Script::parse(&[c"t", c"./main"]).stamps);
-        assert!(Script::parse(&[c"tfoo"]).stamps);
+        assert_eq!(Script::parse(&[c"t", c"./main"]).head.stamp, Some(StampForm::Label));
+        assert_eq!(Script::parse(&[c"tfoo"]).head.stamp, Some(StampForm::Label));
 
         let script = Script::parse(&[c"s100000", c"t", c"./main"]);
 
-        assert!(!script.stamps);
+        assert_eq!(script.head, HeadRule::default());
         assert_eq!(
             script.ignored[0].to_string(),
             "ignoring the action t: only the first action can ask for timestamps"

@@ -198,6 +198,16 @@ const CHANGES: &[Change] = &[
         after: &[c"n1000", c"s4096", c"./a", c"./b"],
     },
     Change { name: "one less", before: &[c"n1000", c"s4096", c"./a", c"./b"], after: &[c"n1000", c"s4096", c"./a"] },
+    Change {
+        name: "other beginnings",
+        before: &[c"T@utc", c"p=web: ", c"n1000", c"s4096", c"./a"],
+        after: &[c"p=db: ", c"n1000", c"s4096", c"./a"],
+    },
+    Change {
+        name: "other expressions",
+        before: &[c"n1000", c"s4096", c"r+^[0-9]{4} ", c"r-nowhere", c"./a"],
+        after: &[c"n1000", c"s4096", c"r-x{9}", c"./a"],
+    },
     Change { name: "status", before: &[c"n1000", c"./a"], after: &[c"n1000", c"=f", c"./a"] },
 ];
 
@@ -211,8 +221,13 @@ fn mixed() -> Vec<String> {
 
 fn without_stamps(log: &[u8]) -> Vec<u8> {
     let line = |line: &[u8]| {
-        let is_stamped = line.starts_with(b"@4") && line.len() > Stamp::BYTES;
-        line[if is_stamped { Stamp::BYTES } else { 0 }..].to_vec()
+        let head = match line {
+            [b'@', b'4', ..] if line.len() > Stamp::BYTES => Stamp::BYTES,
+            [b'2', b'0', _, _, b'-', ..] => "2026-11-22T11:06:00.604673253Z web: ".len(),
+            [b'd', b'b', b':', ..] => "db: ".len(),
+            _ => 0,
+        };
+        line[head..].to_vec()
     };
     log.split_inclusive(|&byte| byte == b'\n').flat_map(line).collect()
 }

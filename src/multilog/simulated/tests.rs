@@ -14,13 +14,14 @@ use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::program::assemble;
 use crate::multilog::script::Script;
+use crate::multilog::script::head_rule::HeadRule;
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::trim::Trimmer;
 use crate::sys::Errno;
-use crate::tai64n::{Label, Stamp};
+use crate::tai64n::{Label, StampForm};
 
 /// A script and its input.
 #[derive(Clone, Copy)]
@@ -33,11 +34,21 @@ pub(super) struct Workload {
 const WORKLOADS: &[Workload] = &[
     Workload { name: "plain", script: &[c"s4096", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     Workload { name: "stamps", script: &[c"t", c"s4096", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
+    Workload {
+        name: "local time",
+        script: &[c"T@local", c"p=web: ", c"s4096", c"n1000", c"./a"],
+        line_bytes: &[60, 2500],
+    },
     Workload { name: "long lines", script: &[c"t", c"s4096", c"n1000", c"./a"], line_bytes: &[2500, 9000] },
     Workload {
         name: "two directories",
         // No stamp holds a j: these are hexadecimal.
         script: &[c"t", c"s4096", c"n1000", c"-*j*", c"./a", c"s5000", c"+*", c"./b"],
+        line_bytes: &[5, 400, 6000],
+    },
+    Workload {
+        name: "expressions",
+        script: &[c"t", c"s4096", c"n1000", c"r-^[0-9]*[13579] ", c"./a", c"s5000", c"r+.", c"./b"],
         line_bytes: &[5, 400, 6000],
     },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
@@ -153,12 +164,12 @@ impl Machine {
     pub(super) fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
         let script = Script::parse(workload.script);
         let size_max_bytes = script.directories.iter().map(|destination| destination.size_max_bytes).max().unwrap();
-        self.disks.iter().map(|disk| joined(&disk.files(), script.stamps, size_max_bytes)).collect()
+        self.disks.iter().map(|disk| joined(&disk.files(), &script.head, size_max_bytes)).collect()
     }
 }
 
 /// Archives in the order of their names, and current; checked on the way, and without stamps.
-fn joined(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool, size_max_bytes: u64) -> Vec<u8> {
+fn joined(files: &BTreeMap<String, Vec<u8>>, head: &HeadRule, size_max_bytes: u64) -> Vec<u8> {
     for (name, bytes) in files {
         assert!(!name.starts_with('@') || Label::parse(&name.as_bytes()[..25]).is_ok(), "{name} is no name");
         let length = bytes.len() as u64;
@@ -167,16 +178,27 @@ fn joined(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool, size_max_bytes: u
     let archives = files.iter().filter(|(name, _)| name.starts_with('@'));
     let bytes: Vec<&[u8]> = archives.chain(files.get_key_value("current")).map(|(_, bytes)| &bytes[..]).collect();
     let bytes = bytes.concat();
-    if !has_stamps {
+    if *head == HeadRule::default() {
         return bytes;
     }
-    let mut unstamped = Vec::with_capacity(bytes.len());
+    let mut bare = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        let (stamp, line) = line.split_at_checked(Stamp::BYTES).unwrap_or_else(|| panic!("a line without stamp"));
-        Label::parse(&stamp[..Label::TEXT_BYTES]).expect("each line has a stamp");
-        unstamped.extend_from_slice(line);
+        let (begin, line) =
+            line.split_at_checked(head_bytes(head)).unwrap_or_else(|| panic!("a line without its beginning"));
+        match head.stamp {
+            Some(StampForm::Label) => drop(Label::parse(&begin[..Label::TEXT_BYTES]).expect("each line has a stamp")),
+            Some(_) => assert!(begin.starts_with(b"20"), "each line has its time"),
+            None => {}
+        }
+        assert!(begin.ends_with(&head.prefix), "each line has the prefix");
+        bare.extend_from_slice(line);
     }
-    unstamped
+    bare
+}
+
+/// How long the beginning of each line is.
+fn head_bytes(head: &HeadRule) -> usize {
+    head.heads(&head.arrivals([Label::now(); 2], None)).first().len()
 }
 
 /// What a machine on which nothing goes wrong logs.
@@ -316,7 +338,7 @@ fn term_during_trouble_leaves_the_rest_in_the_pipe() {
 #[test]
 fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
     for workload in WORKLOADS {
-        let has_stamps = Script::parse(workload.script).stamps;
+        let head = Script::parse(workload.script).head;
         for_each_call(|at| {
             let machine = Machine::new(workload, 1000);
             let calls = Calls::new(Fault::Kill { at });
@@ -329,11 +351,11 @@ fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
                     after.disks = machine.disks.clone();
                     after.disks[number] = disk.after_power_cut(image);
                     after.run_well(workload);
-                    let log = joined_loosely(&after.disks[number].files(), has_stamps);
+                    let log = joined_loosely(&after.disks[number].files(), &head);
                     let numbers = line_numbers(&log);
                     let shown = format!("{}: power cut at call {at}, image {image}", workload.name);
                     assert!(numbers.is_sorted_by(|a, b| a < b), "{shown}: {numbers:?}");
-                    for safe in line_numbers(&strip(&disk.safe(), has_stamps)) {
+                    for safe in line_numbers(&strip(&disk.safe(), &head)) {
                         assert!(numbers.contains(&safe), "{shown}: line {safe} was on the disk");
                     }
                 }
@@ -344,14 +366,14 @@ fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
 }
 
 /// As [`joined`], where a power cut may have torn the last line of a file.
-fn joined_loosely(files: &BTreeMap<String, Vec<u8>>, has_stamps: bool) -> Vec<u8> {
+fn joined_loosely(files: &BTreeMap<String, Vec<u8>>, head: &HeadRule) -> Vec<u8> {
     let archives = files.iter().filter(|(name, _)| name.starts_with('@'));
     let bytes: Vec<u8> = archives.chain(files.get_key_value("current")).flat_map(|(_, bytes)| bytes).copied().collect();
-    strip(&bytes, has_stamps)
+    strip(&bytes, head)
 }
 
-fn strip(bytes: &[u8], has_stamps: bool) -> Vec<u8> {
-    let start = if has_stamps { Stamp::BYTES } else { 0 };
+fn strip(bytes: &[u8], head: &HeadRule) -> Vec<u8> {
+    let start = head_bytes(head);
     bytes
         .split_inclusive(|&byte| byte == b'\n')
         .flat_map(|line| line.get(start..).unwrap_or_default())

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::cli::{Messages, Shown};
+use crate::cli::Shown;
 use crate::logdir::destination::Destination;
 use crate::logdir::names::CURRENT;
 use crate::logdir::room::Room;
 use crate::multilog::error::{Error, ResultExt};
+use crate::multilog::local_zone::local_zone;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::current::Current;
 use crate::multilog::writer::directory::{Directory, LogFile, PathDir};
@@ -18,7 +19,6 @@ use crate::multilog::writer::recover::{Evidence, recover};
 use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Trimmer;
 use crate::sys::file::Times;
-use crate::tai64n::Zone;
 
 /// A directory that is open and locked, and not yet touched otherwise.
 #[derive(Debug)]
@@ -97,12 +97,4 @@ impl<D: Directory> LockedDirectory<D> {
         }
         Ok(directory)
     }
-}
-
-/// The local zone; UTC, with a warning, if it cannot be used.
-fn local_zone(messages: Messages) -> Zone {
-    Zone::local().unwrap_or_else(|error| {
-        messages.warn(format_args!("{error}; rotating by UTC"));
-        Zone::utc()
-    })
 }
