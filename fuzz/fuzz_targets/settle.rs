@@ -27,8 +27,6 @@ use logyard::multilog::open_line::OpenLine;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::pausing::Pausing;
 use logyard::multilog::script::Script;
-use logyard::multilog::script::expression::Expression;
-use logyard::multilog::script::pattern::Pattern;
 use logyard::multilog::script::head_rule::{Arrival, HeadRule};
 use logyard::multilog::writer::extent::Extent;
 use logyard::multilog::writer::locked_directory::LockedDirectory;
@@ -73,7 +71,6 @@ struct Share {
 enum Rule {
     Select(Vec<u8>),
     Deselect(Vec<u8>),
-    Find(Vec<u8>),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -190,9 +187,8 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
         .iter()
         .take(8)
         .map(|rule| match rule {
-            Rule::Select(pattern) => Clause::Select(Pattern::star(pattern)),
-            Rule::Deselect(pattern) => Clause::Deselect(Pattern::star(pattern)),
-            Rule::Find(text) => Clause::Select(Expression::new(text).map_or_else(|_| Pattern::star(text), Pattern::Expression)),
+            Rule::Select(pattern) => Clause::Select(pattern.clone()),
+            Rule::Deselect(pattern) => Clause::Deselect(pattern.clone()),
         })
         .collect();
     clauses.extend(shares.iter().map(|_| Clause::Log));

@@ -203,11 +203,6 @@ const CHANGES: &[Change] = &[
         before: &[c"T@utc", c"p=web: ", c"n1000", c"s4096", c"./a"],
         after: &[c"p=db: ", c"n1000", c"s4096", c"./a"],
     },
-    Change {
-        name: "other expressions",
-        before: &[c"n1000", c"s4096", c"r+^[0-9]{4} ", c"r-nowhere", c"./a"],
-        after: &[c"n1000", c"s4096", c"r-x{9}", c"./a"],
-    },
     Change { name: "status", before: &[c"n1000", c"./a"], after: &[c"n1000", c"=f", c"./a"] },
 ];
 

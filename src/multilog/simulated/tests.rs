@@ -46,11 +46,6 @@ const WORKLOADS: &[Workload] = &[
         script: &[c"t", c"s4096", c"n1000", c"-*j*", c"./a", c"s5000", c"+*", c"./b"],
         line_bytes: &[5, 400, 6000],
     },
-    Workload {
-        name: "expressions",
-        script: &[c"t", c"s4096", c"n1000", c"r-^[0-9]*[13579] ", c"./a", c"s5000", c"r+.", c"./b"],
-        line_bytes: &[5, 400, 6000],
-    },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
     Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
