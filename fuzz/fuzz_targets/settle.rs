@@ -276,7 +276,7 @@ fuzz_target!(|world: World| {
     let locked: Vec<_> = script.directories.iter().map(|one| LockedDirectory::new(one).expect("it is there")).collect();
     let mut pipe = Pipe(world.pipe.iter().copied().collect());
 
-    let legacy = replay(Some(ORIGIN), &locked, &mut Pausing { input: &mut pipe, messages: Messages::DROPPED }).expect("nothing fails here");
+    let legacy = replay(Some(ORIGIN), &locked, &mut Pausing::new(&mut pipe, Messages::DROPPED)).expect("nothing fails here");
 
     for (number, locked) in locked.into_iter().enumerate() {
         let directory = dir.path().join(NAMES[number]);

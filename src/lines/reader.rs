@@ -27,7 +27,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 /// The same where there is little memory.
 const SCARCE_BUFFER_BYTES: usize = 16 * 1024;
 
-/// A few lines now and then fit into so many bytes, which a reader that shrinks keeps.
+/// What a reader keeps when it shrinks: room for the few lines that a quiet service writes.
 const KEPT_BYTES: usize = 2 * PAGE_BYTES;
 
 /// What a source returned.

@@ -265,6 +265,8 @@ impl Batch {
         let (first, rest) = (heads.first(), heads.rest());
         let mut head = first;
         let mut is_last_head = first == rest;
+        let heads_behind_first = heads.without_first();
+        let heads_at = |start: usize| if start == 0 { heads } else { &heads_behind_first };
         self.matcher.tidy();
         self.matcher.begin(head);
         let mut newlines = memchr_iter(b'\n', window.bytes);
@@ -280,7 +282,7 @@ impl Batch {
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
             let verdict = self.matcher.match_line(seen);
             if run_verdict != Some(verdict) || verdict == UNKEPT {
-                self.take_run(window, run.clone(), heads);
+                self.take_run(window, run.clone(), heads_at(run.start));
                 run.start = run.end;
                 run_verdict = Some(verdict);
                 let Verdict { directories, statuses, alert_count } = self.matcher.verdict(verdict);
@@ -290,7 +292,7 @@ impl Batch {
             }
             let line_bytes = head.len() + line.len();
             if line_bytes > left_bytes || newline.is_none() {
-                self.take_run(window, run.clone(), heads);
+                self.take_run(window, run.clone(), heads_at(run.start));
                 self.input_bytes = run.end;
                 if run.end == 0 && self.begin_line(head, line) {
                     self.announce(verdict, head, seen);
@@ -309,17 +311,16 @@ impl Batch {
             }
         }
         self.input_bytes = run.end;
-        self.take_run(window, run, heads);
+        self.take_run(window, run.clone(), heads_at(run.start));
     }
 
-    /// Takes lines of the window, all of which have room where they go.
+    /// Takes lines of the window, all of which have room where they go. `heads` are theirs.
     fn take_run(&mut self, window: Window<'_>, run: Range<usize>, heads: &Heads) {
-        let heads = if run.start == 0 { *heads } else { heads.without_first() };
         let lines = &window.bytes[run];
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];
             let before_bytes = share.copied.filled().len();
-            prefix_lines(lines, &heads, COPIED_BYTES_MAX, &mut share.copied);
+            prefix_lines(lines, heads, COPIED_BYTES_MAX, &mut share.copied);
             share.grow(share.copied.filled().len() - before_bytes);
         }
     }

@@ -87,7 +87,7 @@ impl StampForm {
     }
 }
 
-/// The date and time so many seconds ahead of UTC; `None` if its year has not four digits, or is before 1970.
+/// The date and time at a moment, in a zone with this offset from UTC; `None` before 1970 and after the year 9999.
 fn civil(unix_seconds: i64, offset_seconds: i32) -> Option<DateTime> {
     let moment = Timestamp::from_second(unix_seconds).ok()?;
     let moment = moment.checked_add(SignedDuration::from_secs(offset_seconds.into())).ok()?;

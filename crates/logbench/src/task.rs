@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::error::Error;
 use logyard::multilog::script::matcher::Matcher;
 use logyard::multilog::script::{Action, SEEN_BYTES, Script};
-use logyard::tai64n::{Label, Stamp};
+use logyard::tai64n::{Label, Stamp, StampForm};
 
 /// A stamp and the space behind it.
 pub(crate) const STAMP_BYTES: u64 = Label::TEXT_BYTES as u64 + 1;
@@ -52,12 +52,19 @@ impl LogTask {
         if destination.processor.as_ref().is_some_and(|processor| !processor.is_empty()) {
             return Err(Error::Usage("what a processor leaves cannot be compared with the input".to_owned()));
         }
+        let stamps = match script.head.stamp {
+            _ if !script.head.prefix.is_empty() => None,
+            None => Some(false),
+            Some(StampForm::Label) => Some(true),
+            Some(_) => None,
+        };
+        let stamps = stamps.ok_or_else(|| Error::Usage("only timestamps of the action t can be checked".to_owned()))?;
         let directory = destination.path.to_str().ok().filter(|path| path.starts_with("./")).map(str::to_owned);
         let directory = directory.ok_or_else(|| Error::Usage("the log directory must begin with ./".to_owned()))?;
         Ok(LogTask {
             text: text.to_owned(),
             directory,
-            stamps: script.stamps,
+            stamps,
             size_max_bytes: destination.size_max_bytes,
             files_max: destination.limits.files_max,
             is_plain: script.is_uniform() && destination.sync_interval.is_none(),
@@ -212,7 +219,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        for script in ["t", "t ./a ./b", "t '!gzip' ./main", "t what ./main", "t /abroad", "t './main"] {
+        for script in [
+            "t",
+            "t ./a ./b",
+            "t '!gzip' ./main",
+            "T@utc ./main",
+            "p=a ./main",
+            "t what ./main",
+            "t /abroad",
+            "t './main",
+        ] {
             assert!(matches!(LogTask::parse(script), Err(Error::Usage(_))), "{script}");
         }
     }

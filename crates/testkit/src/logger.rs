@@ -223,6 +223,16 @@ impl Running {
         send(self.pid(), signal).expect("a process that was not waited for can be signalled");
     }
 
+    /// Looks at something while a signal stops the process.
+    #[track_caller]
+    pub fn while_stopped<T>(&self, look: impl FnOnce() -> T) -> T {
+        self.signal(Signal::SIGSTOP);
+        until("the process has stopped", || is_stopped(self.pid()));
+        let seen = look();
+        self.signal(Signal::SIGCONT);
+        seen
+    }
+
     /// Sends a signal that the process blocks or catches, and waits until it has taken it.
     #[track_caller]
     pub fn deliver(&mut self, signal: Signal) {
@@ -358,6 +368,16 @@ impl Drop for Running {
     }
 }
 
+/// Tells whether a signal has stopped a process, all its threads.
+fn is_stopped(process: i32) -> bool {
+    let is_stopped = |thread: fs::DirEntry| {
+        let status = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+    };
+    fs::read_dir(format!("/proc/{process}/task"))
+        .is_ok_and(|mut threads| threads.all(|thread| thread.is_ok_and(is_stopped)))
+}
+
 /// A process that a process of a test has started, known by its number. Dropped, it is killed.
 #[derive(Debug)]
 pub struct Stray(i32);
@@ -373,8 +393,7 @@ impl Stray {
 
     /// Tells whether a signal has stopped the process.
     pub fn is_stopped(&self) -> bool {
-        let status = fs::read_to_string(format!("/proc/{}/stat", self.0)).unwrap_or_default();
-        status.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+        is_stopped(self.0)
     }
 }
 

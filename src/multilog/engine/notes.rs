@@ -6,6 +6,7 @@ use crate::multilog::input::Input;
 use crate::multilog::journal::publish::{is_in, publish, reserve};
 use crate::multilog::journal::record::{Record, samples};
 use crate::multilog::open_line::OpenLine;
+use crate::multilog::script::head_rule::Arrival;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::log_dir::LogDir;
@@ -37,10 +38,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.heading = Some(heading);
     }
 
-    /// Notes the planned batch in the journal, with the length of each `current` before it. Returns false if nothing
+    /// Notes the planned batch in the journal, with when its lines came and the length of each `current` before it. Returns false if nothing
     /// was noted: no journal is kept, or the batch holds only the newline that the last line lacks.
-    pub(super) fn note_batch(&mut self, before: &[u64]) -> bool {
-        let arrivals = self.arrivals();
+    pub(super) fn note_batch(&mut self, before: &[u64], arrivals: [Arrival; 2]) -> bool {
         let Some(journal) = &mut self.journal else { return false };
         let Some(window) = self.reader.window() else { return false };
         let input_bytes = self.batch.input_bytes();

@@ -31,11 +31,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.rotate_on_time(Some(came))?;
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
-        let heads = self.script.head.heads(&self.arrivals());
-        self.batch.plan(window, &heads, rooms);
+        let arrivals = self.arrivals();
+        self.batch.plan(window, &self.script.head.heads(&arrivals), rooms);
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
-        let is_noted = self.note_batch(&before);
+        let is_noted = self.note_batch(&before, arrivals);
         announce(&self.batch, &mut self.statuses, self.messages);
         let window = self.reader.window().expect("nothing has been taken from it");
         for number in 0..self.directories.len() {
@@ -99,7 +99,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
         let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
-        let heads = self.script.head.heads(&self.arrivals());
+        let arrivals = self.arrivals();
+        let heads = self.script.head.heads(&arrivals);
         let partly_written = PartlyWritten { window, heads, rooms: &rooms, written: &written };
         let end = partly_written.fitting_bytes(&mut self.batch);
         for (number, directory) in self.directories.iter_mut().enumerate() {
@@ -111,7 +112,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             }
         }
         if end > 0 {
-            self.note_batch(before);
+            self.note_batch(before, arrivals);
             self.consume_batch(end)?;
         } else if let Some(journal) = self.journal.as_mut().filter(|_| is_noted) {
             journal.retract();

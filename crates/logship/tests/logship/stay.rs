@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -47,16 +46,13 @@ fn the_supervisor_is_notified_when_the_store_was_probed() {
     fixture.log("mail");
     let url = fixture.url();
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let script = format!(
-        "exec {} ship --ready-fd 3 mail/log/main {url} 3>&{}",
-        env!("CARGO_BIN_EXE_logship"),
-        writer.as_raw_fd()
-    );
-    nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+    // Shells know descriptors of one digit only.
+    let script =
+        format!("exec {} ship --ready-fd 3 mail/log/main {url} 3>&1 1>/dev/null", env!("CARGO_BIN_EXE_logship"));
     let mut command = Command::new("/bin/sh");
-    command.args(["-c", &script]).current_dir(fixture.workdir.path());
-    let shipper = start(&mut command, &fixture.workdir.join("messages"));
-    drop(writer);
+    command.args(["-c", &script]).current_dir(fixture.workdir.path()).stdin(Stdio::null()).stdout(writer);
+    let shipper = Running::start(command.stderr(fs::File::create(fixture.workdir.join("messages")).unwrap()));
+    drop(command);
     let mut byte = [0];
 
     reader.read_exact(&mut byte).unwrap();
