@@ -82,9 +82,12 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Tells whether lines are printed unchanged but for their time.
+    /// Tells whether lines are printed unchanged but for their stamps.
     pub(super) fn is_plain(&self) -> bool {
-        self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
+        matches!(self.style, Style::Short | Style::Tai64n | Style::Cat)
+            && !self.shows_service
+            && !self.is_coloured
+            && !self.is_terminal
     }
 
     /// Appends a group to `out`.
