@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 22] = [
+const PRINTERS: [&str; 23] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
@@ -41,6 +41,7 @@ const PRINTERS: [&str; 22] = [
     "crates/logship/src/report",
     "crates/socklog/src/program",
     "crates/socklog/src/ucspi",
+    "crates/svtop/src/program",
     "crates/readlog/src/program",
 ];
 
@@ -119,8 +120,8 @@ fn imports(modules: &BTreeMap<Vec<String>, String>) -> BTreeMap<&Vec<String>, BT
 
 fn sources() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let crates =
-        ["readlog", "logpack", "logbench", "logship", "socklog", "corpus"].map(|name| format!("crates/{name}/src"));
+    let crates = ["readlog", "logpack", "logbench", "logship", "socklog", "svtop", "corpus"]
+        .map(|name| format!("crates/{name}/src"));
     std::iter::once("src".to_owned()).chain(crates).map(|source| root.join(source)).collect()
 }
 

@@ -5,7 +5,8 @@
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111. [`Program::usage`] prints the usage and returns 100, for a wrong command line.
 //! - [`getopt`]: options as the family reads them.
-//! - [`json`]: bytes as JSON values. [`prometheus`]: metrics.
+//! - [`json`]: bytes as JSON values. [`prometheus`]: metrics. [`size`]: bytes in units.
+//! - [`visible`]: text that a terminal must not obey.
 //!
 //! Library code returns errors whose `Display` finishes the sentence; only this module puts the program's name and
 //! the class of the message before it.
@@ -17,7 +18,9 @@ pub mod getopt;
 pub mod json;
 pub mod message;
 pub mod prometheus;
+pub mod size;
 pub mod standard_error;
+pub mod visible;
 
 pub use cause::cause;
 pub use exit::Exit;

@@ -45,7 +45,7 @@ pub const COMMANDS: [&str; 20] = [
 ];
 
 /// The commands that can be left out when the package is built.
-pub const OPTIONAL: [&str; 5] = ["logbench", "logpack", "logship", "readlog", "socklog"];
+pub const OPTIONAL: [&str; 6] = ["logbench", "logpack", "logship", "readlog", "socklog", "svtop"];
 
 /// Lists the resources of an installation, apart from those that start it at boot. `has_program` tells which commands exist.
 pub fn things(has_program: impl Fn(&str) -> bool) -> Vec<Resource> {

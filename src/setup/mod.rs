@@ -7,6 +7,7 @@
 //!
 //! - [`options`]: the command line.
 //! - [`layout`]: the commands, links and pages of an installation; [`pages`]: the pages themselves.
+//! - [`syslog`]: the syslog service, and whether another program is in its place.
 //! - [`boot`]: what starts svscan: a unit, a script, a line in a table.
 //! - [`resource`]: how each resource is detected and created; [`config_line`]: lines in files of the administrator;
 //!   [`script`]: what a shell script runs.
@@ -18,7 +19,7 @@
 //! - A resource that exists already is not created, and `--remove` does not remove it.
 //! - If another file is in the way, setup refuses before it changes anything, or moves the file aside (`--replace`) and
 //!   `--remove` restores it.
-//! - No process is signalled or started without `--now`.
+//! - No process is signalled or started without `--now`. If svscan runs, it starts the syslog service that is installed.
 //! - Every file is replaced atomically, and a second run waits for the first.
 #![forbid(unsafe_code)]
 
@@ -35,5 +36,6 @@ pub mod programs;
 pub mod report;
 pub mod resource;
 pub mod script;
+pub mod syslog;
 pub mod uninstall;
 pub mod whole_file;

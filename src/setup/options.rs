@@ -6,8 +6,8 @@ use crate::setup::boot::Method;
 use crate::sys::program::Arguments;
 
 /// The usage line.
-pub const SYNOPSIS: &str = "logyard-setup [--root dir] [--boot systemd|openrc|inittab|rc.local|none] [--replace] [--now] \
-                            [--dry-run] [--remove]";
+pub const SYNOPSIS: &str = "logyard-setup [--root dir] [--boot systemd|openrc|inittab|rc.local|none] [--syslog] [--replace] \
+                            [--now] [--dry-run] [--remove]";
 
 /// The options.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct Options {
     pub root: CString,
     /// What starts svscan at boot; `None`: detect it.
     pub boot: Option<Method>,
+    /// Installs the syslog service too.
+    pub syslog: bool,
     /// Moves aside files that are in the way.
     pub replace: bool,
     /// Starts or stops svscan now.
@@ -31,7 +33,8 @@ impl Options {
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Option<Options> {
         let root = c"/".to_owned();
-        let mut options = Options { root, boot: None, replace: false, now: false, dry_run: false, remove: false };
+        let mut options =
+            Options { root, boot: None, syslog: false, replace: false, now: false, dry_run: false, remove: false };
         let mut arguments = arguments.iter().map(|argument| argument.to_bytes());
         while let Some(argument) = arguments.next() {
             let (name, value) = match argument.iter().position(|&byte| byte == b'=') {
@@ -41,6 +44,7 @@ impl Options {
             match (name, value) {
                 (b"--root", _) => options.root = CString::new(value.or_else(|| arguments.next())?).ok()?,
                 (b"--boot", _) => options.boot = Some(Method::parse(value.or_else(|| arguments.next())?)?),
+                (b"--syslog", None) => options.syslog = true,
                 (b"--replace", None) => options.replace = true,
                 (b"--now", None) => options.now = true,
                 (b"--dry-run", None) => options.dry_run = true,
@@ -50,7 +54,8 @@ impl Options {
         }
         // The init of an image does not run.
         let is_image = options.root.as_c_str() != c"/" as &CStr;
-        let makes_sense = !options.root.is_empty() && (!options.now || !is_image);
+        let makes_sense =
+            !options.root.is_empty() && (!options.now || !is_image) && (!options.syslog || !options.remove);
         makes_sense.then_some(options)
     }
 }
@@ -69,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_refused() {
-        let lines: [&Arguments; 7] = [
+        let lines: [&Arguments; 8] = [
             &[c"--root"],
             &[c"--boot", c"upstart"],
             &[c"image"],
@@ -77,6 +82,7 @@ mod tests {
             &[c"--remove=yes"],
             &[c"--root="],
             &[c"--root=/image", c"--now"],
+            &[c"--remove", c"--syslog"],
         ];
         for line in lines {
             assert_eq!(Options::parse(line), None, "{line:?}");

@@ -1,7 +1,7 @@
 //! The manual pages, carried in the program: `cargo install` installs programs and nothing else.
 
 /// Each page's file name and text.
-pub const PAGES: [(&str, &str); 27] = [
+pub const PAGES: [(&str, &str); 28] = [
     ("envdir.8", include_str!("../../doc/man/envdir.8")),
     ("envuidgid.8", include_str!("../../doc/man/envuidgid.8")),
     ("fghack.8", include_str!("../../doc/man/fghack.8")),
@@ -26,6 +26,7 @@ pub const PAGES: [(&str, &str); 27] = [
     ("svscan.8", include_str!("../../doc/man/svscan.8")),
     ("svscanboot.8", include_str!("../../doc/man/svscanboot.8")),
     ("svstat.8", include_str!("../../doc/man/svstat.8")),
+    ("svtop.8", include_str!("../../doc/man/svtop.8")),
     ("svwait.8", include_str!("../../doc/man/svwait.8")),
     ("tai64n.8", include_str!("../../doc/man/tai64n.8")),
     ("tai64nlocal.8", include_str!("../../doc/man/tai64nlocal.8")),

@@ -1,8 +1,12 @@
 //! The program: reads the options, checks the host, and creates what is missing or removes what it created.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::setup::error::text;
-use crate::setup::{layout, uninstall};
+use crate::setup::{layout, syslog, uninstall};
 use crate::sys::program::Arguments;
 use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};
@@ -63,6 +67,14 @@ fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut R
     let mut things = layout::things(|command| programs.has(command));
     things.extend(method.things(tree));
     let record = Manifest::read(tree).map_err(text)?;
+    if options.syslog {
+        // If an earlier run has installed the service, it is what reads the socket.
+        if !record.has(syslog::LINK) {
+            let root = Path::new(OsStr::from_bytes(options.root.to_bytes()));
+            syslog::check(tree, root, programs.has("socklog"))?;
+        }
+        things.extend(syslog::things());
+    }
     let host = Host { tree, programs: &programs };
     let plan = Plan::new(host, things, &record, options.replace)?;
     plan.carry_out(host, record, report)?;

@@ -13,6 +13,7 @@ use crate::logdir::names::JOURNAL;
 use crate::supervise::files::{Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
+use crate::sys::file::File;
 use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::{Errno, Result, pipe};
@@ -153,6 +154,28 @@ impl fmt::Display for Obstacle {
     }
 }
 
+impl Condition {
+    /// Stopped with SIGSTOP.
+    pub const STOPPED: Condition = Condition::Blocked(Obstacle { by: By::Stop, since: None, text: String::new() });
+
+    /// What a logger does by its state. Whether its process is stopped is not in there.
+    #[must_use]
+    pub fn of(state: &LoggerState) -> Condition {
+        let is_long = age(state.since).is_none_or(|age| age >= PATIENCE);
+        let is_full = [Errno::ENOSPC, Errno::EDQUOT].iter().any(|&errno| errno as i32 == state.task.errno);
+        let by = match state.task.activity {
+            Activity::Logging => return Condition::Logging,
+            Activity::Exiting => return Condition::Exiting,
+            Activity::Processing | Activity::Finishing if !is_long => return Condition::Logging,
+            Activity::Retrying if is_full => By::FullDisk,
+            Activity::Retrying | Activity::Finishing => By::Disk,
+            Activity::Processing => By::Processor,
+        };
+        let text = Shown(&state.task.text).to_string();
+        Condition::Blocked(Obstacle { by, since: Some(state.since), text })
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -176,37 +199,37 @@ impl Logger {
         let state = own_state(log, process);
         let counts = state.as_ref().ok().map(|state| state.counts);
         let logger = state.as_ref().map_or(process, |state| state.process);
-        let is_stopped = |process| pidfd::about(process).is_some_and(|about| about.state == b'T');
         let condition = if is_stopped(process) || is_stopped(logger) {
-            Condition::Blocked(Obstacle { by: By::Stop, since: None, text: String::new() })
+            Condition::STOPPED
         } else {
-            state.map_or_else(Condition::Unknown, |state| condition(&state))
+            state.map_or_else(Condition::Unknown, |state| Condition::of(&state))
         };
         Logger { pipe, condition, counts }
     }
 }
 
+/// Tells whether a process was stopped with SIGSTOP.
+fn is_stopped(process: Pid) -> bool {
+    pidfd::about(process).is_some_and(|about| about.is_stopped())
+}
+
 /// How full the log pipe of a service is.
 pub fn fill(service: &Dir) -> Result<PipeFill> {
-    let supervise = Files::open(service).map_err(|_| Errno::ENOENT)?;
+    fill_in(&Files::open(service).map_err(|_| Errno::ENOENT)?)
+}
+
+/// The same, in a `supervise` directory that is open.
+pub fn fill_in(supervise: &Files) -> Result<PipeFill> {
     let fifo = Fifo::open(supervise.dir(), LOGPIPE, Access::Read)?;
     Ok(PipeFill { waiting_bytes: pipe::waiting_bytes(&fifo)?, capacity_bytes: pipe::capacity_bytes(&fifo)? })
 }
 
-/// What follows from a state.
-fn condition(state: &LoggerState) -> Condition {
-    let is_long = age(state.since).is_none_or(|age| age >= PATIENCE);
-    let is_full = [Errno::ENOSPC, Errno::EDQUOT].iter().any(|&errno| errno as i32 == state.task.errno);
-    let by = match state.task.activity {
-        Activity::Logging => return Condition::Logging,
-        Activity::Exiting => return Condition::Exiting,
-        Activity::Processing | Activity::Finishing if !is_long => return Condition::Logging,
-        Activity::Retrying if is_full => By::FullDisk,
-        Activity::Retrying | Activity::Finishing => By::Disk,
-        Activity::Processing => By::Processor,
-    };
-    let text = Shown(&state.task.text).to_string();
-    Condition::Blocked(Obstacle { by, since: Some(state.since), text })
+/// After how long a logger that waits for its processor, or for the file before, counts as blocked; `None` if it does not wait, or
+/// counts as blocked already.
+#[must_use]
+pub fn blocked_in(state: &LoggerState) -> Option<Duration> {
+    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing);
+    PATIENCE.checked_sub(age(state.since).filter(|_| waits)?).filter(|left| !left.is_zero())
 }
 
 /// How long ago something was; `None` if the clock was set back since.
@@ -217,10 +240,15 @@ fn age(since: Label) -> Option<Duration> {
 
 /// The state of the logger that a log service runs.
 fn own_state(log: &Dir, service: Pid) -> std::result::Result<LoggerState, Unknown> {
+    find_state(&log_directories(log, service), service).map(|(_, state)| state)
+}
+
+/// The state of the logger that a log service runs, and the file in one of these directories that holds it.
+pub fn find_state(directories: &[Dir], service: Pid) -> std::result::Result<(StateFile, LoggerState), Unknown> {
     let mut answer = Unknown::NoJournal;
-    for directory in log_directories(log, service) {
-        match read_state(&directory) {
-            Ok(Some(state)) if is_of(&state, service) => return Ok(state),
+    for directory in directories {
+        match StateFile::open(directory).and_then(|file| Ok((file.read()?, file))) {
+            Ok((Some(state), file)) if is_of(&state, service) => return Ok((file, state)),
             Ok(_) => answer = Unknown::NoState,
             Err(Errno::ENOENT) => {}
             Err(errno) => answer = Unknown::Unreadable(errno),
@@ -230,31 +258,64 @@ fn own_state(log: &Dir, service: Pid) -> std::result::Result<LoggerState, Unknow
 }
 
 /// Where the logger may keep its journal: the first directory in its arguments, or the customary one.
-fn log_directories(log: &Dir, service: Pid) -> Vec<Dir> {
-    let working = Dir::of_process(service);
-    let working = working.as_ref().unwrap_or(log);
-    let arguments = pidfd::arguments(service);
-    let is_directory = |argument: &&Vec<u8>| argument.first().is_some_and(|&first| first == b'.' || first == b'/');
-    let named = arguments.iter().skip(1).find(is_directory).and_then(|name| working.reach_dir(name).ok());
+#[must_use]
+pub fn log_directories(log: &Dir, service: Pid) -> Vec<Dir> {
+    let named = pidfd::arguments(service).into_iter().skip(1).find(|argument| is_directory(argument));
+    let named = named.and_then(|name| reach(log, service, &name));
     named.into_iter().chain(log.reach_dir(MAIN)).collect()
 }
 
-/// Reads the state in a log directory; `None` if there is none that can be understood.
-fn read_state(directory: &Dir) -> Result<Option<LoggerState>> {
-    let file = directory.open_to_read(JOURNAL.as_bytes())?.if_plain()?;
-    let Some(at) = file.stat()?.size_bytes.checked_sub(STATE_BYTES as u64) else { return Ok(None) };
-    for _ in 0..ATTEMPTS {
-        let mut bytes = [0; STATE_BYTES];
-        let length = file.read_at(at, &mut bytes)?;
-        if let Some(state) = LoggerState::read(&bytes[..length]) {
-            return Ok(Some(state));
-        }
+/// Tells whether an argument of a logger names a log directory.
+fn is_directory(argument: &[u8]) -> bool {
+    argument.first().is_some_and(|&first| first == b'.' || first == b'/')
+}
+
+/// Takes hold of a log directory by its name in the arguments of a log service's process.
+#[must_use]
+pub fn reach(log: &Dir, service: Pid, name: &[u8]) -> Option<Dir> {
+    let working = Dir::of_process(service);
+    working.as_ref().unwrap_or(log).reach_dir(name).ok()
+}
+
+/// A journal that is open, with the state of a logger at its end.
+#[derive(Debug)]
+pub struct StateFile {
+    file: File,
+    /// Where the state begins; `None`: the file is too short for one. A journal keeps its length.
+    at: Option<u64>,
+}
+
+impl StateFile {
+    /// Opens the journal in a log directory.
+    pub fn open(directory: &Dir) -> Result<StateFile> {
+        let file = directory.open_to_read(JOURNAL.as_bytes())?.if_plain()?;
+        let at = file.stat()?.size_bytes.checked_sub(STATE_BYTES as u64);
+        Ok(StateFile { file, at })
     }
-    Ok(None)
+
+    /// Reads the state; `None` if there is none that can be understood.
+    pub fn read(&self) -> Result<Option<LoggerState>> {
+        let Some(at) = self.at else { return Ok(None) };
+        for _ in 0..ATTEMPTS {
+            let mut bytes = [0; STATE_BYTES];
+            let length = self.file.read_at(at, &mut bytes)?;
+            if let Some(state) = LoggerState::read(&bytes[..length]) {
+                return Ok(Some(state));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Tells whether the journal was removed, or replaced by another one.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.file.stat().is_ok_and(|stat| stat.links == 0)
+    }
 }
 
 /// Tells whether a state is that of a process which a service is, or has started, and which still runs.
-fn is_of(state: &LoggerState, service: Pid) -> bool {
+#[must_use]
+pub fn is_of(state: &LoggerState, service: Pid) -> bool {
     let Some(about) = pidfd::about(state.process) else { return false };
     if about.start_time != state.start_time || matches!(about.state, b'Z' | b'X') {
         return false;

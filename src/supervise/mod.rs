@@ -24,7 +24,7 @@
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
 //! - [`svscanboot`]: svscan for a whole system.
 //!
-//! And the tools: [`svc`], [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`], and
+//! And the tools: [`svc`], which sends [`commands`](mod@commands), [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`], and
 //! svstat also at the [`logger`]; [`snapshot`] is all of that at one moment.
 //!
 //! # Promises
@@ -37,6 +37,7 @@
 //! - In a service directory, only `supervise` itself may be a link, and nothing outside is changed.
 #![forbid(unsafe_code)]
 
+pub mod commands;
 pub mod control;
 pub mod error;
 pub mod fdstore;

@@ -11,6 +11,7 @@ use crate::supervise::state::Want;
 use crate::supervise::status::Status;
 use crate::sys::Errno;
 use crate::sys::dir::Dir;
+use crate::sys::signal::Signal;
 use crate::tai64n::Label;
 
 /// A service that has a supervisor.
@@ -87,6 +88,24 @@ impl Report {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.status.process.is_some() && self.readiness != Some(Readiness::NotReady)
+    }
+
+    /// Whether the service was started again less than so many seconds ago after it had failed.
+    #[must_use]
+    pub fn is_flapping(&self, seconds: u64) -> bool {
+        let has_failed = match self.last_exit {
+            Some(LastExit::Signal(signal)) => signal != Signal::SIGTERM as i32,
+            // A logger that is restarted exits 0.
+            Some(LastExit::Exit(code)) => code != 0,
+            Some(LastExit::Unknown) | None => false,
+        };
+        has_failed && self.starts.is_some_and(|starts| starts > 1) && self.status.age_seconds() < seconds
+    }
+
+    /// Whether the service is down although nobody asked for that.
+    #[must_use]
+    pub fn is_down_by_mistake(&self) -> bool {
+        self.status.process.is_none() && (self.is_normally_up || self.status.want == Want::Up)
     }
 }
 

@@ -6,11 +6,10 @@
 use std::ffi::CStr;
 
 use crate::cli::{Exit, Options, Program, Shown, cause, message};
-use crate::supervise::error::Error;
-use crate::supervise::files::{CONTROL, Files};
+use crate::supervise::commands::{self, Error, Patience};
 use crate::sys::dir::Dir;
+use crate::sys::program;
 use crate::sys::signal::{self, Signal};
-use crate::sys::{Errno, fd, program};
 
 const PROGRAM: Program = Program("svc");
 
@@ -48,16 +47,10 @@ fn steer(dir: &CStr, letters: &[u8]) {
         Ok(service) => service,
         Err(errno) => return PROGRAM.warn(format_args!("unable to chdir to {name}: {}", cause(errno))),
     };
-    let control = match Files::open(&service).and_then(|files| files.fifo_of_supervisor(CONTROL)) {
-        Ok(control) => control,
-        Err(Error::System(Errno::ENXIO)) => {
-            return PROGRAM.warn(format_args!("unable to control {name}: supervise not running"));
-        }
-        Err(error) => return PROGRAM.warn(format_args!("unable to control {name}: {error}")),
-    };
-    let written = control.set_blocking().and_then(|()| fd::write_all(&control, letters));
-    if let Err(errno) = written {
-        PROGRAM.warn(format_args!("error writing commands to {name}: {}", cause(errno)));
+    match commands::send(&service, letters, Patience::Waits) {
+        Ok(()) => {}
+        Err(Error::Write(errno)) => PROGRAM.warn(format_args!("error writing commands to {name}: {}", cause(errno))),
+        Err(error) => PROGRAM.warn(format_args!("unable to control {name}: {error}")),
     }
 }
 

@@ -114,6 +114,18 @@ pub fn use_one_arena() {
     }
 }
 
+/// Keeps up to so many bytes that have been freed, for a program that needs the same again at once: [`give_back`] ends that.
+pub fn keep_freed(bytes: i32) {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: only sets parameters.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, bytes);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, bytes);
+    }
+    #[cfg(not(target_env = "gnu"))]
+    let _ = bytes;
+}
+
 /// Gives back to the system what has been freed.
 pub fn give_back() {
     #[cfg(target_env = "gnu")]

@@ -29,7 +29,15 @@ pub fn readable<const N: usize>(sources: [BorrowedFd<'_>; N], timeout: Option<Du
     wait(sources, timeout).map(|ready| ready.map(|one| one.is_readable))
 }
 
-/// The same, for sources that may be absent; what is absent is never readable.
+/// Waits until `source` can be read or nobody is at the other end of `watched`, a terminal or a pipe, and says of each whether it
+/// is so. Bytes that can be read from `watched` do not count.
+pub fn readable_or_hung_up(source: BorrowedFd<'_>, watched: BorrowedFd<'_>) -> Result<[bool; 2]> {
+    let mut asked = [PollFd::new(source, PollFlags::POLLIN), PollFd::new(watched, PollFlags::empty())];
+    ask(&mut asked, None)?;
+    Ok([answer(&asked[0]).is_readable, answer(&asked[1]).hung_up])
+}
+
+/// [`readable`] for sources that may be absent; what is absent is never readable.
 pub fn readable_among<const N: usize>(
     sources: [Option<BorrowedFd<'_>>; N],
     timeout: Option<Duration>,

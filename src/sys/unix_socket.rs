@@ -1,17 +1,23 @@
 //! Sockets that have a path, such as that of a syslog daemon.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::sys::{Errno, Result, poll::milliseconds, uninterrupted};
+
+/// How many datagrams wait in a socket before its senders wait: of each socket that is made from now on.
+const QUEUE_LIMIT: &str = "/proc/sys/net/unix/max_dgram_qlen";
+/// How long its lock may take.
+const LOCKED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A connection to the process that listens at a path. Sending never waits.
 #[derive(Debug)]
@@ -97,7 +103,73 @@ pub fn bind_datagram(path: &[u8]) -> Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Makes sockets while the system's limit for datagrams that wait in one is at least `datagrams`: a socket keeps the limit
+/// that it was made with. Afterwards the limit is what it was before. Without the right to change it, it stays.
+pub fn with_queue<T>(datagrams: u32, make: impl FnOnce() -> T) -> T {
+    let limit = raise_queue_limit(datagrams);
+    let made = make();
+    if let Ok(Some((file, before))) = limit {
+        let _ = file.write_all_at(before.as_bytes(), 0);
+    }
+    made
+}
+
+/// Raises the limit; answers with its file, which is locked so that two processes do not mistake each other's limit for the
+/// system's, and with the contents before.
+fn raise_queue_limit(datagrams: u32) -> io::Result<Option<(File, String)>> {
+    let file = File::options().read(true).write(true).open(QUEUE_LIMIT)?;
+    // Everybody may lock it, and nobody may keep a syslog daemon from starting by that.
+    let start = Instant::now();
+    while file.try_lock().is_err() {
+        if start.elapsed() > LOCKED_WITHIN {
+            return Ok(None);
+        }
+        std::thread::sleep(LOCKED_WITHIN / 50);
+    }
+    let before = std::fs::read_to_string(QUEUE_LIMIT)?;
+    if before.trim().parse().unwrap_or(u32::MAX) >= datagrams {
+        return Ok(None);
+    }
+    // The kernel ignores what is written elsewhere than at the beginning.
+    file.write_all_at(datagrams.to_string().as_bytes(), 0)?;
+    Ok(Some((file, before)))
+}
+
 /// A path that is too long for a socket has no number of its own.
 fn errno(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::ENAMETOOLONG))
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sched::{CloneFlags, unshare};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_keeps_the_queue_that_it_was_made_with() {
+        // A thread with a network of its own, where the limit is nobody else's.
+        let seen = std::thread::spawn(|| {
+            unshare(CloneFlags::CLONE_NEWNET).ok()?;
+            std::fs::write(QUEUE_LIMIT, "10").ok()?;
+            let queued = |name: &str| {
+                let workdir = testkit::Workdir::new();
+                let _receiver = with_queue(100, || UnixDatagram::bind(workdir.join(name))).unwrap();
+                let sender = UnixDatagram::unbound().unwrap();
+                sender.connect(workdir.join(name)).unwrap();
+                sender.set_nonblocking(true).unwrap();
+                (0..1000).take_while(|_| sender.send(b"x").is_ok()).count()
+            };
+            let long = queued("long");
+            let limit = std::fs::read_to_string(QUEUE_LIMIT).unwrap();
+            // Somebody keeps the lock.
+            let other = File::open(QUEUE_LIMIT).unwrap();
+            other.lock().unwrap();
+            Some((long, limit.trim().to_owned(), queued("short")))
+        });
+        match seen.join().unwrap() {
+            Some(seen) => assert_eq!(seen, (101, "10".to_owned(), 11)),
+            None => testkit::skipped(format_args!("the system refuses a network of its own")),
+        }
+    }
 }

@@ -1,10 +1,11 @@
 //! The examples are what they say: scripts that can be run, a unit that systemd accepts.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use testkit::skipped;
+use testkit::{Workdir, executable, program_directory, skipped};
 
 use super::root::Root;
 
@@ -37,6 +38,42 @@ fn every_example_service_has_executable_scripts_and_a_logger() {
         assert!(directory.ends_with("log") || directory.join("log/run").exists(), "{name} has a logger");
     }
     assert!(Command::new("sh").arg("-n").arg(examples().join("svscan.openrc")).status().unwrap().success());
+}
+
+#[test]
+fn the_syslog_example_sorts_like_a_classic_syslog_conf() {
+    let dir = Workdir::new();
+    // It runs here as one user.
+    executable::script(&dir.join("bin/setuidgid"), "shift; exec \"$@\"");
+    executable::script(&dir.join("bin/chown"), "exit 0");
+    let path = format!("{}:{}:/usr/bin:/bin", dir.join("bin").display(), program_directory().display());
+    let mut logger = Command::new(examples().join("syslog/log/run"));
+    let mut logger = logger.current_dir(dir.path()).env("PATH", path).stdin(Stdio::piped()).spawn().unwrap();
+    let lines = [
+        "mail.info: a\n",
+        "mail.emerg: b\n",
+        "authpriv.notice: c\n",
+        "cron.debug: d\n",
+        "user.debug: e\n",
+        "daemon.err: f mail.info: g\n",
+        "local7.info: h\n",
+        "kern.emerg: i\n",
+    ];
+    logger.stdin.take().unwrap().write_all(lines.concat().as_bytes()).unwrap();
+    assert!(logger.wait().unwrap().success());
+
+    for (directory, expected) in [
+        ("messages", &lines[5..8]),
+        ("secure", &lines[2..3]),
+        ("maillog", &lines[0..2]),
+        ("cron", &lines[3..4]),
+        ("emergencies", &[lines[1], lines[7]]),
+        ("boot", &lines[6..7]),
+    ] {
+        let current = std::fs::read_to_string(dir.join(directory).join("current")).unwrap();
+        let logged: String = current.lines().map(|line| format!("{}\n", line.split_once(' ').unwrap().1)).collect();
+        assert_eq!(logged, expected.concat(), "{directory}");
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ const SOURCES: [(&str, &[&str]); 21] = [
             "supervise/files.rs",
         ],
     ),
-    ("svc.8", &["supervise/svc.rs"]),
+    ("svc.8", &["supervise/svc.rs", "supervise/commands.rs"]),
     ("svok.8", &["supervise/svok.rs"]),
     (
         "svstat.8",

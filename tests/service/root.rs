@@ -94,6 +94,12 @@ impl Root {
         fs::read_to_string(self.at(path)).unwrap_or_default()
     }
 
+    /// Adds a stand-in for a program that is not in every installation.
+    pub(super) fn with_program(self, name: &str) -> Root {
+        fs::write(self.stand_ins.join(name), format!("the program {name}\n")).unwrap();
+        self
+    }
+
     /// Setup, run on it from outside with the stand-ins, and without a word yet of what to do.
     pub(super) fn command(&self) -> Command {
         let mut setup = Command::new(self.stand_ins.join("logyard-setup"));

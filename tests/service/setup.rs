@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::root::Root;
@@ -257,4 +258,78 @@ fn every_line_that_starts_svscanboot_is_recognised() {
 
         assert_eq!(root.read(path), text);
     }
+}
+
+const ACCOUNTS: &str = "root:x:0:0:root:/root:/bin/sh\nsyslog:x:104:104::/:/usr/sbin/nologin\n";
+
+#[test]
+fn the_syslog_service_is_installed_on_request_and_removed() {
+    let root = Root::new().with_program("socklog").with("/etc/passwd", ACCOUNTS);
+    let before: Vec<String> = root.listing().into_keys().collect();
+
+    root.said(&["--syslog"]);
+
+    assert_eq!(fs::read_link(root.at("/service/syslog")).unwrap(), Path::new("/etc/sv/syslog"));
+    assert!(root.read("/etc/sv/syslog/run").ends_with("socklog unix /dev/log\n"));
+    for script in ["/etc/sv/syslog/run", "/etc/sv/syslog/log/run"] {
+        assert_eq!(fs::metadata(root.at(script)).unwrap().permissions().mode() & 0o7777, 0o755);
+    }
+    assert_eq!(root.said(&["--syslog"]), "nothing to do\n");
+    root.said(&["--remove"]);
+    assert_eq!(root.listing().into_keys().collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn without_the_option_there_is_no_syslog_service() {
+    let root = Root::new().with_program("socklog").with("/etc/passwd", ACCOUNTS);
+
+    root.said(&[]);
+
+    assert!(!root.at("/service/syslog").exists() && !root.at("/etc/sv").exists());
+}
+
+#[test]
+fn the_syslog_service_is_refused_while_another_program_reads_dev_log() {
+    let root = Root::new().with_program("socklog").with("/etc/passwd", ACCOUNTS);
+    fs::create_dir(root.at("/dev")).unwrap();
+    let daemon = UnixDatagram::bind(root.at("/dev/log")).unwrap();
+    let before = root.listing();
+
+    let refused = root.setup(&["--syslog"]);
+
+    let process = std::process::id();
+    let name = fs::read_to_string("/proc/self/comm").unwrap();
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(111));
+    assert_eq!(
+        words,
+        format!(
+            "logyard-setup: fatal: unable to install the syslog service: {} (pid {process}) reads /dev/log, stop it first\n",
+            name.trim_end()
+        )
+    );
+    assert_eq!(root.listing(), before, "nothing has changed");
+
+    // What it leaves behind is in nobody's way.
+    drop(daemon);
+    root.said(&["--syslog"]);
+    // By now it is our own that reads the socket.
+    fs::remove_file(root.at("/dev/log")).unwrap();
+    let _ours = UnixDatagram::bind(root.at("/dev/log")).unwrap();
+    assert_eq!(root.said(&["--syslog"]), "nothing to do\n");
+}
+
+#[test]
+fn the_syslog_service_needs_socklog_and_a_user() {
+    let refused = |root: &Root| {
+        let done = root.setup(&["--syslog"]);
+        assert_eq!(done.status.code(), Some(111));
+        assert!(!root.at("/service").exists(), "nothing has changed");
+        String::from_utf8(done.stderr).unwrap()
+    };
+
+    let words = refused(&Root::new().with("/etc/passwd", ACCOUNTS));
+    assert!(words.contains(": there is no socklog beside logyard-setup\n"), "{words}");
+    let words = refused(&Root::new().with_program("socklog").with("/etc/passwd", "syslogger:x:1:1::/:/bin/sh\n"));
+    assert!(words.contains(": there is no user syslog, make it first: useradd --system "), "{words}");
 }

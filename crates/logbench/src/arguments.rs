@@ -11,6 +11,8 @@ use crate::error::Error;
 use crate::feed::Pace;
 use crate::limit::Limit;
 use crate::scratch_dir::SWEEP;
+use crate::syslog::drain::{self, DRAIN};
+use crate::syslog::request::{SyslogRequest, Transport};
 use logyard_corpus::Shape;
 
 /// Where the lines come from.
@@ -57,6 +59,10 @@ pub(crate) enum Parsed {
     Corpus { source: Source, is_labelled: bool },
     /// Show earlier reports.
     History { reports: Vec<PathBuf>, svg: Option<PathBuf> },
+    /// Compare syslog daemons.
+    Syslog(SyslogRequest),
+    /// Be a receiver that discards everything, at this path and with so many datagrams waiting.
+    Drain(PathBuf, u32),
     /// Be the stand-in.
     Limit(Limit),
     /// Remove a directory once standard input ends.
@@ -75,6 +81,7 @@ Examples:
   logbench --rate 10000 --bytes 3M                     a fixed rate: measure latency
   logbench --html report.html --json report.json       write a page and the figures
   logbench --filter tai64nlocal --labelled             filters instead of loggers
+  logbench syslog --transport unix                     syslog daemons instead of loggers
   logbench corpus qmail 200M | multilog t ./main       generate a log for other experiments
   logbench history benches/record --svg history.svg    compare the figures of earlier reports
 
@@ -107,12 +114,13 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("Benchmark loggers and verify their output")
         .override_usage(
-            "logbench [run] [options]\n       logbench corpus shape size [options]\n       \
+            "logbench [run] [options]\n       logbench syslog [options]\n       logbench corpus shape size [options]\n       \
                          logbench history report... [--svg file]",
         )
         .after_help("The command `run` is the default. `logbench run --help` lists its options.")
         .subcommand_required(true)
         .subcommand(run())
+        .subcommand(syslog())
         .subcommand(corpus)
         .subcommand(history)
 }
@@ -177,6 +185,35 @@ fn run() -> Command {
         .arg(path("html", "Write the report as one HTML page"))
 }
 
+fn syslog() -> Command {
+    let number = || value_parser!(u32).range(1..);
+    Command::new("syslog")
+        .about("Compare syslog daemons: messages per second, processor time, losses when the daemon is killed")
+        .override_usage("logbench syslog [options]")
+        .arg(
+            option("transport", "TRANSPORT", "How messages are sent; may be repeated (default: all)")
+                .value_parser(PossibleValuesParser::new(Transport::ALL.map(Transport::name)))
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("daemon", "NAME", "Compare only the daemon of this name; may be repeated (default: all)")
+                .action(ArgAction::Append),
+        )
+        .arg(option("messages", "NUMBER", "The messages of each run").value_parser(number()).default_value("500000"))
+        .arg(option("senders", "NUMBER", "How many send at a time").value_parser(number()).default_value("8"))
+        .arg(
+            option("runs", "NUMBER", "The number of runs of each daemon")
+                .value_parser(value_parser!(u16).range(1..))
+                .default_value("5"),
+        )
+        .arg(
+            option("kills", "NUMBER", "How often a daemon is killed, in one more run")
+                .value_parser(value_parser!(u16))
+                .default_value("10"),
+        )
+        .arg(path("dir", "Where the runs make their directories (default: /dev/shm, if it exists)").value_name("DIR"))
+}
+
 fn option(name: &'static str, value: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).value_name(value).help(help)
 }
@@ -232,7 +269,13 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
             None => Parsed::Wrong(Error::Usage("limit is for logbench's own use".to_owned())),
         };
     }
-    let commands = ["run", "corpus", "history", "help", "--help", "-h", "--version", "-V"];
+    if arguments.get(1).is_some_and(|word| word == DRAIN) {
+        return match drain::parse(&arguments[2..]) {
+            Some((path, queue)) => Parsed::Drain(path, queue),
+            None => Parsed::Wrong(Error::Usage("drain is for logbench's own use".to_owned())),
+        };
+    }
+    let commands = ["run", "syslog", "corpus", "history", "help", "--help", "-h", "--version", "-V"];
     if !arguments.get(1).is_some_and(|word| commands.iter().any(|command| word == command)) {
         arguments.insert(1.min(arguments.len()), "run".into());
     }
@@ -246,6 +289,7 @@ pub(crate) fn parse(mut arguments: Vec<OsString>) -> Parsed {
                 let reports = matches.get_many("reports").into_iter().flatten().cloned().collect();
                 Parsed::History { reports, svg: matches.get_one("svg").cloned() }
             }
+            Some(("syslog", matches)) => Parsed::Syslog(syslog_request(matches)),
             Some((_, matches)) => Parsed::Run(Box::new(request(matches))),
             None => Parsed::Wrong(Error::Usage("no command is named".to_owned())),
         },
@@ -289,6 +333,22 @@ fn request(matches: &ArgMatches) -> Request {
         json: file("json"),
         svg: file("svg"),
         html: file("html"),
+    }
+}
+
+fn syslog_request(matches: &ArgMatches) -> SyslogRequest {
+    let chosen = matches.get_many::<String>("transport");
+    let number = |name| *matches.get_one::<u32>(name).expect("has a default");
+    let few = |name| usize::from(*matches.get_one::<u16>(name).expect("has a default"));
+    SyslogRequest {
+        transports: chosen
+            .map_or_else(|| Transport::ALL.to_vec(), |names| names.filter_map(|name| Transport::named(name)).collect()),
+        daemons: matches.get_many("daemon").into_iter().flatten().cloned().collect(),
+        messages: number("messages"),
+        senders: number("senders"),
+        runs: few("runs"),
+        kills: few("kills"),
+        directory: matches.get_one("dir").cloned(),
     }
 }
 

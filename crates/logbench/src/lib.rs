@@ -13,6 +13,7 @@
 //! calls ──────── system calls, counted in a separate run
 //! limit ──────── the stand-in that moves the same volume and interprets nothing
 //! results ────── medians, spreads and ratios (statistics, machine)
+//! syslog ─────── `logbench syslog`: compares syslog daemons
 //! table, json, chart, html: the reports (report_file: where they are written)
 //! history, history_chart: earlier reports, compared over time
 //! ```
@@ -44,6 +45,7 @@ mod scratch_dir;
 mod stamps;
 mod statistics;
 mod subject;
+mod syslog;
 mod table;
 mod task;
 mod watch;

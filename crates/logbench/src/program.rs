@@ -16,7 +16,7 @@ use crate::results::{Report, SubjectResults};
 use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
-use crate::{calls, chart, history, history_chart, html, json, table, watch};
+use crate::{calls, chart, history, history_chart, html, json, syslog, table, watch};
 use logyard::cli::{Exit, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
@@ -35,8 +35,7 @@ const LABELS_STEP: u64 = 1_234_567;
 const PROGRAM: Program = Program("logbench");
 
 /// The usage line.
-const SYNOPSIS: &str =
-    "logbench [run] [options] | logbench corpus shape size | logbench history report... (logbench --help tells more)";
+const SYNOPSIS: &str = "logbench [run] [options] | logbench syslog [options] | logbench corpus shape size | logbench history report... (logbench --help tells more)";
 
 /// Runs `logbench`.
 #[must_use]
@@ -50,6 +49,15 @@ pub fn run(arguments: &Arguments) -> Exit {
         Parsed::Text(text) => print(text.as_bytes()).map(|()| Exit::OK),
         Parsed::Corpus { source, is_labelled } => corpus(&source, is_labelled).map(|()| Exit::OK),
         Parsed::History { reports, svg } => show_history(&reports, svg.as_deref()).map(|()| Exit::OK),
+        Parsed::Syslog(request) => {
+            let directory = request.directory.clone().unwrap_or_else(in_memory);
+            let command_line =
+                words.iter().map(|word| shell_word(&word.to_string_lossy())).collect::<Vec<_>>().join(" ");
+            syslog::compare(&request, &directory, &command_line)
+                .and_then(|report| print(report.as_bytes()))
+                .map(|()| Exit::OK)
+        }
+        Parsed::Drain(path, queue) => syslog::drain::run(&path, queue).map(|()| Exit::OK),
         Parsed::Run(request) => compare(&request, &words),
     };
     answer.unwrap_or_else(exit)

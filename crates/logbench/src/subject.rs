@@ -105,14 +105,14 @@ pub(crate) fn filters(name: &str) -> Vec<Subject> {
 }
 
 /// Our own program: beside this one, or else where a shell finds it.
-fn our(name: &str) -> Option<PathBuf> {
+pub(crate) fn our(name: &str) -> Option<PathBuf> {
     let own = PathBuf::from(String::from_utf8(own_path()?).ok()?);
     let beside = own.parent()?.join(name);
     if is_program(&beside) { Some(beside) } else { on_path(name).find(|path| is_ours(path)) }
 }
 
 /// A program of that name that is not ours.
-fn peer(name: &str) -> Option<PathBuf> {
+pub(crate) fn peer(name: &str) -> Option<PathBuf> {
     on_path(name).find(|path| !is_ours(path))
 }
 

@@ -11,6 +11,7 @@
 //! | `--filter` | `filters_*` |
 //! | the limits with one thread and with two | `the_limits_*`, and `limit.rs` |
 //! | `logbench history` | `earlier_reports_*`, and `history.rs` |
+//! | `logbench syslog` | `a_syslog_daemon_*`, and `written.rs` |
 //! | wrong usage | `what_makes_no_sense_*` |
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
@@ -343,11 +344,34 @@ fn filters_are_compared_by_what_they_write() {
 }
 
 #[test]
+fn a_syslog_daemon_is_measured_and_killed() {
+    let beside = Path::new(env!("CARGO_BIN_EXE_logbench")).parent().unwrap();
+    if let Some(missing) =
+        ["socklog", "multilog", "svscan", "supervise", "svc"].iter().find(|name| !beside.join(name).exists())
+    {
+        return skipped(format_args!("{missing} is not built"));
+    }
+    let dir = Workdir::new();
+    let words = ["syslog", "--transport", "unix", "--daemon", "logyard", "--dir", dir.path().to_str().unwrap()];
+
+    let output = logbench(dir.path(), &[&words[..], &["--messages", "8000", "--runs", "1", "--kills", "1"]].concat());
+
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = text.lines().last().unwrap();
+    assert!(row.starts_with("| unix | logyard | ") && row.contains(" | 100.0 % | 1 times: 0 of "), "{text}");
+    assert!(row.ends_with(" lost, 0 doubled |"), "{text}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the directories of the runs are removed");
+}
+
+#[test]
 fn what_makes_no_sense_is_told_and_exits_100() {
     let dir = Workdir::new();
     for arguments in [
         &["--what"][..],
         &["corpus", "qmail"],
+        &["syslog", "--transport", "pigeon"],
+        &["drain", "socket"],
         &["--logger", "nameless"],
         &["--script", "t"],
         &["--filter", "sed"],

@@ -39,9 +39,24 @@ impl Request {
 #[derive(Debug)]
 pub(crate) enum Task {
     Ship(Ship),
-    Verify { directories: Vec<Vec<u8>>, wanted: Wanted, format: Format, reads_content: bool },
+    Verify { directories: Vec<Vec<u8>>, wanted: Wanted, format: Format, reads_content: bool, compacted: Option<String> },
     Ls,
     Get(Query),
+    Compact(Compact),
+}
+
+/// How objects are merged.
+#[derive(Debug)]
+pub(crate) struct Compact {
+    /// The store for merged objects.
+    pub(crate) into: String,
+    /// Days before this one are merged.
+    pub(crate) before: String,
+    pub(crate) object_bytes_max: u64,
+    pub(crate) level: i32,
+    pub(crate) is_dry: bool,
+    pub(crate) is_quiet: bool,
+    pub(crate) retry_limit: Option<Duration>,
 }
 
 /// How archives are shipped.
@@ -55,6 +70,9 @@ pub(crate) struct Ship {
     pub(crate) is_quiet: bool,
     pub(crate) parallel: usize,
     pub(crate) archive_bytes_max: u64,
+    pub(crate) level: i32,
+    /// The store for merged objects.
+    pub(crate) compacted: Option<String>,
     /// How long the store may be away; `None`: for ever.
     pub(crate) retry_limit: Option<Duration>,
     pub(crate) metrics: Option<PathBuf>,
@@ -86,6 +104,7 @@ Examples:
   logship verify /service/*/log/main s3://logs/raw          compare hashes and line counts
   logship ls s3://logs/raw                                  hosts, services, days, lines, bytes
   logship get s3://logs/raw --service qmail --since -1h     lines as labelled text, for readlog or tai64nlocal
+  logship compact s3://logs/raw s3://logs/compacted         merge the objects of closed days into larger ones
 
 Exit codes: 0 everything was done; 1 something was not, and a message names it; 100 usage error; 111 the store or the
 system refused.";
@@ -110,6 +129,8 @@ pub(crate) fn command() -> Command {
                 .arg(flag("dry-run", "Say what would be shipped, and change nothing").requires("once"))
                 .arg(flag("change-names", "Accept a --host or --service other than that of earlier runs"))
                 .arg(flag("quiet", "Do not print a summary"))
+                .arg(level())
+                .arg(compacted())
                 .arg(
                     number("parallel", "NUMBER", "Ship so many archives at a time")
                         .value_parser(value_parser!(u16).range(1..=256))
@@ -123,14 +144,7 @@ pub(crate) fn command() -> Command {
                         .default_value("1G")
                         .help("Refuse archives with more bytes, unpacked; k, M and G multiply by 1024"),
                 )
-                .arg(
-                    number(
-                        "retry",
-                        "SECONDS",
-                        "Wait so long for a store that is away [default: for ever; 300 with --once]",
-                    )
-                    .value_parser(value_parser!(u64)),
-                )
+                .arg(retry("Wait so long for a store that is away [default: for ever; 300 with --once]"))
                 .arg(
                     Arg::new("metrics")
                         .long("metrics")
@@ -146,7 +160,8 @@ pub(crate) fn command() -> Command {
         )
         .subcommand(
             with_store(with_directories(Command::new("verify").about("Compare log directories with the store")))
-                .arg(flag("content", "Also read the objects, and compare the lines in them")),
+                .arg(flag("content", "Also read the objects, and compare the lines in them"))
+                .arg(compacted()),
         )
         .subcommand(with_store(Command::new("ls").about("List hosts, services, days, lines and bytes")))
         .subcommand(
@@ -157,6 +172,54 @@ pub(crate) fn command() -> Command {
                 .arg(text("until", "TIME", "Omit lines at TIME and after").allow_hyphen_values(true))
                 .arg(flag("utc", "Read times in UTC")),
         )
+        .subcommand(
+            with_store(Command::new("compact").about("Merge the objects of closed days into larger ones"))
+                .arg(
+                    Arg::new("into")
+                        .required(true)
+                        .value_name("COMPACTED")
+                        .help("The store for merged objects and markers: another prefix than STORE"),
+                )
+                .arg(
+                    Arg::new("before")
+                        .long("before")
+                        .value_name("DATE")
+                        .value_parser(date)
+                        .help("Merge the days before this one [default: yesterday, UTC]"),
+                )
+                .arg(
+                    Arg::new("object-max")
+                        .long("object-max")
+                        .value_name("SIZE")
+                        .value_parser(size)
+                        .default_value("256M")
+                        .help("Merge so many bytes of objects into one"),
+                )
+                .arg(level())
+                .arg(flag("dry-run", "Say what would be merged, and change nothing"))
+                .arg(flag("quiet", "Do not print a summary"))
+                .arg(retry("Wait so long for a store that is away [default: 300]")),
+        )
+}
+
+fn level() -> Arg {
+    number("level", "NUMBER", "The level of zstd: 1 is fast, 19 small")
+        .value_parser(value_parser!(i32).range(1..=19))
+        .default_value("3")
+}
+
+fn retry(help: &'static str) -> Arg {
+    number("retry", "SECONDS", help).value_parser(value_parser!(u64))
+}
+
+fn compacted() -> Arg {
+    text("compacted", "STORE", "An object that is missing is there if a marker of logship compact in STORE names it")
+}
+
+/// Reads a day: `2026-11-22`.
+fn date(text: &str) -> Result<String, String> {
+    let day: Result<jiff::civil::Date, _> = text.parse();
+    day.map(|day| day.to_string()).map_err(|_| "no day such as 2026-11-22".to_owned())
 }
 
 fn with_directories(command: Command) -> Command {
@@ -257,8 +320,10 @@ fn request(name: &str, matches: &ArgMatches) -> Result<Request, String> {
             wanted: wanted(matches),
             format: format(matches),
             reads_content: matches.get_flag("content"),
+            compacted: matches.get_one::<String>("compacted").cloned(),
         },
         "ls" => Task::Ls,
+        "compact" => Task::Compact(compact(matches)),
         _ => Task::Get(query(matches)?),
     };
     let access = Access {
@@ -280,9 +345,28 @@ fn ship(matches: &ArgMatches) -> Ship {
         is_quiet: matches.get_flag("quiet"),
         parallel: usize::from(*matches.get_one::<u16>("parallel").expect("has a default")),
         archive_bytes_max: *matches.get_one::<u64>("archive-max").expect("has a default"),
+        level: *matches.get_one::<i32>("level").expect("has a default"),
+        compacted: matches.get_one::<String>("compacted").cloned(),
         retry_limit: retry.map(Duration::from_secs),
         metrics: matches.get_one::<PathBuf>("metrics").cloned(),
         ready_fd: matches.get_one::<i32>("ready-fd").copied(),
+    }
+}
+
+fn compact(matches: &ArgMatches) -> Compact {
+    let retry = matches.get_one::<u64>("retry").copied().unwrap_or(ONCE_SECONDS);
+    let yesterday = || {
+        let today = Zoned::now().with_time_zone(jiff::tz::TimeZone::UTC).date();
+        today.yesterday().unwrap_or(today).to_string()
+    };
+    Compact {
+        into: matches.get_one::<String>("into").expect("is required").clone(),
+        before: matches.get_one::<String>("before").cloned().unwrap_or_else(yesterday),
+        object_bytes_max: *matches.get_one::<u64>("object-max").expect("has a default"),
+        level: *matches.get_one::<i32>("level").expect("has a default"),
+        is_dry: matches.get_flag("dry-run"),
+        is_quiet: matches.get_flag("quiet"),
+        retry_limit: Some(Duration::from_secs(retry)),
     }
 }
 
@@ -348,6 +432,9 @@ mod tests {
             &["ship", "--ready-fd", "2", "a", "file:///c"],
             &["get", "file:///c"],
             &["get", "file:///c", "--service", "x", "--since", "whenever"],
+            &["compact", "file:///c"],
+            &["compact", "--before", "tomorrow", "file:///c", "file:///d"],
+            &["compact", "--level", "20", "file:///c", "file:///d"],
             &["frobnicate"],
         ] {
             assert!(matches!(parsed(arguments), Parsed::Usage(_)), "{arguments:?}");

@@ -25,6 +25,11 @@ impl Format {
             Format::Ndjson => ".ndjson.zst",
         }
     }
+
+    /// The form of an object, by the ending of its key.
+    pub(crate) fn of_key(key: &str) -> Option<Format> {
+        [Format::Parquet, Format::Ndjson].into_iter().find(|format| key.ends_with(format.ending()))
+    }
 }
 
 /// The longest name of a host or service.
@@ -71,7 +76,7 @@ impl Key {
         let host = parts.next()?.strip_prefix("host=")?;
         let service = parts.next()?.strip_prefix("service=")?;
         let file = parts.next()?;
-        let format = [Format::Parquet, Format::Ndjson].into_iter().find(|format| file.ends_with(format.ending()))?;
+        let format = Format::of_key(file)?;
         let (label, code) =
             archive_name(file.strip_suffix(format.ending())?.as_bytes()).map(|name| (name.label, name.code))?;
         let key =

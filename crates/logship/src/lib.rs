@@ -5,10 +5,11 @@
 //!
 //! ```text
 //! arguments ─── the command line
-//! program ───── carries out a command: ship, verify, ls, get
+//! program ───── carries out a command: ship, verify, ls, get, compact
 //! ship ──────── ships archives: once, or as they appear (stay; by inotify)
 //!   shipment ── one archive: is it there? encode it, create its object, compare
 //! verify ────── compares directories with the store
+//! compaction ── merges the objects of closed days (merge), visible by markers (marker)
 //! listing ───── what is in the store (ls)
 //! get ───────── lines from the store, as labelled text
 //! log_dir ───── a log directory: its archives, and the names that it is shipped under (identity)
@@ -34,6 +35,7 @@
 
 mod archive;
 mod arguments;
+mod compaction;
 mod facts;
 mod get;
 mod identity;

@@ -18,16 +18,14 @@ use crate::table::writer::as_text;
 const SKIPPABLE: [u8; 4] = 0x184d_2a50_u32.to_le_bytes();
 /// The length of the facts in that frame, filled with spaces.
 const FACTS_BYTES: usize = 192;
-/// As in the Parquet files.
-const ZSTD_LEVEL: i32 = 3;
 
 /// A file that is being written.
 pub(crate) struct Writer(zstd::stream::write::Encoder<'static, BufWriter<File>>);
 
 impl Writer {
     /// Begins an empty file.
-    pub(crate) fn new(file: File) -> io::Result<Writer> {
-        let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(file), ZSTD_LEVEL)?;
+    pub(crate) fn new(file: File, level: i32) -> io::Result<Writer> {
+        let mut encoder = zstd::stream::write::Encoder::new(BufWriter::new(file), level)?;
         encoder.include_checksum(true)?;
         Ok(Writer(encoder))
     }

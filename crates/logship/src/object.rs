@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 
+use logyard::sys::Errno;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
-use logyard::sys::{Errno, Result};
 
 use crate::facts::Facts;
 
@@ -18,11 +18,19 @@ pub(crate) struct Object {
     pub(crate) facts: Facts,
 }
 
+impl Object {
+    /// The same object with another handle of its file.
+    pub(crate) fn again(&self) -> io::Result<Object> {
+        let file = File::from(std::os::fd::OwnedFd::from(handle(&self.file)?));
+        Ok(Object { file, bytes: self.bytes, facts: self.facts.clone() })
+    }
+}
+
 /// Where files without a name are made, if `TMPDIR` names no place.
 const TEMPORARY: [&str; 2] = ["/var/tmp", "/tmp"];
 
 /// Makes a file for an object: in a temporary directory, or else in `fallback`.
-pub(crate) fn spool(fallback: &Dir) -> Result<File> {
+pub(crate) fn spool(fallback: &Dir) -> logyard::sys::Result<File> {
     let chosen = std::env::var_os("TMPDIR").filter(|path| !path.is_empty());
     let chosen = chosen.as_deref().and_then(std::ffi::OsStr::to_str);
     for path in chosen.into_iter().chain(TEMPORARY) {

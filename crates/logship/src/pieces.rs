@@ -7,8 +7,8 @@ use logyard::tai64n::{Label, Stamp};
 use crate::archive::ArchiveBytes;
 
 /// A batch ends at so many lines, or so many bytes.
-const BATCH_LINES: usize = 131_072;
-const BATCH_BYTES: usize = 8 << 20;
+pub(crate) const BATCH_LINES: usize = 131_072;
+pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// A longer line becomes several rows.
 const ROW_BYTES_MAX: usize = 4 << 20;
 /// How much is read at once.
@@ -82,9 +82,10 @@ impl Pieces {
         Ok(Pieces { archive, rest, searched: 0, line: 1, continues, is_at_end })
     }
 
-    /// The next rows; none at the end.
-    pub(crate) fn next_batch(&mut self) -> Result<Vec<Row>> {
-        let (mut rows, mut bytes) = (Vec::new(), 0);
+    /// Puts the next rows in the place of those in `rows`; none at the end.
+    pub(crate) fn next_batch(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        rows.clear();
+        let mut bytes = 0;
         while rows.len() < BATCH_LINES && bytes < BATCH_BYTES {
             if let Some(at) = memchr::memchr(b'\n', &self.rest[self.searched..]) {
                 // A whole chunk is split at once: each row is a view into it.
@@ -93,9 +94,9 @@ impl Pieces {
                 let chunk = Bytes::from(std::mem::replace(&mut self.rest, tail));
                 self.searched = 0;
                 bytes += chunk.len();
-                self.split(&chunk, &mut rows);
+                self.split(&chunk, rows);
             } else if self.rest.len() > ROW_BYTES_MAX {
-                self.cut(&mut rows);
+                self.cut(rows);
                 bytes += ROW_BYTES_MAX;
             } else if !self.is_at_end {
                 self.searched = self.rest.len();
@@ -104,12 +105,12 @@ impl Pieces {
                 if !self.rest.is_empty() {
                     let last = Bytes::from(std::mem::take(&mut self.rest));
                     self.searched = 0;
-                    self.push(last, true, &mut rows);
+                    self.push(last, true, rows);
                 }
                 break;
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// What there is to say about the archive, after the last batch.

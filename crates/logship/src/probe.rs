@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::shipment::Shipping;
-use crate::store::{Created, StoreError};
+use bytes::Bytes;
+
+use crate::patience::Patience;
+use crate::store::{Created, Store, StoreError};
 
 /// The object that is created twice. Engines skip names that begin with an underscore.
 const PROBE: &str = "_logship/probe";
@@ -13,9 +15,9 @@ const TEXT: &str = "logship creates this object twice to see whether the store r
 const ATTEMPTS: u32 = 8;
 const BETWEEN: Duration = Duration::from_millis(50);
 
-/// Makes sure that the store refuses to create an object twice. A dry run creates nothing, not even that.
-pub(crate) async fn probe(shipping: &Shipping<'_>) -> Result<(), StoreError> {
-    if shipping.is_dry || honours_put_if_absent(shipping).await? {
+/// Makes sure that the store refuses to create an object twice.
+pub(crate) async fn probe(store: &Store, patience: &Patience<'_>) -> Result<(), StoreError> {
+    if honours_put_if_absent(store, patience).await? {
         return Ok(());
     }
     let text = "the store creates an object that is there already: it would not be exactly once";
@@ -26,11 +28,11 @@ pub(crate) async fn probe(shipping: &Shipping<'_>) -> Result<(), StoreError> {
 ///
 /// All shippers use the same name, so that one that is killed here leaves nothing that the next one does not remove. Each
 /// request is repeated by itself: a store that fails often may never answer several in a row.
-async fn honours_put_if_absent(shipping: &Shipping<'_>) -> Result<bool, StoreError> {
-    let Shipping { store, patience, .. } = shipping;
+async fn honours_put_if_absent(store: &Store, patience: &Patience<'_>) -> Result<bool, StoreError> {
+    let create = async || store.create_note(PROBE, Bytes::from_static(TEXT.as_bytes())).await;
     for attempt in 1..=ATTEMPTS {
-        patience.persist(async || store.create_note(PROBE, TEXT).await).await?;
-        let second = patience.persist(async || store.create_note(PROBE, TEXT).await).await?;
+        patience.persist(create).await?;
+        let second = patience.persist(create).await?;
         patience.persist(async || store.remove(PROBE).await).await?;
         if second == Created::AlreadyThere {
             return Ok(true);

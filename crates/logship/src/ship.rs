@@ -14,7 +14,10 @@ use crate::shipment::{Failure, Outcome, Shipping, path};
 /// Ships the archives that are there, and returns the exit code.
 pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], parallel: usize, is_quiet: bool) -> Exit {
     let report = Report::default();
-    if let Err(error) = probe(shipping).await {
+    // A dry run creates nothing, not even that.
+    if !shipping.is_dry
+        && let Err(error) = probe(&shipping.store, &shipping.patience).await
+    {
         return report::fatal(error);
     }
     let mut archives = Vec::new();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use logyard::cli::{Shown, cause};
 use logyard::sys::Errno;
-use logyard::sys::file::File;
 use tokio::sync::Semaphore;
 
 use crate::archive::{self, ArchiveBytes};
+use crate::compaction::marker;
 use crate::facts::Facts;
 use crate::key::{Format, Key};
 use crate::log_dir::Archive;
@@ -23,9 +23,13 @@ use crate::{ndjson, table};
 #[derive(Debug)]
 pub(crate) struct Shipping<'s> {
     pub(crate) store: Arc<Store>,
+    /// Where objects were merged: an object that is missing is not shipped again if a marker here names it.
+    pub(crate) compacted: Option<Store>,
     pub(crate) format: Format,
     /// Larger archives are refused.
     pub(crate) archive_bytes_max: u64,
+    /// The level of zstd.
+    pub(crate) level: i32,
     /// Whether nothing is created.
     pub(crate) is_dry: bool,
     pub(crate) patience: Patience<'s>,
@@ -83,20 +87,19 @@ impl Shipping<'_> {
 
     async fn facts(&self, archive: &Archive, key: &Key) -> Result<Option<Facts>, Failure> {
         let name = key.to_string();
-        let facts = self.patience.persist(async || self.store.facts(&name).await).await;
-        facts.map_err(|error| unable(archive, &error))
+        let facts = self.patience.persist(async || match (self.store.facts(&name).await?, &self.compacted) {
+            (None, Some(compacted)) => marker::facts(compacted, key).await,
+            (there, _) => Ok(there),
+        });
+        facts.await.map_err(|error| unable(archive, &error))
     }
 
-    /// Creates an object. An attempt takes the object with it, so later ones get another handle of the file.
     async fn create(&self, archive: &Archive, key: &Key, object: Object) -> Result<Created, Failure> {
         let name = key.to_string();
-        let Object { file, bytes, facts } = object;
-        let attempt = async || {
-            let file = handle(&file).map_err(|error| StoreError::Away(error.to_string()))?;
-            let file = File::from(std::os::fd::OwnedFd::from(file));
-            self.store.create(&name, Object { file, bytes, facts: facts.clone() }).await
-        };
-        self.patience.persist(attempt).await.map_err(|error| unable(archive, &error))
+        self.patience
+            .persist(async || self.store.create(&name, &object).await)
+            .await
+            .map_err(|error| unable(archive, &error))
     }
 
     /// Compares an archive with the object that is there.
@@ -110,11 +113,10 @@ impl Shipping<'_> {
     }
 
     async fn encode(&self, archive: &Archive, key: &Key) -> Result<Object, Failure> {
-        let (store, bytes_max, format, key) =
-            (Arc::clone(&self.store), self.archive_bytes_max, self.format, key.clone());
+        let (store, key, how) = (Arc::clone(&self.store), key.clone(), Encoding::of(self));
         let make = async || {
             let (store, key) = (Arc::clone(&store), key.clone());
-            self.work(archive, move |archive| Ok(encode(archive, &key, &store, format, bytes_max))).await
+            self.work(archive, move |archive| Ok(encode(archive, &key, &store, how))).await
         };
         // The disk of the temporary file may be full for a while.
         let persisted = self.patience.persist(async || match make().await {
@@ -149,7 +151,23 @@ enum Trouble {
     Spool(Errno),
 }
 
-fn encode(archive: &Archive, key: &Key, store: &Store, format: Format, bytes_max: u64) -> Result<Object, Trouble> {
+/// How archives are encoded.
+#[derive(Clone, Copy)]
+struct Encoding {
+    format: Format,
+    bytes_max: u64,
+    level: i32,
+}
+
+impl Encoding {
+    fn of(shipping: &Shipping<'_>) -> Encoding {
+        let &Shipping { format, archive_bytes_max: bytes_max, level, .. } = shipping;
+        Encoding { format, bytes_max, level }
+    }
+}
+
+fn encode(archive: &Archive, key: &Key, store: &Store, how: Encoding) -> Result<Object, Trouble> {
+    let Encoding { format, bytes_max, level } = how;
     let of_archive = |errno| Trouble::Of(refused(archive, errno, bytes_max));
     let source = archive.open().map_err(|errno| Trouble::Of(unreadable(archive, errno)))?;
     let continues_line = || archive.open_before().is_some_and(|file| archive::is_cut(&file).unwrap_or(false));
@@ -161,11 +179,11 @@ fn encode(archive: &Archive, key: &Key, store: &Store, format: Format, bytes_max
     let name = key.archive();
     let facts = match format {
         Format::Parquet => {
-            let writer = table::writer::Writer::new(target).map_err(|error| of_object(&error))?;
+            let writer = table::writer::Writer::new(target, level).map_err(|error| of_object(&error))?;
             write_rows(writer, pieces, &name, of_archive, of_object)?
         }
         Format::Ndjson => {
-            let writer = ndjson::Writer::new(target).map_err(|error| of_object(&error))?;
+            let writer = ndjson::Writer::new(target, level).map_err(|error| of_object(&error))?;
             write_rows(writer, pieces, &name, of_archive, of_object)?
         }
     };
@@ -181,11 +199,13 @@ fn write_rows<W: RowWriter>(
     of_archive: impl Fn(Errno) -> Trouble,
     of_object: impl Fn(&(dyn std::error::Error + 'static)) -> Trouble,
 ) -> Result<Facts, Trouble> {
+    let mut rows = Vec::new();
     loop {
-        match pieces.next_batch().map_err(&of_archive)? {
-            rows if rows.is_empty() => break,
-            rows => writer.write(name, &rows).map_err(|error| of_object(&error))?,
+        pieces.next_batch(&mut rows).map_err(&of_archive)?;
+        if rows.is_empty() {
+            break;
         }
+        writer.write(name, &rows).map_err(|error| of_object(&error))?;
     }
     let facts = pieces.facts();
     writer.finish(&facts).map_err(|error| of_object(&error))?;

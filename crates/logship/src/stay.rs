@@ -36,7 +36,7 @@ pub(crate) async fn stay(
         Ok(watched) => watched,
         Err(errno) => return report::fatal(format_args!("unable to watch the directories: {}", cause(errno))),
     };
-    if let Err(error) = probe(shipping).await {
+    if let Err(error) = probe(&shipping.store, &shipping.patience).await {
         return report::fatal(error);
     }
     if let Some(ready) = ready {
@@ -48,6 +48,7 @@ pub(crate) async fn stay(
         let archives = watched.new_archives(shipping.metrics, &report);
         shipping.metrics.waiting(archives.len());
         ship_all(shipping, archives, parallel, &report).await;
+        logyard::sys::memory::give_back();
         if let Err(end) = watched.wait().await {
             return report::fatal(end);
         }

@@ -34,8 +34,6 @@ pub enum Content {
     },
     /// As they are unpacked.
     Packed(Box<dyn Read>),
-    /// Unpacked before.
-    Ready(io::Cursor<Vec<u8>>),
 }
 
 impl fmt::Debug for Content {
@@ -43,7 +41,6 @@ impl fmt::Debug for Content {
         out.write_str(match self {
             Content::Plain { .. } => "Plain",
             Content::Packed(_) => "Packed",
-            Content::Ready(_) => "Ready",
         })
     }
 }
@@ -62,7 +59,7 @@ impl Content {
         let mut content = Content::Packed(unpack_frames(file, chunk.packed.clone())?);
         content.skip(chunk.skipped)?;
         Ok(match content {
-            Content::Packed(unpacked) => Content::Packed(Box::new(unpacked.take(chunk.bytes))),
+            Content::Packed(unpacked) => Content::Packed(Box::new(FirstBytes { unpacked, left: chunk.bytes })),
             other => other,
         })
     }
@@ -76,7 +73,6 @@ impl Content {
                 Ok(bytes)
             }
             Content::Packed(unpacked) => read(unpacked, room),
-            Content::Ready(bytes) => read(bytes, room),
         }
     }
 
@@ -151,6 +147,25 @@ pub(super) fn unpack_frames(file: Arc<File>, frames: Range<u64>) -> Result<Box<d
     let mut unpacked = zstd::stream::read::Decoder::with_buffer(source).map_err(|error| errno(&error))?;
     unpacked.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|error| errno(&error))?;
     Ok(Box::new(unpacked))
+}
+
+/// The first bytes of what is unpacked.
+struct FirstBytes {
+    unpacked: Box<dyn Read>,
+    left: u64,
+}
+
+impl Read for FirstBytes {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            // The checksum of a frame is compared when more is asked for than it holds.
+            return self.unpacked.read(&mut [0]).map(|_| 0);
+        }
+        let length = usize::try_from(self.left).map_or(room.len(), |left| left.min(room.len()));
+        let bytes = self.unpacked.read(&mut room[..length])?;
+        self.left = if bytes == 0 { 0 } else { self.left - bytes as u64 };
+        Ok(bytes)
+    }
 }
 
 /// A part of a file that is read from its beginning, with an offset of its own.

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use crate::frames::KnownIndex;
 use crate::log_dir::LogDir;
+use crate::near::{NEWEST_FILES, Near};
+use crate::time_scale::Window;
 use crate::warnings::Warnings;
 use logyard::logdir::archive_name::is_archive_name;
 use logyard::logdir::names::{CURRENT, DONE_BIT, PREVIOUS, PROCESSED};
@@ -31,9 +33,6 @@ const ATTEMPTS_MAX: u32 = 1000;
 /// File systems record times some milliseconds late. A change that is older than this is distinguished from one that happens
 /// now.
 const TIME_IS_SHARP_SECONDS: i64 = 2;
-
-/// How many of the newest archives `previous` and `current` may be further names of.
-const LINKED_ARCHIVES_MAX: usize = 2;
 
 /// A file of the sequence.
 #[derive(Clone, Debug)]
@@ -110,6 +109,8 @@ pub(super) fn open_plain(directory: &Dir, name: &[u8]) -> Result<File> {
 struct Names {
     /// In the order of labels.
     archives: Vec<Vec<u8>>,
+    /// Whether archives are left out that are far from the window.
+    is_part: bool,
     has_previous: bool,
     has_processed: bool,
     has_current: bool,
@@ -118,20 +119,22 @@ struct Names {
 }
 
 impl Names {
-    fn read(directory: &Dir) -> Result<Names> {
+    fn read(directory: &Dir, window: &Window) -> Result<Names> {
         let mut names = Names::default();
-        for (name, is_plain) in directory.names()? {
-            match &name[..] {
+        let mut near = Near::new(window);
+        directory.visit(&mut |name, is_plain| {
+            match name {
                 b"previous" => names.has_previous = true,
                 b"processed" => names.has_processed = true,
                 b"current" => names.has_current = true,
-                _ if !is_archive_name(&name) => {}
-                _ if archive_label(&name).is_none() => names.strange.push((name, Errno::EINVAL)),
-                _ if !is_plain => names.strange.push((name, Errno::ENXIO)),
-                _ => names.archives.push(name),
+                _ if !is_archive_name(name) => {}
+                _ if archive_label(name).is_none() => names.strange.push((name.to_vec(), Errno::EINVAL)),
+                _ if !is_plain => names.strange.push((name.to_vec(), Errno::ENXIO)),
+                _ => near.push(name),
             }
-        }
-        names.archives.sort_unstable();
+            true
+        })?;
+        (names.archives, names.is_part) = near.finish();
         names.strange.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         names.archives = without_duplicates(std::mem::take(&mut names.archives));
         Ok(names)
@@ -170,24 +173,39 @@ fn hold(directory: &Dir, name: &str) -> Result<Option<(File, Stat)>> {
     }
 }
 
+/// The sequence of a directory, or what is near a window of it.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// The files.
+    pub(super) files: Vec<LogFile>,
+    /// Whether archives are left out that are far from the window.
+    pub(super) is_part: bool,
+}
+
 /// Reads the sequence of a directory.
 pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>> {
+    list_near(log_dir, &Window::default(), warnings).map(|listing| listing.files)
+}
+
+/// Reads the sequence of a directory, without the archives that are far from a window if there are very many.
+pub(super) fn list_near(log_dir: &LogDir, window: &Window, warnings: &Warnings) -> Result<Listing> {
     let directory = &log_dir.dir;
     if let Some(only) = &log_dir.only {
-        return Ok(list_only(log_dir, only.clone(), warnings));
+        return Ok(Listing { files: list_only(log_dir, only.clone(), warnings), is_part: false });
     }
     let mut attempt = 0;
     let (names, previous, processed, current) = loop {
         attempt += 1;
         let (now, changed) = (clock::now(), directory.changed()?);
-        let names = Names::read(directory)?;
+        let names = Names::read(directory, window)?;
         let open = |is_there: bool, name: &str| if is_there { hold(directory, name) } else { Ok(None) };
         let current = open(names.has_current, CURRENT);
         let previous = open(names.has_previous, PREVIOUS);
         let processed = open(names.has_processed && !names.has_previous, PROCESSED);
         // A directory that has not changed for a while would show by its time that it did; else names are read again.
         let shows_change = changed.seconds < now.seconds - TIME_IS_SHARP_SECONDS;
-        let is_unchanged = (shows_change && directory.changed()? == changed || names == Names::read(directory)?)
+        let is_unchanged = (shows_change && directory.changed()? == changed
+            || names == Names::read(directory, window)?)
             && still_names(directory, CURRENT, &current)
             && still_names(directory, PREVIOUS, &previous);
         if is_unchanged || attempt == ATTEMPTS_MAX {
@@ -197,13 +215,8 @@ pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>
     for (name, errno) in &names.strange {
         warnings.unable_to_read(&log_dir.path, name, *errno);
     }
-    let newest: Vec<Stat> = names
-        .archives
-        .iter()
-        .rev()
-        .take(LINKED_ARCHIVES_MAX)
-        .filter_map(|name| directory.stat(name).ok().flatten())
-        .collect();
+    let newest: Vec<Stat> =
+        names.archives.iter().rev().take(NEWEST_FILES).filter_map(|name| directory.stat(name).ok().flatten()).collect();
     let mut files: Vec<LogFile> = names.archives.into_iter().filter_map(LogFile::archive).collect();
     for (name, answer) in [(PREVIOUS, previous), (PROCESSED, processed), (CURRENT, current)] {
         match answer {
@@ -218,7 +231,7 @@ pub(super) fn list(log_dir: &LogDir, warnings: &Warnings) -> Result<Vec<LogFile>
             Err(errno) => warnings.unable_to_read(&log_dir.path, name.as_bytes(), errno),
         }
     }
-    Ok(files)
+    Ok(Listing { files, is_part: names.is_part })
 }
 
 /// Some files of a directory, by their names, in the order of the sequence.

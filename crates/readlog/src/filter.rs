@@ -1,7 +1,5 @@
 //! Selects groups by a window of time and by a pattern.
 
-use std::sync::Arc;
-
 use memchr::memchr_iter;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::ast;
@@ -67,7 +65,7 @@ pub(super) struct Pattern {
     text: String,
     ignores_case: bool,
     regex: Regex,
-    finder: Option<Arc<Finder>>,
+    finder: Option<Finder>,
     is_inverted: bool,
 }
 
@@ -80,7 +78,7 @@ impl Pattern {
             .size_limit(PATTERN_BYTES_MAX)
             .build()
             .map_err(|error| error.to_string())?;
-        let finder = Finder::new(pattern, ignores_case).map(Arc::new);
+        let finder = Finder::new(pattern, ignores_case);
         Ok(Pattern { text: pattern.to_owned(), ignores_case, regex, finder, is_inverted })
     }
 
@@ -96,7 +94,7 @@ impl Pattern {
 
     /// The finder of lines that may match, if it is faster than matching each line.
     pub(super) fn finder(&self) -> Option<&Finder> {
-        self.finder.as_deref().filter(|finder| finder.is_useful())
+        self.finder.as_ref().filter(|finder| finder.is_useful())
     }
 
     /// The same, if lines in which it finds nothing are not selected.
@@ -115,7 +113,7 @@ impl Pattern {
     }
 
     /// Tells whether one of a group's lines matches.
-    fn matches(&self, message: &[u8]) -> bool {
+    pub(super) fn matches(&self, message: &[u8]) -> bool {
         let message = message.strip_suffix(b"\n").unwrap_or(message);
         let mut start = 0;
         memchr_iter(b'\n', message).any(|end| {
@@ -141,10 +139,15 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// Tells whether a group of this label is wanted if it matches the pattern.
+    pub(super) fn accepts_time(&self, label: Option<Label>) -> bool {
+        label.is_none_or(|label| self.window.contains(label))
+    }
+
     /// Tells whether a group of this label is wanted, whose bytes behind the stamp are given. A group without a label has
     /// been selected by the file that it is in.
     pub(super) fn accepts(&self, label: Option<Label>, message: &[u8]) -> bool {
-        label.is_none_or(|label| self.window.contains(label))
+        self.accepts_time(label)
             && self.pattern.as_ref().is_none_or(|pattern| {
                 let is_selected = pattern.selects(message);
                 if !is_selected && let Some(finder) = pattern.finder_of_wanted() {

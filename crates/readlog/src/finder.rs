@@ -10,7 +10,7 @@
 //!   them do match.
 //! - If most lines may match, the search gains nothing: see [`Finder::is_useful`].
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::cell::Cell;
 
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
@@ -30,19 +30,24 @@ const WIDE_MISS_BYTES: u64 = 128;
 /// Fewer bytes of misses prove nothing.
 const GRACE_BYTES: u64 = 1 << 16;
 
-/// Finds the lines that may match. Threads share it, with its counts of hits and misses.
-#[derive(Debug)]
+/// Finds the lines that may match. Each thread has a clone, with its own counts of hits and misses: shared ones cost more than
+/// a search for a common word.
+#[derive(Clone, Debug)]
 pub(super) struct Finder {
     words: Option<Searcher>,
     wide: Searcher,
+    /// Whether the wide pattern is no wider than the user's in a message by itself.
+    is_exact: bool,
+    /// The longest match of the wide pattern.
+    match_bytes_max: Option<usize>,
 }
 
 /// A pattern that is wider than the user's, and how often its lines match.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Searcher {
     regex: Regex,
-    searched_bytes: AtomicU64,
-    missed_bytes: AtomicU64,
+    searched_bytes: Cell<u64>,
+    missed_bytes: Cell<u64>,
     miss_bytes: u64,
 }
 
@@ -51,14 +56,14 @@ impl Searcher {
         let config = Regex::config().utf8_empty(false).nfa_size_limit(Some(PATTERN_BYTES_MAX));
         Some(Searcher {
             regex: Regex::builder().configure(config).build_from_hir(wide).ok()?,
-            searched_bytes: AtomicU64::new(0),
-            missed_bytes: AtomicU64::new(0),
+            searched_bytes: Cell::new(0),
+            missed_bytes: Cell::new(0),
             miss_bytes,
         })
     }
 
     fn is_useful(&self) -> bool {
-        self.missed_bytes.load(Ordering::Relaxed) <= self.searched_bytes.load(Ordering::Relaxed) + GRACE_BYTES
+        self.missed_bytes.get() <= self.searched_bytes.get() + GRACE_BYTES
     }
 }
 
@@ -66,7 +71,10 @@ impl Finder {
     /// The finder of a pattern that the engine accepts; `None` if it cannot be made wider.
     pub(super) fn new(pattern: &str, ignores_case: bool) -> Option<Finder> {
         let config = syntax::Config::new().utf8(false).case_insensitive(ignores_case);
-        let wide = widen(&syntax::parse_with(pattern, &config).ok()?);
+        let hir = syntax::parse_with(pattern, &config).ok()?;
+        let is_exact = hir.properties().look_set().iter().all(|look| matches!(look, Look::End | Look::EndLF));
+        let wide = widen(&hir);
+        let match_bytes_max = wide.properties().maximum_len();
         let words = required(&wide).filter(|words| {
             words.len() <= WORDS_MAX && words.iter().all(|word| word.len() >= WORD_BYTES_MIN) && !is_words(&wide)
         });
@@ -74,7 +82,7 @@ impl Finder {
             let words = Hir::alternation(words.into_iter().map(Hir::literal).collect());
             Searcher::new(&words, WORD_MISS_BYTES)
         });
-        Some(Finder { words, wide: Searcher::new(&wide, WIDE_MISS_BYTES)? })
+        Some(Finder { words, wide: Searcher::new(&wide, WIDE_MISS_BYTES)?, is_exact, match_bytes_max })
     }
 
     /// Tells whether searching is faster than matching each line.
@@ -86,14 +94,24 @@ impl Finder {
     pub(super) fn find(&self, lines: &[u8]) -> Option<usize> {
         let searcher = self.searcher();
         let found = searcher.regex.search_half(&Input::new(lines).earliest(true)).map(|end| end.offset());
-        searcher.searched_bytes.fetch_add(found.unwrap_or(lines.len()) as u64, Ordering::Relaxed);
+        searcher.searched_bytes.set(searcher.searched_bytes.get() + found.unwrap_or(lines.len()) as u64);
         found
     }
 
     /// Notes that a line that was found did not match.
     pub(super) fn miss(&self) {
         let searcher = self.searcher();
-        searcher.missed_bytes.fetch_add(searcher.miss_bytes, Ordering::Relaxed);
+        searcher.missed_bytes.set(searcher.missed_bytes.get() + searcher.miss_bytes);
+    }
+
+    /// Tells whether the next place that is found proves a match, if the search begins with a message.
+    pub(super) fn proves_match(&self) -> bool {
+        self.is_exact && std::ptr::eq(self.searcher(), &self.wide)
+    }
+
+    /// How far before a place that was found its match may begin, if there is a limit.
+    pub(super) fn match_bytes_max(&self) -> Option<usize> {
+        self.match_bytes_max
     }
 
     fn searcher(&self) -> &Searcher {

@@ -7,13 +7,13 @@
 //! ```text
 //! arguments ──── the command line (time_arg: times; filter: which lines; time_scale: how labels count)
 //! resolve ────── the log directory that a path means (log_dir: a directory that is open)
-//! files ──────── the files of a directory as one sequence: archives, previous, current
+//! files ──────── the files of a directory as one sequence: archives, previous, current (near: of very many, some)
 //! ranges ─────── which parts of which files a window of time can be in
 //! stream ─────── the lines of these parts in order, as groups (a stamped line and the lines without a stamp behind it)
 //!   content ──── the bytes of a file, unpacked (prefetch: by other threads, before their turn)
 //!   frames ───── the parts of a file that logpack packed, each of which can be unpacked by itself
 //!   stamp ────── the stamp at the beginning of a line
-//!   finder ───── finds lines that may match a pattern, in whole buffers
+//!   finder ───── finds lines that may match a pattern, in whole buffers (block_search: keeps the groups that do match)
 //! merge ──────── the groups of several directories in the order of their labels
 //! surroundings ─ the lines around a match
 //! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
@@ -37,6 +37,7 @@
 
 mod arguments;
 mod backward;
+mod block_search;
 mod clock;
 pub mod content;
 mod context;
@@ -52,6 +53,7 @@ mod hosts;
 mod last_lines;
 pub mod log_dir;
 mod merge;
+mod near;
 mod output;
 mod overview;
 mod prefetch;

@@ -38,6 +38,11 @@ impl Merge {
         }
     }
 
+    /// Tells whether there is only one stream, of which lines are wanted at any time.
+    pub(super) fn is_one_at_any_time(&self) -> bool {
+        self.streams.len() == 1 && self.filter.window.is_everything()
+    }
+
     /// Advances the streams that have no current group: at first all, later those that are live.
     pub(super) fn look_again(&mut self) {
         for i in 0..self.streams.len() {
@@ -94,7 +99,14 @@ impl Merge {
             if !stream.advance() {
                 return None;
             }
+            let is_match = stream.is_wanted();
             let group = stream.group()?;
+            if is_match {
+                if self.filter.accepts_time(group.label) {
+                    return Some(group.key);
+                }
+                continue;
+            }
             let message = &stream.bytes(group)[group.stamp.map_or(0, |stamp| stamp.bytes)..];
             if self.filter.accepts(group.label, message) {
                 return Some(group.key);

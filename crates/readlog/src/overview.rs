@@ -13,10 +13,8 @@ use crate::output::width;
 use crate::ranges::Probe;
 use crate::stream::Span;
 use logyard::cli::Shown;
+use logyard::cli::size::human;
 use logyard::tai64n::Label;
-
-/// What a size is counted in, from 1024 of the unit before it on.
-const UNITS: [&str; 6] = ["B", "K", "M", "G", "T", "P"];
 
 /// What is shown of each directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,36 +134,4 @@ fn disk_usage(summaries: &[Summary]) -> String {
     }
     let width = rows.iter().map(|(size, _)| size.len()).max().unwrap_or(0);
     rows.into_iter().map(|(size, service)| format!("{size:>width$}  {service}\n")).collect()
-}
-
-/// A size with one decimal, in a unit that makes it readable.
-fn human(bytes: u64) -> String {
-    let mut unit = 0;
-    let mut size = bytes as f64;
-    // 1023.95 would be shown as 1024.0.
-    while size >= 1023.95 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes}{}", UNITS[0]) } else { format!("{size:.1}{}", UNITS[unit]) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_readable() {
-        for (bytes, text) in [
-            (0, "0B"),
-            (1023, "1023B"),
-            (1024, "1.0K"),
-            (1536, "1.5K"),
-            (1_048_575, "1.0M"),
-            (99_999_999, "95.4M"),
-            (u64::MAX, "16384.0P"),
-        ] {
-            assert_eq!(human(bytes), text, "{bytes}");
-        }
-    }
 }

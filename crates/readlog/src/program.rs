@@ -6,11 +6,12 @@ use std::rc::Rc;
 
 use crate::arguments::{self, Choice, Drawing, Parsed, Request};
 use crate::backward::Backward;
+use crate::block_search::Search;
 use crate::clock::LocalClock;
 use crate::context::Context;
 use crate::cursor::CursorFile;
 use crate::error::Error;
-use crate::files::{self, LogFile};
+use crate::files::{self, Listing};
 use crate::follow::{INTERRUPTED, follow};
 use crate::histogram::Histogram;
 use crate::hosts::announcement::announce_begun;
@@ -21,12 +22,13 @@ use crate::log_dir::{LogDir, service_name, service_name_elsewhere, tell_apart};
 use crate::merge::Merge;
 use crate::output::{Paging, Printer, Sink, Style, Writer};
 use crate::overview;
-use crate::prefetch::{Search, Workers};
+use crate::prefetch::Workers;
 use crate::ranges::{LastFile, Probe, plan};
 use crate::resolve::{Operand, Resolved, Source, resolve};
 use crate::stream::{Span, Stream};
 use crate::svg;
 use crate::tail::{SplitSpans, last_label, split_behind_last_line};
+use crate::time_scale::Window;
 use crate::warnings::Warnings;
 use logyard::cli::{Exit, Messages, Program, Shown, cause};
 use logyard::logdir::names::CURRENT;
@@ -253,18 +255,16 @@ fn spans(log_dir: &LogDir, request: &Request, context: &Context) -> Vec<Span> {
     // A run with a cursor is followed by another.
     let is_continued = request.cursor.is_some() && request.filter.window.until.is_none();
     let last_file = if is_continued { LastFile::ToEnd } else { LastFile::InWindow };
-    plan(Probe::new(log_dir, context), list(log_dir, context), &request.filter.window, last_file)
+    let window = &request.filter.window;
+    plan(Probe::new(log_dir, context), list(log_dir, window, context), window, last_file)
 }
 
-/// A directory's files.
-fn list(log_dir: &LogDir, context: &Context) -> Vec<LogFile> {
-    match files::list(log_dir, &context.warnings) {
-        Ok(files) => files,
-        Err(errno) => {
-            context.warnings.warn(format_args!("unable to read directory {}: {}", Shown(&log_dir.path), cause(errno)));
-            Vec::new()
-        }
-    }
+/// A directory's files, as far as they are near a window.
+fn list(log_dir: &LogDir, window: &Window, context: &Context) -> Listing {
+    files::list_near(log_dir, window, &context.warnings).unwrap_or_else(|errno| {
+        context.warnings.warn(format_args!("unable to read directory {}: {}", Shown(&log_dir.path), cause(errno)));
+        Listing::default()
+    })
 }
 
 fn services(log_dirs: &[Rc<LogDir>]) -> Vec<Vec<u8>> {
@@ -322,7 +322,7 @@ fn print_all(request: &Request, sources: &[Source], context: &Rc<Context>) -> Re
     let skips = request.lines_max.is_some() && writer.is_first_run();
     let mut stream = |log_dir: &Rc<LogDir>| {
         let mut stream = match writer.position(&log_dir.path) {
-            Some(position) => position.resume(log_dir, list(log_dir, context), context),
+            Some(position) => position.resume(log_dir, list(log_dir, &Window::default(), context).files, context),
             None if skips => {
                 let (end, stream) = skip_to_end(log_dir, request, context);
                 ends.push(end);

@@ -7,6 +7,7 @@
 //! - [`service_fixture`]: services, and the supervision programs of ours and 0.76.
 //! - [`logdir`]: the files of a log directory. [`corpus`]: logs to test with.
 //! - [`unread`]: a standard error that is full and that nobody reads. [`mounted`]: file systems for one test.
+//! - [`terminal`]: a terminal that a program under test has for itself.
 //! - [`kernels`]: programs that run where the system refuses a call.
 
 #![allow(missing_docs, missing_debug_implementations, clippy::unwrap_used)] // Tests are its only readers.
@@ -19,6 +20,7 @@ pub mod logger;
 pub mod mounted;
 mod programs;
 pub mod service_fixture;
+pub mod terminal;
 pub mod unread;
 
 use std::collections::BTreeSet;
@@ -30,7 +32,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub use programs::{program, program_directory};
+pub use programs::{program, program_directory, program_of_crate};
 
 /// How long a test waits for a condition before it fails. Generous: it is reached only by a failing test.
 pub const DEADLINE: Duration = Duration::from_secs(60);

@@ -10,12 +10,9 @@
 use std::ffi::CStr;
 
 use crate::cli::{Exit, message};
-use crate::supervise::last_exit::LastExit;
 use crate::supervise::logger::{Condition, Unknown};
 use crate::supervise::report::Report;
 use crate::supervise::snapshot::{Failure, Snapshot};
-use crate::supervise::state::Want;
-use crate::sys::signal::Signal;
 use crate::sys::{Errno, fd, program};
 
 /// What a monitoring system knows, the least urgent first.
@@ -141,21 +138,7 @@ fn judge_unit(name: &str, report: &Result<Report, Failure>, bounds: Bounds) -> O
         Err(error) => return Some((Level::Critical, format!("{name} {error}"))),
     };
     if report.status.process.is_none() {
-        let is_meant = !report.is_normally_up && report.status.want != Want::Up;
-        return (!is_meant).then(|| (Level::Critical, format!("{name} {report}")));
+        return report.is_down_by_mistake().then(|| (Level::Critical, format!("{name} {report}")));
     }
-    is_flapping(report, bounds).then(|| (Level::Warning, format!("{name} {report}, flapping")))
-}
-
-/// Tells whether a service was started again a short time ago after it had failed.
-fn is_flapping(report: &Report, bounds: Bounds) -> bool {
-    let has_failed = match report.last_exit {
-        Some(LastExit::Signal(signal)) => signal != Signal::SIGTERM as i32,
-        // A logger that is restarted exits 0.
-        Some(LastExit::Exit(code)) => code != 0,
-        Some(LastExit::Unknown) | None => false,
-    };
-    has_failed
-        && report.starts.is_some_and(|starts| starts > 1)
-        && report.status.age_seconds() < bounds.flapping_seconds
+    report.is_flapping(bounds.flapping_seconds).then(|| (Level::Warning, format!("{name} {report}, flapping")))
 }

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use crate::sys::dir::Dir;
+use crate::sys::file::File;
 use crate::sys::process::ended::Ended;
 use crate::sys::process::pid::Pid;
 use crate::sys::stat::{FileId, Stat};
@@ -132,18 +133,49 @@ pub struct About {
     pub start_time: u64,
 }
 
+impl About {
+    /// Tells whether the process was stopped by a signal.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.state == b'T'
+    }
+
+    /// Reads the text of `/proc/PID/stat`.
+    fn parse(text: &[u8]) -> Option<About> {
+        // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
+        let after_name = text.iter().rposition(|&byte| byte == b')')? + 1;
+        let mut fields = std::str::from_utf8(&text[after_name..]).ok()?.split_ascii_whitespace();
+        // The state is field 3, the parent field 4, the start time field 22.
+        let state = *fields.next()?.as_bytes().first()?;
+        let parent = fields.next()?.parse().ok()?;
+        Some(About { state, parent, start_time: fields.nth(22 - 5)?.parse().ok()? })
+    }
+}
+
 /// Asks what `/proc` says of a process; `None` when there is none of this number, or no `/proc`.
 #[must_use]
 pub fn about(process: Pid) -> Option<About> {
-    let mut text = [0; 1024];
-    let length = read_at_once(&format!("/proc/{process}"), b"stat", &mut text)?;
-    // The second field is the program's name in parentheses, and may itself hold spaces and parentheses.
-    let after_name = text[..length].iter().rposition(|&byte| byte == b')')? + 1;
-    let mut fields = std::str::from_utf8(&text[after_name..length]).ok()?.split_ascii_whitespace();
-    // The state is field 3, the parent field 4, the start time field 22.
-    let state = *fields.next()?.as_bytes().first()?;
-    let parent = fields.next()?.parse().ok()?;
-    Some(About { state, parent, start_time: fields.nth(22 - 5)?.parse().ok()? })
+    AboutFile::open(process)?.about()
+}
+
+/// A process that is asked about again and again. It stays the same process, whatever its number means by then.
+#[derive(Debug)]
+pub struct AboutFile(File);
+
+impl AboutFile {
+    /// Opens `/proc/PID/stat`; `None` when there is no such process, or no `/proc`.
+    #[must_use]
+    pub fn open(process: Pid) -> Option<AboutFile> {
+        Dir::open(format!("/proc/{process}").as_str()).ok()?.open_to_read(b"stat").ok().map(AboutFile)
+    }
+
+    /// Asks; `None` when the process has been collected.
+    #[must_use]
+    pub fn about(&self) -> Option<About> {
+        let mut text = [0; 1024];
+        let length = self.0.read_at(0, &mut text).ok()?;
+        About::parse(&text[..length])
+    }
 }
 
 /// The arguments that a process was started with; empty where the system does not tell.

@@ -14,7 +14,7 @@ use logyard::sys::{Errno, fd};
 
 use super::{Created, Listed, StoreError, no_facts};
 use crate::facts::Facts;
-use crate::key::{Format, Key};
+use crate::key::Format;
 use crate::object::{Object, errno, handle};
 use crate::{ndjson, table};
 
@@ -23,7 +23,9 @@ const MODE_OBJECT: u32 = 0o666;
 const MODE_DIRECTORY: u32 = 0o777;
 
 /// How often a note is written if its folder is removed meanwhile.
-const ATTEMPTS: usize = 20;
+const ATTEMPTS: u32 = 20;
+/// The pause before the second attempt; later ones are longer.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
 
 /// A directory as a store.
 #[derive(Debug)]
@@ -64,16 +66,28 @@ impl LocalStore {
         publish().map_err(|errno| unable("create", &folder.join(name), errno))
     }
 
-    pub(super) fn create_note(&self, key: &str, text: &str) -> Result<Created, StoreError> {
+    pub(super) fn create_note(&self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
         let (folder, name) = self.place(key);
         let create = || {
             let file = self.spool(key)?;
-            fd::write_all(&file, text.as_bytes())?;
-            publish(&make_folders(&folder)?, &file, name.as_bytes())
+            fd::write_all(&file, bytes)?;
+            file.sync()?;
+            let dir = make_folders(&folder)?;
+            let created = publish(&dir, &file, name.as_bytes());
+            dir.sync()?;
+            created
         };
-        // Another shipper may remove the folder at any moment.
-        let mut answers = std::iter::repeat_with(create).take(ATTEMPTS);
-        let answer = answers.find(|answer| *answer != Err(Errno::ENOENT)).unwrap_or(Err(Errno::ENOENT));
+        // Another shipper may remove the folder at any moment. ext4 makes no nameless file in a folder that is going, and says
+        // EPERM for as long as the one that removes it is not finished with that.
+        let is_gone = |answer: &Result<Created, Errno>| matches!(answer, Err(Errno::ENOENT | Errno::EPERM));
+        let mut answer = create();
+        for attempt in 1..ATTEMPTS {
+            if !is_gone(&answer) {
+                break;
+            }
+            std::thread::sleep(PAUSE * attempt);
+            answer = create();
+        }
         answer.map_err(|errno| unable("create", &folder.join(name), errno))
     }
 
@@ -83,7 +97,7 @@ impl LocalStore {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unable("read", &self.root.join(key), errno(&error))),
         };
-        let facts = match Key::parse(key).map(|key| key.format) {
+        let facts = match Format::of_key(key) {
             Some(Format::Parquet) => table::reader::Reader::open(file).ok().and_then(|reader| reader.facts()),
             Some(Format::Ndjson) => {
                 ndjson::facts(&mut file).map_err(|error| unable("read", &self.root.join(key), errno(&error)))?

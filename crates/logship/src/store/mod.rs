@@ -9,6 +9,7 @@ mod remote;
 use std::fmt;
 use std::fs;
 
+use bytes::Bytes;
 use logyard::cli::Shown;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
@@ -89,10 +90,14 @@ impl Store {
     }
 
     /// Creates an object, unless there is one with this key.
-    pub(crate) async fn create(&self, key: &str, object: Object) -> Result<Created, StoreError> {
+    pub(crate) async fn create(&self, key: &str, object: &Object) -> Result<Created, StoreError> {
         match self {
-            Store::Local(store) => store.create(key, &object),
-            Store::Remote(store) => store.create(key, object).await,
+            Store::Local(store) => store.create(key, object),
+            // The request owns what it sends.
+            Store::Remote(store) => {
+                let object = object.again().map_err(|error| StoreError::Away(error.to_string()))?;
+                store.create(key, object).await
+            }
         }
     }
 
@@ -123,10 +128,10 @@ impl Store {
     }
 
     /// Creates a small object that is no archive, unless there is one with this key.
-    pub(crate) async fn create_note(&self, key: &str, text: &'static str) -> Result<Created, StoreError> {
+    pub(crate) async fn create_note(&self, key: &str, bytes: Bytes) -> Result<Created, StoreError> {
         match self {
-            Store::Local(store) => store.create_note(key, text),
-            Store::Remote(store) => store.create_note(key, text).await,
+            Store::Local(store) => store.create_note(key, &bytes),
+            Store::Remote(store) => store.create_note(key, bytes).await,
         }
     }
 

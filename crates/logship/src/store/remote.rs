@@ -4,7 +4,7 @@
 //! retries nothing; `patience` does.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use futures_util::TryStreamExt;
 use logyard::sys::mapped_file::MappedFile;
 use object_store::path::Path;
 use object_store::{
-    Attribute, Attributes, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
-    PutPayload, RetryConfig,
+    Attribute, Attributes, ClientConfigKey, ClientOptions, Error, GetOptions, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, PutPayload, RetryConfig,
 };
 
 use super::{Access, Created, Listed, StoreError, certificates, no_facts};
@@ -50,7 +50,10 @@ impl RemoteStore {
         let options = ClientOptions::new()
             .with_connect_timeout(Duration::from_secs(CONNECT_SECONDS))
             .with_timeout_disabled()
-            .with_allow_http(allows_http);
+            .with_allow_http(allows_http)
+            // To shuffle addresses, the library needs random numbers, and for these a static program needs /dev/urandom, which an
+            // empty root does not have. Name servers shuffle them anyway.
+            .with_config(ClientConfigKey::RandomizeAddresses, "false");
         let options = certificates::trusted(options, access.ca.as_deref())?;
         let retry = RetryConfig { max_retries: 0, ..RetryConfig::default() };
         let service: Result<Arc<dyn ObjectStore>, Error> = match scheme {
@@ -100,8 +103,9 @@ impl RemoteStore {
         self.put(key, payload, attributes, bytes).await
     }
 
-    pub(super) async fn create_note(&self, key: &str, text: &'static str) -> Result<Created, StoreError> {
-        self.put(key, PutPayload::from(text), Attributes::new(), text.len() as u64).await
+    pub(super) async fn create_note(&self, key: &str, bytes: Bytes) -> Result<Created, StoreError> {
+        let length = bytes.len() as u64;
+        self.put(key, PutPayload::from(bytes), Attributes::new(), length).await
     }
 
     async fn put(
@@ -157,6 +161,7 @@ impl RemoteStore {
         while let Some(chunk) = within(0, chunks.try_next()).await.map_err(Failure::into_error)? {
             file.write_all(&chunk).map_err(|error| unable(&error))?;
         }
+        file.rewind().map_err(|error| unable(&error))?;
         Ok(file)
     }
 

@@ -33,22 +33,21 @@ pub(crate) const RAW: usize = 5;
 pub(crate) const CONTINUES: usize = 6;
 pub(crate) const CONTINUED: usize = 7;
 
-/// zstd's own default.
-const ZSTD_LEVEL: i32 = 3;
-
 /// The schema.
 pub(crate) fn schema() -> Result<TypePtr, Error> {
     parse_message_type(SCHEMA).map(Arc::new)
 }
 
 /// How the columns are encoded.
-pub(crate) fn properties() -> Result<Arc<WriterProperties>, Error> {
+pub(crate) fn properties(level: i32) -> Result<Arc<WriterProperties>, Error> {
     let path = ColumnPath::from;
     let properties = WriterProperties::builder()
         .set_created_by(format!("logship {}", env!("CARGO_PKG_VERSION")))
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(level)?))
+        // A dictionary needs a seed, for which the library looks for getrandom with dlsym. A static program finds nothing, and
+        // would need /dev/urandom, which an empty root does not have. The name of the archive takes as little without one.
         .set_dictionary_enabled(false)
-        .set_column_dictionary_enabled(path("archive"), true)
+        .set_column_encoding(path("archive"), Encoding::DELTA_BYTE_ARRAY)
         .set_column_encoding(path("time"), Encoding::DELTA_BINARY_PACKED)
         .set_column_encoding(path("line"), Encoding::DELTA_BINARY_PACKED)
         .set_statistics_enabled(EnabledStatistics::Chunk)

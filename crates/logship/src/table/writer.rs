@@ -9,7 +9,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 
 use super::{Error, schema};
 use crate::facts::Facts;
-use crate::pieces::{Row, Time};
+use crate::pieces::Row;
 use crate::row_writer::RowWriter;
 
 /// A Parquet file that is being written.
@@ -17,8 +17,36 @@ pub(crate) struct Writer(SerializedFileWriter<File>);
 
 impl Writer {
     /// Begins an empty file.
-    pub(crate) fn new(file: File) -> Result<Writer, Error> {
-        SerializedFileWriter::new(file, schema::schema()?, schema::properties()?).map(Writer)
+    pub(crate) fn new(file: File, level: i32) -> Result<Writer, Error> {
+        SerializedFileWriter::new(file, schema::schema()?, schema::properties(level)?).map(Writer)
+    }
+
+    /// Writes rows as a row group: runs of rows, each of one archive.
+    pub(crate) fn write_runs(&mut self, runs: &[(String, Vec<Row>)]) -> Result<(), Error> {
+        let runs: Vec<(&str, &[Row])> = runs.iter().map(|(archive, rows)| (archive.as_str(), &rows[..])).collect();
+        self.write_group(&runs)
+    }
+
+    fn write_group(&mut self, runs: &[(&str, &[Row])]) -> Result<(), Error> {
+        let runs: Vec<Run<'_>> = runs.iter().map(|(archive, rows)| (ByteArray::from(*archive), *rows)).collect();
+        let mut group = self.0.next_row_group()?;
+        column::<Int64Type>(&mut group, &runs, |_, row| row.time.map(|time| time.micros))?;
+        column::<Int32Type>(&mut group, &runs, |_, row| row.time.map(|time| time.nanos))?;
+        column::<ByteArrayType>(&mut group, &runs, |archive, _| Some(archive.clone()))?;
+        column::<Int64Type>(&mut group, &runs, |_, row| Some(row.line.cast_signed()))?;
+        let mut is_text = Vec::with_capacity(runs.iter().map(|(_, rows)| rows.len()).sum());
+        column::<ByteArrayType>(&mut group, &runs, |_, row| {
+            let is_valid = std::str::from_utf8(&row.message).is_ok();
+            is_text.push(is_valid);
+            Some(ByteArray::from(if is_valid { row.message.clone() } else { as_text(&row.message) }))
+        })?;
+        let mut is_text = is_text.into_iter();
+        column::<ByteArrayType>(&mut group, &runs, |_, row| {
+            (!is_text.next().unwrap_or(true)).then(|| ByteArray::from(row.message.clone()))
+        })?;
+        column::<BoolType>(&mut group, &runs, |_, row| Some(row.continues))?;
+        column::<BoolType>(&mut group, &runs, |_, row| Some(row.continued))?;
+        group.close().map(drop)
     }
 }
 
@@ -27,22 +55,7 @@ impl RowWriter for Writer {
 
     /// Writes rows of one archive as a row group.
     fn write(&mut self, archive: &str, rows: &[Row]) -> Result<(), Error> {
-        let mut group = self.0.next_row_group()?;
-        let is_timed: Vec<i16> = rows.iter().map(|row| i16::from(row.time.is_some())).collect();
-        let times: Vec<Time> = rows.iter().filter_map(|row| row.time).collect();
-        column::<Int64Type>(&mut group, &times.iter().map(|time| time.micros).collect::<Vec<_>>(), Some(&is_timed))?;
-        column::<Int32Type>(&mut group, &times.iter().map(|time| time.nanos).collect::<Vec<_>>(), Some(&is_timed))?;
-        column::<ByteArrayType>(&mut group, &vec![ByteArray::from(archive); rows.len()], None)?;
-        column::<Int64Type>(&mut group, &rows.iter().map(|row| row.line.cast_signed()).collect::<Vec<_>>(), None)?;
-        let messages: Vec<ByteArray> = rows.iter().map(|row| ByteArray::from(as_text(&row.message))).collect();
-        column::<ByteArrayType>(&mut group, &messages, None)?;
-        let is_text = |row: &Row| std::str::from_utf8(&row.message).is_ok();
-        let is_raw: Vec<i16> = rows.iter().map(|row| i16::from(!is_text(row))).collect();
-        let raw = rows.iter().filter(|row| !is_text(row)).map(|row| ByteArray::from(row.message.clone()));
-        column::<ByteArrayType>(&mut group, &raw.collect::<Vec<_>>(), Some(&is_raw))?;
-        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continues).collect::<Vec<_>>(), None)?;
-        column::<BoolType>(&mut group, &rows.iter().map(|row| row.continued).collect::<Vec<_>>(), None)?;
-        group.close().map(drop)
+        self.write_group(&[(archive, rows)])
     }
 
     /// Writes the end of the file. The facts are in it too: a directory as a store keeps no other metadata.
@@ -62,17 +75,34 @@ pub(crate) fn as_text(message: &Bytes) -> Bytes {
     }
 }
 
+/// Rows of one archive, and its name.
+type Run<'r> = (ByteArray, &'r [Row]);
+
+/// So many values are handed over at once: they fit into the processor's cache.
+const CHUNK_ROWS: usize = 4096;
+
+/// Writes the next column: a value for each row. Only a column that is optional in the schema may have rows without one.
 fn column<T: DataType>(
     group: &mut SerializedRowGroupWriter<'_, File>,
-    values: &[T::T],
-    is_set: Option<&[i16]>,
-) -> Result<(), Error>
-where
-    for<'v> &'v [T::T]: Into<&'v [T::T]>,
-{
+    runs: &[Run<'_>],
+    mut value: impl FnMut(&ByteArray, &Row) -> Option<T::T>,
+) -> Result<(), Error> {
     let Some(mut column) = group.next_column()? else {
         return Err(Error::General("the schema has fewer columns".to_owned()));
     };
-    column.typed::<T>().write_batch(values, is_set, None)?;
+    let (mut values, mut is_set) = (Vec::with_capacity(CHUNK_ROWS), Vec::with_capacity(CHUNK_ROWS));
+    let writer = column.typed::<T>();
+    let mut rows = runs.iter().flat_map(|(archive, rows)| rows.iter().map(move |row| (archive, row))).peekable();
+    while rows.peek().is_some() {
+        for (archive, row) in rows.by_ref().take(CHUNK_ROWS) {
+            let value = value(archive, row);
+            is_set.push(i16::from(value.is_some()));
+            values.extend(value);
+        }
+        // Where every row must have a value, the levels are ignored.
+        writer.write_batch(&values, Some(&is_set), None)?;
+        values.clear();
+        is_set.clear();
+    }
     column.close()
 }

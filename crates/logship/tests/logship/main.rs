@@ -7,12 +7,17 @@
 //! | the manual page names every option | `manual` |
 //! | archives that appear while logship stays; readiness; metrics | `stay` |
 //! | kills at random moments, two shippers at once | `kill` |
+//! | the program alone in a root, with a store that has a name and a certificate | `empty_root` |
+//! | `compact`: kills at each step, archives that come late, two encoders | `compact` |
+//! | two hosts: kills into a directory and into S3, each line compared by DuckDB; 100 kills of each | `torture` |
 //! | the same with S3 (moto), counted by DuckDB; a store that is away, fails and resets connections | `remote` |
 //!
 //! A test that cannot run here prints `SKIPPED:` and the reason.
 
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
+mod compact;
+mod empty_root;
 mod kill;
 mod lines;
 mod manual;
@@ -20,6 +25,7 @@ mod once;
 mod python;
 mod remote;
 mod stay;
+mod torture;
 
 use std::collections::BTreeMap;
 use std::fs;

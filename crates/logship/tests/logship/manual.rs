@@ -8,9 +8,9 @@ const PAGE: &str = include_str!("../../../../doc/man/logship.1");
 fn every_option_is_in_the_manual_page() {
     let fixture = Fixture::new();
     let page = PAGE.replace('\\', "");
-    for command in [&["--help"][..], &["ship", "--help"], &["verify", "--help"], &["ls", "--help"], &["get", "--help"]]
-    {
-        let help = String::from_utf8(fixture.run(command).stdout).unwrap();
+    let commands = ["ship", "verify", "ls", "get", "compact"].map(|name| vec![name, "--help"]);
+    for command in std::iter::once(vec!["--help"]).chain(commands) {
+        let help = String::from_utf8(fixture.run(&command).stdout).unwrap();
         let words = help.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '-'));
         let options: Vec<&str> = words.filter(|word| word.starts_with("--") && word.len() > 2).collect();
         assert!(!options.is_empty(), "{command:?} prints {help}");
@@ -37,6 +37,10 @@ fn messages_are_in_the_manual_page() {
         "the store is back after",
         "is not in the store",
         "unable to write a temporary file",
+        "unable to compact",
+        "into itself: name another prefix",
+        "is damaged",
+        "is there with other lines",
     ] {
         assert!(page.contains(words), "{words}");
     }

@@ -54,7 +54,12 @@ impl Moto {
 
 /// Runs a script, and returns what it printed.
 pub(crate) fn run(script: &str) -> String {
-    let output = Command::new("python3").args(["-c", script]).stdin(Stdio::null()).output().unwrap();
+    run_with(script, &[])
+}
+
+/// Runs a script with arguments, and returns what it printed.
+pub(crate) fn run_with(script: &str, arguments: &[&str]) -> String {
+    let output = Command::new("python3").args(["-c", script]).args(arguments).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

@@ -2,10 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use testkit::logger::Running;
 use testkit::until;
 
 use crate::kill::assert_exactly_once;
@@ -55,7 +59,7 @@ fn duckdb_finds_each_line_once_and_in_order() {
     testkit::assert_same(python::run(&script), fixture.joined("mail"));
 }
 
-/// A proxy in front of a server. It refuses connections while `is_away`, and fails every fifth one.
+/// A proxy in front of a server. It refuses connections while `is_away`, and later fails four of six.
 struct Unreliable {
     port: u16,
     is_away: Arc<AtomicBool>,
@@ -72,14 +76,15 @@ impl Unreliable {
             for (number, client) in listener.incoming().enumerate() {
                 let Ok(client) = client else { return };
                 let is_away = is_away.load(Ordering::Relaxed);
-                failures.fetch_add(u32::from(is_away || number % 5 < 3), Ordering::Relaxed);
-                match number % 5 {
+                failures.fetch_add(u32::from(is_away || number % 6 < 4), Ordering::Relaxed);
+                match number % 6 {
                     // Closed with unread bytes: a reset.
                     _ if is_away => drop(client),
                     0 => drop(answer(client, "500 Internal Server Error")),
                     1 => drop(answer(client, "503 Slow Down")),
                     // The request arrives, and the answer gets lost.
                     2 => drop(pass(client, server, 1)),
+                    3 => drop(client),
                     _ => drop(pass(client, server, u32::MAX)),
                 }
             }
@@ -148,6 +153,53 @@ fn a_store_that_is_away_and_then_unreliable_gets_everything_once() {
     let mut command =
         fixture.command(&["verify", "--content", "--endpoint", &endpoint, "mail/log/main", "s3://logs/raw"]);
     assert_says(&command.envs(CREDENTIALS).output().unwrap(), 0, "20 archives (4000 lines) are in the store");
+}
+
+/// A number in a metrics file; 0 if it is not there yet.
+fn count(metrics: &Path, name: &str) -> u64 {
+    let text = std::fs::read_to_string(metrics).unwrap_or_default();
+    let value = text.lines().find_map(|line| line.strip_prefix(&format!("logship_{name} ")));
+    value.map_or(0, |value| value.parse().unwrap())
+}
+
+/// How much memory a shipper may need.
+const MEMORY_KIB_MAX: u64 = 64 << 10;
+
+#[test]
+#[ignore = "takes a minute; .ci/torture runs it"]
+fn torture_a_store_that_is_away_for_30_seconds_gets_everything_once_and_memory_is_bounded() {
+    let Some(moto) = Moto::start() else { return };
+    let proxy = Unreliable::before(moto.port);
+    let fixture = Fixture::new();
+    // 16 archives of 6 MB.
+    fixture.archives("mail", 16, 100_000);
+    let endpoint = format!("http://127.0.0.1:{}", proxy.port);
+    let (messages, metrics) = (fixture.workdir.join("messages"), fixture.workdir.join("metrics"));
+    let arguments = ["ship", "--host", "h1", "--endpoint", &endpoint, "--metrics", metrics.to_str().unwrap()];
+    let mut command = fixture.command(&[&arguments[..], &["mail/log/main", "s3://logs/raw"]].concat());
+    command.envs(CREDENTIALS).stdout(Stdio::null()).stderr(std::fs::File::create(&messages).unwrap());
+    let mut shipper = Running::start(&mut command);
+    thread::sleep(Duration::from_secs(30));
+
+    proxy.is_away.store(false, Ordering::Relaxed);
+
+    let until_then = Instant::now() + Duration::from_secs(300);
+    // An archive whose answer got lost is found to be there.
+    while count(&metrics, "archives_shipped_total") + count(&metrics, "archives_present_total") < 16 {
+        assert!(Instant::now() < until_then && shipper.is_alive(), "{}", std::fs::read_to_string(&messages).unwrap());
+        thread::sleep(Duration::from_millis(100));
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", shipper.pid())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+    let peak: u64 = peak.trim().parse().unwrap();
+    testkit::report(format_args!("96 MB through an unreliable store: {peak} KiB of memory at most"));
+    assert!(peak < MEMORY_KIB_MAX, "{peak} KiB");
+    let said = std::fs::read_to_string(&messages).unwrap();
+    assert!(said.contains("the store is back after "), "{said}");
+    let endpoint = moto.url();
+    let mut command =
+        fixture.command(&["verify", "--content", "--endpoint", &endpoint, "mail/log/main", "s3://logs/raw"]);
+    assert_says(&command.envs(CREDENTIALS).output().unwrap(), 0, "16 archives (1600000 lines) are in the store");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::arguments::Request;
 use crate::backward::Backward;
 use crate::context::Context;
-use crate::files::{self, LogFile};
+use crate::files::{self, Listing, LogFile};
 use crate::follow::open_dir::{Action, OpenDir, Opened};
 use crate::log_dir::LogDir;
 use crate::ranges::{LastFile, Probe, plan};
@@ -151,7 +151,8 @@ impl Directory {
         let mut stream = match self.position.take() {
             Some(position) => position.resume(&log_dir, files, context),
             None => {
-                let spans = plan(Probe::new(&log_dir, context), files, &request.filter.window, LastFile::ToEnd);
+                let listing = Listing { files, is_part: false };
+                let spans = plan(Probe::new(&log_dir, context), listing, &request.filter.window, LastFile::ToEnd);
                 Stream::new(log_dir, Rc::clone(context), spans)
             }
         };

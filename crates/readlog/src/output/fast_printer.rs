@@ -1,4 +1,4 @@
-//! Prints whole blocks of lines at once, in the most common case: one directory, from its beginning to its end, in local time.
+//! Prints whole blocks of lines at once, in the most common cases: one directory, and no colours, names of services or JSON.
 //!
 //! It reads only the stamp of a line. If the second is that of the stamp before, printing it is a comparison, a copy and the
 //! nanoseconds. The plain twin is [`Printer`](crate::output::Printer); a property compares the two.
@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use crate::clock::SECOND_BYTES;
 use crate::context::Context;
+use crate::output::Style;
 use crate::stamp::{parse_nanoseconds, recognise};
 use logyard::tai64n::{Label, put_nanoseconds};
 
@@ -19,6 +20,7 @@ const LABEL_SECOND_BYTES: usize = 17;
 #[derive(Debug)]
 pub(crate) struct FastPrinter {
     context: Rc<Context>,
+    style: Style,
     /// The second shown last, as labels have it; no label begins with a NUL.
     second: [u8; LABEL_SECOND_BYTES],
     /// How it is shown, with room for the nanoseconds.
@@ -27,8 +29,8 @@ pub(crate) struct FastPrinter {
 
 impl FastPrinter {
     /// Shows nothing yet.
-    pub(crate) fn new(context: Rc<Context>) -> FastPrinter {
-        FastPrinter { context, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+    pub(crate) fn new(style: Style, context: Rc<Context>) -> FastPrinter {
+        FastPrinter { context, style, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
     }
 
     /// Appends a block of whole lines to `out`.
@@ -42,7 +44,15 @@ impl FastPrinter {
         }
     }
 
-    /// Shows the stamp of a line, if it has one, and says how many bytes that was.
+    /// Appends a block of whole lines whose only stamps are labels.
+    pub(crate) fn print_labelled(&mut self, out: &mut Vec<u8>, block: &[u8]) {
+        match self.style {
+            Style::Tai64n => out.extend_from_slice(block),
+            _ => self.print(out, block),
+        }
+    }
+
+    /// Shows the stamp of a line, if it has one, and says how many bytes of the line that was.
     #[inline]
     fn print_stamp(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
         if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES + 1 }>()
@@ -50,8 +60,14 @@ impl FastPrinter {
             && label[Label::TEXT_BYTES] == b' '
             && let Some(nanoseconds) = parse_nanoseconds(label)
         {
-            self.print_nanoseconds(out, nanoseconds);
-            return Label::TEXT_BYTES;
+            return match self.style {
+                Style::Tai64n => 0,
+                Style::Cat => Label::TEXT_BYTES + 1,
+                _ => {
+                    self.print_nanoseconds(out, nanoseconds);
+                    Label::TEXT_BYTES
+                }
+            };
         }
         match line.first() {
             Some(b'@' | b'0'..=b'9') => self.print_other(out, line),
@@ -62,16 +78,20 @@ impl FastPrinter {
     fn print_other(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
         let Context { scale, clock, .. } = &*self.context;
         let Some(stamp) = recognise(line, *scale, clock) else { return 0 };
-        match clock.show(scale.unix_seconds(stamp.label)) {
-            Some(second) => {
+        let second = if self.style == Style::Short { clock.show(scale.unix_seconds(stamp.label)) } else { None };
+        self.second = [0; LABEL_SECOND_BYTES];
+        // A time that cannot be shown is shown as a label.
+        if stamp.is_label && (second.is_some() || self.style != Style::Short) {
+            self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
+        }
+        match (self.style, second) {
+            (Style::Cat, _) => return stamp.bytes,
+            (Style::Tai64n, _) if stamp.is_label => return 0,
+            (_, Some(second)) => {
                 self.time[..SECOND_BYTES].copy_from_slice(&second);
-                self.second = [0; LABEL_SECOND_BYTES];
-                if stamp.is_label {
-                    self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
-                }
                 self.print_nanoseconds(out, stamp.label.nanoseconds());
             }
-            None => out.extend_from_slice(&stamp.label.to_text()),
+            (_, None) => out.extend_from_slice(&stamp.label.to_text()),
         }
         if stamp.is_label {
             return stamp.text_bytes;

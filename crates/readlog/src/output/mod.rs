@@ -2,7 +2,7 @@
 //!
 //! - [`Printer`]: puts a group into bytes, in one of the [`Style`]s.
 //! - [`fast_printer`]: the same for whole blocks, in the most ordinary case.
-//! - [`json`]: one object a line. [`visible`]: control characters that a terminal must not obey.
+//! - [`json`]: one object a line.
 //! - [`width`]: how many columns text takes.
 //! - [`Writer`]: collects what is printed, and writes it in batches, through a cursor file if there is one.
 //! - [`Sink`]: standard output, a pager, or a terminal that turns out to be too small.
@@ -11,7 +11,6 @@ mod fast_printer;
 mod json;
 mod printer;
 mod sink;
-pub(super) mod visible;
 mod width;
 mod writer;
 

@@ -8,9 +8,9 @@ use crate::clock::{SECOND_BYTES, put_digits};
 use crate::context::Context;
 use crate::filter::Pattern;
 use crate::output::json::{self, Field};
-use crate::output::visible;
 use crate::output::width::width;
 use crate::stamp::Stamp;
+use logyard::cli::visible;
 use logyard::tai64n::{Label, put_nanoseconds};
 
 /// The length of a time with its nanoseconds, as `short` shows it.
@@ -82,9 +82,12 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Tells whether lines are printed unchanged but for their time.
+    /// Tells whether lines are printed unchanged but for their stamps.
     pub(super) fn is_plain(&self) -> bool {
-        self.style == Style::Short && !self.shows_service && !self.is_coloured && !self.is_terminal
+        matches!(self.style, Style::Short | Style::Tai64n | Style::Cat)
+            && !self.shows_service
+            && !self.is_coloured
+            && !self.is_terminal
     }
 
     /// Appends a group to `out`.

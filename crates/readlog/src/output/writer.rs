@@ -124,7 +124,7 @@ impl Writer {
         if !self.printer.is_plain() || self.cursor.is_some() || self.around.is_some() {
             return Ok(false);
         }
-        let mut printer = FastPrinter::new(Rc::clone(&self.printer.context));
+        let mut printer = FastPrinter::new(self.printer.style, Rc::clone(&self.printer.context));
         while let Some(lines) = stream.take_lines() {
             printer.print(&mut self.batch, lines);
             if self.batch.len() >= BATCH_BYTES {
@@ -136,6 +136,9 @@ impl Writer {
 
     /// Prints all groups that streams have (now).
     pub(crate) fn print_merge(&mut self, merge: &mut Merge) -> Result<(), Error> {
+        let is_plain = self.printer.is_plain() && self.cursor.is_none() && self.around.is_none();
+        let mut fast = (is_plain && merge.is_one_at_any_time())
+            .then(|| FastPrinter::new(self.printer.style, Rc::clone(&self.printer.context)));
         merge.look_again();
         while let Some(i) = merge.next() {
             let stream = &merge.streams[i];
@@ -151,6 +154,16 @@ impl Writer {
             if self.cursor.is_some() && self.batch.len() >= BATCH_BYTES {
                 merge.consume();
                 self.send(merge)?;
+            }
+            // What follows a match, up to what must still be searched.
+            if let Some(printer) = &mut fast {
+                merge.consume();
+                while let Some(lines) = merge.streams[i].take_wanted() {
+                    printer.print_labelled(&mut self.batch, lines);
+                    if self.batch.len() >= BATCH_BYTES {
+                        self.flush()?;
+                    }
+                }
             }
         }
         if self.cursor.is_some() { self.send(merge) } else { self.flush() }

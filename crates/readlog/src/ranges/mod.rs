@@ -10,6 +10,9 @@
 //! read line by line, the nearest to the window first, up to [`Context::survey_bytes_max`](crate::context::Context): all of
 //! a usual directory, and of a large one the surroundings of the window.
 //!
+//! In a directory of very many archives that is too much: [`near`](crate::near) leaves out those that are far from the window, and
+//! those between its ends are read without being looked into before.
+//!
 //! A compressed archive (a *packed* file, in the code) has no binary search: it can only be unpacked from its beginning. Its name
 //! and that of the file before it tell whether the window can be in it. If the file before it was finished after the window's end,
 //! the beginning is unpacked for its first label. If the window can be in the archive, all of it is read. A file that logpack

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::files::LogFile;
+use crate::files::{Listing, LogFile};
 use crate::ranges::bisect::{Bounds, OrderedFile};
 use crate::ranges::first_label::{ASKED_MAX, First};
 use crate::ranges::probe::{LabelledLine, Part, Probe};
@@ -21,13 +21,17 @@ pub(crate) enum LastFile {
 }
 
 /// The parts of a directory's files that a window can be in.
-pub(crate) fn plan(probe: Probe<'_>, files: Vec<LogFile>, window: &Window, last_file: LastFile) -> Vec<Span> {
-    let files: Vec<Rc<LogFile>> = files.into_iter().map(Rc::new).collect();
+pub(crate) fn plan(probe: Probe<'_>, listing: Listing, window: &Window, last_file: LastFile) -> Vec<Span> {
+    let files: Vec<Rc<LogFile>> = listing.files.into_iter().map(Rc::new).collect();
     if window.is_everything() {
         return files.into_iter().map(Span::whole).collect();
     }
-    let firsts: Vec<First> = files.iter().map(|log_file| probe.first_in_head(log_file)).collect();
-    let mut plan = Plan { probe, window, parts: vec![None; files.len()], files, firsts };
+    // Of very many files, those between the ends of the window are opened once, when they are read.
+    let is_known = |i: usize| listing.is_part && is_between(&files, i, window);
+    let first = |i: usize| if is_known(i) { First::Unknown } else { probe.first_in_head(&files[i]) };
+    let firsts: Vec<First> = (0..files.len()).map(first).collect();
+    let is_known = (0..files.len()).map(is_known).collect();
+    let mut plan = Plan { probe, window, parts: vec![None; files.len()], files, firsts, is_known };
     let believed = plan.choose_by_names();
     plan.survey(believed);
     if last_file == LastFile::ToEnd {
@@ -43,6 +47,8 @@ struct Plan<'p> {
     files: Vec<Rc<LogFile>>,
     firsts: Vec<First>,
     parts: Vec<Option<Part>>,
+    /// Which files are read from end to end, by their names alone.
+    is_known: Vec<bool>,
 }
 
 impl Plan<'_> {
@@ -52,7 +58,7 @@ impl Plan<'_> {
         let is_suspect = suspects(&self.files, &self.firsts);
         let mut believed = Vec::new();
         for (i, is_suspect) in is_suspect.into_iter().enumerate() {
-            self.parts[i] = if is_suspect { Some(Part::WHOLE) } else { self.part_by_name(i) };
+            self.parts[i] = if is_suspect || self.is_known[i] { Some(Part::WHOLE) } else { self.part_by_name(i) };
             if self.parts[i] != Some(Part::WHOLE) && self.firsts[i] != First::Without {
                 believed.push(i);
             }
@@ -85,16 +91,15 @@ impl Plan<'_> {
         if window.until.is_some_and(|until| first >= until) {
             return None;
         }
+        let since = window.since.filter(|since| first < *since);
+        let until = window.until.filter(|until| log_file.label.is_none_or(|name| name >= *until));
+        if since.is_none() && until.is_none() {
+            return Some(Part::WHOLE);
+        }
         let Ok(file) = log_file.open(&probe.log_dir.dir) else { return Some(Part::WHOLE) };
         let ordered = OrderedFile { file: &file, first, finished: log_file.label };
-        let from = match window.since {
-            Some(since) if first < since => probe.bisect(ordered, since),
-            _ => Ok(Bounds::WHOLE),
-        };
-        let to = match window.until {
-            Some(until) if log_file.label.is_none_or(|name| name >= until) => probe.bisect(ordered, until),
-            _ => Ok(Bounds::WHOLE),
-        };
+        let bisect = |end: Option<Label>| end.map_or(Ok(Bounds::WHOLE), |end| probe.bisect(ordered, end));
+        let (from, to) = (bisect(since), bisect(until));
         match (from, to) {
             (Ok(from), Ok(to)) => Some(Part { from: from.before, to: to.after }),
             // Out of order, or unreadable: the reader checks every line, or warns of the failure.
@@ -210,6 +215,14 @@ impl Plan<'_> {
     }
 }
 
+/// Tells whether all lines of a file are in a window, by its name and that of the file before it.
+fn is_between(files: &[Rc<LogFile>], i: usize, window: &Window) -> bool {
+    let label = |i: usize| files[i].label;
+    let is_before_end = label(i).is_some_and(|name| window.until.is_none_or(|until| name < until));
+    let since = window.since.filter(|since| i.checked_sub(1).and_then(label).is_none_or(|before| before < *since));
+    is_before_end && since.is_none()
+}
+
 /// Which files cannot be judged by name and first label, because the clock was set back.
 fn suspects(files: &[Rc<LogFile>], firsts: &[First]) -> Vec<bool> {
     let mut is_suspect = vec![false; files.len()];
@@ -271,8 +284,8 @@ mod tests {
             workers: Workers::new(None),
             survey_bytes_max,
         });
-        let files = files::list(&log_dir, &context.warnings).expect("a list");
-        let spans = plan(Probe::new(&log_dir, &context), files, window, LastFile::InWindow);
+        let listing = files::list_near(&log_dir, window, &context.warnings).expect("a list");
+        let spans = plan(Probe::new(&log_dir, &context), listing, window, LastFile::InWindow);
         let mut stream = Stream::new(log_dir, context, spans);
         let mut text = Vec::new();
         while stream.advance() {

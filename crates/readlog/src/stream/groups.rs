@@ -53,7 +53,7 @@ pub(crate) struct Printed {
 pub(crate) struct Stream {
     /// The files that the lines are in.
     pub(crate) files: JoinedFiles,
-    context: Rc<Context>,
+    pub(super) context: Rc<Context>,
     /// The last label read.
     pub(super) last: Option<LabelCount>,
     /// The last label of the groups that have been consumed.
@@ -98,6 +98,11 @@ impl Stream {
     /// The bytes of the current group, with its last newline.
     pub(crate) fn bytes(&self, group: &Group) -> &[u8] {
         &self.files.unread()[..group.length]
+    }
+
+    /// Tells whether the current group is known to match the pattern that is searched for.
+    pub(crate) fn is_wanted(&mut self) -> bool {
+        self.group.is_some() && self.files.wanted_bytes() > 0
     }
 
     /// The file in which the current group begins.

@@ -5,21 +5,22 @@
 //! or the line may have been cut by an outage and no line with a label came before it.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
-use crate::content::Content;
+use crate::content::{Content, is_packed};
 use crate::context::Context;
 use crate::files::LogFile;
 use crate::log_dir::LogDir;
-use crate::prefetch::Job;
+use crate::prefetch::{Job, Segments};
 use crate::stamp::STAMP_BYTES_MAX;
 use crate::stream::marks::{FilePosition, Mark, Marks};
 use crate::stream::span::Span;
 use logyard::logdir::names::CURRENT;
-use logyard::sys::Errno;
+use logyard::sys::{Errno, Result};
 
 /// The room that is kept for a read.
 const ROOM_BYTES: usize = 1 << 16;
@@ -37,6 +38,29 @@ enum Torn {
     Unfinished,
 }
 
+/// Where the bytes of a file come from.
+#[derive(Debug)]
+enum Source {
+    /// From the file.
+    Content(Content),
+    /// From a thread that reads it.
+    Segments(Segments),
+}
+
+impl Source {
+    fn read(&mut self, room: &mut [u8]) -> Result<usize> {
+        match self {
+            Source::Content(content) => content.read(room),
+            Source::Segments(segments) => segments.read(room),
+        }
+    }
+
+    /// Tells whether the bytes read last are known to be wanted.
+    fn is_wanted(&self) -> bool {
+        matches!(self, Source::Segments(segments) if segments.is_wanted())
+    }
+}
+
 /// The bytes of some parts of files, one after the other.
 #[derive(Debug)]
 pub(crate) struct JoinedFiles {
@@ -46,7 +70,7 @@ pub(crate) struct JoinedFiles {
     /// What has not been read to its end; the first one is open if `content` is.
     spans: VecDeque<Span>,
     /// The open file, and how many bytes of it are still to be read.
-    content: Option<(Content, u64)>,
+    content: Option<(Source, u64)>,
     buffer: Vec<u8>,
     /// The bytes from `start` to `end` have not been taken.
     start: usize,
@@ -54,6 +78,8 @@ pub(crate) struct JoinedFiles {
     /// The place in the stream of the buffer's first byte.
     base: u64,
     marks: Marks,
+    /// The places in the stream of bytes that are known to be wanted: whole groups.
+    wanted: VecDeque<Range<u64>>,
     /// How the last file ended, if it ended within a line.
     torn: Option<Torn>,
     /// How many bytes of the next file are behind `end`: too few to tell whether the file continues the last line.
@@ -61,6 +87,8 @@ pub(crate) struct JoinedFiles {
     is_after_gap: bool,
     files_opened: u64,
     is_endless: bool,
+    /// Whether a thread declined a file, as it will the others.
+    is_declined: bool,
 }
 
 impl JoinedFiles {
@@ -76,11 +104,13 @@ impl JoinedFiles {
             end: 0,
             base: 0,
             marks: Marks::default(),
+            wanted: VecDeque::new(),
             torn: None,
             pending: 0,
             is_after_gap: false,
             files_opened: 0,
             is_endless: false,
+            is_declined: false,
         }
     }
 
@@ -142,6 +172,39 @@ impl JoinedFiles {
         &self.buffer[start..self.start]
     }
 
+    /// Notes where bytes are that are known to be wanted.
+    fn note_wanted(&mut self, place: Range<u64>) {
+        match self.wanted.back_mut() {
+            Some(last) if last.end == place.start => last.end = place.end,
+            _ => self.wanted.push_back(place),
+        }
+    }
+
+    /// How many of the unread bytes are known to be wanted, from the first on.
+    pub(super) fn wanted_bytes(&mut self) -> usize {
+        let at = self.base + self.start as u64;
+        while self.wanted.front().is_some_and(|wanted| wanted.end <= at) {
+            self.wanted.pop_front();
+        }
+        let bytes = self.wanted.front().filter(|wanted| wanted.start <= at).map_or(0, |wanted| wanted.end - at);
+        usize::try_from(bytes).map_or(self.unread().len(), |bytes| bytes.min(self.unread().len()))
+    }
+
+    /// Takes the next whole lines if they are known to be wanted: those in the buffer, or else the next of the open file.
+    pub(super) fn take_wanted(&mut self) -> Option<&[u8]> {
+        let wanted = self.wanted_bytes();
+        if let Some(newline) = memrchr(b'\n', &self.unread()[..wanted]) {
+            return Some(self.take(newline + 1));
+        }
+        if self.start < self.end || self.pending > 0 {
+            return None;
+        }
+        let (Source::Segments(segments), _) = self.content.as_mut()? else { return None };
+        let bytes = segments.take_wanted()?;
+        self.base += bytes.len() as u64;
+        Some(bytes)
+    }
+
     /// Tells, once, whether files were removed before what comes next.
     pub(super) fn take_gap(&mut self) -> bool {
         std::mem::take(&mut self.is_after_gap)
@@ -187,6 +250,11 @@ impl JoinedFiles {
             if bytes > 0 {
                 *left -= bytes as u64;
                 self.pending += bytes;
+                // A newline may still be inserted before what follows a torn line.
+                if self.torn.is_none() && content.is_wanted() {
+                    let at = self.base + begin as u64;
+                    self.note_wanted(at..at + bytes as u64);
+                }
                 if self.torn.is_none() || self.shows_stamp() {
                     self.accept_pending(has_label);
                     return true;
@@ -219,7 +287,9 @@ impl JoinedFiles {
 
     /// Opens the next file that can be opened; `false` if there is none, or if it must not be begun yet.
     fn open_next(&mut self) -> bool {
-        while let Some(span) = self.spans.front_mut() {
+        loop {
+            self.prefetch(0);
+            let Some(span) = self.spans.front_mut() else { return false };
             if span.is_after_gap {
                 if self.start < self.end {
                     return false;
@@ -227,22 +297,31 @@ impl JoinedFiles {
                 self.is_after_gap = true;
                 self.torn = None;
             }
-            let unpacked = span.job.take().and_then(Job::wait);
-            let file = span.log_file.open_or_renamed(&self.log_dir.dir);
-            if unpacked.is_none()
+            let job = span.job.take();
+            let is_job = job.is_some();
+            let segments = job.and_then(Job::wait);
+            self.is_declined |= is_job && segments.is_none();
+            // Positions in a file are of no use where lines are left out of it.
+            let needs_file = segments.is_none() || !self.context.workers.leave_lines_out();
+            let file = match span.file.take() {
+                Some(file) => Ok(file),
+                None if needs_file => span.log_file.open_or_renamed(&self.log_dir.dir),
+                None => Err(Errno::ENOENT),
+            };
+            if segments.is_none()
                 && let Ok(file) = &file
                 && let Some(parts) = span.divide(file)
             {
                 self.replace(0, parts);
                 continue;
             }
-            let opened = match (unpacked, &file) {
-                (Some(bytes), _) => Ok(Content::Ready(std::io::Cursor::new(bytes))),
+            let opened = match (segments, &file) {
+                (Some(segments), _) => Ok(Source::Segments(segments)),
                 // A file that is being written is not packed, whatever it begins with.
                 (None, Ok(file)) if span.log_file.label.is_none() => {
-                    Ok(Content::Plain { file: Arc::clone(file), offset: span.from })
+                    Ok(Source::Content(Content::Plain { file: Arc::clone(file), offset: span.from }))
                 }
-                (None, Ok(file)) => span.content(Arc::clone(file)),
+                (None, Ok(file)) => span.content(Arc::clone(file)).map(Source::Content),
                 (None, Err(errno)) => Err(*errno),
             };
             match opened {
@@ -256,7 +335,7 @@ impl JoinedFiles {
                         log_file: Rc::clone(&span.log_file),
                     });
                     self.content = Some((content, span.to.map_or(u64::MAX, |to| to.saturating_sub(span.from))));
-                    self.prefetch();
+                    self.prefetch(1);
                     return true;
                 }
                 Err(errno) => {
@@ -273,7 +352,6 @@ impl JoinedFiles {
                 }
             }
         }
-        false
     }
 
     /// Puts the parts of a file in the place of its span.
@@ -285,23 +363,29 @@ impl JoinedFiles {
         }
     }
 
-    /// Has the files behind the open one, or the parts of them, unpacked and searched by other threads.
-    fn prefetch(&mut self) {
-        let mut i = 1;
+    /// Has files from the `i`th on, or the parts of them, unpacked and searched by other threads.
+    fn prefetch(&mut self, mut i: usize) {
         while let Some(span) = self.spans.get_mut(i).filter(|span| !span.is_live && self.context.workers.is_free()) {
-            // What is no archive is in the making.
-            if span.job.is_none() && span.log_file.label.is_some() {
+            // What is no archive yet is not packed, whatever it begins with.
+            let is_archive = span.log_file.label.is_some();
+            if span.file.is_some() {
+                // It is read in the ordinary way.
+                return;
+            }
+            if span.job.is_none() {
                 let Ok(file) = span.log_file.open(&self.log_dir.dir) else { return };
                 if let Some(parts) = span.divide(&file) {
                     self.replace(i, parts);
                     continue;
                 }
-                if span.is_whole() || span.chunk.is_some() {
-                    span.job = self.context.workers.start(file, span.chunk.clone());
+                let is_packed = is_archive && is_packed(&file).unwrap_or(false);
+                if (is_packed || !self.is_declined) && (span.is_whole() || span.chunk.is_some()) {
+                    span.job = self.context.workers.start(&file, span.chunk.clone(), is_packed);
                 }
-            }
-            if span.job.is_none() {
-                return;
+                if span.job.is_none() {
+                    span.file = Some(file);
+                    return;
+                }
             }
             i += 1;
         }

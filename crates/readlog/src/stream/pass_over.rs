@@ -13,6 +13,9 @@ impl Stream {
         if self.printed.is_some() || self.files.is_after_gap() {
             return;
         }
+        if self.files.wanted_bytes() > 0 {
+            return;
+        }
         let Some(newline) = memrchr(b'\n', self.files.unread()) else { return };
         let end = newline + 1;
         let found = finder.find(&self.files.unread()[..end]);
@@ -37,6 +40,27 @@ impl Stream {
             self.next_stamp = None;
             self.consumed = self.last;
         }
+    }
+
+    /// Takes the next lines if they are known to be wanted. The next group begins behind them, or is wanted too.
+    pub(crate) fn take_wanted(&mut self) -> Option<&[u8]> {
+        self.consume();
+        if self.printed.is_some() || self.files.is_after_gap() {
+            return None;
+        }
+        let lines = self.files.take_wanted()?;
+        self.next_stamp = None;
+        let mut end = lines.len();
+        while end > 0 {
+            let line = memrchr(b'\n', &lines[..end - 1]).map_or(0, |newline| newline + 1);
+            if let Some(stamp) = self.context.recognise(&lines[line..]) {
+                self.last = Some(LabelCount { label: stamp.label, count: 0 });
+                break;
+            }
+            end = line;
+        }
+        self.consumed = self.last;
+        Some(lines)
     }
 
     /// Where the last stamped line begins, of the unread lines up to the one at `line`, which is included.

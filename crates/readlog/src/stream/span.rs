@@ -27,12 +27,14 @@ pub(crate) struct Span {
     pub(crate) chunk: Option<Chunk>,
     /// The thread that unpacks the file, if one does.
     pub(crate) job: Option<Job>,
+    /// The file, if it has been opened to see whether a thread is to read it.
+    pub(crate) file: Option<Arc<File>>,
 }
 
 impl Span {
     /// The whole of a file.
     pub(crate) fn whole(log_file: Rc<LogFile>) -> Span {
-        Span { log_file, from: 0, to: None, is_live: false, is_after_gap: false, chunk: None, job: None }
+        Span { log_file, from: 0, to: None, is_live: false, is_after_gap: false, chunk: None, job: None, file: None }
     }
 
     /// Tells whether the whole of the file is to be read.

@@ -1,67 +1,20 @@
 //! In a real terminal: tmux is one, and types and looks as a person would.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::Path;
 
 use super::{lines, log_directory, second, ten_seconds_each};
-use testkit::{Workdir, peer, tool, until};
+use testkit::terminal::Terminal;
+use testkit::{Workdir, tool};
 
-/// A terminal of 80 columns and 24 rows with a shell in it, which ends with the test.
-struct Terminal {
-    tmux: PathBuf,
-    socket: PathBuf,
-}
-
-impl Terminal {
-    fn open(dir: &Workdir) -> Option<Terminal> {
-        let terminal = Terminal { tmux: peer("tmux")?, socket: dir.join("tmux") };
-        let shell = format!(
-            "cd '{}'; PATH='{}':$PATH; PS1='$ '; PAGER='less -R'; LESS=; TZ=UTC; export PATH PS1 PAGER LESS TZ; exec /bin/sh",
-            dir.path().display(),
-            PathBuf::from(env!("CARGO_BIN_EXE_readlog")).parent().unwrap().display()
-        );
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &shell]);
-        terminal.until_screen("$", |screen| screen.contains('$'));
-        Some(terminal)
-    }
-
-    fn tmux(&self, arguments: &[&str]) -> String {
-        let output =
-            Command::new(&self.tmux).arg("-S").arg(&self.socket).args(arguments).env_remove("TMUX").output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    fn type_in(&self, text: &str) {
-        self.tmux(&["send-keys", "-l", text]);
-    }
-
-    fn enter(&self, command: &str) {
-        self.type_in(command);
-        self.tmux(&["send-keys", "Enter"]);
-    }
-
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    #[track_caller]
-    fn until_screen(&self, what: &str, condition: impl Fn(&str) -> bool) {
-        until(&format!("the screen shows {what}"), || condition(&self.screen()));
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = Command::new(&self.tmux).arg("-S").arg(&self.socket).arg("kill-server").output();
-    }
+fn open(dir: &Workdir) -> Option<Terminal> {
+    Terminal::open(dir.path(), Path::new(env!("CARGO_BIN_EXE_readlog")).parent().unwrap())
 }
 
 #[test]
 fn what_is_longer_than_the_screen_goes_to_a_pager() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 9);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
 
     terminal.enter("clear; readlog -o cat main; echo code $?");
     terminal.until_screen("the first page", |screen| screen.starts_with("line 0\n") && screen.contains("line 22\n:"));
@@ -82,7 +35,7 @@ fn where_no_pager_runs_everything_is_printed_without_one() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 9);
     log_directory(&dir, "empty", &[]);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
     terminal.enter("R=$(command -v readlog)");
 
     for environment in [
@@ -111,7 +64,7 @@ fn where_no_pager_runs_everything_is_printed_without_one() {
 fn a_pager_that_runs_as_root_runs_nothing_else() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 9);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
     let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(dir.path()).unwrap()) == 0;
 
     terminal.enter("clear; env -u LESSSECURE PAGER='cat >/dev/null; echo secure $LESSSECURE.' readlog main");
@@ -124,7 +77,7 @@ fn a_pager_that_runs_as_root_runs_nothing_else() {
 fn a_pager_has_the_limits_that_readlog_was_started_with() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 9);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
 
     terminal.enter("ulimit -S -n 64; clear; PAGER='cat >/dev/null; echo limit $(ulimit -S -n).' readlog main");
 
@@ -136,7 +89,7 @@ fn a_terminal_gets_colours_and_obeys_nothing_else() {
     let dir = Workdir::new();
     let text = format!("{} \x1b[2J\x1b]0;title\x07 \u{9b}31m \u{202e}needle\n", second(0));
     log_directory(&dir, "main", &[("current", text.as_bytes())]);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
 
     terminal.enter("clear; readlog -g needle main; echo code $?");
     terminal.until_screen("the escapes", |screen| {
@@ -161,7 +114,7 @@ fn bash_completes_options_values_directories_and_services() {
     ten_seconds_each(&dir, "services/one/log/main", 1);
     log_directory(&dir, "with space/main", &[("current", b"")]);
     std::fs::write(dir.join("notes"), "x").unwrap();
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
     terminal.enter("exec bash --norc --noprofile");
     terminal.enter("SVDIR=services; source <(readlog --completions bash); PS1='% '; clear; complete -p readlog");
     terminal.until_screen("the completions", |screen| screen.contains("-F _readlog readlog"));
@@ -198,7 +151,7 @@ fn bash_completes_options_values_directories_and_services() {
 fn the_pager_begins_at_the_end_if_asked_to() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 9);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
 
     for less in ["", "LESS=S "] {
         terminal.enter(&format!("clear; {less}readlog -e -o cat main; echo code $?"));
@@ -212,7 +165,7 @@ fn the_pager_begins_at_the_end_if_asked_to() {
 fn following_is_ended_by_the_keyboard() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 1);
-    let Some(terminal) = Terminal::open(&dir) else { return };
+    let Some(terminal) = open(&dir) else { return };
 
     terminal.enter("clear; readlog -f -o cat main; echo code $?");
     terminal.until_screen("the lines in the file", |screen| screen.contains("line 19\n"));

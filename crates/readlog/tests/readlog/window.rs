@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::{label, lines, log_directory, printed, second, ten_seconds_each};
-use testkit::Workdir;
+use testkit::{Workdir, strace};
 
 #[test]
 fn a_window_holds_the_lines_from_its_beginning_up_to_its_end() {
@@ -104,6 +104,65 @@ fn where_the_clock_stepped_back_every_line_is_still_found() {
 
         assert_eq!(found, expected, "{since} to {until}");
     }
+}
+
+/// 3000 archives of a second each, the first line of each half a second before its second line.
+fn a_second_each(dir: &Workdir) {
+    std::fs::create_dir(dir.join("main")).unwrap();
+    let line = |halves: u64| format!("{} line {halves}\n", label(halves * 500_000_000));
+    for archive in 0..3000 {
+        let name = format!("{}.s", label(archive * 1_000_000_000 + 600_000_000));
+        std::fs::write(dir.join("main").join(name), line(2 * archive) + &line(2 * archive + 1)).unwrap();
+    }
+    std::fs::write(dir.join("main/current"), line(6000)).unwrap();
+}
+
+#[test]
+fn a_window_over_very_many_archives_holds_its_lines() {
+    let dir = Workdir::in_memory();
+    a_second_each(&dir);
+    let expected = |from: u64, to: u64| -> String {
+        (from..to).map(|halves| format!("{} line {halves}\n", label(halves * 500_000_000))).collect()
+    };
+
+    for (since, until) in [(0, 1), (1, 61), (1500, 1560), (2950, 2990), (2999, 3000), (2990, 3010), (4000, 4100)] {
+        let window = ["-o", "tai64n", "--since", &second(since), "--until", &second(until), "main"];
+        let wanted = expected(2 * since.min(4000), (2 * until).min(6001));
+        assert_eq!(printed(&dir, &window), wanted, "{since} to {until}");
+        assert_eq!(printed(&dir, &[&window[..], &["-g", "line"]].concat()), wanted, "{since} to {until}, searched");
+        assert_eq!(printed(&dir, &[&window[..], &["-n", "9999"]].concat()), wanted, "{since} to {until}, backward");
+    }
+    assert_eq!(printed(&dir, &["-o", "tai64n", "--since", &second(10), "main"]), expected(20, 6001));
+    assert_eq!(printed(&dir, &["-o", "tai64n", "--until", &second(2995), "main"]), expected(0, 5990));
+}
+
+#[test]
+fn a_minute_of_very_many_archives_is_found_by_their_names() {
+    let Some(mut strace) = strace("it was not counted how many archives are opened") else { return };
+    let dir = Workdir::in_memory();
+    a_second_each(&dir);
+    strace.args(["-qq", "-f", "-e", "trace=openat", "-o"]).arg(dir.join("calls")).arg(env!("CARGO_BIN_EXE_readlog"));
+    strace.args(["--since", &second(1500), "--until", &second(1560), "main"]).current_dir(dir.path());
+
+    let output = strace.output().unwrap();
+
+    assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 120);
+    let calls = std::fs::read_to_string(dir.join("calls")).unwrap();
+    assert!(calls.lines().count() <= 200, "{} files were opened", calls.lines().count());
+}
+
+#[test]
+fn of_very_many_archives_those_near_the_window_are_looked_into() {
+    let dir = Workdir::in_memory();
+    a_second_each(&dir);
+    // The clock was set back here: the archive is named after a time before its first line.
+    let name = format!("{}.s", label(1_495_600_000_000));
+    let text = format!("{} after\n{} before\n", label(1_520_100_000_000), label(1_495_500_000_000));
+    std::fs::write(dir.join("main").join(name), text).unwrap();
+
+    let found = printed(&dir, &["-o", "cat", "--since", &second(1500), "--until", &second(1560), "main"]);
+
+    assert_eq!(found.lines().filter(|line| *line == "after").count(), 1, "{found}");
 }
 
 proptest! {

@@ -27,10 +27,32 @@ fn logger_sends_by_every_way_and_in_every_format() {
     local(&["--rfc5424", "--msgid", "ID", "four"]);
     local(&["--rfc5424=notime,notq,nohost", "five"]);
     local(&["--octet-count", "-d", "six"]);
-    let lines = receiver.text(6);
-    for (line, end) in lines.iter().zip([" tag: one", " tag[7]: two", " tag: three", " four", " five", " tag: six"]) {
+    local(&["-i", "seven"]);
+    local(&["--rfc5424=notime,notq", "--sd-id", "x@1", "--sd-param", "a=\"b\"", "eight"]);
+    local(&["--size", "4", "nine is cut"]);
+    local(&["with\ttab\nand line"]);
+    std::fs::write(receiver.workdir.join("lines"), "<11>ten\n").unwrap();
+    let file = receiver.workdir.join("lines");
+    local(&["--prio-prefix", "-f", file.to_str().unwrap()]);
+    let lines = receiver.text(11);
+    let ends = [
+        " tag: one",
+        " tag[7]: two",
+        " tag: three",
+        " four",
+        " five",
+        " tag: six",
+        "]: seven",
+        " [x@1 a=\"b\"] eight",
+        " tag: nine",
+        " tag: with\\x09tab\\x0aand line",
+        " tag: ten",
+    ];
+    for (line, end) in lines.iter().zip(ends) {
         assert!(line.ends_with(end), "{lines:#?}");
-        assert!(line.starts_with("mail.err: ") || line.contains("<19>"), "{lines:#?}");
+        let beginning = if end == " tag: ten" { "user.err: " } else { "mail.err: " };
+        // A datagram with a length before it is no message that a socket of datagrams expects.
+        assert!(line.starts_with(beginning) || (end == " tag: six" && line.contains("<19>")), "{lines:#?}");
     }
 
     let receiver = Receiver::unix(SOCKLOG, &["-s"]);

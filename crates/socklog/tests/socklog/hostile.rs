@@ -40,6 +40,48 @@ fn empty_and_endless_datagrams_are_lines() {
 }
 
 #[test]
+fn what_is_no_priority_is_text() {
+    let receiver = Receiver::unix(SOCKLOG, &[]);
+    let socket = receiver.datagrams();
+    let texts =
+        ["<13x", "<>x", "<0000013>x", "<-1>x", "< 13>x", "<13", "<99999999999999999999>x", "<\u{661}>x", "<1<13>x"];
+    for text in texts {
+        socket.send(text.as_bytes()).unwrap();
+    }
+    // A number without a facility.
+    socket.send(b"<999>x").unwrap();
+    let lines = receiver.text(texts.len() + 1);
+    assert_eq!(lines[..texts.len()], texts);
+    assert_eq!(lines[texts.len()], "unknown.debug: <999>x");
+}
+
+#[test]
+fn datagrams_of_the_network_are_one_line_each() {
+    let receiver = Receiver::inet(SOCKLOG, &["-u"]);
+    let socket = receiver.udp();
+    // The longest that there can be.
+    let long = [&b"<13>"[..], &[b'\n'; 65_502], b"x"].concat();
+    for message in [&b""[..], b"\0", b"<13>real\n<8>kernel: forged\x1b[2J\r", &long] {
+        socket.send(message).unwrap();
+    }
+    let lines = receiver.text(4);
+    assert_eq!(lines[..2], ["127.0.0.1: ", "127.0.0.1: "]);
+    assert_eq!(lines[2], "127.0.0.1: user.notice: real\\x0a<8>kernel: forged\\x1b[2J\\x0d");
+    assert_eq!(lines[3], format!("127.0.0.1: user.notice: {}x", "\\x0a".repeat(65_502)));
+}
+
+#[test]
+fn a_connection_forges_no_line() {
+    let receiver = Receiver::inet(SOCKLOG, &["-t"]);
+    let mut stream = receiver.tcp();
+    stream.write_all(b"32 <13>real\n<8>kernel: forged\x1b[2J\r\0\n<13>next\x07\r\n\n\0\n").unwrap();
+    assert_eq!(
+        receiver.text(2),
+        ["127.0.0.1: user.notice: real\\x0a<8>kernel: forged\\x1b[2J\\x0d", "127.0.0.1: user.notice: next\\x07\\x0d"]
+    );
+}
+
+#[test]
 fn half_a_frame_harms_nobody_else() {
     let mut receiver = Receiver::inet(SOCKLOG, &[]);
     let beginnings: [&[u8]; 7] =

@@ -7,6 +7,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -53,11 +54,15 @@ pub(crate) fn logged(fixture: &ServiceFixture) -> Vec<u8> {
     files.flat_map(|file| fs::read(main.join(file)).unwrap_or_default()).collect()
 }
 
-/// Sends numbered messages.
-fn send(socket: &Path, sender: usize, count: u64) {
+/// Sends numbered messages at full speed, but only as many as belong to the kills so far, `every` of them to each: the reader
+/// is always killed under load.
+fn send(socket: &Path, sender: usize, count: u64, every: u64, kills: &AtomicU64) {
     let connection = UnixDatagram::unbound().unwrap();
     connection.connect(socket).unwrap();
     for number in 0..count {
+        while number >= (kills.load(Ordering::Relaxed) + 1) * every {
+            thread::sleep(Duration::from_micros(200));
+        }
         connection.send(format!("<13>sender {sender} message {number}").as_bytes()).unwrap();
     }
 }
@@ -108,11 +113,12 @@ fn torture(count: u64, reader_kills: usize) {
     let socket = socket(&fixture);
     let reader = format!("{SOCKLOG} unix {}", socket.display());
     let (mut kills, start) = ([0_usize; 4], Instant::now());
+    let (every, kills_so_far) = (count.div_ceil(reader_kills as u64 + 1), AtomicU64::new(0));
     thread::scope(|scope| {
         let senders: Vec<_> = (0..SENDERS)
             .map(|sender| {
-                let socket = &socket;
-                scope.spawn(move || send(socket, sender, count))
+                let (socket, kills) = (&socket, &kills_so_far);
+                scope.spawn(move || send(socket, sender, count, every, kills))
             })
             .collect();
         for round in 1.. {
@@ -124,6 +130,7 @@ fn torture(count: u64, reader_kills: usize) {
             let killed = process(&fixture, &reader);
             kill_by_id(killed);
             kills[0] += 1;
+            kills_so_far.fetch_add(1, Ordering::Relaxed);
             if round % 4 == 1 {
                 kill_by_id(process(&fixture, "multilog s1000000 n1000 ./main"));
                 kills[1] += 1;
@@ -151,6 +158,7 @@ fn torture(count: u64, reader_kills: usize) {
         logged.matches(&last).count() >= SENDERS
     });
     verify(&logged(&fixture), count);
+    assert_eq!(kills[0], reader_kills, "the reader was killed while messages came");
     let [readers, multilogs, supervisors, svscans] = kills;
     testkit::report(format_args!(
         "{} messages from {SENDERS} senders in {:?}: reader killed {readers} times, multilog {multilogs}, supervise \

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that cannot go on fails.
 
 mod clients;
+mod daemons;
 mod formats;
 mod hostile;
 mod kills;

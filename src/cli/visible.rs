@@ -2,14 +2,13 @@
 //!
 //! A log may contain any bytes that a client sent to a service. On a terminal, control characters (C0, DEL, C1), what
 //! is not UTF-8, and the marks that turn the direction of writing are shown as `\x1b`, `\xff`, `\u{202e}`; a tab stays.
-//! Output to a file or a pipe is not changed.
 
 use std::io::Write;
 
-use logyard::cli::json::turns_direction;
+use crate::cli::json::turns_direction;
 
 /// Appends bytes, made visible.
-pub(crate) fn print(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn print(out: &mut Vec<u8>, bytes: &[u8]) {
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\t')) {
         return out.extend_from_slice(bytes);
     }

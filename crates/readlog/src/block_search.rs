@@ -1,0 +1,221 @@
+//! Searches blocks of a file for a pattern, and keeps the groups that are wanted: a line with a stamp, and the lines without
+//! one that follow it.
+//!
+//! The finder searches a block at once, and only where it finds something are the ends of lines and the stamps looked for. A
+//! search begins behind a stamp. So what is found in the same line is in its message, and if the pattern depends on nothing
+//! before the message, it need not be matched again.
+
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use crate::clock::LocalClock;
+use crate::filter::Pattern;
+use crate::stamp::{parse_nanoseconds, recognise};
+use crate::time_scale::TimeScale;
+use logyard::tai64n::Label;
+
+/// The part of a label that tells the second: `@` and 16 digits.
+const LABEL_SECOND_BYTES: usize = 17;
+
+/// What is searched for.
+#[derive(Clone, Debug)]
+pub(super) struct Search {
+    /// What a group must match.
+    pub(super) pattern: Pattern,
+    /// How labels count.
+    pub(super) scale: TimeScale,
+}
+
+/// Searches blocks.
+#[derive(Debug)]
+pub(super) struct BlockSearch {
+    pattern: Pattern,
+    stamps: Stamps,
+}
+
+impl BlockSearch {
+    /// Searches for a pattern.
+    pub(super) fn new(search: &Search) -> BlockSearch {
+        let stamps = Stamps {
+            scale: search.scale,
+            clock: LocalClock::system(),
+            second: [0; LABEL_SECOND_BYTES],
+            are_labels: true,
+        };
+        BlockSearch { pattern: search.pattern.clone(), stamps }
+    }
+
+    /// Begins another file.
+    pub(super) fn begin_file(&mut self) {
+        self.stamps.are_labels = true;
+    }
+
+    /// Tells whether all stamps that were seen in the file are labels.
+    pub(super) fn saw_only_labels(&self) -> bool {
+        self.stamps.are_labels
+    }
+
+    /// Where the first group begins in whole lines.
+    pub(super) fn first_group(&mut self, lines: &[u8]) -> Option<usize> {
+        let mut line = 0;
+        while line < lines.len() {
+            if self.stamps.bytes(&lines[line..]) > 0 {
+                return Some(line);
+            }
+            line = line_end(lines, line);
+        }
+        None
+    }
+
+    /// Where the last group begins in whole lines, if it is not the first.
+    pub(super) fn last_group(&mut self, lines: &[u8]) -> Option<usize> {
+        let mut line = lines.len();
+        while line > 0 {
+            line = line_start(lines, line - 1);
+            if line > 0 && self.stamps.bytes(&lines[line..]) > 0 {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// Appends the wanted groups of a block to `kept`. The block begins with a group, and its last group is whole.
+    pub(super) fn keep_wanted(&mut self, block: &[u8], kept: &mut Vec<u8>) {
+        let mut wanted = Wanted { block, kept, is_inverted: self.pattern.is_inverted(), matched: 0..0 };
+        // The group that the search begins with, and its message.
+        let (mut group, mut message) = (0, self.stamps.bytes(block));
+        while group < block.len() {
+            let Some(finder) = self.pattern.finder() else {
+                let end = self.group_end(block, message);
+                if self.pattern.matches(&block[message..end]) {
+                    wanted.push(group..end);
+                }
+                (group, message) = (end, end + self.stamps.bytes(&block[end..]));
+                continue;
+            };
+            let Some(found) = finder.find(&block[message..]).map(|found| message + found) else { break };
+            let (proves_match, bytes_max) = (finder.proves_match(), finder.match_bytes_max());
+            let line = line_start(block, found);
+            if line == block.len() {
+                // Nothing, behind the last line.
+                break;
+            }
+            if line > group {
+                let stamp = self.stamps.bytes(&block[line..]);
+                group = if stamp > 0 { line } else { self.group_start(block, group, line) };
+                message = group + self.stamps.bytes(&block[group..]);
+                // The stamp may be a part of what was found: this line is searched again without it.
+                if stamp > 0 && proves_match && bytes_max.is_none_or(|most| found < message + most) {
+                    continue;
+                }
+            }
+            let end = self.group_end(block, found.max(message));
+            if proves_match || self.pattern.matches(&block[message..end]) {
+                wanted.push(group..end);
+            } else if let Some(finder) = self.pattern.finder() {
+                finder.miss();
+            }
+            (group, message) = (end, end + self.stamps.bytes(&block[end..]));
+        }
+        wanted.finish();
+    }
+
+    /// Where the group ends that a place is in.
+    fn group_end(&mut self, block: &[u8], place: usize) -> usize {
+        let mut line = line_end(block, place);
+        while line < block.len() && self.stamps.bytes(&block[line..]) == 0 {
+            line = line_end(block, line);
+        }
+        line
+    }
+
+    /// Where the group begins that a line is in; a group begins at `first`.
+    fn group_start(&mut self, block: &[u8], first: usize, mut line: usize) -> usize {
+        while line > first && self.stamps.bytes(&block[line..]) == 0 {
+            line = line_start(block, line - 1);
+        }
+        line
+    }
+}
+
+/// Collects groups.
+struct Wanted<'b> {
+    block: &'b [u8],
+    kept: &'b mut Vec<u8>,
+    /// Whether those are wanted that do not match.
+    is_inverted: bool,
+    /// The last groups that match, which follow each other. Everything before them is done.
+    matched: Range<usize>,
+}
+
+impl Wanted<'_> {
+    /// Notes a group that matches.
+    fn push(&mut self, group: Range<usize>) {
+        if group.start != self.matched.end {
+            let between = self.matched.end..group.start;
+            self.keep(between);
+            self.matched.start = group.start;
+        }
+        self.matched.end = group.end;
+    }
+
+    /// Keeps what was noted last, and the groups between that and those that match next.
+    fn keep(&mut self, between: Range<usize>) {
+        let kept = if self.is_inverted { between } else { self.matched.clone() };
+        self.kept.extend_from_slice(&self.block[kept]);
+    }
+
+    fn finish(&mut self) {
+        let between = self.matched.end..self.block.len();
+        self.keep(between);
+    }
+}
+
+/// Recognises stamps: quickly, if the second is that of the one before.
+#[derive(Debug)]
+struct Stamps {
+    scale: TimeScale,
+    clock: LocalClock,
+    /// The second recognised last, as labels have it; no label begins with a NUL.
+    second: [u8; LABEL_SECOND_BYTES],
+    /// Whether all were labels.
+    are_labels: bool,
+}
+
+impl Stamps {
+    /// How long the stamp of a line is; 0 if it has none.
+    #[inline]
+    fn bytes(&mut self, line: &[u8]) -> usize {
+        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES + 1 }>()
+            && label[..LABEL_SECOND_BYTES] == self.second
+            && label[Label::TEXT_BYTES] == b' '
+            && parse_nanoseconds(label).is_some()
+        {
+            return Label::TEXT_BYTES + 1;
+        }
+        match line.first() {
+            Some(b'@' | b'0'..=b'9') => self.other_bytes(line),
+            _ => 0,
+        }
+    }
+
+    fn other_bytes(&mut self, line: &[u8]) -> usize {
+        let Some(stamp) = recognise(line, self.scale, &self.clock) else { return 0 };
+        if stamp.is_label {
+            self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
+        }
+        self.are_labels &= stamp.is_label;
+        stamp.bytes
+    }
+}
+
+/// Where the line begins that a place is in.
+fn line_start(block: &[u8], place: usize) -> usize {
+    memrchr(b'\n', &block[..place]).map_or(0, |newline| newline + 1)
+}
+
+/// Where the line ends that a place is in, newline included.
+fn line_end(block: &[u8], place: usize) -> usize {
+    memchr(b'\n', &block[place..]).map_or(block.len(), |newline| place + newline + 1)
+}

@@ -1,0 +1,4 @@
+//! `svtop [dir]`: see [`svtop`].
+#![no_main]
+
+logyard::program!(svtop::run);

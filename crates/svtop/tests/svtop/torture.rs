@@ -1,0 +1,59 @@
+//! The processor time with 1,000 services, half of which log. It runs for a minute, so it must be asked for.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use super::{fixture, row};
+use testkit::service_fixture::ServiceFixture;
+use testkit::terminal::Terminal;
+use testkit::until;
+
+const SERVICES: usize = 1000;
+/// How long the time is measured, and how much of it svtop may use.
+const MEASURED: Duration = Duration::from_secs(30);
+const SHARE_MAX: f64 = 0.02;
+
+/// The processor time that a process has used, in ticks of which there are 100 a second.
+fn ticks(process: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+fn add_services(fixture: &ServiceFixture) {
+    for number in 0..SERVICES {
+        let name = format!("sv/s{number:04}");
+        let logs =
+            "exec perl -e '$|=1; while (1) { print \"a line of a service, as a mail server writes it\\n\"; sleep 1 }'";
+        fixture.script(&format!("{name}/run"), if number % 2 == 0 { logs } else { "exec sleep 100000" });
+        fixture.script(&format!("{name}/log/run"), "exec multilog t s100000 n5 ./main");
+    }
+}
+
+#[test]
+#[ignore = "runs for two minutes with 4,000 processes"]
+fn torture_a_thousand_services_cost_little() {
+    let fixture = fixture("exec sleep 1000", "./main");
+    add_services(&fixture);
+    let programs = std::path::Path::new(env!("CARGO_BIN_EXE_svtop")).parent().unwrap();
+    fixture.svscan("sv");
+    let mut report = String::new();
+    for size in [(80, 24), (200, 50)] {
+        let Some(terminal) = Terminal::open_sized(&fixture.path(""), programs, size) else { return };
+        terminal.enter("svtop --sort name sv");
+        until("all services are up", || {
+            let screen = terminal.screen();
+            screen.contains(&format!("{} services: {} up;", SERVICES + 1, SERVICES + 1))
+                && !row(&screen, "s0000").is_empty()
+        });
+        let process = fixture.processes_of("svtop --sort name sv")[0];
+        let (start, before) = (Instant::now(), ticks(process));
+        std::thread::sleep(MEASURED);
+        let share = (ticks(process) - before) as f64 / 100.0 / start.elapsed().as_secs_f64();
+        let _ = write!(report, "{size:?}: {:.2} % of a processor; ", share * 100.0);
+        terminal.type_in("q");
+        until("svtop has ended", || fixture.processes_of("svtop --sort name sv").is_empty());
+        assert!(share <= SHARE_MAX, "{report}");
+    }
+    testkit::report(format_args!("svtop with {SERVICES} services: {report}"));
+}
