@@ -64,7 +64,7 @@ impl Error {
     /// This program has no compiler for regular expressions.
     #[must_use]
     pub fn want_of_compiler() -> Error {
-        Error { kind: Kind::WantOfCompiler, ..Error::unexplained("no compiler") }
+        Error { kind: Kind::WantOfCompiler, ..Error::unexplained("regular expressions") }
     }
 
     /// Tells whether only a compiler for regular expressions is missing.
