@@ -29,3 +29,4 @@ pub mod logger_state;
 pub mod memory;
 pub mod names;
 pub mod room;
+pub mod script_file;

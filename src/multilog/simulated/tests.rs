@@ -437,7 +437,7 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     disk.set_clock(1_700_000_000);
     let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), Limits::of_number(2));
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut trimmer = Trimmer::new(Limits::of_number(2));
+    let mut trimmer = Trimmer::default();
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
         archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();

@@ -77,7 +77,7 @@ impl<D: Directory> LockedDirectory<D> {
         let LockedDirectory { place, lock, destination, times } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut trimmer = Trimmer::new(place.limits);
+        let mut trimmer = Trimmer::default();
         let file = recover(&place, &mut trimmer, evidence, patience)?;
         let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
         let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;
