@@ -52,10 +52,15 @@ pub fn named_by(argument: &[u8]) -> Option<&[u8]> {
 pub fn read(working: &Dir, path: &[u8]) -> std::result::Result<Vec<u8>, Unusable> {
     // Opened without waiting: a FIFO may have no writer.
     let file = working.open_to_read_through_links(path)?;
-    if !file.stat()?.is_plain {
+    let stat = file.stat()?;
+    if !stat.is_plain {
         return Err(Unusable::NotPlain);
     }
-    let mut text = vec![0; BYTES_MAX + 1];
+    let size = usize::try_from(stat.size_bytes).unwrap_or(usize::MAX);
+    if size > BYTES_MAX {
+        return Err(Unusable::TooLong);
+    }
+    let mut text = vec![0; size + 1];
     let mut length = 0;
     while length < text.len() {
         match file.read_at(length as u64, &mut text[length..])? {
@@ -63,8 +68,9 @@ pub fn read(working: &Dir, path: &[u8]) -> std::result::Result<Vec<u8>, Unusable
             count => length += count,
         }
     }
-    if length > BYTES_MAX {
-        return Err(Unusable::TooLong);
+    if length > size {
+        // Somebody is writing it.
+        return Err(Unusable::Refused(Errno::EAGAIN));
     }
     text.truncate(length);
     Ok(text)

@@ -80,6 +80,17 @@ impl Metrics {
         }
     }
 
+    /// The same logger goes on with another file, interval or directories; what was counted stays.
+    #[must_use]
+    pub fn carried_over(self, before: &Metrics) -> Metrics {
+        let shares = self.shares.into_iter().map(|share| {
+            let known = before.shares.iter().find(|known| known.path == share.path);
+            known.map_or(share, |known| Share { path: known.path.clone(), ..*known })
+        });
+        let shares = shares.collect();
+        Metrics { start: before.start, input: before.input, newest: before.newest, shares, ..self }
+    }
+
     /// When the file is to be replaced.
     #[must_use]
     pub fn due_at(&self) -> Instant {

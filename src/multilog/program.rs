@@ -2,6 +2,7 @@
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program};
+use crate::multilog::engine::reloading::ScriptSource;
 use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
@@ -13,7 +14,9 @@ use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
 use crate::multilog::script::explain::explain;
+use crate::multilog::script::script_file::ScriptFile;
 use crate::multilog::status::StatusFile;
+use crate::logdir::destination::Destination;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::log_dir::LogDir;
@@ -42,7 +45,10 @@ pub fn run_reading(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::reading)
 }
 
-fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInput>) -> Exit {
+/// How the input is made, with the signal HUP or without.
+type MakeInput = fn(Messages, bool) -> sys::Result<StandardInput>;
+
+fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     if let Some((_, script)) =
         arguments.get(1..).and_then(|rest| rest.split_first()).filter(|(first, _)| first.to_bytes() == CHECK.as_bytes())
     {
@@ -54,12 +60,7 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
-    let script = Script::parse(arguments.get(1..).unwrap_or_default());
-    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
-    for ignored in &script.ignored {
-        PROGRAM.warn(ignored);
-    }
-    let exit = match start(script, input) {
+    let exit = match start(arguments.get(1..).unwrap_or_default(), input) {
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
         Err(error) => PROGRAM.fatal(error),
@@ -68,13 +69,20 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     exit
 }
 
-/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing.
+/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing but the script file.
 fn check(arguments: &Arguments) -> Exit {
-    let script = Script::parse(arguments);
+    let arguments = match ScriptFile::find(arguments).map_or_else(|| Ok(arguments.to_vec()), |mut file| file.read()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            PROGRAM.warn(error);
+            return Exit::USAGE;
+        }
+    };
+    let script = Script::parse(&arguments);
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
-    if let Err(errno) = fd::write_all(fd::stdout(), explain(arguments, &script).as_bytes()) {
+    if let Err(errno) = fd::write_all(fd::stdout(), explain(&arguments, &script).as_bytes()) {
         return PROGRAM.fatal(Error::unable("write to standard output", errno));
     }
     if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }
@@ -85,15 +93,45 @@ fn messages() -> Messages {
 }
 
 /// Opens everything that the script names. It touches no file until every directory is locked.
-fn start(
-    script: Script,
-    input: fn(Messages) -> sys::Result<StandardInput>,
-) -> Result<Engine<PathDir, StandardInput>, Error> {
-    let input = catch_signals(input)?;
+fn start(arguments: &Arguments, input: MakeInput) -> Result<Engine<PathDir, StandardInput>, Error> {
+    let mut file = ScriptFile::find(arguments);
+    // Before the file is read: HUP that comes after it was changed must not be missed.
+    let input = catch_signals(input, file.is_some())?;
+    let script = match &mut file {
+        Some(file) => Script::parse(&file.read()?),
+        None => Script::parse(arguments),
+    };
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
+    for ignored in &script.ignored {
+        PROGRAM.warn(ignored);
+    }
     let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
     warn_of_network(&directories);
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    assemble(script, input, directories, statuses, messages())
+    let mut engine = assemble(script, input, directories, statuses, messages())?;
+    if let Some(file) = file {
+        engine.set_source(Box::new(FileSource(file)));
+    }
+    Ok(engine)
+}
+
+/// The script file, as the engine reads it again.
+#[derive(Debug)]
+struct FileSource(ScriptFile);
+
+impl ScriptSource<PathDir> for FileSource {
+    fn read(&mut self) -> Result<Script, Error> {
+        let FileSource(file) = self;
+        let script = Script::parse(&file.read()?);
+        match script.ignored_besides(file.own_arguments()) {
+            None => Ok(script),
+            Some(ignored) => Err(Error::unexplained(ignored)),
+        }
+    }
+
+    fn lock(&self, destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
+        LockedDirectory::new(destination)
+    }
 }
 
 /// Warns once if a directory is on a file system on which kills are untested.
@@ -128,7 +166,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
             legacy.left_out_bytes
         ));
     }
-    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));
+    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script));
     let journal = heading.as_ref().and_then(|heading| {
         let reserved = reserve(locked[0].place(), heading);
         reserved.inspect_err(|error| messages.warn(error)).ok()
@@ -149,11 +187,11 @@ pub(super) fn assemble<D: Directory, I: Input>(
 
 /// If the reader of the alerts exits, or a file reaches a size limit, the write reports an error; the signal must not
 /// kill the logger.
-fn catch_signals(input: fn(Messages) -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
+fn catch_signals(input: MakeInput, takes_hup: bool) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()
         .try_for_each(signal::ignore)
         .and_then(|()| signal::want_children())
-        .and_then(|()| input(messages()))
+        .and_then(|()| input(messages(), takes_hup))
         .map_err(|errno| Error::new("unable to catch signals", errno))
 }

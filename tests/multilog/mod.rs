@@ -37,6 +37,7 @@ mod metrics;
 mod planted_files;
 mod preallocation;
 mod processor;
+mod reload;
 mod reads;
 mod retention;
 mod rotation_by_time;

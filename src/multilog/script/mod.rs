@@ -18,6 +18,7 @@
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! MSECONDS=file  the metrics, and how often the file is replaced
+//! f=FILE       the actions in a file, one a line; they are read again at HUP
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```
@@ -29,6 +30,7 @@ pub mod explain;
 pub mod head_rule;
 pub mod matcher;
 mod numbers;
+pub mod script_file;
 pub mod selector;
 
 use std::ffi::{CStr, CString};
@@ -38,6 +40,7 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::script_file::named_by;
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
@@ -203,6 +206,9 @@ impl Script {
                 Some(b'T') if rest.starts_with(b"@") => {
                     script.ignore(argument, "it is no form of timestamp such as T@local, T@utc or T@epoch");
                 }
+                Some(b'f') if named_by(bytes).is_some() => {
+                    script.ignore(argument, "a script has one script file, which names no other");
+                }
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
             }
@@ -225,6 +231,13 @@ impl Script {
     #[must_use]
     pub fn is_uniform(&self) -> bool {
         !self.directories.is_empty() && self.actions.iter().all(|action| matches!(action, Action::Log(_)))
+    }
+
+    /// The first argument that is ignored, if it is none of `known`.
+    #[must_use]
+    pub fn ignored_besides(&self, known: &Arguments) -> Option<&Ignored> {
+        // By their places: the same word may stand in both.
+        self.ignored.iter().find(|ignored| !known.iter().any(|&known| std::ptr::eq(known, ignored.argument)))
     }
 
     /// Tells whether all of an argument is ignored.

@@ -1,0 +1,340 @@
+//! Reloading: the engine goes on by another script, at a HUP.
+//!
+//! It reads the script between two batches, when every line that has been begun has been ended: the old script holds for
+//! whole lines, and so does the new one. First everything that can fail is done: the script is read, its status files are
+//! opened, its new directories are locked and repaired. If any of this fails, nothing has changed for the old script, and it
+//! stays. Then the engine goes on by the new one:
+//!
+//! ```text
+//! directories in both scripts     keep their files, and get their new settings
+//! a new journal                   replaces the old one: from here on a successor knows the new directories
+//! directories of the old one      are finished, sealed and unlocked; the input does not wait for their processors
+//! ```
+//!
+//! A logger that is killed on the way leaves one of the two journals. All that it has taken from the pipe is written by then.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::Engine;
+use crate::cli::Messages;
+use crate::logdir::destination::Destination;
+use crate::logdir::names::JOURNAL;
+use crate::multilog::batch::Batch;
+use crate::multilog::error::Error;
+use crate::multilog::input::Input;
+use crate::multilog::journal::publish::{discard_unfinished, publish, reserve};
+use crate::multilog::journal::record::Heading;
+use crate::multilog::journal::replay::{Legacy, find_legacy};
+use crate::multilog::local_zone::local_zone;
+use crate::multilog::metrics::Metrics;
+use crate::multilog::patience::Patience;
+use crate::multilog::pausing::Pausing;
+use crate::multilog::script::Script;
+use crate::multilog::status::StatusFile;
+use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::locked_directory::LockedDirectory;
+use crate::multilog::writer::log_dir::LogDir;
+use crate::multilog::writer::worker::UnderWay;
+use crate::sys::poll;
+
+/// How often a directory that leaves is asked whether its last file is finished.
+const LEAVING_CHECK: Duration = Duration::from_millis(100);
+
+/// Where a new script comes from.
+pub trait ScriptSource<D: Directory>: fmt::Debug {
+    /// Reads the script again. It is an error if any part of it would be ignored.
+    fn read(&mut self) -> Result<Script, Error>;
+    /// Makes a directory if it is not there, opens it and locks it.
+    fn lock(&self, destination: &Destination) -> Result<LockedDirectory<D>, Error>;
+}
+
+/// A directory that the script no longer names, until its last file is finished.
+#[derive(Debug)]
+pub(super) struct Leaving<D: Directory> {
+    destination: Destination,
+    directory: LogDir<D>,
+    /// When it is looked at again.
+    due_at: Instant,
+}
+
+impl<D: Directory> Leaving<D> {
+    pub(super) fn due_at(&self) -> Instant {
+        self.due_at
+    }
+
+    pub(super) fn exit_soon(&self) {
+        self.directory.exit_soon();
+    }
+
+    /// Seals the directory if nothing is being done in it. The answer is whether it can go.
+    fn finish(&mut self, now: Instant, messages: Messages) -> bool {
+        let mut patience = Impatient(messages);
+        self.due_at = now + LEAVING_CHECK;
+        if self.directory.under_way().is_some() || self.directory.trimming(&mut patience).is_some() {
+            return false;
+        }
+        match self.directory.seal(&mut patience) {
+            // Where it could not be sealed, its next logger repairs it.
+            Ok(_) => true,
+            Err(error) => {
+                messages.warn(error.pausing());
+                self.due_at = now + error.pause();
+                false
+            }
+        }
+    }
+}
+
+/// A directory of the new script.
+enum Place {
+    /// It is in the old script too, in this place.
+    Stays(usize),
+    /// It was in a script before the old one, and is still being finished.
+    Returns(usize),
+    /// It is new.
+    Comes,
+}
+
+/// A status file of the new script.
+enum Status {
+    /// It is in the old script too, in this place.
+    Stays(usize),
+    /// It is new.
+    Comes(StatusFile),
+}
+
+/// The new directories and status files of a script, opened: nothing of it can fail any more.
+struct Opened<D: Directory> {
+    directories: Vec<LogDir<D>>,
+    /// In the new script's order.
+    statuses: Vec<Status>,
+    legacy: Legacy,
+}
+
+/// The patience for what the old script can do without: each failure ends it.
+struct Impatient(Messages);
+
+impl Patience for Impatient {
+    fn pause(&mut self, error: Error) -> Result<(), Error> {
+        Err(error)
+    }
+
+    fn complain(&mut self, error: &Error) {
+        self.0.warn(error);
+    }
+
+    fn messages(&self) -> Messages {
+        self.0
+    }
+}
+
+impl<D: Directory, I: Input> Engine<D, I> {
+    /// At a HUP, the script is read again from here.
+    pub fn set_source(&mut self, source: Box<dyn ScriptSource<D>>) {
+        self.source = Some(source);
+    }
+
+    /// Reads the script again if HUP has come, and goes on by it; not within a line.
+    pub(super) fn reload_if_wanted(&mut self) {
+        let is_ending = self.is_exiting || self.has_ended;
+        if !self.wants_reload || is_ending || self.batch.open_lines()[0].is_open {
+            return;
+        }
+        self.wants_reload = false;
+        let Some(mut source) = self.source.take() else { return };
+        let answer = self.reload(&mut *source);
+        self.source = Some(source);
+        if let Err(error) = answer {
+            self.messages.warn(format_args!("keeping the old script: {error}"));
+        }
+    }
+
+    fn reload(&mut self, source: &mut dyn ScriptSource<D>) -> Result<(), Error> {
+        let script = source.read()?;
+        if script == self.script {
+            return Ok(());
+        }
+        if script.directories.is_empty() && !self.script.directories.is_empty() {
+            return Err(Error::unexplained("the new script names no log directory"));
+        }
+        let places = self.places(&script);
+        let opened = self.open_new(&script, &places, source)?;
+        self.go_on_by(script, &places, opened);
+        Ok(())
+    }
+
+    /// Where the directories of a new script are now. Each is known by its path.
+    fn places(&self, script: &Script) -> Vec<Place> {
+        let mut taken: Vec<&CStr> = Vec::new();
+        let place = |destination: &Destination| {
+            let path = destination.path;
+            if taken.contains(&path) {
+                // Locking it once more shows that it is in use.
+                return Place::Comes;
+            }
+            taken.push(path);
+            if let Some(number) = self.script.directories.iter().position(|old| old.path == path) {
+                return Place::Stays(number);
+            }
+            let returning = self.leaving.iter().position(|leaving| leaving.destination.path == path);
+            returning.map_or(Place::Comes, Place::Returns)
+        };
+        script.directories.iter().map(place).collect()
+    }
+
+    /// Opens what is new in a script. An error leaves everything as it was.
+    fn open_new(
+        &mut self,
+        script: &Script,
+        places: &[Place],
+        source: &dyn ScriptSource<D>,
+    ) -> Result<Opened<D>, Error> {
+        let statuses = self.open_statuses(script)?;
+        let new = script.directories.iter().zip(places).filter(|(_, place)| matches!(place, Place::Comes));
+        let locked = new.map(|(destination, _)| source.lock(destination)).collect::<Result<Vec<_>, _>>()?;
+        let legacy = find_legacy(self.input.origin(), &locked);
+        let mut directories: Vec<LogDir<D>> = Vec::new();
+        for (number, directory) in locked.into_iter().enumerate() {
+            let _ = discard_unfinished(directory.place());
+            let mut patience = Impatient(self.messages);
+            let opened = directory.prepare(legacy.is_whole[number], legacy.is_torn(number), &mut patience);
+            let opened = opened.and_then(|directory| directory.mark_open().map(|()| directory));
+            match opened {
+                Ok(directory) => directories.push(directory),
+                Err(error) => {
+                    for mut directory in directories {
+                        let _ = directory.seal(&mut patience);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Opened { directories, statuses, legacy })
+    }
+
+    /// Goes on by a script of which everything is open.
+    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>) {
+        let Opened { directories: new, statuses, legacy } = opened;
+        let old_home = self.directories.first().map(|first| first.place().name.clone());
+        self.take_statuses(statuses);
+        self.take_directories(&script, places, new);
+        self.batch = Batch::new(&script);
+        self.metrics = script.metrics.map(|file| {
+            let names: Vec<&str> = self.directories.iter().map(|directory| directory.place().name.as_str()).collect();
+            let metrics = Metrics::new(file, &names);
+            Box::new(match &self.metrics {
+                Some(before) => metrics.carried_over(before),
+                None => metrics,
+            })
+        });
+        if script.head.is_local() && self.zone.is_none() {
+            self.zone = Some(local_zone(self.messages));
+        }
+        self.script = script;
+        self.replace_journal(old_home, places, &legacy);
+        self.finish_leaving(Instant::now());
+    }
+
+    /// Opens the status files that are new in a script.
+    fn open_statuses(&self, script: &Script) -> Result<Vec<Status>, Error> {
+        let mut is_taken = vec![false; self.script.statuses.len()];
+        let open = |path: &&'static CStr| {
+            let known = self.script.statuses.iter().enumerate().position(|(old, name)| name == path && !is_taken[old]);
+            let Some(number) = known else { return StatusFile::open(path).map(Status::Comes) };
+            is_taken[number] = true;
+            Ok(Status::Stays(number))
+        };
+        script.statuses.iter().map(open).collect()
+    }
+
+    fn take_statuses(&mut self, opened: Vec<Status>) {
+        let mut old: Vec<_> = std::mem::take(&mut self.statuses).into_iter().map(Some).collect();
+        let statuses = opened.into_iter().filter_map(|status| match status {
+            Status::Stays(number) => old[number].take(),
+            Status::Comes(file) => Some(file),
+        });
+        self.statuses = statuses.collect();
+    }
+
+    /// Puts the directories in the order of the new script. Those that it does not name leave.
+    fn take_directories(&mut self, script: &Script, places: &[Place], new: Vec<LogDir<D>>) {
+        let mut old: Vec<_> = std::mem::take(&mut self.directories).into_iter().map(Some).collect();
+        let mut left: Vec<_> = std::mem::take(&mut self.leaving).into_iter().map(Some).collect();
+        let mut new = new.into_iter();
+        for (destination, place) in script.directories.iter().zip(places) {
+            let known = match *place {
+                Place::Stays(number) => old[number].take().map(|one| (one, self.script.directories[number].clone())),
+                Place::Returns(number) => left[number].take().map(|one| (one.directory, one.destination)),
+                Place::Comes => None,
+            };
+            let directory = match known {
+                Some((mut directory, before)) => {
+                    directory.change(&before, destination, &mut Impatient(self.messages));
+                    Some(directory)
+                }
+                None => new.next(),
+            };
+            self.directories.push(directory.expect("each that is new was opened"));
+        }
+        self.leaving.extend(left.into_iter().flatten());
+        let leaving = old.into_iter().zip(&self.script.directories).filter_map(|(directory, destination)| {
+            Some(Leaving { destination: destination.clone(), directory: directory?, due_at: Instant::now() })
+        });
+        self.leaving.extend(leaving);
+    }
+
+    /// Keeps a journal for the directories that the script names now, and removes those that are out of date.
+    fn replace_journal(&mut self, old_home: Option<String>, places: &[Place], legacy: &Legacy) {
+        let last_number = self.heading.as_ref().map_or(0, |heading| heading.number).max(legacy.last_number);
+        let origin = self.input.origin().filter(|_| !self.directories.is_empty());
+        self.heading = origin.map(|origin| Heading::new(origin, last_number, &self.script));
+        // A process maps one file at a time. All that the old journal tells is true until there is a new one.
+        self.journal = None;
+        if let Some(heading) = &self.heading {
+            let first = self.directories[0].place();
+            let snapshot = self.snapshot();
+            let made = reserve(first, heading).and_then(|journal| publish(journal, first, &snapshot));
+            self.journal = made.inspect_err(|error| self.messages.warn(error)).ok();
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.show(&self.state);
+        }
+        let new = places.iter().zip(&self.directories).filter(|(place, _)| matches!(place, Place::Comes));
+        let found = new.zip(&legacy.has_journal).filter(|(_, has_journal)| **has_journal);
+        let out_of_date = found.map(|((_, directory), _)| directory);
+        let leaving = self.leaving.iter().map(|leaving| &leaving.directory);
+        let home = self.directories.iter().chain(leaving).find(|one| Some(&one.place().name) == old_home.as_ref());
+        for directory in out_of_date.chain(home) {
+            let is_home = self.directories.first().is_some_and(|first| std::ptr::eq(first, directory));
+            if !is_home || self.journal.is_none() {
+                let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
+            }
+        }
+    }
+
+    /// Unlocks the directories that have left and whose last file is finished.
+    pub(super) fn finish_leaving(&mut self, now: Instant) {
+        let messages = self.messages;
+        self.leaving.retain_mut(|leaving| leaving.due_at > now || !leaving.finish(now, messages));
+    }
+
+    /// Finishes at the end what leaves; false if the next logger must repair one of the directories.
+    pub(super) fn finish_all_leaving(&mut self) -> bool {
+        let mut is_sealed = true;
+        for mut leaving in std::mem::take(&mut self.leaving) {
+            while let Some(UnderWay { done, .. }) = leaving.directory.under_way() {
+                if self.is_exiting {
+                    let _ = poll::readable([done], None);
+                } else if !self.input.wait_for(done).unwrap_or(true) {
+                    self.begin_exit();
+                    leaving.exit_soon();
+                }
+            }
+            let mut patience = Pausing::new(&mut self.input, self.messages);
+            is_sealed &= patience.retry(|patience| leaving.directory.seal(patience)) == Ok(true);
+        }
+        is_sealed
+    }
+}
