@@ -15,6 +15,7 @@ use crate::lines::reader::{Reader, Taken};
 use crate::logdir::logger_state::LoggerState;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
+use crate::multilog::engine::reloading::{Leaving, ScriptSource};
 use crate::multilog::error::Error;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
@@ -25,10 +26,9 @@ use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
-use crate::multilog::pausing::Pausing;
+use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
 use crate::multilog::script::head_rule::Arrival;
-use crate::multilog::engine::reloading::{Leaving, ScriptSource};
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
@@ -170,6 +170,16 @@ impl<D: Directory, I: Input> Engine<D, I> {
             }
         }
         Ok(())
+    }
+
+    /// Seals directories of a predecessor that this script does not name, once their part of its batch is complete.
+    pub fn seal_left_behind(&mut self, directories: &mut [LogDir<D>]) {
+        for directory in directories {
+            let mut patience = Interruptible(Pausing::new(&mut self.input, self.messages));
+            // If TERM interrupts this, the next logger there repairs the directory.
+            let _ = patience.retry(|patience| directory.seal(patience));
+            let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
+        }
     }
 
     /// Logs until the input ends or TERM comes.

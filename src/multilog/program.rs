@@ -2,11 +2,13 @@
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program};
+use crate::logdir::destination::Destination;
 use crate::multilog::engine::reloading::ScriptSource;
 use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::input::standard::StandardInput;
+use crate::multilog::journal::left_behind::lock_left_behind;
 use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::replay;
@@ -16,7 +18,6 @@ use crate::multilog::script::Script;
 use crate::multilog::script::explain::explain;
 use crate::multilog::script::script_file::ScriptFile;
 use crate::multilog::status::StatusFile;
-use crate::logdir::destination::Destination;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::multilog::writer::log_dir::LogDir;
@@ -108,7 +109,12 @@ fn start(arguments: &Arguments, input: MakeInput) -> Result<Engine<PathDir, Stan
     let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
     warn_of_network(&directories);
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut engine = assemble(script, input, directories, statuses, messages())?;
+    let left_behind = match (&file, input.origin()) {
+        (Some(_), Some(origin)) => lock_left_behind(origin, &directories),
+        _ => Vec::new(),
+    };
+    let claimed = Claimed { directories, left_behind };
+    let mut engine = assemble(script, input, claimed, statuses, messages())?;
     if let Some(file) = file {
         engine.set_source(Box::new(FileSource(file)));
     }
@@ -146,19 +152,31 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     }
 }
 
+/// The directories that a logger has locked, and not touched otherwise.
+#[derive(Debug)]
+pub(super) struct Claimed<D: Directory> {
+    /// Those of the script.
+    pub directories: Vec<LockedDirectory<D>>,
+    /// Others in which a predecessor's batch has to be completed.
+    pub left_behind: Vec<LockedDirectory<D>>,
+}
+
 /// Completes the unfinished batch of a predecessor, repairs the directories, and creates the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
-    locked: Vec<LockedDirectory<D>>,
+    claimed: Claimed<D>,
     statuses: Vec<StatusFile>,
     messages: Messages,
 ) -> Result<Engine<D, I>, Error> {
+    let Claimed { directories: mut locked, left_behind } = claimed;
+    let named = locked.len();
+    locked.extend(left_behind);
     for directory in &locked {
         // Left by a logger that was killed while it created its journal. It does no harm if it cannot be removed.
         let _ = discard_unfinished(directory.place());
     }
-    let origin = input.origin().filter(|_| !locked.is_empty());
+    let origin = input.origin().filter(|_| named > 0);
     let legacy = replay(origin, &locked, &mut Pausing::new(&mut input, messages))?;
     if legacy.left_out_bytes > 0 {
         messages.warn(format_args!(
@@ -179,9 +197,14 @@ pub(super) fn assemble<D: Directory, I: Input>(
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
     drop(patience);
-    let open_line = legacy.open_line().cloned();
+    let mut left_behind = directories.split_off(named);
+    let mut open_line = legacy.open_line().cloned();
+    if let Some(line) = &mut open_line {
+        line.goes_to.truncate(named);
+    }
     let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line, messages });
     engine.take_over(journal, &legacy.has_journal)?;
+    engine.seal_left_behind(&mut left_behind);
     Ok(engine)
 }
 

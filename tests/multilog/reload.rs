@@ -331,7 +331,9 @@ fn feed_while(fixture: &LoggerFixture, act: impl FnOnce()) -> usize {
         let feed = scope.spawn(|| {
             let mut number = 0;
             while !is_over.load(Ordering::Relaxed) {
-                let lines: String = (number..number + 100).map(|number| format!("line {number:08} {} end\n", "x".repeat(number % 120))).collect();
+                let lines: String = (number..number + 100)
+                    .map(|number| format!("line {number:08} {} end\n", "x".repeat(number % 120)))
+                    .collect();
                 output.write_all(lines.as_bytes()).unwrap();
                 number += 100;
             }

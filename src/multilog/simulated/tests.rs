@@ -12,7 +12,7 @@ use crate::logdir::limits::Limits;
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
-use crate::multilog::program::assemble;
+use crate::multilog::program::{Claimed, assemble};
 use crate::multilog::script::Script;
 use crate::multilog::script::head_rule::HeadRule;
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
@@ -109,9 +109,10 @@ impl Machine {
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match locked
-                .and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![], Messages::DROPPED))
-            {
+            match locked.and_then(|directories| {
+                let claimed = Claimed { directories, left_behind: vec![] };
+                assemble(Script::parse(workload.script), input, claimed, vec![], Messages::DROPPED)
+            }) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }

@@ -119,6 +119,11 @@ impl PathDir {
         Dir::open(path).map(|dir| PathDir { dir, path })
     }
 
+    /// A directory that is there, to look at: it is not made, and its path is not kept.
+    pub fn reach(path: &[u8]) -> Result<PathDir> {
+        Dir::open(path).map(|dir| PathDir { dir, path: c"." })
+    }
+
     /// The kind of network file system that the directory is on; `None` where it is on none that is known.
     #[must_use]
     pub fn network_file_system(&self) -> Option<&'static str> {
