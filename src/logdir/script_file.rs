@@ -96,10 +96,10 @@ pub fn actions(text: &[u8]) -> std::result::Result<Vec<&[u8]>, Unusable> {
 /// The arguments of a logger with the actions of its script file in their place, for programs that look at it; the arguments
 /// as they are if they name no file, or it cannot be read.
 #[must_use]
-pub fn with_actions(arguments: Vec<Vec<u8>>, working: Result<&Dir>) -> Vec<Vec<u8>> {
+pub fn with_actions(arguments: Vec<Vec<u8>>, working: impl FnOnce() -> Result<Dir>) -> Vec<Vec<u8>> {
     let Some(at) = arguments.iter().position(|argument| named_by(argument).is_some()) else { return arguments };
-    let (Some(path), Ok(working)) = (named_by(&arguments[at]), working) else { return arguments };
-    let Ok(text) = read(working, path) else { return arguments };
+    let (Some(path), Ok(working)) = (named_by(&arguments[at]), working()) else { return arguments };
+    let Ok(text) = read(&working, path) else { return arguments };
     let Ok(actions) = actions(&text) else { return arguments };
     let actions = actions.into_iter().map(<[u8]>::to_vec);
     arguments[..at].iter().cloned().chain(actions).chain(arguments[at + 1..].iter().cloned()).collect()

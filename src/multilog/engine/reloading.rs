@@ -2,7 +2,7 @@
 //!
 //! It reads the script between two batches, when every line that has been begun has been ended: the old script holds for
 //! whole lines, and so does the new one. First everything that can fail is done: the script is read, its status files are
-//! opened, its new directories are locked and repaired. If any of this fails, nothing has changed for the old script, and it
+//! opened, its new directories are locked and repaired, a journal is made. If any of this fails, nothing has changed for the old script, and it
 //! stays. Then the engine goes on by the new one:
 //!
 //! ```text
@@ -24,11 +24,14 @@ use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
+use crate::multilog::journal::journal_file::Journal;
+use crate::multilog::journal::layout::file_bytes;
 use crate::multilog::journal::publish::{discard_unfinished, publish, reserve};
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::{Legacy, find_legacy};
 use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
+use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
@@ -160,9 +163,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
             return Err(Error::unexplained("the new script names no log directory"));
         }
         let places = self.places(&script);
-        let opened = self.open_new(&script, &places, source)?;
-        self.go_on_by(script, &places, opened);
-        Ok(())
+        let mut opened = self.open_new(&script, &places, source)?;
+        match self.replace_journal(&script, &places, &opened) {
+            Ok(old_home) => {
+                self.go_on_by(script, &places, opened, old_home);
+                Ok(())
+            }
+            Err(error) => {
+                self.seal_unused(&mut opened.directories);
+                Err(error)
+            }
+        }
     }
 
     /// Where the directories of a new script are now. Each is known by its path.
@@ -204,9 +215,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             match opened {
                 Ok(directory) => directories.push(directory),
                 Err(error) => {
-                    for mut directory in directories {
-                        let _ = directory.seal(&mut patience);
-                    }
+                    self.seal_unused(&mut directories);
                     return Err(error);
                 }
             }
@@ -214,10 +223,70 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(Opened { directories, statuses, legacy })
     }
 
-    /// Goes on by a script of which everything is open.
-    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>) {
-        let Opened { directories: new, statuses, legacy } = opened;
+    /// Seals directories that were opened for a script that is not carried out.
+    fn seal_unused(&self, directories: &mut [LogDir<D>]) {
+        for directory in directories {
+            // Where that fails, the next logger repairs the directory.
+            let _ = directory.seal(&mut Impatient(self.messages));
+        }
+    }
+
+    /// Keeps a journal for the directories of a new script. Returns the name of the directory that held the old one. An
+    /// error leaves the old one.
+    fn replace_journal(
+        &mut self,
+        script: &Script,
+        places: &[Place],
+        opened: &Opened<D>,
+    ) -> Result<Option<String>, Error> {
+        let last_number = self.heading.as_ref().map_or(0, |heading| heading.number).max(opened.legacy.last_number);
+        let origin = self.input.origin().filter(|_| !script.directories.is_empty());
+        let heading = origin.map(|origin| Heading::new(origin, last_number, script));
         let old_home = self.directories.first().map(|first| first.place().name.clone());
+        // A process maps one file at a time.
+        let had_journal = self.journal.take().is_some();
+        if let Some(heading) = &heading {
+            let directories = self.in_new_order(places, &opened.directories);
+            let first = directories[0].place();
+            let no_line = OpenLine { is_open: false, goes_to: vec![false; directories.len()] };
+            let snapshot = self.snapshot_of(&no_line, &directories);
+            let made = reserve(first, heading).and_then(|journal| publish(journal, first, &snapshot));
+            match made {
+                Ok(journal) => self.journal = Some(journal),
+                // As at the start.
+                Err(error) if !had_journal => self.messages.warn(error),
+                Err(error) => {
+                    self.journal = self.old_journal();
+                    return Err(error);
+                }
+            }
+        }
+        self.heading = heading;
+        Ok(old_home)
+    }
+
+    /// The journal that this logger has kept until now, once more.
+    fn old_journal(&self) -> Option<Journal<D::Memory>> {
+        let (heading, first) = (self.heading.as_ref()?, self.directories.first()?);
+        // Where that fails, a new one is made at the next look.
+        let memory = first.place().directory.memory(JOURNAL, file_bytes(heading)).ok()?;
+        Journal::reopen(memory, heading)
+    }
+
+    /// The directories of a new script, wherever they are now.
+    fn in_new_order<'d>(&'d self, places: &[Place], new: &'d [LogDir<D>]) -> Vec<&'d LogDir<D>> {
+        let mut new = new.iter();
+        let find = |place: &Place| match *place {
+            Place::Stays(number) => &self.directories[number],
+            Place::Returns(number) => &self.leaving[number].directory,
+            Place::Comes => new.next().expect("each that is new was opened"),
+        };
+        places.iter().map(find).collect()
+    }
+
+    /// Goes on by a script of which everything is open.
+    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>, old_home: Option<String>) {
+        let Opened { directories: new, statuses, legacy } = opened;
         self.take_statuses(statuses);
         self.take_directories(&script, places, new);
         self.batch = Batch::new(&script);
@@ -233,7 +302,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.zone = Some(local_zone(self.messages));
         }
         self.script = script;
-        self.replace_journal(old_home, places, &legacy);
+        if let Some(journal) = &mut self.journal {
+            journal.show(&self.state);
+        }
+        self.remove_old_journals(old_home, places, &legacy);
         self.finish_leaving(Instant::now());
     }
 
@@ -285,22 +357,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.leaving.extend(leaving);
     }
 
-    /// Keeps a journal for the directories that the script names now, and removes those that are out of date.
-    fn replace_journal(&mut self, old_home: Option<String>, places: &[Place], legacy: &Legacy) {
-        let last_number = self.heading.as_ref().map_or(0, |heading| heading.number).max(legacy.last_number);
-        let origin = self.input.origin().filter(|_| !self.directories.is_empty());
-        self.heading = origin.map(|origin| Heading::new(origin, last_number, &self.script));
-        // A process maps one file at a time. All that the old journal tells is true until there is a new one.
-        self.journal = None;
-        if let Some(heading) = &self.heading {
-            let first = self.directories[0].place();
-            let snapshot = self.snapshot();
-            let made = reserve(first, heading).and_then(|journal| publish(journal, first, &snapshot));
-            self.journal = made.inspect_err(|error| self.messages.warn(error)).ok();
-        }
-        if let Some(journal) = &mut self.journal {
-            journal.show(&self.state);
-        }
+    /// Removes the journals that are out of date.
+    fn remove_old_journals(&self, old_home: Option<String>, places: &[Place], legacy: &Legacy) {
         let new = places.iter().zip(&self.directories).filter(|(place, _)| matches!(place, Place::Comes));
         let found = new.zip(&legacy.has_journal).filter(|(_, has_journal)| **has_journal);
         let out_of_date = found.map(|((_, directory), _)| directory);
