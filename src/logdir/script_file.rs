@@ -3,9 +3,6 @@
 //! Blanks before an action do not count, and all that follows them is the action: nothing is quoted. A line without an action,
 //! and one that begins with `#`, is a comment.
 
-use std::fmt;
-
-use crate::cli::cause;
 use crate::sys::dir::Dir;
 use crate::sys::{Errno, Result};
 
@@ -28,17 +25,6 @@ pub enum Unusable {
 impl From<Errno> for Unusable {
     fn from(errno: Errno) -> Unusable {
         Unusable::Refused(errno)
-    }
-}
-
-impl fmt::Display for Unusable {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unusable::Refused(errno) => out.write_str(cause(*errno)),
-            Unusable::NotPlain => out.write_str("not a plain file"),
-            Unusable::TooLong => write!(out, "more than {BYTES_MAX} bytes"),
-            Unusable::BadLine(number) => write!(out, "NUL or carriage return in line {number}"),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use crate::cli::Shown;
-use crate::logdir::script_file::{Unusable, actions, named_by, read};
+use crate::logdir::script_file::{BYTES_MAX, Unusable, actions, named_by, read};
 use crate::multilog::error::Error;
 use crate::sys::dir::Dir;
 use crate::sys::program::Arguments;
@@ -37,8 +37,18 @@ impl ScriptFile {
 
     /// Reads the file, and returns the arguments with its actions among them.
     pub fn read(&mut self) -> Result<Vec<&'static CStr>, Error> {
-        let unusable =
-            |why: Unusable| Error::unexplained(format_args!("unable to read script {}: {why}", Shown(self.path)));
+        let unusable = |why| {
+            let name = Shown(self.path);
+            let to_do = format_args!("read script {name}");
+            match why {
+                Unusable::Refused(errno) => Error::unable(to_do, errno),
+                Unusable::NotPlain => Error::unexplained(format_args!("unable to {to_do}: not a plain file")),
+                Unusable::TooLong => Error::unexplained(format_args!("unable to {to_do}: more than {BYTES_MAX} bytes")),
+                Unusable::BadLine(number) => {
+                    Error::unexplained(format_args!("unable to {to_do}: NUL or carriage return in line {number}"))
+                }
+            }
+        };
         let text = Dir::reach(".").map_err(Unusable::Refused).and_then(|here| read(&here, self.path));
         let text = text.map_err(unusable)?;
         let actions = actions(&text).map_err(unusable)?;

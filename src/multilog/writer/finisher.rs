@@ -218,7 +218,7 @@ impl<D: Directory> Finisher<D> {
         if processor.is_none() && !patience.is_exiting() {
             // A new script has taken it away.
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
-            let stat = directory.stat(PREVIOUS).or_unable(format_args!("stat {shown}/previous"))?;
+            let stat = directory.stat(PREVIOUS).or_unable(format_args!("stat {shown}/{PREVIOUS}"))?;
             let is_safe = stat.is_some_and(|stat| stat.mode & DONE_BIT != 0);
             let code = if is_safe { Code::Safe } else { Code::Unfinished };
             return Ok(FinishStep::Archive(Candidate { file: PREVIOUS, code }));
