@@ -21,6 +21,7 @@
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | the metrics file | [`metrics`] |
 //! | the script file, and HUP | [`reload`] |
+//! | `g=`: a group may read the directory | [`sharing`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -43,6 +44,7 @@ mod reload;
 mod retention;
 mod rotation_by_time;
 pub mod shared_pipe;
+mod sharing;
 mod signals;
 mod status_file;
 mod successor;

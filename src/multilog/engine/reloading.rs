@@ -210,6 +210,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         for (number, directory) in locked.into_iter().enumerate() {
             let _ = discard_unfinished(directory.place());
             let mut patience = Impatient(self.messages);
+            directory.share(&mut patience);
             let opened = directory.prepare(legacy.is_whole[number], legacy.is_torn(number), &mut patience);
             let opened = opened.and_then(|directory| directory.mark_open().map(|()| directory));
             match opened {

@@ -100,6 +100,7 @@ fn destination(path: &[u8]) -> Option<Destination> {
         limits: Limits::of_number(u64::MAX),
         rotation: RotationTimes::default(),
         processor: None,
+        group: None,
         sync_interval: None,
     })
 }

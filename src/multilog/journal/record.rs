@@ -78,6 +78,7 @@ impl Rules {
             limits: Limits::of_number(u64::MAX),
             rotation: RotationTimes::default(),
             processor: None,
+            group: None,
             sync_interval: None,
         };
         let mut script = Script { head: self.head.clone(), ..Script::default() };

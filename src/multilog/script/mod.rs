@@ -16,6 +16,7 @@
 //! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
+//! g=GROUP      the group that may read the directories that follow; default: as 0.76 leaves them
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! MSECONDS=file  the metrics, and how often the file is replaced
 //! f=FILE       the actions in a file, one a line; they are read again at HUP
@@ -27,6 +28,7 @@
 //! them with the reason.
 
 pub mod explain;
+mod group;
 pub mod head_rule;
 pub mod matcher;
 mod numbers;
@@ -130,6 +132,7 @@ impl Script {
         let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
+        let mut group = None;
         for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
@@ -196,6 +199,7 @@ impl Script {
                         },
                         rotation,
                         processor,
+                        group,
                         sync_interval,
                     });
                 }
@@ -209,6 +213,10 @@ impl Script {
                 Some(b'f') if named_by(bytes).is_some() => {
                     script.ignore(argument, "a script has one script file, which names no other");
                 }
+                Some(b'g') if rest.starts_with(b"=") => match group::number_of(&rest[1..]) {
+                    Some(number) => group = Some(number),
+                    None => script.ignore(argument, "it is no number and no group in /etc/group"),
+                },
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
             }

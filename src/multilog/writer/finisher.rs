@@ -198,7 +198,10 @@ impl<D: Directory> Finisher<D> {
 
     fn mark(&self, previous: &D::File, code: Code) -> std::result::Result<FinishStep, Error> {
         if code == Code::Safe {
-            previous.set_mode(MODE_DONE).or_unable(format_args!("set mode of {}/previous", self.place.name))?;
+            self.place
+                .directory
+                .set_mode(previous, MODE_DONE)
+                .or_unable(format_args!("set mode of {}/previous", self.place.name))?;
         }
         Ok(match self.place.rules().processor {
             Some(_) => FinishStep::Process,
@@ -295,6 +298,6 @@ fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::re
     let file = directory.append_to(name, MODE_OPEN).or_unable(format_args!("read {shown}/{name}"))?;
     let sync = || file.sync().or_unable(format_args!("write {shown}/{name} to disk"));
     sync()?;
-    file.set_mode(mode).or_unable(format_args!("set mode of {shown}/{name}"))?;
+    directory.set_mode(&file, mode).or_unable(format_args!("set mode of {shown}/{name}"))?;
     if mode == MODE_DONE { sync() } else { Ok(()) }
 }

@@ -57,6 +57,13 @@ impl<D: Directory> LockedDirectory<D> {
         &self.place
     }
 
+    /// Lets the group of the script read the directory, if there is one; after all directories are locked.
+    pub fn share(&self, patience: &mut impl Patience) {
+        if self.destination.group.is_some() {
+            self.place.share_with(self.destination.group, patience);
+        }
+    }
+
     /// The settings of the script for it.
     #[must_use]
     pub fn destination(&self) -> &Destination {

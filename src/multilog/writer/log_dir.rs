@@ -83,6 +83,12 @@ impl<D: Directory> LogDir<D> {
             let zone = || local_zone(patience.messages());
             self.timetable = Timetable::new(now.rotation, times, || directory.now(), zone);
         }
+        if before.group != now.group {
+            self.log.place.share_with(now.group, patience);
+            if let Err(error) = self.mark_open() {
+                patience.complain(&error);
+            }
+        }
         if before.limits != now.limits {
             self.check_limits(patience);
         }
@@ -122,7 +128,9 @@ impl<D: Directory> LogDir<D> {
 
     /// Marks `current` as a file that is being written.
     pub fn mark_open(&self) -> Result<(), Error> {
-        self.log.current.file.set_mode(MODE_OPEN).or_unable(format_args!("set mode of {}/current", self.place().name))
+        let place = self.place();
+        let answer = place.directory.set_mode(&self.log.current.file, MODE_OPEN);
+        answer.or_unable(format_args!("set mode of {}/current", place.name))
     }
 
     /// Appends some of `bytes` to `current`, and returns how many. The caller must not exceed the [`Room`].
@@ -302,7 +310,7 @@ impl<D: Directory> LogDir<D> {
         if self.is_doubtful {
             return Ok(false);
         }
-        let answer = self.log.current.file.set_mode(MODE_DONE);
+        let answer = self.place().directory.set_mode(&self.log.current.file, MODE_DONE);
         answer.map(|()| true).or_unable(format_args!("set mode of {}/current", self.place().name))
     }
 }

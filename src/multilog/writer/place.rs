@@ -5,6 +5,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::logdir::limits::Limits;
+use crate::multilog::error::Error;
+use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
@@ -56,6 +58,14 @@ impl<D: Directory> Place<D> {
     /// Changes what becomes of finished files, from the next step of each.
     pub fn set_rules(&self, rules: FileRules) {
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// Lets a group read the directory. Where that is refused, it stays as it is, and the logging goes on.
+    pub fn share_with(&self, group: Option<u32>, patience: &mut impl Patience) {
+        if let Err(errno) = self.directory.share_with(group) {
+            let number = group.unwrap_or_default();
+            patience.complain(&Error::unable(format_args!("give {} to group {number}", self.name), errno));
+        }
     }
 
     /// Removes a file; that it does not exist is no failure.
