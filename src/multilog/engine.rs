@@ -26,7 +26,7 @@ use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
-use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 use crate::multilog::script::head_rule::Arrival;
 use crate::multilog::status::StatusFile;
@@ -175,7 +175,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Seals directories of a predecessor that this script does not name, once their part of its batch is complete.
     pub fn seal_left_behind(&mut self, directories: &mut [LogDir<D>]) {
         for directory in directories {
-            let mut patience = Interruptible(Pausing::new(&mut self.input, self.messages));
+            let mut patience = Pausing::new(&mut self.input, self.messages);
             // If TERM interrupts this, the next logger there repairs the directory.
             let _ = patience.retry(|patience| directory.seal(patience));
             let _ = directory.place().directory.unlink(JOURNAL.as_bytes());

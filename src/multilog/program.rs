@@ -175,7 +175,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
     for directory in &locked {
         // Left by a logger that was killed while it created its journal. It does no harm if it cannot be removed.
         let _ = discard_unfinished(directory.place());
-        directory.share(&mut Pausing::new(&mut input, messages));
+        directory.share(messages);
     }
     let origin = input.origin().filter(|_| named > 0);
     let legacy = replay(origin, &locked, &mut Pausing::new(&mut input, messages))?;

@@ -33,7 +33,7 @@ use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
-use crate::multilog::pausing::Pausing;
+use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
@@ -72,13 +72,14 @@ impl<D: Directory> Leaving<D> {
     }
 
     /// Seals the directory if nothing is being done in it. The answer is whether it can go.
-    fn finish(&mut self, now: Instant, messages: Messages) -> bool {
-        let mut patience = Impatient(messages);
+    fn finish(&mut self, now: Instant, input: &mut impl Input, messages: Messages) -> bool {
         self.due_at = now + LEAVING_CHECK;
+        let mut patience = Interruptible(Pausing::impatient(input, messages));
         if self.directory.under_way().is_some() || self.directory.trimming(&mut patience).is_some() {
             return false;
         }
-        match self.directory.seal(&mut patience) {
+        drop(patience);
+        match self.directory.seal(&mut Pausing::impatient(input, messages)) {
             // Where it could not be sealed, its next logger repairs it.
             Ok(_) => true,
             Err(error) => {
@@ -116,23 +117,6 @@ struct Opened<D: Directory> {
     legacy: Legacy,
 }
 
-/// The patience for what the old script can do without: each failure ends it.
-struct Impatient(Messages);
-
-impl Patience for Impatient {
-    fn pause(&mut self, error: Error) -> Result<(), Error> {
-        Err(error)
-    }
-
-    fn complain(&mut self, error: &Error) {
-        self.0.warn(error);
-    }
-
-    fn messages(&self) -> Messages {
-        self.0
-    }
-}
-
 impl<D: Directory, I: Input> Engine<D, I> {
     /// At a HUP, the script is read again from here.
     pub fn set_source(&mut self, source: Box<dyn ScriptSource<D>>) {
@@ -166,7 +150,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let mut opened = self.open_new(&script, &places, source)?;
         match self.replace_journal(&script, &places, &opened) {
             Ok(old_home) => {
-                self.go_on_by(script, &places, opened, old_home);
+                self.go_on_by(script, &places, opened, old_home.as_ref());
                 Ok(())
             }
             Err(error) => {
@@ -209,10 +193,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let mut directories: Vec<LogDir<D>> = Vec::new();
         for (number, directory) in locked.into_iter().enumerate() {
             let _ = discard_unfinished(directory.place());
-            let mut patience = Impatient(self.messages);
-            directory.share(&mut patience);
+            directory.share(self.messages);
+            let mut patience = Interruptible(Pausing::impatient(&mut self.input, self.messages));
             let opened = directory.prepare(legacy.is_whole[number], legacy.is_torn(number), &mut patience);
             let opened = opened.and_then(|directory| directory.mark_open().map(|()| directory));
+            drop(patience);
             match opened {
                 Ok(directory) => directories.push(directory),
                 Err(error) => {
@@ -225,10 +210,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// Seals directories that were opened for a script that is not carried out.
-    fn seal_unused(&self, directories: &mut [LogDir<D>]) {
+    fn seal_unused(&mut self, directories: &mut [LogDir<D>]) {
         for directory in directories {
             // Where that fails, the next logger repairs the directory.
-            let _ = directory.seal(&mut Impatient(self.messages));
+            let _ = directory.seal(&mut Pausing::impatient(&mut self.input, self.messages));
         }
     }
 
@@ -286,7 +271,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// Goes on by a script of which everything is open.
-    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>, old_home: Option<String>) {
+    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>, old_home: Option<&String>) {
         let Opened { directories: new, statuses, legacy } = opened;
         self.take_statuses(statuses);
         self.take_directories(&script, places, new);
@@ -344,7 +329,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             };
             let directory = match known {
                 Some((mut directory, before)) => {
-                    directory.change(&before, destination, &mut Impatient(self.messages));
+                    directory.change(&before, destination, &mut Pausing::impatient(&mut self.input, self.messages));
                     Some(directory)
                 }
                 None => new.next(),
@@ -359,12 +344,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// Removes the journals that are out of date.
-    fn remove_old_journals(&self, old_home: Option<String>, places: &[Place], legacy: &Legacy) {
+    fn remove_old_journals(&self, old_home: Option<&String>, places: &[Place], legacy: &Legacy) {
         let new = places.iter().zip(&self.directories).filter(|(place, _)| matches!(place, Place::Comes));
         let found = new.zip(&legacy.has_journal).filter(|(_, has_journal)| **has_journal);
         let out_of_date = found.map(|((_, directory), _)| directory);
         let leaving = self.leaving.iter().map(|leaving| &leaving.directory);
-        let home = self.directories.iter().chain(leaving).find(|one| Some(&one.place().name) == old_home.as_ref());
+        let home = self.directories.iter().chain(leaving).find(|one| Some(&one.place().name) == old_home);
         for directory in out_of_date.chain(home) {
             let is_home = self.directories.first().is_some_and(|first| std::ptr::eq(first, directory));
             if !is_home || self.journal.is_none() {
@@ -375,8 +360,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Unlocks the directories that have left and whose last file is finished.
     pub(super) fn finish_leaving(&mut self, now: Instant) {
-        let messages = self.messages;
-        self.leaving.retain_mut(|leaving| leaving.due_at > now || !leaving.finish(now, messages));
+        let (input, messages) = (&mut self.input, self.messages);
+        self.leaving.retain_mut(|leaving| leaving.due_at > now || !leaving.finish(now, input, messages));
     }
 
     /// Finishes at the end what leaves; false if the next logger must repair one of the directories.

@@ -68,7 +68,7 @@ impl Source for HupInput {
 impl Input for HupInput {
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake> {
         self.waits += 1;
-        if self.waits % 3 == 0 {
+        if self.waits.is_multiple_of(3) {
             *lock(&self.file) += 1;
             return Ok(Wake::Reload);
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::Shown;
+use crate::cli::{Messages, Shown};
 use crate::logdir::destination::Destination;
 use crate::logdir::names::CURRENT;
 use crate::logdir::room::Room;
@@ -58,9 +58,9 @@ impl<D: Directory> LockedDirectory<D> {
     }
 
     /// Lets the group of the script read the directory, if there is one; after all directories are locked.
-    pub fn share(&self, patience: &mut impl Patience) {
+    pub fn share(&self, messages: Messages) {
         if self.destination.group.is_some() {
-            self.place.share_with(self.destination.group, patience);
+            self.place.share_with(self.destination.group, messages);
         }
     }
 

@@ -84,7 +84,7 @@ impl<D: Directory> LogDir<D> {
             self.timetable = Timetable::new(now.rotation, times, || directory.now(), zone);
         }
         if before.group != now.group {
-            self.log.place.share_with(now.group, patience);
+            self.log.place.share_with(now.group, patience.messages());
             if let Err(error) = self.mark_open() {
                 patience.complain(&error);
             }

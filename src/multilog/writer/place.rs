@@ -4,9 +4,9 @@ use std::ffi::CString;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cli::Messages;
 use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
-use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
@@ -61,10 +61,10 @@ impl<D: Directory> Place<D> {
     }
 
     /// Lets a group read the directory. Where that is refused, it stays as it is, and the logging goes on.
-    pub fn share_with(&self, group: Option<u32>, patience: &mut impl Patience) {
+    pub fn share_with(&self, group: Option<u32>, messages: Messages) {
         if let Err(errno) = self.directory.share_with(group) {
             let number = group.unwrap_or_default();
-            patience.complain(&Error::unable(format_args!("give {} to group {number}", self.name), errno));
+            messages.warn(Error::unable(format_args!("give {} to group {number}", self.name), errno));
         }
     }
 
