@@ -159,7 +159,8 @@ impl Metrics {
         page.each("processor_runs_total", "Runs of the processor, failed ones too.", &runs);
         let failures = of_place(|place| &place.processor_failures);
         page.each("processor_failures_total", "Runs of the processor that failed.", &failures);
-        let blocked = input.blocked().as_secs_f64();
+        let blocked = input.blocked();
+        let blocked = format!("{}.{:09}", blocked.as_secs(), blocked.subsec_nanos());
         page.one(
             "blocked_seconds_total",
             "counter",

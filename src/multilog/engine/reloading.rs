@@ -91,29 +91,12 @@ impl<D: Directory> Leaving<D> {
     }
 }
 
-/// A directory of the new script.
-enum Place {
-    /// It is in the old script too, in this place.
-    Stays(usize),
-    /// It was in a script before the old one, and is still being finished.
-    Returns(usize),
-    /// It is new.
-    Comes,
-}
-
-/// A status file of the new script.
-enum Status {
-    /// It is in the old script too, in this place.
-    Stays(usize),
-    /// It is new.
-    Comes(StatusFile),
-}
-
 /// The new directories and status files of a script, opened: nothing of it can fail any more.
 struct Opened<D: Directory> {
-    directories: Vec<LogDir<D>>,
-    /// In the new script's order.
-    statuses: Vec<Status>,
+    /// Where each directory of the new script is among those of the old one, those that leave, and the new ones behind them.
+    places: Vec<usize>,
+    new: Vec<LogDir<D>>,
+    statuses: Vec<StatusFile>,
     legacy: Legacy,
 }
 
@@ -146,51 +129,40 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if script.directories.is_empty() && !self.script.directories.is_empty() {
             return Err(Error::unexplained("the new script names no log directory"));
         }
-        let places = self.places(&script);
-        let mut opened = self.open_new(&script, &places, source)?;
-        match self.replace_journal(&script, &places, &opened) {
+        let mut opened = self.open_new(&script, source)?;
+        match self.replace_journal(&script, &opened) {
             Ok(old_home) => {
-                self.go_on_by(script, &places, opened, old_home.as_ref());
+                self.go_on_by(script, opened, old_home.as_ref());
                 Ok(())
             }
             Err(error) => {
-                self.seal_unused(&mut opened.directories);
+                self.seal_unused(&mut opened.new);
                 Err(error)
             }
         }
     }
 
-    /// Where the directories of a new script are now. Each is known by its path.
-    fn places(&self, script: &Script) -> Vec<Place> {
-        let mut taken: Vec<&CStr> = Vec::new();
-        let place = |destination: &Destination| {
-            let path = destination.path;
-            if taken.contains(&path) {
-                // Locking it once more shows that it is in use.
-                return Place::Comes;
+    /// Opens what is new in a script. An error leaves everything as it was. A directory is known by its path.
+    fn open_new(&mut self, script: &Script, source: &dyn ScriptSource<D>) -> Result<Opened<D>, Error> {
+        let mut statuses = Vec::new();
+        for path in &script.statuses {
+            statuses.push(StatusFile::open(path)?);
+        }
+        let leaving = self.leaving.iter().map(|leaving| &leaving.destination);
+        let known: Vec<&CStr> = self.script.directories.iter().chain(leaving).map(|one| one.path).collect();
+        let (mut places, mut locked) = (Vec::new(), Vec::new());
+        for destination in &script.directories {
+            match known.iter().position(|path| *path == destination.path).filter(|place| !places.contains(place)) {
+                Some(place) => places.push(place),
+                // If the script names it twice, locking it shows that it is in use.
+                None => {
+                    places.push(known.len() + locked.len());
+                    locked.push(source.lock(destination)?);
+                }
             }
-            taken.push(path);
-            if let Some(number) = self.script.directories.iter().position(|old| old.path == path) {
-                return Place::Stays(number);
-            }
-            let returning = self.leaving.iter().position(|leaving| leaving.destination.path == path);
-            returning.map_or(Place::Comes, Place::Returns)
-        };
-        script.directories.iter().map(place).collect()
-    }
-
-    /// Opens what is new in a script. An error leaves everything as it was.
-    fn open_new(
-        &mut self,
-        script: &Script,
-        places: &[Place],
-        source: &dyn ScriptSource<D>,
-    ) -> Result<Opened<D>, Error> {
-        let statuses = self.open_statuses(script)?;
-        let new = script.directories.iter().zip(places).filter(|(_, place)| matches!(place, Place::Comes));
-        let locked = new.map(|(destination, _)| source.lock(destination)).collect::<Result<Vec<_>, _>>()?;
+        }
         let legacy = find_legacy(self.input.origin(), &locked);
-        let mut directories: Vec<LogDir<D>> = Vec::new();
+        let mut new: Vec<LogDir<D>> = Vec::new();
         for (number, directory) in locked.into_iter().enumerate() {
             let _ = discard_unfinished(directory.place());
             directory.share(self.messages);
@@ -199,14 +171,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
             let opened = opened.and_then(|directory| directory.mark_open().map(|()| directory));
             drop(patience);
             match opened {
-                Ok(directory) => directories.push(directory),
+                Ok(directory) => new.push(directory),
                 Err(error) => {
-                    self.seal_unused(&mut directories);
+                    self.seal_unused(&mut new);
                     return Err(error);
                 }
             }
         }
-        Ok(Opened { directories, statuses, legacy })
+        Ok(Opened { places, new, statuses, legacy })
     }
 
     /// Seals directories that were opened for a script that is not carried out.
@@ -219,12 +191,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Keeps a journal for the directories of a new script. Returns the name of the directory that held the old one. An
     /// error leaves the old one.
-    fn replace_journal(
-        &mut self,
-        script: &Script,
-        places: &[Place],
-        opened: &Opened<D>,
-    ) -> Result<Option<String>, Error> {
+    fn replace_journal(&mut self, script: &Script, opened: &Opened<D>) -> Result<Option<String>, Error> {
         let last_number = self.heading.as_ref().map_or(0, |heading| heading.number).max(opened.legacy.last_number);
         let origin = self.input.origin().filter(|_| !script.directories.is_empty());
         let heading = origin.map(|origin| Heading::new(origin, last_number, script));
@@ -232,7 +199,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         // A process maps one file at a time.
         let had_journal = self.journal.take().is_some();
         if let Some(heading) = &heading {
-            let directories = self.in_new_order(places, &opened.directories);
+            let directories = self.in_new_order(opened);
             let first = directories[0].place();
             let no_line = OpenLine { is_open: false, goes_to: vec![false; directories.len()] };
             let snapshot = self.snapshot_of(&no_line, &directories);
@@ -260,21 +227,18 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// The directories of a new script, wherever they are now.
-    fn in_new_order<'d>(&'d self, places: &[Place], new: &'d [LogDir<D>]) -> Vec<&'d LogDir<D>> {
-        let mut new = new.iter();
-        let find = |place: &Place| match *place {
-            Place::Stays(number) => &self.directories[number],
-            Place::Returns(number) => &self.leaving[number].directory,
-            Place::Comes => new.next().expect("each that is new was opened"),
-        };
-        places.iter().map(find).collect()
+    fn in_new_order<'d>(&'d self, opened: &'d Opened<D>) -> Vec<&'d LogDir<D>> {
+        let leaving = self.leaving.iter().map(|leaving| &leaving.directory);
+        let all: Vec<_> = self.directories.iter().chain(leaving).chain(&opened.new).collect();
+        opened.places.iter().map(|&place| all[place]).collect()
     }
 
     /// Goes on by a script of which everything is open.
-    fn go_on_by(&mut self, script: Script, places: &[Place], opened: Opened<D>, old_home: Option<&String>) {
-        let Opened { directories: new, statuses, legacy } = opened;
-        self.take_statuses(statuses);
-        self.take_directories(&script, places, new);
+    fn go_on_by(&mut self, script: Script, opened: Opened<D>, old_home: Option<&String>) {
+        let Opened { places, new, statuses, legacy } = opened;
+        let found = self.directories.len() + self.leaving.len();
+        self.statuses = statuses;
+        self.take_directories(&script, &places, new);
         self.batch = Batch::new(&script);
         self.metrics = script.metrics.map(|file| {
             let names: Vec<&str> = self.directories.iter().map(|directory| directory.place().name.as_str()).collect();
@@ -291,68 +255,42 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if let Some(journal) = &mut self.journal {
             journal.show(&self.state);
         }
-        self.remove_old_journals(old_home, places, &legacy);
+        self.remove_old_journals(old_home, &places, found, &legacy);
         self.finish_leaving(Instant::now());
     }
 
-    /// Opens the status files that are new in a script.
-    fn open_statuses(&self, script: &Script) -> Result<Vec<Status>, Error> {
-        let mut is_taken = vec![false; self.script.statuses.len()];
-        let open = |path: &&'static CStr| {
-            let known = self.script.statuses.iter().enumerate().position(|(old, name)| name == path && !is_taken[old]);
-            let Some(number) = known else { return StatusFile::open(path).map(Status::Comes) };
-            is_taken[number] = true;
-            Ok(Status::Stays(number))
-        };
-        script.statuses.iter().map(open).collect()
-    }
-
-    fn take_statuses(&mut self, opened: Vec<Status>) {
-        let mut old: Vec<_> = std::mem::take(&mut self.statuses).into_iter().map(Some).collect();
-        let statuses = opened.into_iter().filter_map(|status| match status {
-            Status::Stays(number) => old[number].take(),
-            Status::Comes(file) => Some(file),
-        });
-        self.statuses = statuses.collect();
-    }
-
     /// Puts the directories in the order of the new script. Those that it does not name leave.
-    fn take_directories(&mut self, script: &Script, places: &[Place], new: Vec<LogDir<D>>) {
-        let mut old: Vec<_> = std::mem::take(&mut self.directories).into_iter().map(Some).collect();
-        let mut left: Vec<_> = std::mem::take(&mut self.leaving).into_iter().map(Some).collect();
+    fn take_directories(&mut self, script: &Script, places: &[usize], new: Vec<LogDir<D>>) {
+        let due_at = Instant::now();
+        let mut all = Vec::new();
+        for (destination, directory) in self.script.directories.iter().zip(std::mem::take(&mut self.directories)) {
+            all.push(Some(Leaving { destination: destination.clone(), directory, due_at }));
+        }
+        all.extend(std::mem::take(&mut self.leaving).into_iter().map(Some));
         let mut new = new.into_iter();
-        for (destination, place) in script.directories.iter().zip(places) {
-            let known = match *place {
-                Place::Stays(number) => old[number].take().map(|one| (one, self.script.directories[number].clone())),
-                Place::Returns(number) => left[number].take().map(|one| (one.directory, one.destination)),
-                Place::Comes => None,
-            };
-            let directory = match known {
-                Some((mut directory, before)) => {
-                    directory.change(&before, destination, &mut Pausing::impatient(&mut self.input, self.messages));
+        for (destination, &place) in script.directories.iter().zip(places) {
+            let directory = match all.get_mut(place).and_then(Option::take) {
+                Some(Leaving { destination: before, mut directory, .. }) => {
+                    let mut patience = Pausing::impatient(&mut self.input, self.messages);
+                    directory.change(&before, destination, &mut patience);
                     Some(directory)
                 }
                 None => new.next(),
             };
             self.directories.push(directory.expect("each that is new was opened"));
         }
-        self.leaving.extend(left.into_iter().flatten());
-        let leaving = old.into_iter().zip(&self.script.directories).filter_map(|(directory, destination)| {
-            Some(Leaving { destination: destination.clone(), directory: directory?, due_at: Instant::now() })
-        });
-        self.leaving.extend(leaving);
+        self.leaving.extend(all.into_iter().flatten());
     }
 
-    /// Removes the journals that are out of date.
-    fn remove_old_journals(&self, old_home: Option<&String>, places: &[Place], legacy: &Legacy) {
-        let new = places.iter().zip(&self.directories).filter(|(place, _)| matches!(place, Place::Comes));
-        let found = new.zip(&legacy.has_journal).filter(|(_, has_journal)| **has_journal);
-        let out_of_date = found.map(|((_, directory), _)| directory);
+    /// Removes the journals that are out of date: those in directories that are new, and the old one. The first `found`
+    /// directories are not new.
+    fn remove_old_journals(&self, old_home: Option<&String>, places: &[usize], found: usize, legacy: &Legacy) {
         let leaving = self.leaving.iter().map(|leaving| &leaving.directory);
-        let home = self.directories.iter().chain(leaving).find(|one| Some(&one.place().name) == old_home);
-        for directory in out_of_date.chain(home) {
-            let is_home = self.directories.first().is_some_and(|first| std::ptr::eq(first, directory));
-            if !is_home || self.journal.is_none() {
+        for (number, directory) in self.directories.iter().chain(leaving).enumerate() {
+            let is_new_home = number == 0 && self.journal.is_some();
+            let new_number = places.get(number).and_then(|place| place.checked_sub(found));
+            let has_found = new_number.is_some_and(|number| legacy.has_journal[number]);
+            if !is_new_home && (has_found || Some(&directory.place().name) == old_home) {
                 let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
             }
         }

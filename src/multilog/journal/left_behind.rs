@@ -14,7 +14,6 @@ use crate::multilog::journal::record::Origin;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::dir::Dir;
-use crate::sys::stat::FileId;
 
 /// At so many names in one directory the search ends: log directories are few.
 const NAMES_MAX: usize = 1000;
@@ -22,33 +21,39 @@ const NAMES_MAX: usize = 1000;
 /// Locks the directories, beside those that are locked, in which the newest batch of a killed logger on this pipe has to be
 /// completed.
 pub fn lock_left_behind(origin: Origin, locked: &[LockedDirectory<PathDir>]) -> Vec<LockedDirectory<PathDir>> {
-    let known: Vec<FileId> = locked.iter().filter_map(|one| one.place().directory.identity().ok()).collect();
-    let beside: Vec<(Vec<u8>, FileId, Option<Contents>)> = directories_beside(locked)
-        .into_iter()
-        .filter_map(|path| {
-            let directory = PathDir::reach(&path).ok()?;
-            let identity = directory.identity().ok().filter(|identity| !known.contains(identity))?;
-            Some((path, identity, journal_of(&directory, origin)))
-        })
-        .collect();
-    let own = locked.iter().filter_map(|one| journal_of(&one.place().directory, origin));
-    let found = beside.iter().filter_map(|(_, _, contents)| contents.clone());
-    let Some(newest) = own.chain(found).max_by_key(|contents| contents.heading.number) else { return Vec::new() };
-    if newest.is_consumed {
-        return Vec::new();
-    }
-    let mut taken = Vec::new();
-    let mut is_wanted = |identity: &FileId| {
-        let is_in_batch = newest.record.extents.iter().any(|extent| extent.directory == *identity);
-        // Two paths may lead to one directory.
-        is_in_batch && !taken.contains(identity) && {
-            taken.push(*identity);
-            true
+    let mut known = Vec::new();
+    let mut newest: Option<Contents> = None;
+    let mut look = |directory: &PathDir| {
+        if let Some(contents) = journal_of(directory, origin)
+            && newest.as_ref().is_none_or(|newest| newest.heading.number < contents.heading.number)
+        {
+            newest = Some(contents);
         }
     };
-    let wanted = beside.iter().filter(|(_, identity, _)| is_wanted(identity));
-    // One that another logger has locked is its own affair.
-    wanted.filter_map(|(path, _, _)| LockedDirectory::new(&destination(path)?).ok()).collect()
+    for one in locked {
+        known.extend(one.place().directory.identity());
+        look(&one.place().directory);
+    }
+    let mut beside = Vec::new();
+    for path in directories_beside(locked) {
+        let Ok(directory) = PathDir::reach(&path) else { continue };
+        let Ok(identity) = directory.identity() else { continue };
+        // Two paths may lead to one directory.
+        if !known.contains(&identity) {
+            known.push(identity);
+            look(&directory);
+            beside.push((path, identity));
+        }
+    }
+    let Some(newest) = newest.filter(|newest| !newest.is_consumed) else { return Vec::new() };
+    let mut left_behind = Vec::new();
+    for (path, identity) in beside {
+        if newest.record.extents.iter().any(|extent| extent.directory == identity) {
+            // One that another logger has locked is its own affair.
+            left_behind.extend(destination(path).and_then(|destination| LockedDirectory::new(&destination).ok()));
+        }
+    }
+    left_behind
 }
 
 /// The journal in a directory, if it is of this pipe and this boot.
@@ -92,7 +97,7 @@ fn parent_of(path: &[u8]) -> &[u8] {
 }
 
 /// The settings of a directory in which one batch is completed. Its path lives as long as the process.
-fn destination(path: &[u8]) -> Option<Destination> {
+fn destination(path: Vec<u8>) -> Option<Destination> {
     let path: &'static CStr = Box::leak(CString::new(path).ok()?.into_boxed_c_str());
     Some(Destination {
         path,
