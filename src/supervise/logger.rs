@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::cli::{Shown, cause};
 use crate::logdir::logger_state::{Activity, Counts, LoggerState, STATE_BYTES};
 use crate::logdir::names::JOURNAL;
+use crate::logdir::script_file;
 use crate::supervise::files::{Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
@@ -260,7 +261,11 @@ pub fn find_state(directories: &[Dir], service: Pid) -> std::result::Result<(Sta
 /// Where the logger may keep its journal: the first directory in its arguments, or the customary one.
 #[must_use]
 pub fn log_directories(log: &Dir, service: Pid) -> Vec<Dir> {
-    let named = pidfd::arguments(service).into_iter().skip(1).find(|argument| is_directory(argument));
+    let arguments = script_file::with_actions(pidfd::arguments(service), || {
+        // Another user may not look where a process works.
+        Dir::of_process(service).or_else(|_| log.reach_dir(b"."))
+    });
+    let named = arguments.into_iter().skip(1).find(|argument| is_directory(argument));
     let named = named.and_then(|name| reach(log, service, &name));
     named.into_iter().chain(log.reach_dir(MAIN)).collect()
 }

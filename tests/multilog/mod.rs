@@ -21,6 +21,8 @@
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | the metrics file | [`metrics`] |
+//! | the script file, and HUP | [`reload`] |
+//! | `g=`: a group may read the directory | [`sharing`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -40,9 +42,11 @@ mod preallocation;
 mod processor;
 mod reads;
 mod regex_program;
+mod reload;
 mod retention;
 mod rotation_by_time;
 pub mod shared_pipe;
+mod sharing;
 mod signals;
 mod status_file;
 mod successor;

@@ -256,6 +256,38 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
 }
 
 #[test]
+fn a_member_of_the_group_of_the_log_learns_what_the_logger_does() {
+    // multilog.8 > "svstat(8)"
+    if !nix::unistd::geteuid().is_root() {
+        skipped("another user: only root can become one");
+        return;
+    }
+    let fixture = fixture(SLOW, "f=script");
+    fixture.write("sv/a/log/script", "g=54321\n./logs\n");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
+        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
+        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let svstat = fixture.path("svstat");
+    fs::copy(testkit::program("svstat"), &svstat).unwrap();
+    until("the copy can be run", || Command::new(&svstat).output().is_ok());
+    let as_user_of = |group: u32| {
+        let mut command = Command::new("./svstat");
+        command.args(["-l", "sv/a"]).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(group);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+
+    let (member, other) = (as_user_of(54321), as_user_of(54322));
+
+    assert!(member.contains("logger: logs, or waits for input"), "{member}");
+    assert!(other.contains("logger: unknown ("), "{other}");
+}
+
+#[test]
 fn a_file_in_the_place_of_the_log_pipe_is_not_opened_through() {
     let fixture = fixture(SLOW, "./main");
     fixture.svscan("sv");

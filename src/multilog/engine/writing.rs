@@ -18,7 +18,9 @@ use crate::tai64n::Label;
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
     pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
-        while self.write_batch()? {}
+        while self.write_batch()? {
+            self.reload_if_wanted();
+        }
         Ok(())
     }
 

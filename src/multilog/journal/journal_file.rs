@@ -65,6 +65,11 @@ impl<M: Memory> Journal<M> {
         Some(Journal { memory, layout, telling, is_true: [true, false], state_at: None, body: Vec::new() })
     }
 
+    /// Goes on with a journal of this process, with the heading that it was made with.
+    pub fn reopen(memory: M, heading: &Heading) -> Option<Journal<M>> {
+        Some(Journal { state_at: Some(file_bytes(heading) - STATE_BYTES), ..Journal::find(memory)? })
+    }
+
     /// The memory that it is kept in.
     pub fn into_memory(self) -> M {
         self.memory

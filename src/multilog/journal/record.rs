@@ -14,9 +14,7 @@ use crate::multilog::script::expression::Expression;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
 use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
-use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
-use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::clock;
 use crate::sys::stat::FileId;
 use crate::tai64n::{Label, StampForm};
@@ -95,6 +93,7 @@ impl Rules {
             limits: Limits::of_number(u64::MAX),
             rotation: RotationTimes::default(),
             processor: None,
+            group: None,
             sync_interval: None,
         };
         let mut script = Script { head: self.head.clone(), ..Script::default() };
@@ -127,20 +126,16 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// The heading of a logger that has claimed its directories; `after` is the greatest number that it has found.
+    /// The heading of a logger that has claimed the directories of its script; `after` is the greatest number that it has
+    /// found.
     #[must_use]
-    pub fn new<D: Directory>(
-        origin: Origin,
-        after: u64,
-        script: &Script,
-        directories: &[LockedDirectory<D>],
-    ) -> Heading {
+    pub fn new(origin: Origin, after: u64, script: &Script) -> Heading {
         let uptime = u64::try_from(clock::uptime().as_nanos()).unwrap_or(0);
         Heading {
             origin,
             number: after.saturating_add(1).max(uptime),
             rules: Rules::of(script),
-            names: directories.iter().map(name_hash).collect(),
+            names: script.directories.iter().map(name_hash).collect(),
         }
     }
 
@@ -220,8 +215,8 @@ impl Heading {
 
 /// A hash of the name that the script has for a directory.
 #[must_use]
-pub fn name_hash<D: Directory>(locked: &LockedDirectory<D>) -> u64 {
-    hash([locked.destination().path.to_bytes()])
+pub fn name_hash(destination: &Destination) -> u64 {
+    hash([destination.path.to_bytes()])
 }
 
 /// A batch, or the state of all directories between two batches, as far as a successor must know it.

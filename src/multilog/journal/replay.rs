@@ -58,6 +58,17 @@ pub struct Legacy {
 }
 
 impl Legacy {
+    /// Nothing is known of so many directories.
+    fn none(directories: usize) -> Legacy {
+        Legacy {
+            replayed: Replayed::Nothing,
+            is_whole: vec![false; directories],
+            has_journal: vec![false; directories],
+            last_number: 0,
+            left_out_bytes: 0,
+        }
+    }
+
     /// The line to continue.
     #[must_use]
     pub fn open_line(&self) -> Option<&OpenLine> {
@@ -90,15 +101,32 @@ pub fn replay<D: Directory>(
     directories: &[LockedDirectory<D>],
     pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<Legacy, Error> {
-    let mut legacy = Legacy {
-        replayed: Replayed::Nothing,
-        is_whole: vec![false; directories.len()],
-        has_journal: vec![false; directories.len()],
-        last_number: 0,
-        left_out_bytes: 0,
-    };
     // For an input without journals, none is trusted.
-    let Some(origin) = origin else { return Ok(legacy) };
+    let Some(origin) = origin else { return Ok(Legacy::none(directories.len())) };
+    let (mut legacy, mut journals) = find_journals(origin.boot, directories);
+    if let Some(found) = journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
+        legacy.replayed = replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?;
+    }
+    if origin.boot != 0 {
+        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    }
+    Ok(legacy)
+}
+
+/// What the journals tell of directories that a logger which runs takes too. Their batches are not of this input any more:
+/// what is in the pipe is this logger's own.
+pub fn find_legacy<D: Directory>(origin: Option<Origin>, directories: &[LockedDirectory<D>]) -> Legacy {
+    let Some(origin) = origin else { return Legacy::none(directories.len()) };
+    let (mut legacy, journals) = find_journals(origin.boot, directories);
+    if origin.boot != 0 {
+        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    }
+    legacy
+}
+
+/// Reads the journals in the locked directories: those of this boot, the newest first.
+fn find_journals<D: Directory>(boot: u128, directories: &[LockedDirectory<D>]) -> (Legacy, Vec<FoundJournal>) {
+    let mut legacy = Legacy::none(directories.len());
     let (mut journals, mut has_unfinished) = (Vec::new(), false);
     for (number, one) in directories.iter().enumerate() {
         // An unreadable one is ignored.
@@ -110,7 +138,7 @@ pub fn replay<D: Directory>(
         }
     }
     journals.retain(|found| {
-        found.contents.heading.origin.boot == origin.boot || {
+        found.contents.heading.origin.boot == boot || {
             has_unfinished |= is_unfinished(&found.contents);
             false
         }
@@ -119,15 +147,10 @@ pub fn replay<D: Directory>(
     journals.sort_by_key(|found| std::cmp::Reverse(found.contents.heading.number));
     legacy.last_number = journals.first().map_or(0, |newest| newest.contents.heading.number);
     has_unfinished |= journals.iter().any(|found| is_unfinished(&found.contents));
-    legacy.replayed = match journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
-        Some(found) => replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?,
-        None if has_unfinished => Replayed::Torn,
-        None => Replayed::Nothing,
-    };
-    if origin.boot != 0 {
-        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    if has_unfinished {
+        legacy.replayed = Replayed::Torn;
     }
-    Ok(legacy)
+    (legacy, journals)
 }
 
 /// Tells whether a line may be without its end.
@@ -204,7 +227,7 @@ fn match_directories<D: Directory>(
     directories: &[LockedDirectory<D>],
 ) -> Option<Vec<Option<usize>>> {
     let identities: Vec<_> = directories.iter().map(|locked| locked.place().directory.identity().ok()).collect();
-    let names: Vec<u64> = directories.iter().map(name_hash).collect();
+    let names: Vec<u64> = directories.iter().map(|locked| name_hash(locked.destination())).collect();
     let matches: Vec<Option<usize>> = record
         .extents
         .iter()

@@ -17,8 +17,10 @@
 //! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
+//! g=GROUP      the group that may read the directories that follow; default: as 0.76 leaves them
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! MSECONDS=file  the metrics, and how often the file is replaced
+//! f=FILE       the actions in a file, one a line; they are read again at HUP
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```
@@ -29,10 +31,12 @@
 pub mod automaton;
 pub mod explain;
 pub mod expression;
+mod group;
 pub mod head_rule;
 pub mod matcher;
 mod numbers;
 pub mod pattern;
+pub mod script_file;
 pub mod selector;
 
 use std::borrow::Cow;
@@ -43,6 +47,7 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::script_file::named_by;
 use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
@@ -133,6 +138,7 @@ impl Script {
         let mut rotation = RotationTimes::default();
         let mut processor = None;
         let mut sync_interval = None;
+        let mut group = None;
         for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
@@ -200,6 +206,7 @@ impl Script {
                         },
                         rotation,
                         processor,
+                        group,
                         sync_interval,
                     });
                 }
@@ -210,6 +217,13 @@ impl Script {
                 Some(b'T') if rest.starts_with(b"@") => {
                     script.ignore(argument, "it is no form of timestamp such as T@local, T@utc or T@epoch");
                 }
+                Some(b'f') if named_by(bytes).is_some() => {
+                    script.ignore(argument, "a script has one script file, which names no other");
+                }
+                Some(b'g') if rest.starts_with(b"=") => match group::number_of(&rest[1..]) {
+                    Some(number) => group = Some(number),
+                    None => script.ignore(argument, "it is no number and no group in /etc/group"),
+                },
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
                 _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
             }
@@ -259,6 +273,13 @@ impl Script {
     #[must_use]
     pub fn is_uniform(&self) -> bool {
         !self.directories.is_empty() && self.actions.iter().all(|action| matches!(action, Action::Log(_)))
+    }
+
+    /// The first argument that is ignored, if it is none of `known`.
+    #[must_use]
+    pub fn ignored_besides(&self, known: &Arguments) -> Option<&Ignored> {
+        // By their places: the same word may stand in both.
+        self.ignored.iter().find(|ignored| !known.iter().any(|&known| std::ptr::eq(known, ignored.argument)))
     }
 
     /// Tells whether all of an argument is ignored.
