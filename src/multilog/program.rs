@@ -1,7 +1,7 @@
 //! The program: opens what the script names, and runs the engine.
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Messages, Program};
+use crate::cli::{Exit, Messages, Program, standard_output};
 use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
@@ -59,11 +59,15 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
+    if !script.copies.is_empty() {
+        standard_output::open(PROGRAM, script.waits_for_reader);
+    }
     let exit = match start(script, input) {
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
         Err(error) => PROGRAM.fatal(error),
     };
+    standard_output::report_dropped(messages());
     standard_error::report_dropped();
     exit
 }

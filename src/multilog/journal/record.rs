@@ -50,6 +50,8 @@ pub enum Clause {
     Deselect(Vec<u8>),
     /// The next directory.
     Log,
+    /// `1`, with its prefix.
+    Copy(Vec<u8>),
 }
 
 impl Rules {
@@ -60,6 +62,7 @@ impl Rules {
             Action::Select(selector) => Some(Clause::Select(selector.pattern())),
             Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
             Action::Log(_) => Some(Clause::Log),
+            Action::Copy(copy) => Some(Clause::Copy(script.copies[*copy].clone())),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
@@ -88,9 +91,12 @@ impl Rules {
                 Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
                 Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
                 Clause::Log => Action::Log(script.directories.len()),
+                Clause::Copy(_) => Action::Copy(script.copies.len()),
             });
-            if *clause == Clause::Log {
-                script.directories.push(endless.clone());
+            match clause {
+                Clause::Log => script.directories.push(endless.clone()),
+                Clause::Copy(prefix) => script.copies.push(prefix.clone()),
+                Clause::Select(_) | Clause::Deselect(_) => {}
             }
         }
         script
@@ -150,6 +156,7 @@ impl Heading {
                 Clause::Select(pattern) => (b'+', &pattern[..]),
                 Clause::Deselect(pattern) => (b'-', &pattern[..]),
                 Clause::Log => (b'.', &b""[..]),
+                Clause::Copy(prefix) => (b'1', &prefix[..]),
             };
             bytes.push(kind);
             bytes.extend(count(pattern.len()));
@@ -178,6 +185,7 @@ impl Heading {
                 b'+' => Clause::Select(pattern.into()),
                 b'-' => Clause::Deselect(pattern.into()),
                 b'.' if pattern.is_empty() => Clause::Log,
+                b'1' => Clause::Copy(pattern.into()),
                 _ => return None,
             });
         }
@@ -249,7 +257,7 @@ impl Record {
             bytes.extend(offset_seconds.to_le_bytes());
         }
         let [before, after] = &self.open_lines;
-        bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
+        bytes.extend([u8::from(self.adds_newline), open_code(before), open_code(after)]);
         bytes.extend(count(self.extents.len()));
         for (number, extent) in self.extents.iter().enumerate() {
             push_identity(bytes, extent.directory);
@@ -267,9 +275,9 @@ impl Record {
         let input_bytes = take_number(rest)?;
         let samples = [take(rest)?, take(rest)?];
         let arrivals = [take_arrival(rest)?, take_arrival(rest)?];
-        let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
-        let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
-        let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
+        let [adds_newline, before_code, after_code] = take(rest)?;
+        let adds_newline = adds_newline != 0;
+        let [mut before, mut after] = [before_code, after_code].map(open_line_of);
         let mut extents = Vec::new();
         for _ in 0..take_count(rest)? {
             let (directory, current) = (take_identity(rest)?, take_identity(rest)?);
@@ -290,6 +298,16 @@ impl Record {
             extents,
         })
     }
+}
+
+/// A journal without copies is the same as one of a logger that knows none.
+fn open_code(line: &OpenLine) -> u8 {
+    u8::from(line.is_open) | u8::from(line.is_copied) << 1
+}
+
+/// The line that a byte stands for, without its directories.
+fn open_line_of(code: u8) -> OpenLine {
+    OpenLine { is_open: code != 0, goes_to: Vec::new(), is_copied: code & 2 != 0 }
 }
 
 /// The first bytes of a batch, and the last.
@@ -372,7 +390,7 @@ mod tests {
 
     #[test]
     fn rules_make_the_script_that_they_are_of() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"1=p: ", c"./b", c"1b"]);
         let rules = Rules::of(&script);
 
         let again = rules.to_script();
@@ -385,7 +403,7 @@ mod tests {
 
     #[test]
     fn a_heading_is_read_as_it_was_written() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"1=p: ", c"./b"]);
         let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();

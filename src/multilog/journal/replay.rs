@@ -12,6 +12,7 @@
 //! The journals also tell whether each `current` is whole: this boot's loggers wrote all of it, nobody else wrote to it,
 //! and the disk has refused nothing. Such a file is appended to, and every other becomes an archive.
 
+use crate::cli::standard_output;
 use crate::lines::window::Window;
 use crate::logdir::names::{CURRENT, JOURNAL, MODE_PRIVATE};
 use crate::logdir::room::Room;
@@ -178,7 +179,8 @@ fn replay_one<D: Directory>(
         // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
         return Ok(Replayed::Torn);
     }
-    let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; directories.len()] };
+    let mut open_line =
+        OpenLine { is_open: after.is_open, is_copied: after.is_copied, ..OpenLine::closed(directories.len()) };
     if after.is_open {
         for (number, extent) in record.extents.iter().enumerate() {
             let Some(directory) = matches[number].filter(|_| after.goes_to[number]) else { continue };
@@ -290,6 +292,10 @@ fn complete<D: Directory>(
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }
+    }
+    if standard_output::print_again(batch.copies(), pausing.messages) < batch.copies().len() {
+        // The next logger finds the same journal and the same bytes.
+        return Err(Error::interruption());
     }
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];
