@@ -98,12 +98,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Gives up a batch that cannot be written. The whole lines that every directory has are consumed; the rest is removed
     /// from the files again and stays in the input. `is_noted` is true if the journal describes the batch; `printed` says how
     /// many bytes are on standard output, if the lines for it cannot be written.
-    pub(super) fn give_up(
-        &mut self,
-        before: &[u64],
-        is_noted: bool,
-        printed: Option<usize>,
-    ) -> Result<(), EarlyEnd> {
+    pub(super) fn give_up(&mut self, before: &[u64], is_noted: bool, printed: Option<usize>) -> Result<(), EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(()) };
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();

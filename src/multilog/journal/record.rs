@@ -390,7 +390,20 @@ mod tests {
 
     #[test]
     fn rules_make_the_script_that_they_are_of() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"1=p: ", c"./b", c"1b"]);
+        let script = Script::parse(&[
+            c"t",
+            c"-*",
+            c"+*a**b*c",
+            c"e",
+            c"./a",
+            c"s5000",
+            c"+",
+            c"-x*",
+            c"=f",
+            c"1=p: ",
+            c"./b",
+            c"1b",
+        ]);
         let rules = Rules::of(&script);
 
         let again = rules.to_script();
