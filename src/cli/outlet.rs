@@ -416,7 +416,9 @@ mod tests {
         outlet.print(&[b'x'; 4_000_000], Kind::Message, Waiting::Bounded);
 
         let start = Instant::now();
-        (0..1000).for_each(|_| outlet.print(b"no room\n", Kind::Alert, Waiting::Bounded));
+        for _ in 0..1000 {
+            outlet.print(b"no room\n", Kind::Alert, Waiting::Bounded);
+        }
 
         assert!(start.elapsed() < PATIENCE_MAX * 100, "each of them waited");
         assert_eq!(outlet.dropped.alerts, 1000);

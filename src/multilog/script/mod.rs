@@ -152,13 +152,7 @@ impl Script {
                             .expect("the end of a C string is one"),
                     );
                 }
-                Some(b'1') => match rest {
-                    b"" | b"b" => script.add_copy(b"", rest == b"b"),
-                    [b'=', text @ ..] if is_prefix(text) => script.add_copy(text, false),
-                    [b'b', b'=', text @ ..] if is_prefix(text) => script.add_copy(text, true),
-                    [b'=', ..] | [b'b', b'=', ..] => script.ignore(argument, NO_PREFIX),
-                    _ => script.ignore(argument, NO_ACTION),
-                },
+                Some(b'1') => script.parse_copy(argument),
                 Some(b's') => {
                     let (size, rest) = parse_size(rest);
                     size_max_bytes = size.max(SIZE_LEAST_BYTES);
@@ -236,6 +230,17 @@ impl Script {
             self.ignore(argument, NO_PREFIX);
         } else {
             self.head.prefix = text.to_vec();
+        }
+    }
+
+    fn parse_copy(&mut self, argument: &'static CStr) {
+        match &argument.to_bytes()[1..] {
+            b"" => self.add_copy(b"", false),
+            b"b" => self.add_copy(b"", true),
+            [b'=', text @ ..] if is_prefix(text) => self.add_copy(text, false),
+            [b'b', b'=', text @ ..] if is_prefix(text) => self.add_copy(text, true),
+            [b'=', ..] | [b'b', b'=', ..] => self.ignore(argument, NO_PREFIX),
+            _ => self.ignore(argument, NO_ACTION),
         }
     }
 
