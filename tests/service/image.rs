@@ -59,7 +59,8 @@ fn run(lines: usize, kills: usize, copy: &str) -> Option<Outcome> {
         let share = lines * (kill + 1) / kills - lines * kill / kills;
         writeln!(gate, "{share}").unwrap();
         std::thread::sleep(Duration::from_micros(random.below(30_000) as u64));
-        logger.into_iter().for_each(|logger| signal::send(logger, Signal::SIGKILL).unwrap());
+        logger.iter().for_each(|&logger| signal::send(logger, Signal::SIGKILL).unwrap());
+        until("it has ended", || loggers(&root).is_disjoint(&logger));
         // Without this, it is started again a second later.
         svc(["-u", "/service/web/log"]);
     }
