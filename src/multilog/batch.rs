@@ -25,11 +25,14 @@ use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::{alert, status};
+use crate::sys::memory;
 
 /// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
 /// A batch ends when so much goes to standard output: if the logger is killed, it is repeated.
 const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// The same where the address space is limited.
+const SCARCE_OUTPUT_BYTES_MAX: usize = 8 * 1024;
 
 /// What one directory gets.
 #[derive(Debug, Default)]
@@ -76,6 +79,8 @@ pub struct Batch {
     alerts: Vec<u8>,
     /// Lines for standard output.
     copies: Vec<u8>,
+    /// How many bytes of these a batch may have.
+    copies_bytes_max: usize,
     /// What stands before them, by the number of the copy.
     copy_prefixes: Vec<Vec<u8>>,
     /// The latest record of each status file; empty if there is none in this batch.
@@ -103,6 +108,7 @@ impl Batch {
             is_shared: script.is_uniform(),
             alerts: Vec::new(),
             copies: Vec::new(),
+            copies_bytes_max: if memory::is_scarce() { SCARCE_OUTPUT_BYTES_MAX } else { OUTPUT_BYTES_MAX },
             copy_prefixes: script.copies.clone(),
             statuses: script.statuses.iter().map(|_| Vec::new()).collect(),
             before: OpenLine::closed(script.directories.len()),
@@ -173,6 +179,11 @@ impl Batch {
     #[must_use]
     pub fn open_lines(&self) -> [&OpenLine; 2] {
         [&self.before, &self.after]
+    }
+
+    /// Takes a batch of another process, which may have had more memory.
+    pub fn lift_limit(&mut self) {
+        self.copies_bytes_max = usize::MAX;
     }
 
     /// Continues where a batch of another process ended.
@@ -314,7 +325,7 @@ impl Batch {
                 left_bytes = self.left_for_chosen();
             }
             let line_bytes = head.len() + line.len();
-            let is_output_full = self.copy.is_some() && self.copies.len() + line_bytes > OUTPUT_BYTES_MAX;
+            let is_output_full = self.copy.is_some() && self.copies.len() + line_bytes > self.copies_bytes_max;
             if line_bytes > left_bytes || is_output_full || newline.is_none() {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 self.input_bytes = run.end;

@@ -276,6 +276,7 @@ fn complete<D: Directory>(
     let endless = Room { filled_bytes: 0, size_max_bytes: u64::MAX };
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
+    batch.lift_limit();
     batch.resume(before.clone());
     batch.plan(window, &record.heads(&heading.rules), targets.iter().map(|_| endless));
     if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
