@@ -22,10 +22,10 @@ static WAITS: AtomicBool = AtomicBool::new(false);
 /// The name in messages.
 const NAME: &str = "standard output";
 
-/// From now on this program prints lines, and waits for a slow reader if it `waits`. SIGPIPE must be ignored.
+/// From now on this program prints lines, as before if it has been, and waits for a slow reader if it `waits`. SIGPIPE must be ignored.
 pub fn open(program: Program, waits: bool) {
     WAITS.store(waits, Ordering::Release);
-    *OUTLET.lock() = Some(Outlet::new(program, NAME, Prompt::new(fd::stdout()), Threads::Allowed));
+    OUTLET.lock().get_or_insert_with(|| Outlet::new(program, NAME, Prompt::new(fd::stdout()), Threads::Allowed));
 }
 
 /// Prints lines, in pieces that stay whole beside other writers' lines if they are not longer than a pipe allows. Returns how

@@ -84,6 +84,8 @@ pub enum By {
     Disk,
     /// A processor that runs or fails.
     Processor,
+    /// A standard output that nobody reads.
+    Reader,
     /// SIGSTOP.
     Stop,
 }
@@ -101,7 +103,7 @@ pub enum Unknown {
 
 impl By {
     /// Every kind.
-    pub const ALL: [By; 4] = [By::FullDisk, By::Disk, By::Processor, By::Stop];
+    pub const ALL: [By; 5] = [By::FullDisk, By::Disk, By::Processor, By::Reader, By::Stop];
 
     /// One word for programs.
     #[must_use]
@@ -110,6 +112,7 @@ impl By {
             By::FullDisk => "full_disk",
             By::Disk => "disk",
             By::Processor => "processor",
+            By::Reader => "reader",
             By::Stop => "stop",
         }
     }
@@ -121,6 +124,7 @@ impl fmt::Display for By {
             By::FullDisk => "a full disk",
             By::Disk => "the disk",
             By::Processor => "its processor",
+            By::Reader => "the reader of its standard output",
             By::Stop => "SIGSTOP",
         })
     }
@@ -166,10 +170,11 @@ impl Condition {
         let by = match state.task.activity {
             Activity::Logging => return Condition::Logging,
             Activity::Exiting => return Condition::Exiting,
-            Activity::Processing | Activity::Finishing if !is_long => return Condition::Logging,
+            Activity::Processing | Activity::Finishing | Activity::Printing if !is_long => return Condition::Logging,
             Activity::Retrying if is_full => By::FullDisk,
             Activity::Retrying | Activity::Finishing => By::Disk,
             Activity::Processing => By::Processor,
+            Activity::Printing => By::Reader,
         };
         let text = Shown(&state.task.text).to_string();
         Condition::Blocked(Obstacle { by, since: Some(state.since), text })
@@ -224,11 +229,11 @@ pub fn fill_in(supervise: &Files) -> Result<PipeFill> {
     Ok(PipeFill { waiting_bytes: pipe::waiting_bytes(&fifo)?, capacity_bytes: pipe::capacity_bytes(&fifo)? })
 }
 
-/// After how long a logger that waits for its processor, or for the file before, counts as blocked; `None` if it does not wait, or
+/// After how long a logger that waits for its processor, for the file before, or for a reader, counts as blocked; `None` if it does not wait, or
 /// counts as blocked already.
 #[must_use]
 pub fn blocked_in(state: &LoggerState) -> Option<Duration> {
-    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing);
+    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing | Activity::Printing);
     PATIENCE.checked_sub(age(state.since).filter(|_| waits)?).filter(|left| !left.is_zero())
 }
 

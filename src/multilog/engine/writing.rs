@@ -2,6 +2,7 @@
 
 use super::{EarlyEnd, Engine};
 use crate::cli::{Messages, standard_output};
+use crate::logdir::logger_state::{Activity, Task};
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
@@ -53,9 +54,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 }
             }
         }
-        if let Some(printed) = print_copies(&self.batch, &self.input, self.messages) {
+        if let Some(printed) = self.print_copies() {
             return self.give_up(&before, is_noted, Some(printed)).and(Err(EarlyEnd::GivenUp));
         }
+        let window = self.reader.window().expect("nothing has been taken from it");
         let used_up: Vec<usize> =
             (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
         if let Some(metrics) = &mut self.metrics {
@@ -69,6 +71,26 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.rotate(directory)?;
         }
         Ok(true)
+    }
+
+    /// Prints the copies of the batch. Returns how many bytes are printed if the others are left to the next logger: the input
+    /// keeps their lines.
+    fn print_copies(&mut self) -> Option<usize> {
+        let copies = self.batch.copies();
+        if copies.is_empty() {
+            return None;
+        }
+        let mut showing = Showing::new(&mut self.journal, &mut self.state);
+        if self.script.waits_for_reader {
+            showing.show(Task::new(Activity::Printing, ""));
+        }
+        let done = standard_output::print(copies, self.messages);
+        drop(showing);
+        if done < copies.len() && self.input.keeps_rest() {
+            return Some(done);
+        }
+        standard_output::drop_lines(&copies[done..]);
+        None
     }
 
     /// Consumes a batch that is written.
@@ -183,21 +205,6 @@ fn making_room<D: Directory, T>(
         }
         answer => answer,
     }
-}
-
-/// Prints the copies of a batch. Returns how many bytes are printed if the others are left to the next logger: the input keeps
-/// their lines.
-fn print_copies(batch: &Batch, input: &impl Input, messages: Messages) -> Option<usize> {
-    let copies = batch.copies();
-    let done = standard_output::print(copies, messages);
-    if done == copies.len() {
-        return None;
-    }
-    if !input.keeps_rest() {
-        standard_output::drop_lines(&copies[done..]);
-        return None;
-    }
-    Some(done)
 }
 
 /// Writes the alerts and status files of a batch. A successor that completes the batch repeats this.
