@@ -190,6 +190,53 @@ fn one_that_waits_drops_nothing_and_gives_way_to_term() {
 }
 
 #[test]
+fn one_that_waits_with_a_killed_logger_s_batch_gives_way_to_term() {
+    let mut fixture = LoggerFixture::new();
+    let mut unread = Unread::new(Kind::Pipe, &fixture.workdir);
+    let script = ["t", "1b", "./main"];
+    let text = lines(0..300);
+    fixture.write(&text);
+    let logger = start(&fixture.workdir, &script, fixture.stdin(), unread.stdio());
+    until("all lines are logged", || current(&fixture.workdir).lines().count() == 300);
+    let logged = current(&fixture.workdir);
+    logger.kill();
+    let mut logger = start(&fixture.workdir, &script, fixture.stdin(), unread.stdio());
+    let awaits_term = || {
+        let status = fs::read_to_string(format!("/proc/{}/status", logger.pid())).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 << 14 != 0)
+    };
+    until("it answers to TERM", awaits_term);
+
+    let (status, took) = logger.terminate();
+
+    assert!(status.success() && took.as_secs() < 1, "{status}, {took:?}");
+    assert_eq!((current(&fixture.workdir), unread.read()), (logged.clone(), String::new()));
+    let logger = start(&fixture.workdir, &script, fixture.stdin(), unread.stdio());
+    let seen = unread.read_until("the next one prints them", |text| text.ends_with("line 299\n"));
+    assert_eq!(seen, logged);
+    drop(unread);
+    assert_eq!(current(&fixture.end(logger)), logged);
+}
+
+#[test]
+fn an_input_that_is_a_file_is_logged_though_nobody_reads() {
+    let dir = Workdir::in_memory();
+    let unread = Unread::new(Kind::Pipe, &dir);
+    let text = lines(0..300);
+    fs::write(dir.join("input"), &text).unwrap();
+    let mut logger = start(&dir, &["1b", "./main"], File::open(dir.join("input")).unwrap(), unread.stdio());
+    until("all lines are logged", || current_bytes(&dir.join("main")) == Some(text.len() as u64));
+
+    let (status, took) = logger.terminate();
+
+    assert!(status.success() && took.as_secs() < 1, "{status}, {took:?}");
+    let words = logger.end_and_words().1;
+    assert_eq!(words, "multilog: warning: standard output was full or closed: 300 lines dropped\n");
+    assert_eq!(current(&dir), text);
+}
+
+#[test]
 fn a_standard_output_that_is_closed_or_full_does_no_harm() {
     let text = lines(0..1000);
     for waits in [false, true] {

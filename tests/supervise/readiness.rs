@@ -15,12 +15,16 @@ use testkit::until;
 /// The service of [`service`], as a test of this file.
 const SERVICE: &str = "supervise::readiness::service";
 
+/// Set where a test supervises it.
+const SERVED: &str = "LOGYARD_TEST_SERVICE";
+
 /// A service that sends what it is told to: each new line of the file `orders` in its directory, to its `NOTIFY_SOCKET`, itself or
 /// by a child. It says in `done` how many lines it has sent.
 #[test]
 #[ignore = "it is what the other tests supervise"]
 fn service() {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let socket = std::env::var_os("NOTIFY_SOCKET");
+    let Some(socket) = socket.filter(|_| std::env::var_os(SERVED).is_some()) else { return };
     let socket = socket.into_encoded_bytes();
     if let Ok(message) = std::env::var("MESSAGE_OF_CHILD") {
         unix_socket::send_datagram(&socket, message.as_bytes()).unwrap();
@@ -50,8 +54,10 @@ fn service() {
 /// The service `sv/a` is the one above.
 fn fixture() -> ServiceFixture {
     let this = std::env::current_exe().unwrap();
-    let run =
-        format!("rm -f orders done; : >started; exec '{}' --exact {SERVICE} --ignored >test-output", this.display());
+    let run = format!(
+        "rm -f orders done; : >started; {SERVED}=1 exec '{}' --exact {SERVICE} --ignored >test-output",
+        this.display()
+    );
     ServiceFixture::with_service(&run)
 }
 
