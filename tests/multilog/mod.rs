@@ -17,6 +17,7 @@
 //! | `1`: lines on standard output, read slowly, not at all, or twice after a kill | [`copies`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | `r+` and `r-`: the program that matches regular expressions | [`regex_program`] |
 //! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
@@ -40,6 +41,7 @@ mod planted_files;
 mod preallocation;
 mod processor;
 mod reads;
+mod regex_program;
 mod retention;
 mod rotation_by_time;
 pub mod shared_pipe;
