@@ -1,7 +1,7 @@
 //! The program: opens what the script names, and runs the engine.
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Messages, Program};
+use crate::cli::{Exit, Messages, Program, standard_output};
 use crate::logdir::destination::Destination;
 use crate::multilog::engine::reloading::ScriptSource;
 use crate::multilog::engine::{Engine, EngineParts};
@@ -75,6 +75,7 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
         Err(error) if error.is_want_of_compiler() => regex_program::execute(arguments),
         Err(error) => PROGRAM.fatal(error),
     };
+    standard_output::report_dropped(messages());
     standard_error::report_dropped();
     exit
 }
@@ -121,6 +122,9 @@ fn start(arguments: &Arguments, input: MakeInput) -> Result<Engine<PathDir, Stan
     memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
+    }
+    if !script.copies.is_empty() {
+        standard_output::open(PROGRAM, script.waits_for_reader);
     }
     let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
     warn_of_network(&directories);
