@@ -120,7 +120,7 @@ fn a_script_file_may_have_regular_expressions_at_the_start_but_not_as_news() {
 
     std::fs::write(&file, "-*\nr+b\n./main\n").unwrap();
     logger.signal(Signal::SIGHUP);
-    let words = "keeping the old script: multilog must be started again to match its regular expressions\n";
+    let words = "keeping the old script: regular expressions are new in it, restart multilog\n";
     until("it says so", || fixture.messages().ends_with(words));
     fixture.write("c\n");
     fixture.until_current(4);
