@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::slice;
 
 use nix::fcntl::readlink;
+use nix::libc;
 
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
@@ -17,6 +18,45 @@ pub type Arguments = [&'static CStr];
 #[must_use]
 pub fn own_path() -> Option<Vec<u8>> {
     readlink("/proc/self/exe").ok().map(OsStringExt::into_vec)
+}
+
+/// The path that this program was executed by, from the root. If it leads through links, it does so again when it is used
+/// again. To be called before the program changes its directory.
+#[must_use]
+pub fn path_at_start() -> Option<Vec<u8>> {
+    // SAFETY: asks for one of the numbers that the kernel gave this process when it was executed.
+    let address = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    let Some(name) = std::ptr::NonNull::new(std::ptr::with_exposed_provenance_mut::<c_char>(address as usize)) else {
+        return own_path();
+    };
+    // SAFETY: this number is the address of a C string that the kernel put there, and nothing changes it.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_bytes();
+    // Executed by a descriptor: the name means nothing to another process.
+    if name.starts_with(b"/dev/fd/") || name.starts_with(b"/proc/") {
+        return own_path();
+    }
+    if name.starts_with(b"/") {
+        return Some(name.to_vec());
+    }
+    let mut path = std::env::current_dir().ok()?.into_os_string().into_vec();
+    path.push(b'/');
+    path.extend(name);
+    Some(path)
+}
+
+/// Takes a variable out of the environment. Only for programs of one thread, and before anything looks at the environment.
+#[must_use]
+pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
+    // SAFETY: a C string; the value is copied before the environment changes, and the program has one thread.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        if value.is_null() {
+            return None;
+        }
+        let value = CStr::from_ptr(value).to_bytes().to_vec();
+        libc::unsetenv(name.as_ptr());
+        Some(value)
+    }
 }
 
 /// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in
