@@ -83,6 +83,12 @@ const BETWEEN_LOCK_ATTEMPTS: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Files(Dir);
 
+impl From<Dir> for Files {
+    fn from(dir: Dir) -> Files {
+        Files(dir)
+    }
+}
+
 impl Files {
     /// Opens the directory of a service.
     pub fn open(service: &Dir) -> Result<Files, Error> {

@@ -6,7 +6,7 @@
 //!
 //! 1. Only root or the process's own user may have put the file there: [`trusted_path`].
 //! 2. The file is run in a child, with `--check-state`, and must accept the state. Events are handled meanwhile; if
-//!    they have changed the state, the file is asked again.
+//!    they have changed the state, or if the file has changed, it is asked again.
 //! 3. The file is executed with the same arguments. `LOGYARD_STATE` names the descriptor from which it reads the state. The
 //!    signals that the program handles are blocked all the time: what arrives meanwhile waits for the new program, which
 //!    collects all children that have ended before it first waits for something.
@@ -39,7 +39,7 @@ const ACCEPTED: &[u8] = b"state accepted\n";
 const ANSWER_BYTES_MAX: usize = 256;
 /// How long a file may take to answer: a thousand of them may be asked at the same time.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
-/// How often a file is asked because the state has changed.
+/// How often a file is asked because the state, or the file, has changed.
 const TRIALS_MAX: u32 = 20;
 
 /// Why the old program continues.
@@ -53,9 +53,7 @@ pub enum Refusal {
     NotAccepted,
     /// It does not answer.
     NoAnswer,
-    /// Between the check and the execution, another file took its place.
-    Replaced,
-    /// The state has changed at each attempt.
+    /// At each attempt, the state or the file has changed meanwhile.
     Unsteady,
 }
 
@@ -74,8 +72,7 @@ impl fmt::Display for Refusal {
             Refusal::Path(Fault::Writable(path)) => write!(out, "{} is writable by others", Shown(path)),
             Refusal::NotAccepted => out.write_str("it does not accept the state"),
             Refusal::NoAnswer => out.write_str("it does not answer"),
-            Refusal::Replaced => out.write_str("the file has changed meanwhile"),
-            Refusal::Unsteady => out.write_str("the state changes too often"),
+            Refusal::Unsteady => out.write_str("the state or the file changes too often"),
         }
     }
 }
@@ -186,8 +183,9 @@ impl Reexec {
             return Err(Refusal::NoAnswer);
         }
         trial.judge()?;
-        if trial.state == state {
-            return Err(self.execute(&state, trial.version, signals));
+        let current = trusted_path::check(self.path.to_bytes()).map_err(Refusal::Path)?;
+        if trial.state == state && trial.version == current {
+            return Err(self.execute(&state, signals));
         }
         if trial.earlier + 1 >= TRIALS_MAX {
             return Err(Refusal::Unsteady);
@@ -202,12 +200,7 @@ impl Reexec {
         }
     }
 
-    fn execute(&self, state: &HandedState, version: Version, signals: &mut SignalQueue) -> Refusal {
-        match trusted_path::check(self.path.to_bytes()) {
-            Ok(current) if current == version => {}
-            Ok(_) => return Refusal::Replaced,
-            Err(fault) => return Refusal::Path(fault),
-        }
+    fn execute(&self, state: &HandedState, signals: &mut SignalQueue) -> Refusal {
         let carrier = match shared_memory::holding(&state.text) {
             Ok(carrier) => carrier,
             Err(errno) => return errno.into(),
@@ -263,6 +256,13 @@ impl Trial {
             let _ = signal::send(process, Signal::SIGKILL);
         }
     }
+}
+
+/// The path that this program was started from, for [`Reexec::new`]; empty if it is not known. To be called before the program
+/// changes its directory.
+#[must_use]
+pub fn own_path() -> CString {
+    program::path_at_start().and_then(|path| CString::new(path).ok()).unwrap_or_default()
 }
 
 /// The state that an earlier program in this process has handed on, if there was one. To be called before the program

@@ -12,9 +12,13 @@ use crate::supervise::supervisor_process::{Ends, SupervisorProcess};
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
 use crate::sys::process::pid::Pid;
+use crate::sys::signal::{self, Signal};
 use crate::sys::stat::FileId;
 
+pub use handing_on::HandedService;
+
 mod ending;
+mod handing_on;
 
 /// Which of the two supervisors of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -332,6 +336,20 @@ impl WatchedService {
         match self.supervisor(role) {
             SupervisorProcess::Child { process, .. } => Some(*process),
             SupervisorProcess::Absent(_) | SupervisorProcess::Found { .. } => None,
+        }
+    }
+
+    /// Asks a supervisor to execute its program anew.
+    pub fn renew(&self, role: Role) {
+        let supervisor = match role {
+            Role::Service => &self.service,
+            Role::Log => &self.log,
+        };
+        match supervisor {
+            SupervisorProcess::Absent(_) => {}
+            // It may have ended, and one that is started then has the new program.
+            SupervisorProcess::Child { process, .. } => drop(signal::send(*process, Signal::SIGURG)),
+            SupervisorProcess::Found { .. } => drop(supervisor.tell(self.directory(role), b"e")),
         }
     }
 

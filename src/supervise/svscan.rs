@@ -5,11 +5,13 @@
 //!
 //! - [`WatchedService`] is one service: its supervisors and its output.
 //! - `Scan` is the loop: it scans the directory, collects children, and at the end stops everything in order.
+//! - `handing_on` hands everything to a new program in this process.
 //!
 //! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
-//! second one it kills them. On HUP svscan scans immediately.
+//! second one it kills them. On HUP svscan scans immediately. On URG the supervisors and then svscan execute their programs
+//! anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
+use crate::supervise::reexec::{self, Reexec};
 use crate::supervise::service::{Role, WatchedService};
 use crate::sys::dir::{self, Dir};
 use crate::sys::inotify::{Notification, Notifier, Watch};
@@ -26,6 +29,10 @@ use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::stat::FileId;
 use crate::sys::{Result, clock, fd, limit, poll, program};
+
+use handing_on::HandedScan;
+
+mod handing_on;
 
 const PROGRAM: Program = Program("svscan");
 
@@ -41,21 +48,45 @@ const KILLING_MAX: Duration = Duration::from_secs(3);
 /// Between two attempts to reach a supervisor, and between two checks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
+/// The signals that svscan handles.
+const SIGNALS: [Signal; 5] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGURG];
+/// How many supervisors are asked to execute their programs at a time, so that the machine has time for other things.
+const RENEWED_AT_A_TIME: usize = 20;
+
 /// Runs `svscan [dir]`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
+    if arguments.get(1) == Some(&reexec::CHECK_STATE) {
+        return reexec::check_state(PROGRAM, |text| HandedScan::read(text).map(drop));
+    }
     fd::occupy_standard();
+    let handed = reexec::take_state().map(|text| HandedScan::take(&text));
     standard_error::never_block(PROGRAM, Threads::None);
+    if let Some(handed) = handed {
+        return continue_with(arguments, handed);
+    }
+    let reexec = Reexec::new(reexec::own_path(), arguments);
     if let Some(dir) = arguments.get(1)
         && let Err(errno) = dir::change_to(*dir)
     {
         let dir = Shown(dir.to_bytes());
         return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
-    match Scan::begin().and_then(Scan::go_on) {
-        Ok(exit) => exit,
-        Err(errno) => PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))),
+    finish(Scan::begin(reexec).and_then(Scan::go_on))
+}
+
+/// Continues as the new program, in the directory of the old one.
+fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> Exit {
+    match handed {
+        Ok((handed, descriptors)) => {
+            finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on))
+        }
+        Err(why) => PROGRAM.fatal(format_args!("unable to take over the state: {why}")),
     }
+}
+
+fn finish(outcome: Result<Exit>) -> Exit {
+    outcome.unwrap_or_else(|errno| PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))))
 }
 
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
@@ -102,13 +133,20 @@ struct Scan {
     shutdown: Shutdown,
     /// When TERM came for the second time.
     killing_since: Option<Duration>,
+    reexec: Reexec,
+    /// The supervisors that are still to execute their programs anew; `Some` until svscan has begun to do so itself.
+    to_renew: Option<VecDeque<(FileId, Role)>>,
 }
 
 impl Scan {
-    fn begin() -> Result<Scan> {
-        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
+    fn begin(reexec: Reexec) -> Result<Scan> {
+        let signals = SignalQueue::new(&SIGNALS)?;
         // Each pair needs a descriptor. svscan works without these settings too.
         let _ = limit::raise_descriptors();
+        Ok(Scan::new(signals, reexec))
+    }
+
+    fn new(signals: SignalQueue, reexec: Reexec) -> Scan {
         // A supervisor may exit while svscan writes to it.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
@@ -125,7 +163,7 @@ impl Scan {
             ));
         }
         let changes = watched.ok();
-        Ok(Scan {
+        Scan {
             signals,
             changes,
             watches,
@@ -136,7 +174,9 @@ impl Scan {
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
             shutdown: Shutdown::No,
             killing_since: None,
-        })
+            reexec,
+            to_renew: None,
+        }
     }
 
     fn go_on(mut self) -> Result<Exit> {
@@ -151,6 +191,7 @@ impl Scan {
                     self.scan();
                 }
                 self.keep(now);
+                self.renew();
             }
             self.wait()?;
         }
@@ -165,7 +206,10 @@ impl Scan {
             .collect();
         let mut sources = vec![self.signals.as_fd(), self.changes.as_ref().map_or(self.signals.as_fd(), AsFd::as_fd)];
         sources.extend(self.services.values().flat_map(|watched| watched.found().map(|(_, fifo)| fifo)));
+        let answer = self.reexec.answer();
+        sources.extend(answer);
         let awake = poll::readable_of(&sources, self.timeout())?;
+        let is_answered = answer.is_some() && awake.last() == Some(&true);
         standard_error::report_dropped();
         for ((identity, role), _) in found.into_iter().zip(&awake[2..]).filter(|(_, awake)| **awake) {
             if let Some(watched) = self.services.get_mut(&identity) {
@@ -177,6 +221,10 @@ impl Scan {
         }
         if awake[1] {
             self.take_changes();
+        }
+        // Last, as what has been taken from a descriptor is not there for another program.
+        if is_answered || self.reexec.due().is_some_and(|moment| moment <= clock::uptime()) {
+            self.hand_on();
         }
         Ok(())
     }
@@ -190,7 +238,8 @@ impl Scan {
         // An overdue task has just failed and will be retried.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
-        [due, scan].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
+        let renewal = self.to_renew.as_ref().map(|_| now + BETWEEN_ATTEMPTS);
+        [due, scan, renewal, self.reexec.due()].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
     }
 
     fn take_signals(&mut self) {
@@ -206,11 +255,13 @@ impl Scan {
                     self.services.values_mut().for_each(WatchedService::start_at_once);
                     self.next_scan = Some((Duration::ZERO, Duration::ZERO));
                 }
+                (Signal::SIGURG, Shutdown::No) => self.begin_to_renew(),
                 // SIGCHLD: below.
                 _ => {}
             }
         }
         while let Reaped::Child(process, how) = wait::reap() {
+            self.reexec.collected(process);
             let known = self.children.remove(&process);
             if let Some((identity, role)) = known
                 && let Some(watched) = self.services.get_mut(&identity)
@@ -220,6 +271,26 @@ impl Scan {
                     self.scan_soon();
                 }
             }
+        }
+    }
+
+    /// Every supervisor, and then svscan, is to execute its program anew.
+    fn begin_to_renew(&mut self) {
+        let all = self.services.keys().flat_map(|identity| [Role::Log, Role::Service].map(|role| (*identity, role)));
+        self.to_renew = Some(all.collect());
+    }
+
+    /// Asks the next supervisors, and begins to hand on when all were asked.
+    fn renew(&mut self) {
+        let Some(left) = &mut self.to_renew else { return };
+        for (identity, role) in left.drain(..left.len().min(RENEWED_AT_A_TIME)) {
+            if let Some(watched) = self.services.get(&identity) {
+                watched.renew(role);
+            }
+        }
+        if left.is_empty() {
+            self.to_renew = None;
+            self.begin_to_hand_on();
         }
     }
 

@@ -130,7 +130,7 @@ impl<'a> Successor<'a> {
     /// Runs the program, which gets these descriptors of this process too. Returns only if that fails, and says why; the
     /// descriptors are close-on-exec then, as before.
     pub fn run_with(&mut self, descriptors: &[RawFd]) -> Errno {
-        let set_flags = |flags| {
+        let set_flags = |flags: i32| {
             descriptors.iter().try_for_each(|&number| {
                 // SAFETY: sets a flag of a descriptor, which takes it from nobody.
                 Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, flags) }).map(drop)
