@@ -145,8 +145,7 @@ impl Supervisor {
             PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {error}"))
         };
 
-        let signals = SignalQueue::new(&SIGNALS)
-            .map_err(|errno| about("create pipe for", "", errno.into()))?;
+        let signals = SignalQueue::new(&SIGNALS).map_err(|errno| about("create pipe for", "", errno.into()))?;
         // The service's process may be killed before it is allowed to run.
         signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
         dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;

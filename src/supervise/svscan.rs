@@ -78,9 +78,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 /// Continues as the new program, in the directory of the old one.
 fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> Exit {
     match handed {
-        Ok((handed, descriptors)) => {
-            finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on))
-        }
+        Ok((handed, descriptors)) => finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on)),
         Err(why) => PROGRAM.fatal(format_args!("unable to take over the state: {why}")),
     }
 }
@@ -245,7 +243,10 @@ impl Scan {
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             match (signal, self.shutdown) {
-                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => self.shutdown = Shutdown::Stopping,
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => {
+                    self.shutdown = Shutdown::Stopping;
+                    self.reexec.give_up();
+                }
                 (Signal::SIGTERM | Signal::SIGINT, Shutdown::Stopping | Shutdown::Killing) => {
                     self.shutdown = Shutdown::Killing;
                     self.killing_since.get_or_insert_with(clock::uptime);

@@ -200,8 +200,7 @@ impl Supervisor {
         arguments: &Arguments,
         handed: Result<(HandedSupervisor, HandedOn), String>,
     ) -> Result<Supervisor, Exit> {
-        let fatal =
-            |why: &str| PROGRAM.fatal(format_args!("unable to take over the state of {}: {why}", Shown(name)));
+        let fatal = |why: &str| PROGRAM.fatal(format_args!("unable to take over the state of {}: {why}", Shown(name)));
         let (handed, descriptors) = handed.map_err(|why| fatal(&why))?;
         let mut supervisor =
             Supervisor::continue_with(name, arguments, handed, descriptors).map_err(|errno| fatal(cause(errno)))?;

@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::os::fd::RawFd;
 
-use super::{PROGRAM, SIGNALS, Scan, Shutdown};
+use super::{PROGRAM, SIGNALS, Scan};
 use crate::cli::{Messages, Shown, cause};
 use crate::supervise::handed_state::{HandedState, Rejection, StateReader, StateWriter};
 use crate::supervise::reexec::{Reexec, Refusal};
@@ -79,11 +79,8 @@ impl Scan {
         self.report_refusal(begun);
     }
 
-    /// Executes it once it has. A svscan that exits has no need of it.
+    /// Executes it once it has.
     pub(super) fn hand_on(&mut self) {
-        if self.shutdown != Shutdown::No {
-            return self.reexec.give_up();
-        }
         let state = self.state_to_hand_on();
         let refused = self.reexec.proceed(state, None, &mut self.signals);
         self.report_refusal(refused);
