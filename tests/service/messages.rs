@@ -26,6 +26,9 @@ const SOURCES: [(&str, &[&str]); 21] = [
         "svscan.8",
         &[
             "supervise/svscan.rs",
+            "supervise/svscan",
+            "supervise/reexec.rs",
+            "supervise/handed_state.rs",
             "supervise/service.rs",
             "supervise/service",
             "supervise/limits.rs",
@@ -39,6 +42,8 @@ const SOURCES: [(&str, &[&str]); 21] = [
         &[
             "supervise/supervise.rs",
             "supervise/supervise",
+            "supervise/reexec.rs",
+            "supervise/handed_state.rs",
             "supervise/options.rs",
             "supervise/error.rs",
             "supervise/files.rs",
@@ -64,7 +69,10 @@ const SOURCES: [(&str, &[&str]); 21] = [
 ];
 
 /// Texts that are no messages, by their beginnings.
-const NO_MESSAGES: [&str; 2] = [
+const NO_MESSAGES: [&str; 4] = [
+    // What a program hands to its successor, and what it answers.
+    "logyard state, ",
+    "state accepted",
     // The form of a metrics file.
     "# HELP ",
     // Files, and what starts svscan without a boot.
