@@ -162,6 +162,83 @@ fn svc_replaces_a_single_supervise_with_an_adopted_service() {
     assert_eq!(fixture.wait(second), Some(0));
 }
 
+#[test]
+fn a_service_that_the_new_program_starts_inherits_the_same() {
+    // What it has inherited: signals, the limit on descriptors, descriptors, our variables.
+    let run = "{ grep '^Sig[BI]' /proc/self/status; ulimit -Sn; ls /proc/$$/fd; env | grep '^LOGYARD'; } >seen
+        echo $$ >started; exec sleep 1000";
+    let fixture = ServiceFixture::with_service(run);
+    fixture.script("sv/a/log/run", run);
+    let programs = ReplacedPrograms::new(&fixture);
+    let mut command = fixture.command("/bin/sh", &["-c", "ulimit -Sn 100; exec \"$@\"", "sh"]);
+    command.arg(programs.path("svscan")).arg("sv").env("PATH", programs.directories());
+    let svscan = fixture.start_command("out", command);
+    let dirs = ["sv/a", "sv/a/log"];
+    let until_started = |old: [i32; 2]| {
+        until("other copies have started", || {
+            dirs.iter().zip(old).all(|(dir, old)| {
+                let process = fixture.pid(dir);
+                process != old && fixture.read(&format!("{dir}/started")) == format!("{process}\n")
+            })
+        });
+    };
+    until_started([0, 0]);
+    let seen = || dirs.map(|dir| fixture.read(&format!("{dir}/seen")));
+    let before = seen();
+    assert!(before[0].contains("\n100\n"), "{before:?}");
+
+    programs.replace();
+    send(svscan, Signal::SIGURG);
+    programs.until_executed(3);
+    // New services of the supervisors, and after that new supervisors of svscan.
+    for round in 0..2 {
+        if round == 1 {
+            for supervisor in ["supervise a", "supervise a/log"] {
+                let process = fixture.processes_of(supervisor)[0];
+                kill_by_id(process);
+                until("another one came", || {
+                    let running = fixture.processes_of(supervisor);
+                    !running.is_empty() && !running.contains(&process)
+                });
+            }
+            dirs.iter().for_each(|dir| fixture.until_stat(dir, "up"));
+        }
+        let old = dirs.map(|dir| fixture.pid(dir));
+        fixture.svc(&["-t", "sv/a", "sv/a/log"]);
+        until_started(old);
+
+        assert_eq!(seen(), before, "round {round}");
+    }
+}
+
+#[test]
+fn finish_and_a_deadline_are_handed_on() {
+    let fixture = ServiceFixture::with_service("trap '' TERM; echo run >>order; while :; do sleep 0.01; done");
+    fixture.script("sv/a/finish", "echo finish >>order; until [ -e go ]; do sleep 0.01; done; echo \"$@\" >>order");
+    fixture.write("sv/a/timeout-kill", "1500\n");
+    let programs = ReplacedPrograms::new(&fixture);
+    let supervise = fixture.start_command("out", programs.command("supervise", &["sv/a"]));
+    until("it runs", || fixture.read("sv/a/order") == "run\n");
+    let replace = || {
+        programs.replace();
+        send(supervise, Signal::SIGURG);
+        programs.until_executed(1);
+    };
+
+    // It is killed after its time, by the program that was not there when it was asked to end.
+    fixture.svc(&["-d", "sv/a"]);
+    replace();
+    until("finish runs", || fixture.read("sv/a/order") == "run\nfinish\n");
+    replace();
+    fixture.svc(&["-u", "sv/a"]);
+    replace();
+    fixture.write("sv/a/go", "");
+    until("run follows finish", || fixture.read("sv/a/order") == "run\nfinish\n-1 9\nrun\n");
+    assert_eq!(fixture.read("out"), "");
+    fixture.svc(&["-dkx", "sv/a"]);
+    assert_eq!(fixture.wait(supervise), Some(0));
+}
+
 /// A file that must not be executed in the place of a program.
 fn bad_file(kind: &str, good: &Path, new: &Path) {
     match kind {
@@ -388,7 +465,7 @@ fn svscan_as_process_1_is_replaced() {
         let svscan = programs.path("svscan").display().to_string();
         let mut command =
             fixture.command(&unshare, &["--pid", "--fork", "--kill-child", "--mount-proc", "--", &svscan, "sv"]);
-        command.env("PATH", format!("{}:/usr/bin:/bin", fixture.path("bin").display()));
+        command.env("PATH", programs.directories());
         command
     });
     let outer = tree.svscan;

@@ -45,8 +45,13 @@ impl ReplacedPrograms<'_> {
     /// A command that finds these programs first.
     pub fn command(&self, name: &str, arguments: &[&str]) -> Command {
         let mut command = self.fixture.command(self.path(name), arguments);
-        command.env("PATH", format!("{}:/usr/bin:/bin", self.fixture.path("bin").display()));
+        command.env("PATH", self.directories());
         command
+    }
+
+    /// The search path that finds these programs first.
+    pub fn directories(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.fixture.path("bin").display())
     }
 
     /// Puts another file in the place of each program.
