@@ -206,12 +206,13 @@ impl Supervisor {
             if self.is_exiting {
                 break;
             }
+            // Before the wait: a program that has just taken over may have been asked already.
+            if std::mem::take(&mut self.is_to_execute) {
+                self.begin_to_hand_on();
+            }
             if let Err(errno) = self.wait() {
                 let name = Shown(&self.name);
                 return PROGRAM.fatal(format_args!("unable to wait for {name}: {}", cause(errno)));
-            }
-            if std::mem::take(&mut self.is_to_execute) && !self.is_exiting {
-                self.begin_to_hand_on();
             }
         }
         self.reexec.give_up();

@@ -93,6 +93,22 @@ impl Tree<'_> {
     }
 }
 
+/// Waits like `until`, and shows the processes and messages if it fails.
+#[track_caller]
+fn until_shown(fixture: &ServiceFixture, what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < testkit::DEADLINE,
+            "waited in vain until {what}: {:#?}\n{}\n{}",
+            fixture.processes(),
+            fixture.read("out"),
+            fixture.read("sv/a/order"),
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn services_and_loggers_keep_their_processes() {
     let fixture = ServiceFixture::new();
@@ -122,14 +138,17 @@ fn services_and_loggers_keep_their_processes() {
     fixture.svc(&["-c", "sv/quiet"]);
     fixture.svc(&["-k", "sv/quiet"]);
     until("the end was noticed", || fixture.read("sv/quiet/supervise/last-exit") == "signal 9\n");
+    until("it was started again", || fixture.read("sv/quiet/supervise/starts") == "2\n");
     fixture.until_stat("sv/quiet", "up");
-    assert_eq!(fixture.read("sv/quiet/supervise/starts"), "2\n");
     fixture.svc(&["-u", "sv/down"]);
     fixture.until_stat("sv/down", "up");
     let supervisor = fixture.processes_of("supervise down")[0];
     let service = fixture.pid("sv/down");
+    // A process that is recorded and does not run yet ends with its supervise.
+    let line = || fs::read(format!("/proc/{service}/cmdline")).unwrap_or_default();
+    until("the service runs", || line() == b"sleep\x001000\0");
     kill_by_id(supervisor);
-    until("svscan has started another supervise", || {
+    until_shown(&fixture, "svscan has started another supervise", || {
         let running = fixture.processes_of("supervise down");
         !running.is_empty() && running != [supervisor] && fixture.is("sv/down", "up")
     });
@@ -212,6 +231,25 @@ fn a_service_that_the_new_program_starts_inherits_the_same() {
 }
 
 #[test]
+fn a_request_that_comes_while_a_new_program_starts_is_not_missed() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let programs = ReplacedPrograms::new(&fixture);
+    let supervise = fixture.start_command("out", programs.command("supervise", &["sv/a"]));
+    fixture.until_stat("sv/a", "up");
+
+    for round in 0..40 {
+        send(supervise, Signal::SIGURG);
+        std::thread::sleep(Duration::from_micros(round * 500));
+        programs.replace();
+        send(supervise, Signal::SIGURG);
+        programs.until_executed(1);
+    }
+    assert_eq!(fixture.read("out"), "");
+    fixture.svc(&["-dx", "sv/a"]);
+    assert_eq!(fixture.wait(supervise), Some(0));
+}
+
+#[test]
 fn finish_and_a_deadline_are_handed_on() {
     let fixture = ServiceFixture::with_service("trap '' TERM; echo run >>order; while :; do sleep 0.01; done");
     fixture.script("sv/a/finish", "echo finish >>order; until [ -e go ]; do sleep 0.01; done; echo \"$@\" >>order");
@@ -227,13 +265,16 @@ fn finish_and_a_deadline_are_handed_on() {
 
     // It is killed after its time, by the program that was not there when it was asked to end.
     fixture.svc(&["-d", "sv/a"]);
+    fixture.until_stat("sv/a", "want down");
+    // finish has more time.
+    fixture.write("sv/a/timeout-kill", "100000\n");
     replace();
     until("finish runs", || fixture.read("sv/a/order") == "run\nfinish\n");
     replace();
     fixture.svc(&["-u", "sv/a"]);
     replace();
     fixture.write("sv/a/go", "");
-    until("run follows finish", || fixture.read("sv/a/order") == "run\nfinish\n-1 9\nrun\n");
+    until_shown(&fixture, "run follows finish", || fixture.read("sv/a/order") == "run\nfinish\n-1 9\nrun\n");
     assert_eq!(fixture.read("out"), "");
     fixture.svc(&["-dkx", "sv/a"]);
     assert_eq!(fixture.wait(supervise), Some(0));

@@ -5,9 +5,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::service_fixture::ServiceFixture;
-use crate::{executable, program, until};
+use crate::{DEADLINE, executable, program};
 
 /// What is replaced.
 const REPLACED: [&str; 2] = ["svscan", "supervise"];
@@ -89,9 +90,20 @@ impl ReplacedPrograms<'_> {
     /// Waits until svscan and all supervisors, at least `count` of them, execute the files that are at their paths now.
     #[track_caller]
     pub fn until_executed(&self, count: usize) {
-        until(&format!("{count} processes execute the new files; {}", self.fixture.read("out")), || {
+        let start = Instant::now();
+        loop {
             let running = self.running();
-            running.len() >= count && running.iter().all(|(_, is_new)| *is_new)
-        });
+            if running.len() >= count && running.iter().all(|(_, is_new)| *is_new) {
+                return;
+            }
+            let fixture = self.fixture;
+            assert!(
+                start.elapsed() < DEADLINE,
+                "waited in vain until {count} processes execute the new files: {running:?}\n{:#?}\n{}",
+                fixture.processes(),
+                fixture.read("out")
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
