@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::cli::{Messages, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::logpipe::LogPipe;
-use crate::supervise::pair::{Log, Pairing, Seen};
+use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::supervisor_process::{Ends, SupervisorProcess};
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
@@ -272,6 +272,10 @@ impl WatchedService {
 
     fn make_pipe(&mut self, dir: &Dir, limits: &mut Limits) -> bool {
         let name = Shown(self.name.to_bytes());
+        if let Some(pipe) = dir.reach_dir(LOG).ok().and_then(|log| LogPipe::of_running(&log)) {
+            self.pipe = Some(pipe);
+            return true;
+        }
         match LogPipe::make(dir) {
             Ok((pipe, fault)) => {
                 if let Some(fault) = fault {

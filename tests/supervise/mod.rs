@@ -10,6 +10,7 @@
 //! | svscan exits: TERM, HUP, QUIT; services are ended before their loggers; services whose name is gone; a supervise that is stopped (SIGSTOP) | [`shutdown`] |
 //! | any two processes are killed: one copy of the service, no line lost | [`kill_matrix`] |
 //! | svscan and supervise are replaced by other programs while services run | [`reexec`] |
+//! | our svscan takes over a tree of 0.76 | [`takeover`] |
 //! | broken or hostile service directories: links, FIFOs, other owners, bad bytes | [`hostile`] |
 //! | standard error is full and nobody reads it | [`unread`] |
 //! | svscanboot and readproctitle | [`svscanboot`] |
@@ -31,5 +32,6 @@ mod pairing;
 mod reexec;
 mod shutdown;
 mod svscanboot;
+mod takeover;
 mod transcripts;
 mod unread;
