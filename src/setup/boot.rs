@@ -184,7 +184,7 @@ impl Method {
     }
 }
 
-fn is_there(tree: &Tree, path: &str) -> bool {
+pub(super) fn is_there(tree: &Tree, path: &str) -> bool {
     let (parent, name) = split(path);
     tree.dir(parent).is_ok_and(|dir| matches!(dir.stat(name), Ok(Some(_))))
 }

@@ -16,7 +16,7 @@ const COMMAND: &str = "/command";
 /// A directory in the search path of shells.
 const BIN: &str = "/usr/local/bin";
 /// The scan directory.
-const SERVICE: &str = "/service";
+pub const SERVICE: &str = "/service";
 /// The directory of manual pages.
 const MAN: &str = "/usr/local/share/man";
 

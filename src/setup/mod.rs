@@ -8,6 +8,7 @@
 //! - [`options`]: the command line.
 //! - [`layout`]: the commands, links and pages of an installation; [`pages`]: the pages themselves.
 //! - [`syslog`]: the syslog service, and whether another program is in its place.
+//! - [`neighbour`]: other packages that run services on the host.
 //! - [`boot`]: what starts svscan: a unit, a script, a line in a table.
 //! - [`resource`]: how each resource is detected and created; [`config_line`]: lines in files of the administrator;
 //!   [`script`]: what a shell script runs.
@@ -28,6 +29,7 @@ pub mod config_line;
 pub mod error;
 pub mod layout;
 pub mod manifest;
+pub mod neighbour;
 pub mod options;
 pub mod pages;
 pub mod plan;

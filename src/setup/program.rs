@@ -13,7 +13,9 @@ use crate::sys::signal::{self, Signal};
 use crate::sys::{dir, fd};
 
 use crate::setup::boot::Method;
+use crate::setup::layout::SERVICE;
 use crate::setup::manifest::Manifest;
+use crate::setup::neighbour::Neighbour;
 use crate::setup::options::{Options, SYNOPSIS};
 use crate::setup::plan::{Host, Plan};
 use crate::setup::programs::Programs;
@@ -63,10 +65,22 @@ pub fn run(arguments: &Arguments) -> Exit {
 
 fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut Report) -> Result<(), String> {
     let programs = Programs::beside(arguments)?;
-    let method = options.boot.unwrap_or_else(|| Method::of_host(tree));
-    let mut things = layout::things(|command| programs.has(command));
-    things.extend(method.things(tree));
     let record = Manifest::read(tree).map_err(text)?;
+    let neighbour = Neighbour::of_host(tree);
+    // What an earlier run has prepared is kept up to date.
+    let is_prepared =
+        Method::of_record(&record) != Method::None || record.latest_first().any(|entry| entry.path() == SERVICE);
+    let is_alone = matches!(neighbour, Some(Neighbour::Svscan(_))) && options.boot.is_none() && !is_prepared;
+    let method = if is_alone { Method::None } else { options.boot.unwrap_or_else(|| Method::of_host(tree)) };
+    let mut things = layout::things(|command| programs.has(command));
+    things.retain(|thing| !is_alone || thing.path() != SERVICE);
+    things.extend(method.things(tree));
+    if let Some(neighbour) = neighbour {
+        report.note(neighbour.words(is_alone));
+    }
+    if options.syslog && is_alone {
+        return Err("unable to install the syslog service: no svscan runs the services in /service (see --boot)".into());
+    }
     if options.syslog {
         // If an earlier run has installed the service, it is what reads the socket.
         if !record.has(syslog::LINK) {
@@ -78,7 +92,7 @@ fn install(tree: &Tree, options: &Options, arguments: &Arguments, report: &mut R
     let host = Host { tree, programs: &programs };
     let plan = Plan::new(host, things, &record, options.replace)?;
     plan.carry_out(host, record, report)?;
-    if options.now {
+    if options.now && !is_alone {
         report.say(format_args!("start svscan now ({method})"));
         if !options.dry_run {
             method.start().map_err(|command| format!("unable to start svscan: {command} failed"))?;

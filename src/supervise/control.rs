@@ -19,12 +19,14 @@ pub enum Control {
     Continue,
     /// `h a i t k`, and `q 1 2 w`, which 0.76 does not have: send a signal, and nothing more.
     Send(Signal),
+    /// `e`: execute the program of the supervisor anew.
+    Execute,
     /// `l`, which svscan writes and `svc` cannot: standard output is the log pipe from now on.
     Join,
 }
 
 /// Each byte and what it asks for.
-const MEANINGS: [(u8, Control); 16] = [
+const MEANINGS: [(u8, Control); 17] = [
     (b'u', Control::Up),
     (b'd', Control::Down),
     (b'o', Control::Once),
@@ -40,6 +42,7 @@ const MEANINGS: [(u8, Control); 16] = [
     (b'1', Control::Send(Signal::SIGUSR1)),
     (b'2', Control::Send(Signal::SIGUSR2)),
     (b'w', Control::Send(Signal::SIGWINCH)),
+    (b'e', Control::Execute),
     (b'l', Control::Join),
 ];
 

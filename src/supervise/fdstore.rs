@@ -13,11 +13,13 @@
 
 use std::ffi::CString;
 use std::fmt::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::supervise::error::Error;
 use crate::supervise::files::{FDSTORE, Files, STORED, SUPERVISE};
+use crate::supervise::handed_state::{Rejection, StateReader, StateWriter};
+use crate::sys::passing::HandedOn;
 use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::{self, Pidfd};
 use crate::sys::stat::FileId;
@@ -65,6 +67,27 @@ pub struct FdStore {
     stored: Vec<Stored>,
 }
 
+/// A store that was handed on: the numbers of its descriptors.
+#[derive(Debug)]
+pub struct HandedStore {
+    socket: Option<RawFd>,
+    path: Option<CString>,
+    stored: Vec<(String, RawFd)>,
+}
+
+impl HandedStore {
+    /// Reads it from a state.
+    pub fn read(from: &mut StateReader<'_>) -> Result<HandedStore, Rejection> {
+        let socket = from.descriptor_if("socket")?;
+        let path = from.bytes_if("socket-path").and_then(|path| CString::new(path).ok());
+        let mut stored = Vec::new();
+        while let Some(name) = from.value_if("stored")? {
+            stored.push((name, from.descriptor("descriptor")?));
+        }
+        Ok(HandedStore { socket, path, stored })
+    }
+}
+
 /// What a message of the service asks for.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Request {
@@ -97,6 +120,31 @@ impl FdStore {
         let path = std::env::current_dir().ok().map(|here| [here.as_os_str().as_bytes(), &below].join(&b'/'));
         let path = path.filter(|path| path.len() <= PATH_BYTES).and_then(|path| CString::new(path).ok());
         Ok(FdStore { socket: Some(socket), path, stored: Vec::new() })
+    }
+
+    /// Writes the store to a state that is handed on.
+    pub fn write(&self, out: &mut StateWriter) {
+        if let Some(socket) = &self.socket {
+            out.put_descriptor("socket", socket);
+        }
+        if let Some(path) = &self.path {
+            out.put_bytes("socket-path", path.to_bytes());
+        }
+        for Stored { name, descriptor, .. } in &self.stored {
+            out.put("stored", name);
+            out.put_descriptor("descriptor", descriptor);
+        }
+    }
+
+    /// Takes over a store that was handed on.
+    pub fn take_over(handed: HandedStore, descriptors: &mut HandedOn) -> Result<FdStore, Errno> {
+        let socket = handed.socket.map(|socket| descriptors.take(socket)).transpose()?;
+        let stored = handed.stored.into_iter().map(|(name, number)| {
+            let descriptor = descriptors.take(number)?;
+            let identity = Identity::of(&descriptor)?;
+            Ok(Stored { name, descriptor, identity })
+        });
+        Ok(FdStore { socket, path: handed.path, stored: stored.collect::<Result<_, Errno>>()? })
     }
 
     /// What can be read when the service has sent something.

@@ -22,7 +22,8 @@ use crate::supervise::record::ProcessRecord;
 use crate::supervise::status::Status;
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
-use crate::sys::file::Lock;
+use crate::sys::file::{self, Lock};
+use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::replace::{ReplaceStep, Replacement};
 use crate::sys::stat::Stat;
@@ -83,6 +84,12 @@ const BETWEEN_LOCK_ATTEMPTS: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub struct Files(Dir);
 
+impl From<Dir> for Files {
+    fn from(dir: Dir) -> Files {
+        Files(dir)
+    }
+}
+
 impl Files {
     /// Opens the directory of a service.
     pub fn open(service: &Dir) -> Result<Files, Error> {
@@ -105,6 +112,14 @@ impl Files {
     #[must_use]
     pub fn dir(&self) -> &Dir {
         &self.0
+    }
+
+    /// The supervisor that runs: the process that holds the lock. `None` if that cannot be determined, or if others could have
+    /// put the file there.
+    #[must_use]
+    pub fn supervisor(&self) -> Option<Pid> {
+        self.guard().ok()?;
+        file::lock_holder(self.0.open_to_read(LOCK).ok()?.stat().ok()?)
     }
 
     /// Takes the lock that says that a supervisor runs.

@@ -19,7 +19,8 @@ use crate::sys::{Errno, Result, pipe, poll};
 pub enum LogPipe {
     /// The FIFO in the service's directory, open for reading and writing.
     Named(Fifo),
-    /// If no FIFO can be made: an unnamed pipe, as in 0.76, which lasts as long as svscan.
+    /// If no FIFO can be made, or if 0.76's svscan has started the supervisors: an unnamed pipe, as in 0.76, which lasts as
+    /// long as svscan or one of them.
     Nameless {
         /// The end to read.
         reads: OwnedFd,
@@ -58,6 +59,17 @@ impl LogPipe {
                 Ok((LogPipe::Nameless { reads, writes: Some(writes) }, Some(error)))
             }
         }
+    }
+
+    /// The unnamed pipe from which the running supervisor of a log reads, if it does: that of 0.76's svscan, which may have
+    /// ended. Once both ends are open here, it outlives the supervisors too.
+    #[must_use]
+    pub fn of_running(log: &Dir) -> Option<LogPipe> {
+        let files = Files::open(log).ok()?;
+        let supervisor = files.supervisor()?;
+        let (reads, writes) = pipe::of_process(supervisor).ok()?;
+        // The number may have come to mean another process before the pipe was opened.
+        (files.supervisor() == Some(supervisor)).then_some(LogPipe::Nameless { reads, writes: Some(writes) })
     }
 
     /// Whether a supervisor can open it by its name.

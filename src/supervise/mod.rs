@@ -25,6 +25,9 @@
 //! - [`announcement`]: who is told that the services have been started.
 //! - [`svscanboot`]: svscan for a whole system.
 //!
+//! Both can be replaced while everything runs: [`reexec`] executes the program anew, and [`handed_state`] is what it
+//! hands to the new one.
+//!
 //! And the tools: [`svc`], which sends [`commands`](mod@commands), [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`], and
 //! svstat also at the [`logger`]; [`snapshot`] is all of that at one moment.
 //!
@@ -33,6 +36,7 @@
 //! - There are never two copies of a service, whichever process is killed: a supervisor knows the process of its
 //!   predecessor.
 //! - No line is lost between a service and its logger as long as one of them, their supervisors or svscan is left.
+//! - Services, loggers and log pipes continue when svscan and the supervisors are replaced by other versions.
 //! - Commands take effect immediately, in every state.
 //! - An idle system runs no timers and no scans.
 //! - In a service directory, only `supervise` itself may be a link, and nothing outside is changed.
@@ -44,6 +48,7 @@ pub mod control;
 pub mod error;
 pub mod fdstore;
 pub mod files;
+pub mod handed_state;
 pub mod last_exit;
 pub mod limits;
 pub mod logger;
@@ -51,6 +56,7 @@ pub mod logpipe;
 pub mod options;
 pub mod pair;
 pub mod record;
+pub mod reexec;
 pub mod report;
 pub mod service;
 pub mod snapshot;

@@ -7,14 +7,18 @@ use std::time::Duration;
 use crate::cli::{Messages, Shown, cause};
 use crate::supervise::limits::Limits;
 use crate::supervise::logpipe::LogPipe;
-use crate::supervise::pair::{Log, Pairing, Seen};
+use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::supervisor_process::{Ends, SupervisorProcess};
 use crate::sys::dir::Dir;
 use crate::sys::process::ended::Ended;
 use crate::sys::process::pid::Pid;
+use crate::sys::signal::{self, Signal};
 use crate::sys::stat::FileId;
 
+pub use handing_on::HandedService;
+
 mod ending;
+mod handing_on;
 
 /// Which of the two supervisors of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -275,6 +279,10 @@ impl WatchedService {
 
     fn make_pipe(&mut self, dir: &Dir, limits: &mut Limits) -> bool {
         let name = Shown(self.name.to_bytes());
+        if let Some(pipe) = dir.reach_dir(LOG).ok().and_then(|log| LogPipe::of_running(&log)) {
+            self.pipe = Some(pipe);
+            return true;
+        }
         match LogPipe::make(dir) {
             Ok((pipe, fault)) => {
                 if let Some(fault) = fault {
@@ -339,6 +347,20 @@ impl WatchedService {
         match self.supervisor(role) {
             SupervisorProcess::Child { process, .. } => Some(*process),
             SupervisorProcess::Absent(_) | SupervisorProcess::Found { .. } => None,
+        }
+    }
+
+    /// Asks a supervisor to execute its program anew.
+    pub fn renew(&self, role: Role) {
+        let supervisor = match role {
+            Role::Service => &self.service,
+            Role::Log => &self.log,
+        };
+        match supervisor {
+            SupervisorProcess::Absent(_) => {}
+            // It may have ended, and one that is started then has the new program.
+            SupervisorProcess::Child { process, .. } => drop(signal::send(*process, Signal::SIGURG)),
+            SupervisorProcess::Found { .. } => drop(supervisor.tell(self.directory(role), b"e")),
         }
     }
 

@@ -89,6 +89,8 @@ pub enum Effect {
     Forbear,
     /// Make the log pipe standard output; then, if it was not that before, do what [`Effect::Stop`] does.
     Join,
+    /// Execute the supervisor's program anew, once all that has been asked for is done.
+    Execute,
     /// Exit.
     Exit,
 }
@@ -248,6 +250,10 @@ fn obey(state: ServiceState, control: Control, effects: &mut Vec<Effect>) -> Ser
             state
         }
         (Control::Send(_), Phase::Down | Phase::Delayed) => state,
+        (Control::Execute, _) => {
+            effects.push(Effect::Execute);
+            state
+        }
         (Control::Join, _) => {
             effects.push(Effect::Join);
             state

@@ -1,7 +1,7 @@
 //! The daemon `supervise`: one service, one thread, one wait.
 //!
-//! This file has the loop. `adoption`: takes over from a supervisor that was killed. `start`: starts `./run` and `./finish`.
-//! `storing`: the descriptor store.
+//! This file has the loop. `adoption`: takes over from a supervisor that was killed. `handing_on`: hands everything to a new
+//! program in this process. `start`: starts `./run` and `./finish`. `storing`: the descriptor store.
 //!
 //! The wait covers the signals, the control FIFO, the process if it is not our child, and the readiness FIFO; its
 //! timeout is the next start or the moment when a service that was asked to end is overdue. [`step`] decides the
@@ -25,6 +25,7 @@ use crate::supervise::files::{CONTROL, Files, LAST_EXIT, LOGPIPE, OK, READY, STA
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::{self, DOWN, Options};
 use crate::supervise::record::ServiceScript;
+use crate::supervise::reexec::{self, Reexec};
 use crate::supervise::state::{Effect, Event, Phase, ServiceState, step};
 use crate::supervise::status::Status;
 use crate::supervise::throttle::Throttle;
@@ -41,11 +42,17 @@ use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::{Result, boot_id, clock, fd, memory, poll, program};
 use crate::tai64n::Label;
 
+use handing_on::HandedSupervisor;
+
 mod adoption;
+mod handing_on;
 mod start;
 mod storing;
 
 const PROGRAM: Program = Program("supervise");
+
+/// The signals that a supervisor handles.
+const SIGNALS: [Signal; 4] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT, Signal::SIGURG];
 
 /// How many commands are read from the FIFO at a time.
 const CONTROL_BYTES: usize = 64;
@@ -57,9 +64,17 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
     let &[_, dir] = arguments else { return PROGRAM.usage("supervise dir") };
+    if dir == reexec::CHECK_STATE {
+        return reexec::check_state(PROGRAM, |text| HandedSupervisor::read(text).map(drop));
+    }
     fd::occupy_standard();
+    let handed = reexec::take_state().map(|text| HandedSupervisor::take(&text));
     standard_error::never_block(PROGRAM, Threads::None);
-    match Supervisor::begin(dir.to_bytes()) {
+    let begun = match handed {
+        None => Supervisor::begin(dir.to_bytes(), Reexec::new(reexec::own_path(), arguments)),
+        Some(handed) => Supervisor::take_over(dir.to_bytes(), arguments, handed),
+    };
+    match begun {
         Ok(supervisor) => supervisor.go_on(),
         Err(exit) => exit,
     }
@@ -115,20 +130,22 @@ struct Supervisor {
     store: FdStore,
     /// A descriptor of this process was refused, which has been said.
     has_refused: bool,
+    reexec: Reexec,
+    /// Whether the program was asked to execute itself anew.
+    is_to_execute: bool,
     is_exiting: bool,
 }
 
 impl Supervisor {
     /// Takes control of a service, in 0.76's order: the lock, the control FIFO, the status, and last the FIFO that
     /// shows that the supervisor accepts commands.
-    fn begin(name: &[u8]) -> std::result::Result<Supervisor, Exit> {
+    fn begin(name: &[u8], reexec: Reexec) -> std::result::Result<Supervisor, Exit> {
         let shown = Shown(name).to_string();
         let about = |verb: &str, file: &str, error: Error| {
             PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {error}"))
         };
 
-        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGQUIT])
-            .map_err(|errno| about("create pipe for", "", errno.into()))?;
+        let signals = SignalQueue::new(&SIGNALS).map_err(|errno| about("create pipe for", "", errno.into()))?;
         // The service's process may be killed before it is allowed to run.
         signal::ignore(Signal::SIGPIPE).map_err(|errno| about("ignore signals for", "", errno.into()))?;
         dir::change_to(name).map_err(|errno| about("chdir to", "", errno.into()))?;
@@ -166,6 +183,8 @@ impl Supervisor {
             notify: None,
             store: FdStore::default(),
             has_refused: false,
+            reexec,
+            is_to_execute: false,
             is_exiting: false,
         };
         supervisor.open_store();
@@ -187,11 +206,16 @@ impl Supervisor {
             if self.is_exiting {
                 break;
             }
+            // Before the wait: a program that has just taken over may have been asked already.
+            if std::mem::take(&mut self.is_to_execute) {
+                self.begin_to_hand_on();
+            }
             if let Err(errno) = self.wait() {
                 let name = Shown(&self.name);
                 return PROGRAM.fatal(format_args!("unable to wait for {name}: {}", cause(errno)));
             }
         }
+        self.reexec.give_up();
         self.announce();
         self.store.close(&self.files);
         Exit::OK
@@ -206,7 +230,7 @@ impl Supervisor {
     /// Waits for events and handles them.
     fn wait(&mut self) -> Result<()> {
         let start = (self.state.phase == Phase::Delayed).then(|| self.throttle.due());
-        let next = [start, self.overdue].into_iter().flatten().min();
+        let next = [start, self.overdue, self.reexec.due()].into_iter().flatten().min();
         let timeout = next.map(|moment| moment.saturating_sub(clock::uptime()));
         let adopted = self.running.as_ref().and_then(|running| running.adopted.as_ref());
         let is_looked_at = adopted.is_some_and(|held| held.end().is_none());
@@ -217,8 +241,9 @@ impl Supervisor {
             adopted.and_then(Pidfd::end),
             self.notify.as_ref().map(AsFd::as_fd),
             self.store.socket(),
+            self.reexec.answer(),
         ];
-        let [signals, control, ended, notified, stores] = poll::readable_among(sources, timeout)?;
+        let [signals, control, ended, notified, stores, answered] = poll::readable_among(sources, timeout)?;
         standard_error::report_dropped();
         if ended || (is_looked_at && adopted.is_some_and(Pidfd::has_ended)) {
             let how = adopted.and_then(Pidfd::ended);
@@ -240,6 +265,10 @@ impl Supervisor {
         if control {
             self.obey();
         }
+        // Last, as what has been taken from a descriptor is not there for another program.
+        if answered || self.reexec.due().is_some_and(|moment| moment <= clock::uptime()) {
+            self.hand_on();
+        }
         Ok(())
     }
 
@@ -253,12 +282,16 @@ impl Supervisor {
             if signal == Signal::SIGQUIT {
                 self.feed(Event::Asked(Control::Send(Signal::SIGKILL)));
             }
+            if signal == Signal::SIGURG {
+                self.feed(Event::Asked(Control::Execute));
+            }
         }
         while let Reaped::Child(process, how) = wait::reap() {
             let is_ours = self.running.as_ref().is_some_and(|running| running.process == process);
             if is_ours {
                 self.ended(Some(how));
             }
+            self.reexec.collected(process);
         }
     }
 
@@ -293,6 +326,7 @@ impl Supervisor {
                 Effect::Stop => self.stop(),
                 Effect::Forbear => self.overdue = None,
                 Effect::Join => self.join(),
+                Effect::Execute => self.is_to_execute = true,
                 Effect::Exit => self.is_exiting = true,
             }
         }

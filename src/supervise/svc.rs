@@ -13,8 +13,8 @@ use crate::sys::signal::{self, Signal};
 
 const PROGRAM: Program = Program("svc");
 
-/// The letters: 0.76's, and those for USR1, USR2, QUIT and WINCH.
-const LETTERS: &[u8] = b"udopchaitkx12qw";
+/// The letters: 0.76's, those for USR1, USR2, QUIT and WINCH, and that for a new program of supervise.
+const LETTERS: &[u8] = b"udopchaitkx12qwe";
 
 /// Runs `svc`. A failure with one service is reported, and the others are still controlled.
 #[must_use]

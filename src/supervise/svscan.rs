@@ -5,11 +5,13 @@
 //!
 //! - [`WatchedService`] is one service: its supervisors and its output.
 //! - `Scan` is the loop: it scans the directory, collects children, and at the end stops everything in order.
+//! - `handing_on` hands everything to a new program in this process.
 //!
 //! TERM (or INT) ends the services first, lets the loggers write what is left, and exits when nothing runs; after a
-//! second one it kills them. On HUP svscan scans immediately.
+//! second one it kills them. On HUP svscan scans immediately. On URG the supervisors and then svscan execute their programs
+//! anew.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::cli::{Exit, Messages, Program, Shown, cause};
 use crate::supervise::announcement::{self, Announcement};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
+use crate::supervise::reexec::{self, Reexec};
 use crate::supervise::service::{Role, WatchedService};
 use crate::sys::dir::{self, Dir};
 use crate::sys::inotify::{Notification, Notifier, Watch};
@@ -27,6 +30,10 @@ use crate::sys::process::wait::{self, Reaped};
 use crate::sys::signal::{self, Signal, SignalQueue};
 use crate::sys::stat::FileId;
 use crate::sys::{Result, clock, fd, limit, poll, program};
+
+use handing_on::HandedScan;
+
+mod handing_on;
 
 const PROGRAM: Program = Program("svscan");
 
@@ -42,23 +49,34 @@ const KILLING_MAX: Duration = Duration::from_secs(3);
 /// Between two attempts to reach a supervisor, and between two checks while svscan exits.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
+/// The signals that svscan handles.
+const SIGNALS: [Signal; 5] = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGURG];
+/// How many supervisors are asked to execute their programs at a time, so that the machine has time for other things.
+const RENEWED_AT_A_TIME: usize = 20;
+
 /// Runs `svscan [dir]`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
-    let told = options(arguments);
+    if arguments.get(1) == Some(&reexec::CHECK_STATE) {
+        return reexec::check_state(PROGRAM, |text| HandedScan::read(text).map(drop));
+    }
+    let handed = reexec::take_state();
+    // The program that hands its state on has told everybody.
+    let told = if handed.is_none() { options(arguments) } else { Some((Announcement::default(), None)) };
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::None);
+    if let Some(text) = handed {
+        return continue_with(arguments, HandedScan::take(&text));
+    }
     let Some((announcement, dir)) = told else { return PROGRAM.usage("svscan [ -d fd ] [ dir ]") };
+    let reexec = Reexec::new(reexec::own_path(), arguments);
     if let Some(dir) = dir
         && let Err(errno) = dir::change_to(dir)
     {
         let dir = Shown(dir.to_bytes());
         return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
-    match Scan::begin().map(|scan| Scan { announcement, ..scan }).and_then(Scan::go_on) {
-        Ok(exit) => exit,
-        Err(errno) => PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))),
-    }
+    finish(Scan::begin(reexec).map(|scan| Scan { announcement, ..scan }).and_then(Scan::go_on))
 }
 
 /// Who is told that the services have been started, and the directory. Called before anything is opened. `None` if the descriptor
@@ -75,6 +93,18 @@ fn options(arguments: &program::Arguments) -> Option<(Announcement, Option<&'sta
     // The services get their own.
     let socket = announcement::take_socket().ok().flatten().filter(|path| !path.is_empty());
     Some((Announcement::new(socket, descriptor), dir.copied()))
+}
+
+/// Continues as the new program, in the directory of the old one.
+fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> Exit {
+    match handed {
+        Ok((handed, descriptors)) => finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on)),
+        Err(why) => PROGRAM.fatal(format_args!("unable to take over the state: {why}")),
+    }
+}
+
+fn finish(outcome: Result<Exit>) -> Exit {
+    outcome.unwrap_or_else(|errno| PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))))
 }
 
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
@@ -122,13 +152,20 @@ struct Scan {
     /// When TERM came for the second time.
     killing_since: Option<Duration>,
     announcement: Announcement,
+    reexec: Reexec,
+    /// The supervisors that are still to execute their programs anew; `Some` until svscan has begun to do so itself.
+    to_renew: Option<VecDeque<(FileId, Role)>>,
 }
 
 impl Scan {
-    fn begin() -> Result<Scan> {
-        let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
+    fn begin(reexec: Reexec) -> Result<Scan> {
+        let signals = SignalQueue::new(&SIGNALS)?;
         // Each pair needs a descriptor. svscan works without these settings too.
         let _ = limit::raise_descriptors();
+        Ok(Scan::new(signals, reexec))
+    }
+
+    fn new(signals: SignalQueue, reexec: Reexec) -> Scan {
         // A supervisor may exit while svscan writes to it.
         let _ = signal::ignore(Signal::SIGPIPE);
         let _ = wait::become_subreaper();
@@ -145,7 +182,7 @@ impl Scan {
             ));
         }
         let changes = watched.ok();
-        Ok(Scan {
+        Scan {
             signals,
             changes,
             watches,
@@ -157,7 +194,9 @@ impl Scan {
             shutdown: Shutdown::No,
             killing_since: None,
             announcement: Announcement::default(),
-        })
+            reexec,
+            to_renew: None,
+        }
     }
 
     fn go_on(mut self) -> Result<Exit> {
@@ -175,6 +214,10 @@ impl Scan {
                 self.keep(now);
                 let names = self.services.values().flat_map(WatchedService::names_to_start);
                 self.announcement.tell_when_started(names, Messages::of(PROGRAM));
+                // The new program would not know whom to tell.
+                if !self.announcement.is_awaited() {
+                    self.renew();
+                }
             }
             self.wait()?;
         }
@@ -189,7 +232,10 @@ impl Scan {
             .collect();
         let mut sources = vec![self.signals.as_fd(), self.changes.as_ref().map_or(self.signals.as_fd(), AsFd::as_fd)];
         sources.extend(self.services.values().flat_map(|watched| watched.found().map(|(_, fifo)| fifo)));
+        let answer = self.reexec.answer();
+        sources.extend(answer);
         let awake = poll::readable_of(&sources, self.timeout())?;
+        let is_answered = answer.is_some() && awake.last() == Some(&true);
         standard_error::report_dropped();
         for ((identity, role), _) in found.into_iter().zip(&awake[2..]).filter(|(_, awake)| **awake) {
             if let Some(watched) = self.services.get_mut(&identity) {
@@ -201,6 +247,10 @@ impl Scan {
         }
         if awake[1] {
             self.take_changes();
+        }
+        // Last, as what has been taken from a descriptor is not there for another program.
+        if is_answered || self.reexec.due().is_some_and(|moment| moment <= clock::uptime()) {
+            self.hand_on();
         }
         Ok(())
     }
@@ -215,13 +265,18 @@ impl Scan {
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
         let announcement = self.announcement.is_awaited().then(|| now + BETWEEN_ATTEMPTS);
-        [due, scan, announcement].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
+        let renewal = self.to_renew.as_ref().map(|_| now + BETWEEN_ATTEMPTS);
+        let moments = [due, scan, announcement, renewal, self.reexec.due()];
+        moments.into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
     }
 
     fn take_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             match (signal, self.shutdown) {
-                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => self.shutdown = Shutdown::Stopping,
+                (Signal::SIGTERM | Signal::SIGINT, Shutdown::No) => {
+                    self.shutdown = Shutdown::Stopping;
+                    self.reexec.give_up();
+                }
                 (Signal::SIGTERM | Signal::SIGINT, Shutdown::Stopping | Shutdown::Killing) => {
                     self.shutdown = Shutdown::Killing;
                     self.killing_since.get_or_insert_with(clock::uptime);
@@ -231,11 +286,13 @@ impl Scan {
                     self.services.values_mut().for_each(WatchedService::start_at_once);
                     self.next_scan = Some((Duration::ZERO, Duration::ZERO));
                 }
+                (Signal::SIGURG, Shutdown::No) => self.begin_to_renew(),
                 // SIGCHLD: below.
                 _ => {}
             }
         }
         while let Reaped::Child(process, how) = wait::reap() {
+            self.reexec.collected(process);
             let known = self.children.remove(&process);
             if let Some((identity, role)) = known
                 && let Some(watched) = self.services.get_mut(&identity)
@@ -245,6 +302,26 @@ impl Scan {
                     self.scan_soon();
                 }
             }
+        }
+    }
+
+    /// Every supervisor, and then svscan, is to execute its program anew.
+    fn begin_to_renew(&mut self) {
+        let all = self.services.keys().flat_map(|identity| [Role::Log, Role::Service].map(|role| (*identity, role)));
+        self.to_renew = Some(all.collect());
+    }
+
+    /// Asks the next supervisors, and begins to hand on when all were asked.
+    fn renew(&mut self) {
+        let Some(left) = &mut self.to_renew else { return };
+        for (identity, role) in left.drain(..left.len().min(RENEWED_AT_A_TIME)) {
+            if let Some(watched) = self.services.get(&identity) {
+                watched.renew(role);
+            }
+        }
+        if left.is_empty() {
+            self.to_renew = None;
+            self.begin_to_hand_on();
         }
     }
 

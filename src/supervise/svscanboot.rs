@@ -48,7 +48,8 @@ fn begin(dir: &'static CStr) -> Result<Boot> {
     fd::occupy_standard();
     let null = Dir::open(c"/dev")?.open_device(b"null")?;
     (0..=2).try_for_each(|number| spawn::replace_standard(null.as_fd(), number))?;
-    let signals = SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP])?;
+    let signals =
+        SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGURG])?;
     // Processes that a killed svscan leaves behind stay in this tree.
     let _ = wait::become_subreaper();
     let (messages, said) = pipe::new()?;
@@ -98,7 +99,8 @@ impl Boot {
     /// Passes signals on and collects children. Returns the exit code once svscan has exited.
     fn take_signals(&mut self) -> Option<Exit> {
         while let Some(signal) = self.signals.take() {
-            if let (Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP, Some(svscan)) = (signal, self.svscan) {
+            let is_for_svscan = matches!(signal, Signal::SIGTERM | Signal::SIGINT | Signal::SIGHUP | Signal::SIGURG);
+            if let (true, Some(svscan)) = (is_for_svscan, self.svscan) {
                 // It may have ended already, which the next event will show.
                 let _ = signal::send(svscan, signal);
             }

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use crate::supervise::handed_state::{Rejection, StateReader, StateWriter};
+
 /// The minimum time between two starts of any service.
 pub const BETWEEN_STARTS: Duration = Duration::from_secs(1);
 /// The longest wait for the system to allow another process.
@@ -32,6 +34,26 @@ impl Default for Throttle {
 }
 
 impl Throttle {
+    /// Writes the times to a state that is handed on.
+    pub fn write(&self, out: &mut StateWriter) {
+        out.put_time("last-start", self.last_start);
+        out.put("failures", self.failures);
+        out.put_time("delay", Some(self.delay));
+        out.put_time("fork-delay", Some(self.fork_delay));
+        out.put_time("retry", self.retry);
+    }
+
+    /// Reads them from there.
+    pub fn read(from: &mut StateReader<'_>) -> Result<Throttle, Rejection> {
+        Ok(Throttle {
+            last_start: from.time_if("last-start")?,
+            failures: from.value("failures")?,
+            delay: from.time("delay")?,
+            fork_delay: from.time("fork-delay")?,
+            retry: from.time_if("retry")?,
+        })
+    }
+
     /// When the service may be started.
     #[must_use]
     pub fn due(&self) -> Duration {

@@ -47,6 +47,12 @@ impl Fifo {
         if mode & libc::S_IFMT == libc::S_IFIFO { Ok(Fifo(fifo)) } else { Err(Errno::EPROTO) }
     }
 
+    /// One that another program had opened; `EPROTO` if it is none.
+    pub fn handed_on(descriptor: OwnedFd) -> Result<Fifo> {
+        let mode = fstat(&descriptor)?.st_mode;
+        if mode & libc::S_IFMT == libc::S_IFIFO { Ok(Fifo(descriptor)) } else { Err(Errno::EPROTO) }
+    }
+
     /// Asks for the user that owns it.
     pub fn owner(&self) -> Result<u32> {
         fstat(&self.0).map(|stat| stat.st_uid)

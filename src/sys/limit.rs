@@ -42,6 +42,17 @@ pub fn raise_descriptors() -> Result<()> {
     Ok(())
 }
 
+/// The soft limit that children get; `None` if it is this process's own.
+#[must_use]
+pub fn descriptors_of_children() -> Option<u64> {
+    Some(DESCRIPTORS_BEFORE.load(Ordering::Relaxed)).filter(|before| *before != u64::MAX)
+}
+
+/// Gives children this soft limit: an earlier program in this process raised its own.
+pub fn set_descriptors_of_children(soft: u64) {
+    DESCRIPTORS_BEFORE.store(soft, Ordering::Relaxed);
+}
+
 /// Undoes in a child what [`raise_descriptors`] did. May be called between fork and exec.
 pub fn restore_in_child() -> Result<()> {
     let before = DESCRIPTORS_BEFORE.load(Ordering::Relaxed);

@@ -15,6 +15,7 @@
 //! - [`process`]: this process, its children, and those of others.
 //! - [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another program: users and groups, limits, a
 //!   lock that stays. [`accounts`]: who the system's users are.
+//! - [`trusted_path`]: whether only root and the own user can change what a path leads to.
 //! - [`root_dir`]: a root directory that nothing leads out of. [`unix_socket`]: the way to a syslog daemon.
 //! - [`inotify`]: watches directories. [`terminal`]: what stands at the other end of a descriptor.
 //! - [`sendfile`]: sending bytes so that a killed sender's successor knows how many arrived.
@@ -56,6 +57,7 @@ pub mod signal;
 pub mod socket;
 pub mod stat;
 pub mod terminal;
+pub mod trusted_path;
 pub mod unix_socket;
 pub mod watch;
 pub mod without_resolver;

@@ -1,5 +1,6 @@
 //! Passing descriptors to another process through a socket.
 
+use std::collections::BTreeMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 
@@ -84,6 +85,39 @@ pub fn inherited(count: usize) -> Vec<OwnedFd> {
             }
         })
         .collect()
+}
+
+/// The descriptors that an earlier program in this process has handed on, close-on-exec, by their numbers.
+#[derive(Debug, Default)]
+pub struct HandedOn(BTreeMap<RawFd, OwnedFd>);
+
+impl HandedOn {
+    /// Takes these descriptors. To be called before the program opens anything. `EBADF` if one is not open or is standard
+    /// input, output or error.
+    pub fn take_all(numbers: impl IntoIterator<Item = RawFd>) -> Result<HandedOn> {
+        let mut taken = BTreeMap::new();
+        for number in numbers {
+            if number <= libc::STDERR_FILENO {
+                return Err(Errno::EBADF);
+            }
+            if taken.contains_key(&number) {
+                continue;
+            }
+            // SAFETY: asks only for its flags, and tells so whether the descriptor is open. The program has opened nothing
+            // yet, so nobody else owns the number.
+            let descriptor = unsafe {
+                Errno::result(libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC))?;
+                OwnedFd::from_raw_fd(number)
+            };
+            taken.insert(number, descriptor);
+        }
+        Ok(HandedOn(taken))
+    }
+
+    /// Takes one of them, once.
+    pub fn take(&mut self, number: RawFd) -> Result<OwnedFd> {
+        self.0.remove(&number).ok_or(Errno::EBADF)
+    }
 }
 
 /// Duplicates a descriptor of another process.

@@ -26,6 +26,26 @@ pub fn new() -> Result<(OwnedFd, OwnedFd)> {
     }
 }
 
+/// Opens both ends of the pipe without a name that another process has as its standard input: the end to read from, and the
+/// end to write to. `ENXIO` if it reads from something else.
+pub fn of_process(process: Pid) -> Result<(OwnedFd, OwnedFd)> {
+    let link = format!("/proc/{process}/fd/0");
+    if !nix::fcntl::readlink(&link[..])?.as_encoded_bytes().starts_with(b"pipe:") {
+        return Err(Errno::ENXIO);
+    }
+    let end = |access| {
+        // Without O_NONBLOCK, opening would wait for the other end.
+        let flags = access | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let end = uninterrupted(|| open(&link[..], flags, Mode::empty()))?;
+        let flags = OFlag::from_bits_retain(fcntl(&end, FcntlArg::F_GETFL)?);
+        fcntl(&end, FcntlArg::F_SETFL(flags & !OFlag::O_NONBLOCK))?;
+        Ok(end)
+    };
+    let (reads, writes) = (end(OFlag::O_RDONLY)?, end(OFlag::O_WRONLY)?);
+    let is_one = fd::stat(&reads)?.identity == fd::stat(&writes)?.identity;
+    if is_one { Ok((reads, writes)) } else { Err(Errno::ESTALE) }
+}
+
 /// The call that there was before `pipe2`, by its number: the C library no longer makes it.
 #[cfg(target_arch = "x86_64")]
 fn new_plain() -> Result<(OwnedFd, OwnedFd)> {

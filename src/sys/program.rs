@@ -22,6 +22,30 @@ pub fn own_path() -> Option<Vec<u8>> {
     readlink("/proc/self/exe").ok().map(OsStringExt::into_vec)
 }
 
+/// The path that this program was executed by, from the root. If it leads through links, it does so again when it is used
+/// again. To be called before the program changes its directory.
+#[must_use]
+pub fn path_at_start() -> Option<Vec<u8>> {
+    // SAFETY: asks for one of the numbers that the kernel gave this process when it was executed.
+    let address = unsafe { libc::getauxval(libc::AT_EXECFN) };
+    let Some(name) = std::ptr::NonNull::new(std::ptr::with_exposed_provenance_mut::<c_char>(address as usize)) else {
+        return own_path();
+    };
+    // SAFETY: this number is the address of a C string that the kernel put there, and nothing changes it.
+    let name = unsafe { CStr::from_ptr(name.as_ptr()) }.to_bytes();
+    // Executed by a descriptor: the name means nothing to another process.
+    if name.starts_with(b"/dev/fd/") || name.starts_with(b"/proc/") {
+        return own_path();
+    }
+    if name.starts_with(b"/") {
+        return Some(name.to_vec());
+    }
+    let mut path = std::env::current_dir().ok()?.into_os_string().into_vec();
+    path.push(b'/');
+    path.extend(name);
+    Some(path)
+}
+
 /// Takes a variable out of the environment, and returns its value. Only for programs of one thread.
 pub fn take_variable(name: &CStr) -> Result<Option<Vec<u8>>> {
     // SAFETY: the name is a C string, and no other thread changes the environment.

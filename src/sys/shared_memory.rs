@@ -12,7 +12,29 @@ use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::sys::{Errno, Result, uninterrupted};
+use crate::sys::{Errno, Result, fd, pipe, uninterrupted};
+
+/// A descriptor from which these bytes can be read once, up to the end.
+pub fn holding(bytes: &[u8]) -> Result<OwnedFd> {
+    match memfd_create(c"logyard", MFdFlags::MFD_CLOEXEC) {
+        Ok(memory) => {
+            fd::write_all(&memory, bytes)?;
+            fd::rewind(&memory)?;
+            Ok(memory)
+        }
+        // A kernel before 3.17, or a sandbox: a pipe holds some, too.
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let (reads, writes) = pipe::new()?;
+            if bytes.len() > fd::pipe_size(&writes)? {
+                fd::set_pipe_size(&writes, bytes.len())?;
+            }
+            fd::set_nonblocking(&writes)?;
+            fd::write_all(&writes, bytes)?;
+            Ok(reads)
+        }
+        Err(errno) => Err(errno),
+    }
+}
 
 /// A mapped piece of memory with a descriptor.
 #[derive(Debug)]

@@ -84,6 +84,17 @@ impl SignalQueue {
         Ok(SignalQueue(Kind::Pipe(reads)))
     }
 
+    /// Prepares for another program in this process: what has come and has not been taken waits for it.
+    pub fn leave_to_successor(&mut self) {
+        if let Kind::Descriptor(_) = self.0 {
+            return;
+        }
+        while let Some(signal) = self.take() {
+            // It is blocked, so it waits.
+            let _ = nix::sys::signal::raise(signal);
+        }
+    }
+
     /// Takes the next signal that has come, if one has.
     pub fn take(&mut self) -> Option<Signal> {
         let number = match &self.0 {
@@ -233,6 +244,39 @@ pub fn ignore(signal: Signal) -> Result<()> {
         IGNORED.fetch_or(bit(signal), Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Gives the signals that this process ignores their default action for another program in this process, which will ignore
+/// them itself. What is blocked stays blocked, so that nothing that comes meanwhile is missed.
+pub fn stop_ignoring() -> Result<()> {
+    set_ignored(SigHandler::SigDfl)
+}
+
+/// Undoes [`stop_ignoring`], as there is no other program.
+pub fn ignore_again() -> Result<()> {
+    set_ignored(SigHandler::SigIgn)
+}
+
+fn set_ignored(handler: SigHandler) -> Result<()> {
+    let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
+    let ignored = IGNORED.load(Ordering::Relaxed);
+    for signal in Signal::iterator().filter(|&signal| ignored & bit(signal) != 0) {
+        // SAFETY: neither action installs a handler.
+        unsafe { sigaction(signal, &action) }?;
+    }
+    Ok(())
+}
+
+/// The signals that children find ignored although this process handles them, a bit each.
+#[must_use]
+pub fn ignored_in_children() -> u64 {
+    HANDLED_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Has children find these signals ignored: the first program in this process did.
+pub fn ignore_in_children(signals: u64) {
+    HANDLED_IGNORED.fetch_or(signals, Ordering::Relaxed);
+    HANDLED.fetch_and(!signals, Ordering::Relaxed);
 }
 
 /// Undoes in a child what this process blocked and ignored. May be called between fork and exec.

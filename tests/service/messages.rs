@@ -27,6 +27,9 @@ const SOURCES: [(&str, &[&str]); 21] = [
         &[
             "supervise/svscan.rs",
             "supervise/announcement.rs",
+            "supervise/svscan",
+            "supervise/reexec.rs",
+            "supervise/handed_state.rs",
             "supervise/service.rs",
             "supervise/service",
             "supervise/limits.rs",
@@ -40,6 +43,8 @@ const SOURCES: [(&str, &[&str]); 21] = [
         &[
             "supervise/supervise.rs",
             "supervise/supervise",
+            "supervise/reexec.rs",
+            "supervise/handed_state.rs",
             "supervise/options.rs",
             "supervise/error.rs",
             "supervise/files.rs",
@@ -65,7 +70,10 @@ const SOURCES: [(&str, &[&str]); 21] = [
 ];
 
 /// Texts that are no messages, by their beginnings.
-const NO_MESSAGES: [&str; 2] = [
+const NO_MESSAGES: [&str; 4] = [
+    // What a program hands to its successor, and what it answers.
+    "logyard state, ",
+    "state accepted",
     // The form of a metrics file.
     "# HELP ",
     // Files, and what starts svscan without a boot.

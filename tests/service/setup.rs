@@ -333,3 +333,70 @@ fn the_syslog_service_needs_socklog_and_a_user() {
     let words = refused(&Root::new().with_program("socklog").with("/etc/passwd", "syslogger:x:1:1::/:/bin/sh\n"));
     assert!(words.contains(": there is no user syslog, make it first: useradd --system "), "{words}");
 }
+
+#[test]
+fn a_package_that_runs_svscan_already_gets_no_second_one_beside_it() {
+    let unit = "/lib/systemd/system/daemontools-run.service";
+    let markers = "id:2:initdefault:\n#-- daemontools-run begin\nSV:123456:respawn:/usr/bin/svscanboot\n#-- daemontools-run end\n";
+    for (path, text) in [(unit, "[Service]\n"), ("/etc/inittab", markers)] {
+        let root = Root::new().with(path, text).with("/etc/service/smtpd/run", "#!/bin/sh\n");
+        let before = root.listing();
+
+        let said = root.said(&[]);
+
+        assert!(
+            said.contains("found daemontools-run, which runs the services in /etc/service: no second svscan"),
+            "{said}"
+        );
+        assert!(said.contains("from its next start on, daemontools-run uses the programs in /command"), "{said}");
+        assert!(!said.contains("starts at the next boot"), "{said}");
+        assert!(!root.at("/service").exists() && !root.at("/etc/rc.local").exists(), "{said}");
+        assert!(root.at("/command/svscan").is_symlink());
+        assert_eq!(root.read(path), text);
+        let again = root.said(&[]);
+        assert!(again.ends_with("/command\nnothing to do\n"), "{again}");
+        root.said(&["--remove"]);
+        assert_eq!(root.listing(), before);
+    }
+}
+
+#[test]
+fn an_administrator_can_have_a_second_svscan_beside_such_a_package() {
+    let root = Root::new().with("/usr/share/doc/daemontools-run/copyright", "");
+    let before = root.listing();
+    let refused = root.setup(&["--syslog"]);
+    assert_eq!(refused.status.code(), Some(111));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("no svscan runs the services in /service"));
+    assert_eq!(root.listing(), before);
+
+    let said = root.said(&["--boot", "rc.local"]);
+
+    assert!(said.contains("a second svscan runs those in /service"), "{said}");
+    assert!(root.at("/service").is_dir());
+    assert_eq!(root.read("/etc/rc.local"), "#!/bin/sh\n/command/svscanboot &\n");
+    // A later run finds what the first one has made.
+    let again = root.said(&[]);
+    assert!(again.contains("a second svscan runs those in /service") && again.ends_with("nothing to do\n"), "{again}");
+    root.said(&["--remove"]);
+    assert_eq!(root.listing(), before);
+}
+
+#[test]
+fn runit_and_a_directory_of_services_are_named_and_left_alone() {
+    for (path, words) in [
+        ("/lib/systemd/system/runit.service", "found runit-run, which runs the services in /etc/service"),
+        ("/etc/service/smtpd/run", "found /etc/service: svscan runs only the services in /service"),
+    ] {
+        let root = Root::new().with(path, "text\n").with("/etc/inittab", "id:3:initdefault:\n");
+        let before = root.listing();
+
+        let said = root.said(&["--boot", "inittab"]);
+
+        assert!(said.contains(words), "{said}");
+        assert!(root.at("/service").is_dir() && root.read(path) == "text\n");
+        root.said(&["--remove"]);
+        assert_eq!(root.read(path), "text\n");
+        assert_eq!(root.listing().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    }
+    assert!(!Root::new().said(&["--dry-run"]).contains("found"));
+}

@@ -1,13 +1,14 @@
 //! Any two of svscan, the supervisors, the logger and the service are killed, one after the other: there are never two
 //! copies of the service, no line is lost or duplicated, and the service is supervised and logged again.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use testkit::service_fixture::{ServiceFixture, kill_by_id, send};
 use testkit::until;
+
+use super::numbered;
 
 /// Who is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,14 +22,6 @@ enum Victim {
 
 const VICTIMS: [Victim; 5] = [Victim::Svscan, Victim::Supervise, Victim::LogSupervise, Victim::Logger, Victim::Service];
 
-/// Each line: which copy of the service wrote it, and its number among that copy's lines; ten of them each ten
-/// milliseconds, as a `sleep` for each would be all that the machine does. `written.PID` holds the number of the last line
-/// that was certainly written.
-const NUMBERING: &str = "i=0; while :; do
-    for ten in 1 2 3 4 5 6 7 8 9 0; do i=$((i+1)); echo $$ $i; echo $i >written.$$; done
-    sleep 0.01
-done";
-
 struct Tree {
     fixture: ServiceFixture,
     svscan: i32,
@@ -36,7 +29,7 @@ struct Tree {
 
 impl Tree {
     fn new() -> Tree {
-        let fixture = ServiceFixture::with_service(NUMBERING);
+        let fixture = ServiceFixture::with_service(numbered::SERVICE);
         fs::create_dir_all(fixture.path("sv/a/log/main")).unwrap();
         fixture.script("sv/a/log/run", "exec multilog n100000 ./main");
         let svscan = fixture.svscan("sv");
@@ -78,23 +71,8 @@ impl Tree {
         start.elapsed()
     }
 
-    /// The lines in the log directory, the archives first.
     fn logged(&self) -> Vec<(i32, u64)> {
-        let main = self.fixture.path("sv/a/log/main");
-        let mut names: Vec<String> = fs::read_dir(&main)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|name| name.starts_with('@'))
-            .collect();
-        names.sort();
-        names.push("current".to_owned());
-        let text: String = names.iter().map(|name| self.fixture.read(&format!("sv/a/log/main/{name}"))).collect();
-        text.lines()
-            .filter_map(|line| line.split_once(' '))
-            .filter_map(|(copy, number)| Some((copy.parse().ok()?, number.parse().ok()?)))
-            .collect()
+        numbered::logged(&self.fixture, "a")
     }
 
     /// Ends svscan by TERM, and checks what was logged.
@@ -104,27 +82,7 @@ impl Tree {
         until("nothing is left", || {
             self.fixture.processes().iter().all(|seen| seen.command.starts_with("sleep 0.") || seen.state == 'Z')
         });
-        let mut copies = BTreeSet::new();
-        let mut last = (0, 0);
-        for (copy, number) in self.logged() {
-            if copy == last.0 {
-                assert_eq!(number, last.1 + 1, "a line of {copy} is missing or double");
-            } else {
-                assert!(copies.insert(copy), "{copy} wrote again after another copy had begun");
-                assert_eq!(number, 1, "the first lines of {copy} are missing");
-                self.check_end(last);
-            }
-            last = (copy, number);
-        }
-        self.check_end(last);
-    }
-
-    fn check_end(&self, (copy, number): (i32, u64)) {
-        // Empty when the service was killed while it wrote it.
-        let written = self.fixture.read(&format!("sv/a/written.{copy}"));
-        if let Ok(written) = written.trim().parse::<u64>() {
-            assert!(number == written || number == written + 1, "{copy} wrote {written} lines, and {number} are there");
-        }
+        numbered::check(&self.fixture, "a");
     }
 }
 

@@ -10,13 +10,15 @@
 //! | svscan: services that come and go; a service and its logger; a late log; the sticky bit; links | [`pairing`] |
 //! | svscan exits: TERM, HUP, QUIT; services are ended before their loggers; services whose name is gone; a supervise that is stopped (SIGSTOP) | [`shutdown`] |
 //! | any two processes are killed: one copy of the service, no line lost | [`kill_matrix`] |
+//! | svscan and supervise are replaced by other programs while services run | [`reexec`] |
+//! | our svscan takes over a tree of 0.76 | [`takeover`] |
 //! | broken or hostile service directories: links, FIFOs, other owners, bad bytes | [`hostile`] |
 //! | standard error is full and nobody reads it | [`unread`] |
 //! | svscanboot and readproctitle | [`svscanboot`] |
 //! | the first steps of a well-known article, from an empty `/service` | [`first_steps`] |
 //! | starting and stopping again and again leaks nothing | [`cycles`] |
 //!
-//! The fixture is `testkit::service_fixture`. Refused system calls: `kernels::services`.
+//! Fixtures: `testkit::service_fixture`; [`numbered`] is a service that numbers its lines. Refused system calls: `kernels::services`.
 
 mod blocked;
 mod control;
@@ -25,10 +27,13 @@ mod daemon;
 mod first_steps;
 mod hostile;
 mod kill_matrix;
+mod numbered;
 mod options;
 mod pairing;
 mod readiness;
+mod reexec;
 mod shutdown;
 mod svscanboot;
+mod takeover;
 mod transcripts;
 mod unread;

@@ -5,6 +5,7 @@
 //! - [`executable`]: scripts and copies of programs that a test makes and runs.
 //! - [`logger`]: multilog and 0.76's, processes that end with their test, and [`logger::LoggerFixture`].
 //! - [`service_fixture`]: services, and the supervision programs of ours and 0.76.
+//! - [`replaced_programs`]: svscan and supervise that are replaced by other files while they run.
 //! - [`logdir`]: the files of a log directory. [`corpus`]: logs to test with.
 //! - [`unread`]: a standard error that is full and that nobody reads. [`mounted`]: file systems for one test.
 //! - [`terminal`]: a terminal that a program under test has for itself.
@@ -19,6 +20,7 @@ pub mod logdir;
 pub mod logger;
 pub mod mounted;
 mod programs;
+pub mod replaced_programs;
 pub mod service_fixture;
 pub mod terminal;
 pub mod unread;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
@@ -30,7 +30,8 @@ impl Environment {
         }
         let mut entries = Vec::new();
         // SAFETY: `environ` is null or a list of C strings that a null pointer ends. Nothing in this crate changes the
-        // environment of its own process, so list and strings stay as they are for as long as the process lives.
+        // environment of its own process, except `take_variable`, which runs before this; so list and strings stay as they
+        // are for as long as the process lives.
         unsafe {
             let mut entry = environ;
             while !entry.is_null() && !(*entry).is_null() {
@@ -108,10 +109,39 @@ impl<'a> Successor<'a> {
         })
     }
 
+    /// Makes a program ready that is at this path, whatever it is called in its arguments.
+    #[must_use]
+    pub fn at(path: &'a CStr, arguments: &'a Arguments) -> Successor<'a> {
+        Successor {
+            file: path,
+            path: None,
+            candidate: Vec::new(),
+            arguments: pointers(arguments),
+            environment: Environment::inherited().pointers(),
+        }
+    }
+
     /// The same command in another environment. The program is still looked for by the `PATH` of this process.
     #[must_use]
     pub fn with_environment(self, environment: &'a Environment) -> Successor<'a> {
         Successor { environment: environment.pointers(), ..self }
+    }
+
+    /// Runs the program, which gets these descriptors of this process too. Returns only if that fails, and says why; the
+    /// descriptors are close-on-exec then, as before.
+    pub fn run_with(&mut self, descriptors: &[RawFd]) -> Errno {
+        let set_flags = |flags: i32| {
+            descriptors.iter().try_for_each(|&number| {
+                // SAFETY: sets a flag of a descriptor, which takes it from nobody.
+                Errno::result(unsafe { libc::fcntl(number, libc::F_SETFD, flags) }).map(drop)
+            })
+        };
+        let errno = match set_flags(0) {
+            Ok(()) => self.run(),
+            Err(errno) => errno,
+        };
+        let _ = set_flags(libc::FD_CLOEXEC);
+        errno
     }
 
     /// Runs the program; returns only if that fails, and says why.

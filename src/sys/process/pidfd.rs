@@ -40,6 +40,18 @@ impl Pidfd {
         Ok(Pidfd { process, start_time, descriptor })
     }
 
+    /// A process that another program had taken hold of.
+    #[must_use]
+    pub fn handed_on(process: Pid, start_time: u64, descriptor: Option<OwnedFd>) -> Pidfd {
+        Pidfd { process, start_time, descriptor }
+    }
+
+    /// When the process was started, in the kernel's ticks since the system came up.
+    #[must_use]
+    pub fn start_time(&self) -> u64 {
+        self.start_time
+    }
+
     /// What can be read when the process has ended; `None` where it has to be looked at with [`Pidfd::has_ended`].
     #[must_use]
     pub fn end(&self) -> Option<BorrowedFd<'_>> {

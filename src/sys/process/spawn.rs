@@ -193,7 +193,7 @@ impl Program<'_> {
 
 /// Puts a descriptor under this number, open across exec. What had the number goes: in a child that is about to execute,
 /// nobody needs it.
-fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
+pub(super) fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
     if source.as_raw_fd() == number {
         return fd::set_close_on_exec(source, false);
     }
@@ -202,7 +202,7 @@ fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
 }
 
 /// Exits immediately, without running what the parent has registered for its own end.
-fn exit_child() -> ! {
+pub(super) fn exit_child() -> ! {
     // SAFETY: ends the process.
     unsafe { libc::_exit(CANNOT_RUN) }
 }

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixDatagram;
 
 use logyard::sys::passing;
+use testkit::replaced_programs::ReplacedPrograms;
 use testkit::service_fixture::{ServiceFixture, kill_by_id};
 use testkit::until;
 
@@ -63,6 +64,35 @@ fn a_killed_supervisor_and_then_a_killed_reader_lose_nothing() {
     sender.send(b"<13>in the queue").unwrap();
     kill_by_id(reader);
     until_logged(&fixture, "user.notice: in the queue\n");
+}
+
+#[test]
+fn the_store_is_handed_to_a_new_supervise() {
+    let fixture = ServiceFixture::new();
+    std::fs::create_dir_all(fixture.path("sv/log")).unwrap();
+    fixture.script("sv/log/run", &format!("exec {SOCKLOG} unix {}", socket(&fixture).display()));
+    let programs = ReplacedPrograms::new(&fixture);
+    fixture.start_command("out", programs.command("svscan", &["sv"]));
+    until("the socket is kept", || is_kept(&fixture, 2));
+    fixture.svc(&["-d", "sv/log"]);
+    fixture.until_stat("sv/log", "down");
+    let sender = connected(&socket(&fixture));
+    sender.send(b"<13>in the queue").unwrap();
+
+    // The service is down: nobody but the old supervise has the descriptors.
+    programs.replace();
+    fixture.svc(&["-e", "sv/log"]);
+    let [supervisor] = fixture.processes_of("supervise log")[..] else { panic!("there is one") };
+    until("it executes the new file", || programs.running().contains(&(supervisor, true)));
+    assert!(is_kept(&fixture, 2));
+    fixture.svc(&["-u", "sv/log"]);
+    until("what waited is read", || fixture.read("out").contains("user.notice: in the queue\n"));
+    // The service reaches the store of the new one.
+    let list = fixture.read("sv/log/supervise/stored");
+    fixture.svc(&["-t", "sv/log"]);
+    sender.send(b"<13>afterwards").unwrap();
+    until("the next message is read", || fixture.read("out").contains("user.notice: afterwards\n"));
+    assert_eq!(fixture.read("sv/log/supervise/stored"), list);
 }
 
 #[test]
