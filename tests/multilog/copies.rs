@@ -2,11 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use logyard::sys::signal::Signal;
 use logyard_corpus::Random;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 use testkit::logdir::{LogDirFiles, current_bytes, is_in_use};
 use testkit::logger::{LoggerFixture, Multilog, Running};
@@ -301,6 +304,12 @@ fn a_reader_that_comes_back_is_told_how_many_lines_it_has_missed() {
     let mut logger = start(&dir, &["1", "./main"], Stdio::piped(), writer);
     let mut input = logger.take_stdin();
     drop(reader);
+    // The children of other tests may have it until they execute their programs.
+    until("nobody reads", || {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        options.open(&fifo).is_err_and(|error| error.raw_os_error() == Some(Errno::ENXIO as i32))
+    });
     // The second is logged when the first has been dropped.
     for (line, bytes) in [("one\n", 4), ("two\n", 8)] {
         input.write_all(line.as_bytes()).unwrap();
