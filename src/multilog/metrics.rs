@@ -11,6 +11,7 @@ use memchr::memchr_iter;
 
 use crate::cli::Shown;
 use crate::cli::prometheus::Page;
+use crate::logdir::shipping::Lost;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::script::MetricsFile;
@@ -47,6 +48,17 @@ struct Share {
     written: Volume,
     rotations: u64,
 }
+
+/// The name, kind, help and value of a metric of what is not shipped.
+type OfUnshipped = (&'static str, &'static str, &'static str, fn(&(u64, Lost)) -> u64);
+
+/// Given only if a directory holds archives that are not shipped.
+const UNSHIPPED: [OfUnshipped; 4] = [
+    ("unshipped_bytes", "gauge", "Bytes of the archives that are not shipped.", |(bytes, _)| *bytes),
+    ("lost_archives_total", "counter", "Archives removed before they were shipped.", |(_, lost)| lost.archives),
+    ("lost_lines_total", "counter", "Lines of these archives, as far as they are known.", |(_, lost)| lost.lines),
+    ("lost_bytes_total", "counter", "Bytes of these archives on the disk.", |(_, lost)| lost.bytes),
+];
 
 /// What the logger has done.
 #[derive(Debug)]
@@ -148,6 +160,15 @@ impl Metrics {
         page.each("processor_runs_total", "Runs of the processor, failed ones too.", &runs);
         let failures = of_place(|place| &place.processor_failures);
         page.each("processor_failures_total", "Runs of the processor that failed.", &failures);
+        if directories.iter().any(|directory| directory.place().limits.held_bytes_max.is_some()) {
+            let totals: Vec<(u64, Lost)> =
+                directories.iter().map(|directory| directory.place().unshipped.totals()).collect();
+            for (name, kind, help, value) in UNSHIPPED {
+                let paths = self.shares.iter().map(|share| share.path.as_str());
+                let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(value)).collect();
+                page.each_of_kind(kind, name, help, &values);
+            }
+        }
         let blocked = input.blocked().as_secs_f64();
         page.one(
             "blocked_seconds_total",
@@ -183,9 +204,13 @@ impl LoggerPage {
     }
 
     fn each(&mut self, name: &str, help: &str, values: &[(&str, u64)]) {
+        self.each_of_kind("counter", name, help, values);
+    }
+
+    fn each_of_kind(&mut self, kind: &str, name: &str, help: &str, values: &[(&str, u64)]) {
         let labels = |path| [("logger", &self.logger[..]), ("directory", path)];
         let samples = values.iter().map(|&(path, value)| (labels(path), value));
-        self.page.metric(&format!("multilog_{name}"), "counter", help, samples);
+        self.page.metric(&format!("multilog_{name}"), kind, help, samples);
     }
 }
 

@@ -18,6 +18,7 @@
 //! | preallocated space is freed | [`preallocation`] |
 //! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
+//! | `H`: archives that are held until they are shipped; the count of lost ones; 0.76 as successor | [`holding`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | the metrics file | [`metrics`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
@@ -29,6 +30,7 @@
 mod cases;
 mod differential;
 mod handover;
+mod holding;
 mod journal;
 mod line_heads;
 mod memory;

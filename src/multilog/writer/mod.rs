@@ -14,7 +14,7 @@
 //! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
-//!   of them have to go.
+//!   of them have to go. [`unshipped`]: archives that `logship` has yet to ship, and those that were lost.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
 //! All of them act through the trait [`Directory`](directory::Directory). Tests put a simulated directory and clock behind
@@ -42,4 +42,5 @@ pub mod schedule;
 mod survey;
 mod timetable;
 pub mod trim;
+pub mod unshipped;
 pub mod worker;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::logdir::limits::Limits;
 use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::unshipped::Unshipped;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -21,6 +22,8 @@ pub struct Place<D> {
     pub processor_runs: AtomicU64,
     /// How often it failed.
     pub processor_failures: AtomicU64,
+    /// What is known of archives that are not shipped.
+    pub unshipped: Unshipped,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
 }
@@ -34,6 +37,7 @@ impl<D: Directory> Place<D> {
             limits,
             processor_runs: AtomicU64::new(0),
             processor_failures: AtomicU64::new(0),
+            unshipped: Unshipped::default(),
             newest: Mutex::new(None),
         }
     }
