@@ -163,11 +163,7 @@ impl Metrics {
         if directories.iter().any(|directory| directory.place().limits.held_bytes_max.is_some()) {
             let totals: Vec<(u64, Lost)> =
                 directories.iter().map(|directory| directory.place().unshipped.totals()).collect();
-            for (name, kind, help, value) in UNSHIPPED {
-                let paths = self.shares.iter().map(|share| share.path.as_str());
-                let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(value)).collect();
-                page.each_of_kind(kind, name, help, &values);
-            }
+            page.unshipped(&self.shares, &totals);
         }
         let blocked = input.blocked().as_secs_f64();
         page.one(
@@ -201,6 +197,15 @@ struct LoggerPage {
 impl LoggerPage {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: impl Display) {
         self.page.metric(&format!("multilog_{name}"), kind, help, [([("logger", &self.logger[..])], value)]);
+    }
+
+    #[inline(never)]
+    fn unshipped(&mut self, shares: &[Share], totals: &[(u64, Lost)]) {
+        for (name, kind, help, value) in UNSHIPPED {
+            let paths = shares.iter().map(|share| share.path.as_str());
+            let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(value)).collect();
+            self.each_of_kind(kind, name, help, &values);
+        }
     }
 
     fn each(&mut self, name: &str, help: &str, values: &[(&str, u64)]) {
