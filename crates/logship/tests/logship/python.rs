@@ -42,7 +42,7 @@ impl Moto {
         thread::spawn(move || {
             for line in said.lines().map_while(Result::ok) {
                 let port = line.rsplit_once("http://127.0.0.1:").and_then(|(_, port)| port.trim().parse::<u16>().ok());
-                port.into_iter().for_each(|port| drop(send.send(port)));
+                port.into_iter().for_each(|port| send.send(port).unwrap_or(()));
             }
         });
         let port = receive.recv_timeout(testkit::DEADLINE).expect("moto says where it listens");
