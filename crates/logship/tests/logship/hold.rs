@@ -27,7 +27,8 @@ struct Pair {
 
 impl Pair {
     fn new() -> Pair {
-        Pair { logger: LoggerFixture::new(), fixture: Fixture::new() }
+        // Each object is fsynced, and the store is waited for.
+        Pair { logger: LoggerFixture::new(), fixture: Fixture { workdir: testkit::Workdir::in_memory() } }
     }
 
     fn main(&self) -> PathBuf {
@@ -75,18 +76,18 @@ fn mark(main: &Path) -> Option<String> {
 fn a_logger_at_full_speed_loses_nothing_while_the_store_is_away() {
     let mut pair = Pair::new();
     pair.take_store_away();
-    let logger = pair.logger.start(&["s65536", "n4", "H64M", "./main"]);
+    let logger = pair.logger.start(&["s131072", "n4", "H64M", "./main"]);
     pair.logger.until_ready();
     let shipper = pair.ship();
-    let lines = numbered(0..200_000);
+    let lines = numbered(0..100_000);
     pair.logger.write(&lines);
     let main = pair.main();
-    until("it is logged", || LogDirFiles::read(&main).archives().count() > 180);
+    until("it is logged", || LogDirFiles::read(&main).archives().count() > 46);
 
     pair.bring_store_back();
 
     until("it is shipped", || is_all_shipped(&main));
-    let last = numbered(200_000..205_000);
+    let last = numbered(100_000..110_000);
     pair.logger.write(&last);
     until("what is shipped has gone", || LogDirFiles::read(&main).archives().count() < 10 && is_all_shipped(&main));
     let workdir = pair.logger.end(logger);
