@@ -19,9 +19,9 @@ use crate::multilog::writer::place::Place;
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
+use crate::multilog::writer::shipping;
 use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Trimmer;
-use crate::multilog::writer::unshipped;
 use crate::multilog::writer::worker::UnderWay;
 use crate::sys::Errno;
 use crate::tai64n::Label;
@@ -262,7 +262,7 @@ impl<D: Directory> LogDir<D> {
     /// either if a file is left unfinished. The answer is then false, and the next start repairs the directory.
     pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Error> {
         if self.place().limits.held_bytes_max.is_some() {
-            unshipped::say(self.place(), true, patience);
+            shipping::say(self.place(), true, patience);
         }
         self.finish_here(patience)?;
         if self.step == RotationStep::Finish {

@@ -8,7 +8,7 @@ use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
-use crate::multilog::writer::unshipped::shipped;
+use crate::multilog::writer::shipping::shipped;
 use crate::sys::memory;
 use crate::tai64n::Label;
 

@@ -8,7 +8,7 @@
 //! The strictest limit decides. Only plain files are counted, and only they are removed. One that cannot be removed is
 //! announced and left; it stops neither the others nor the logging. The newest archive is never the one to go.
 //!
-//! If the script holds archives that are not shipped (see `unshipped`), a limit other than that of free space does not remove
+//! If the script holds archives that are not shipped (see `shipping`), a limit other than that of free space does not remove
 //! them until there are too many bytes of them.
 
 use crate::cli::Shown;
@@ -17,8 +17,8 @@ use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
+use crate::multilog::writer::shipping;
 use crate::multilog::writer::survey::{Decision, PIECE, Survey};
-use crate::multilog::writer::unshipped;
 use crate::sys::Errno;
 
 /// What is known of the archives of a directory.
@@ -102,7 +102,7 @@ impl Trimmer {
         self.remove_piece(&mut survey, place, patience);
         if let Some(bytes) = survey.unshipped_bytes() {
             place.unshipped.note_bytes(bytes);
-            unshipped::say(place, false, patience);
+            shipping::say(place, false, patience);
         }
         if survey.decide(&self.limits) != Decision::Done {
             self.seen = Some(survey);
@@ -125,12 +125,12 @@ impl Trimmer {
             }
             let Some(old) = survey.take_oldest(place) else { return };
             let lost_before =
-                if survey.is_unshipped(&old.name) { unshipped::count(place, &old.name, patience) } else { None };
+                if survey.is_unshipped(&old.name) { shipping::count(place, &old.name, patience) } else { None };
             match place.directory.unlink(&old.name) {
                 Ok(()) | Err(Errno::ENOENT) => survey.note_removed(&old),
                 Err(errno) => {
                     if let Some(before) = lost_before {
-                        unshipped::take_back(place, before, patience);
+                        shipping::take_back(place, before, patience);
                     }
                     survey.note_stuck(&old);
                     if !self.announced.contains(&old.name) {
