@@ -63,7 +63,7 @@ impl Lost {
         if self.last == name {
             return false;
         }
-        self.archives += 1;
+        self.archives = self.archives.saturating_add(1);
         self.lines = self.lines.saturating_add(lines.unwrap_or(0));
         self.bytes = self.bytes.saturating_add(bytes);
         self.last = name.to_vec();
@@ -87,6 +87,16 @@ mod tests {
         let expected = Lost { archives: 2, lines: 7, bytes: 110, last: b"@400000003ce2403d3677ea95.s".to_vec() };
         assert_eq!(lost, expected);
         assert_eq!(Lost::parse(&lost.to_text()), Some(lost));
+    }
+
+    #[test]
+    fn a_forged_total_does_not_overflow() {
+        let max = u64::MAX;
+        let mut lost = Lost::parse(format!("{max} archives\n{max} lines\n{max} bytes\n\n").as_bytes()).unwrap();
+
+        assert!(lost.add(b"@400000003ce2403d3677ea94.s", Some(7), 100));
+
+        assert_eq!((lost.archives, lost.lines, lost.bytes), (max, max, max));
     }
 
     #[test]

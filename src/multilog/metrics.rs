@@ -11,7 +11,6 @@ use memchr::memchr_iter;
 
 use crate::cli::Shown;
 use crate::cli::prometheus::Page;
-use crate::logdir::shipping::Lost;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::script::MetricsFile;
@@ -49,15 +48,12 @@ struct Share {
     rotations: u64,
 }
 
-/// The name, kind, help and value of a metric of what is not shipped.
-type OfUnshipped = (&'static str, &'static str, &'static str, fn(&(u64, Lost)) -> u64);
-
-/// Given only if a directory holds archives that are not shipped.
-const UNSHIPPED: [OfUnshipped; 4] = [
-    ("unshipped_bytes", "gauge", "Bytes of the archives that are not shipped.", |(bytes, _)| *bytes),
-    ("lost_archives_total", "counter", "Archives removed before they were shipped.", |(_, lost)| lost.archives),
-    ("lost_lines_total", "counter", "Lines of these archives, as far as they are known.", |(_, lost)| lost.lines),
-    ("lost_bytes_total", "counter", "Bytes of these archives on the disk.", |(_, lost)| lost.bytes),
+/// The names, kinds and helps of `Unshipped::totals`. Given only if a directory holds archives that are not shipped.
+const UNSHIPPED: [(&str, &str, &str); 4] = [
+    ("unshipped_bytes", "gauge", "Bytes of the archives that are not shipped."),
+    ("lost_archives_total", "counter", "Archives removed before they were shipped."),
+    ("lost_lines_total", "counter", "Lines of these archives, as far as they are known."),
+    ("lost_bytes_total", "counter", "Bytes of these archives on the disk."),
 ];
 
 /// What the logger has done.
@@ -161,7 +157,7 @@ impl Metrics {
         let failures = of_place(|place| &place.processor_failures);
         page.each("processor_failures_total", "Runs of the processor that failed.", &failures);
         if directories.iter().any(|directory| directory.place().limits.held_bytes_max.is_some()) {
-            let totals: Vec<(u64, Lost)> =
+            let totals: Vec<[u64; 4]> =
                 directories.iter().map(|directory| directory.place().unshipped.totals()).collect();
             page.unshipped(&self.shares, &totals);
         }
@@ -199,11 +195,10 @@ impl LoggerPage {
         self.page.metric(&format!("multilog_{name}"), kind, help, [([("logger", &self.logger[..])], value)]);
     }
 
-    #[inline(never)]
-    fn unshipped(&mut self, shares: &[Share], totals: &[(u64, Lost)]) {
-        for (name, kind, help, value) in UNSHIPPED {
+    fn unshipped(&mut self, shares: &[Share], totals: &[[u64; 4]]) {
+        for (number, (name, kind, help)) in UNSHIPPED.into_iter().enumerate() {
             let paths = shares.iter().map(|share| share.path.as_str());
-            let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(value)).collect();
+            let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(|total| total[number])).collect();
             self.each_of_kind(kind, name, help, &values);
         }
     }

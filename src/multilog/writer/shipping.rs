@@ -103,13 +103,13 @@ fn read_total<D: Directory>(place: &Place<D>, state: &mut State) {
     // A text of another form says nothing.
     let total = text.and_then(|text| Lost::parse(&text)).unwrap_or_default();
     let lost = &mut state.lost;
-    lost.archives += total.archives;
-    lost.lines += total.lines;
-    lost.bytes += total.bytes;
+    lost.archives = lost.archives.saturating_add(total.archives);
+    lost.lines = lost.lines.saturating_add(total.lines);
+    lost.bytes = lost.bytes.saturating_add(total.bytes);
     if lost.last.is_empty() {
         lost.last = total.last;
     }
-    state.said += total.archives;
+    state.said = state.said.saturating_add(total.archives);
     state.is_read = true;
 }
 

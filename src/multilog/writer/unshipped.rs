@@ -31,10 +31,11 @@ impl Unshipped {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bytes of the archives that are not shipped, and what was lost.
-    pub fn totals(&self) -> (u64, Lost) {
+    /// The bytes of the archives that are not shipped, and the archives, lines and bytes that were lost.
+    pub fn totals(&self) -> [u64; 4] {
         let state = self.state();
-        (state.bytes, state.lost.clone())
+        let Lost { archives, lines, bytes, .. } = state.lost;
+        [state.bytes, archives, lines, bytes]
     }
 
     /// Notes the bytes of the archives that are not shipped.
