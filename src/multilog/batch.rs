@@ -278,9 +278,10 @@ impl Batch {
         while run.end < window.bytes.len() {
             let newline = newlines.next();
             let end = newline.unwrap_or(window.bytes.len());
-            let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - head.len())];
+            let text = &window.bytes[run.end..end];
+            let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
-            let verdict = self.matcher.match_line(seen);
+            let verdict = self.matcher.match_line(text);
             if run_verdict != Some(verdict) || verdict == UNKEPT {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 run.start = run.end;

@@ -8,6 +8,7 @@
 //! ```
 //!
 //! - [`program`]: opens what the script names, and starts the engine. [`engine`]: the loop.
+//!   [`regex_program`]: the program that also matches regular expressions.
 //! - [`script`]: the arguments, parsed once; its selectors and their matcher.
 //! - [`input`]: bytes from descriptor 0, and signals. The [reader](crate::lines::reader) makes lines of them.
 //! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line
@@ -46,6 +47,7 @@ pub mod partial;
 pub mod patience;
 pub mod pausing;
 pub mod program;
+pub mod regex_program;
 pub mod script;
 #[cfg(test)]
 mod simulated;

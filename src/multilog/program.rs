@@ -11,8 +11,11 @@ use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::replay;
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::regex_program;
 use crate::multilog::script::Script;
+use crate::multilog::script::automaton;
 use crate::multilog::script::explain::explain;
+use crate::multilog::script::expression;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -37,16 +40,27 @@ pub fn run(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::new)
 }
 
+/// The same program with the code for regular expressions: `multilog-regex`.
+pub fn run_with_expressions(arguments: &Arguments) -> Exit {
+    expression::use_compiler(automaton::COMPILER);
+    run(arguments)
+}
+
 /// The same program without peeking, for comparison: if it is killed, the bytes that it has read are lost.
 pub fn run_reading(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::reading)
 }
 
 fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInput>) -> Exit {
-    if let Some((_, script)) =
-        arguments.get(1..).and_then(|rest| rest.split_first()).filter(|(first, _)| first.to_bytes() == CHECK.as_bytes())
-    {
-        return check(script);
+    let words = arguments.get(1..).unwrap_or_default();
+    let is_check = words.first().is_some_and(|first| first.to_bytes() == CHECK.as_bytes());
+    let words = &words[usize::from(is_check)..];
+    let script = Script::parse(words);
+    if script.has_expressions() && !expression::has_compiler() {
+        return regex_program::execute(arguments);
+    }
+    if is_check {
+        return check(words, &script);
     }
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
@@ -54,7 +68,6 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
-    let script = Script::parse(arguments.get(1..).unwrap_or_default());
     memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
@@ -62,6 +75,7 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     let exit = match start(script, input) {
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
+        Err(error) if error.is_want_of_compiler() => regex_program::execute(arguments),
         Err(error) => PROGRAM.fatal(error),
     };
     standard_error::report_dropped();
@@ -69,12 +83,11 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
 }
 
 /// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing.
-fn check(arguments: &Arguments) -> Exit {
-    let script = Script::parse(arguments);
+fn check(arguments: &Arguments, script: &Script) -> Exit {
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
-    if let Err(errno) = fd::write_all(fd::stdout(), explain(arguments, &script).as_bytes()) {
+    if let Err(errno) = fd::write_all(fd::stdout(), explain(arguments, script).as_bytes()) {
         return PROGRAM.fatal(Error::unable("write to standard output", errno));
     }
     if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }

@@ -16,6 +16,7 @@
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | `r+` and `r-`: the program that matches regular expressions | [`regex_program`] |
 //! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | `H`: archives that are held until they are shipped; the count of lost ones; 0.76 as successor | [`holding`] |
@@ -40,6 +41,7 @@ mod planted_files;
 mod preallocation;
 mod processor;
 mod reads;
+mod regex_program;
 mod retention;
 mod rotation_by_time;
 pub mod shared_pipe;

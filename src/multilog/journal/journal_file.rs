@@ -184,14 +184,20 @@ mod tests {
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
+    use crate::multilog::script::expression::Expression;
     use crate::multilog::script::head_rule::{Arrival, HeadRule};
+    use crate::multilog::script::pattern::Pattern;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
     use crate::sys::stat::FileId;
     use crate::tai64n::{Label, StampForm};
 
     fn heading(directories: usize) -> Heading {
-        let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
+        let mut clauses = vec![
+            Clause::Deselect(Pattern::star(b"*")),
+            Clause::Select(Pattern::star(b"*x*")),
+            Clause::Select(Pattern::Expression(Expression::new(b"x+$").unwrap())),
+        ];
         clauses.resize(clauses.len() + directories, Clause::Log);
         Heading {
             origin: Origin { pipe: FileId::new(1, 2), boot: 3 },

@@ -10,8 +10,9 @@ use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::multilog::open_line::OpenLine;
+use crate::multilog::script::expression::Expression;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
@@ -41,13 +42,19 @@ pub struct Rules {
     pub clauses: Vec<Clause>,
 }
 
+/// The bytes for a clause with a star pattern and for one with a regular expression.
+const SELECT_CODES: [u8; 2] = *b"+g";
+const DESELECT_CODES: [u8; 2] = *b"-v";
+/// The byte for the next directory.
+const LOG_CODE: u8 = b'.';
+
 /// One step of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clause {
-    /// `+pattern`.
-    Select(Vec<u8>),
-    /// `-pattern`.
-    Deselect(Vec<u8>),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// The next directory.
     Log,
 }
@@ -57,12 +64,20 @@ impl Rules {
     #[must_use]
     pub fn of(script: &Script) -> Rules {
         let clause = |action: &Action| match action {
-            Action::Select(selector) => Some(Clause::Select(selector.pattern())),
-            Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
+            Action::Select(pattern) => Some(Clause::Select(pattern.clone())),
+            Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
             Action::Log(_) => Some(Clause::Log),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
+    }
+
+    /// Tells whether some of them are regular expressions.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        self.clauses.iter().any(|clause| {
+            matches!(clause, Clause::Select(Pattern::Expression(_)) | Clause::Deselect(Pattern::Expression(_)))
+        })
     }
 
     /// How many directories they send lines to.
@@ -85,8 +100,8 @@ impl Rules {
         let mut script = Script { head: self.head.clone(), ..Script::default() };
         for clause in &self.clauses {
             script.actions.push(match clause {
-                Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
-                Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
+                Clause::Select(pattern) => Action::Select(pattern.clone()),
+                Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
                 Clause::Log => Action::Log(script.directories.len()),
             });
             if *clause == Clause::Log {
@@ -146,14 +161,21 @@ impl Heading {
         bytes.extend(&self.rules.head.prefix);
         bytes.extend(count(self.rules.clauses.len()));
         for clause in &self.rules.clauses {
-            let (kind, pattern) = match clause {
-                Clause::Select(pattern) => (b'+', &pattern[..]),
-                Clause::Deselect(pattern) => (b'-', &pattern[..]),
-                Clause::Log => (b'.', &b""[..]),
+            let (codes, pattern) = match clause {
+                Clause::Select(pattern) => (SELECT_CODES, pattern),
+                Clause::Deselect(pattern) => (DESELECT_CODES, pattern),
+                Clause::Log => {
+                    bytes.push(LOG_CODE);
+                    continue;
+                }
             };
-            bytes.push(kind);
-            bytes.extend(count(pattern.len()));
-            bytes.extend(pattern);
+            let (code, text) = match pattern {
+                Pattern::Star(selector) => (codes[0], selector.pattern()),
+                Pattern::Expression(expression) => (codes[1], expression.text().as_bytes().to_vec()),
+            };
+            bytes.push(code);
+            bytes.extend(count(text.len()));
+            bytes.extend(text);
         }
         bytes.extend(count(self.names.len()));
         bytes.extend(self.names.iter().flat_map(|name| name.to_le_bytes()));
@@ -172,13 +194,19 @@ impl Heading {
         let head = HeadRule { stamp, prefix: prefix.into() };
         let mut clauses = Vec::new();
         for _ in 0..take_count(rest)? {
-            let [kind] = take(rest)?;
-            let pattern = take_bytes(rest)?;
-            clauses.push(match kind {
-                b'+' => Clause::Select(pattern.into()),
-                b'-' => Clause::Deselect(pattern.into()),
-                b'.' if pattern.is_empty() => Clause::Log,
-                _ => return None,
+            let [code] = take(rest)?;
+            if code == LOG_CODE {
+                clauses.push(Clause::Log);
+                continue;
+            }
+            let text = take_bytes(rest)?;
+            let pattern = match SELECT_CODES.iter().chain(&DESELECT_CODES).position(|known| *known == code)? % 2 {
+                0 => Pattern::star(text),
+                _ => Pattern::Expression(Expression::new(text).ok()?),
+            };
+            clauses.push(match SELECT_CODES.contains(&code) {
+                true => Clause::Select(pattern),
+                false => Clause::Deselect(pattern),
             });
         }
         let mut names = Vec::new();

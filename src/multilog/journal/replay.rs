@@ -24,6 +24,7 @@ use crate::multilog::journal::record::{Heading, Origin, Record, name_hash};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
+use crate::multilog::script::expression;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -150,6 +151,9 @@ fn replay_one<D: Directory>(
         return Ok(if is_unfinished(&found.contents) { Replayed::Torn } else { Replayed::Nothing });
     };
     if !was_consumed {
+        if heading.rules.has_expressions() && !expression::has_compiler() {
+            return Err(Error::want_of_compiler());
+        }
         let bytes = pausing
             .input
             .peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX))

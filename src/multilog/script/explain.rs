@@ -20,6 +20,8 @@ pub fn explain(arguments: &Arguments, script: &Script) -> String {
             Some(_) if script.is_ignored(argument) => "ignored".to_owned(),
             Some(b't' | b'T') if number == 0 => "puts a timestamp before each line".to_owned(),
             Some(b'p') => "puts a text before each line".to_owned(),
+            Some(b'r') if bytes.starts_with(b"r-") => "deselects the lines that match".to_owned(),
+            Some(b'r') => "selects the lines that match".to_owned(),
             Some(b'-') => "deselects the lines that match".to_owned(),
             Some(b'+') => "selects the lines that match".to_owned(),
             Some(b'e') => "prints selected lines on standard error".to_owned(),

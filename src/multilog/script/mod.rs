@@ -7,6 +7,7 @@
 //! p=TEXT       put a text before each line, behind the timestamp
 //! -pattern     deselect the line if it is selected and matches
 //! +pattern     select the line if it is deselected and matches
+//! r-expression deselect the line if it is selected and the regular expression matches; r+expression: select it
 //! e            alert: the selected line to standard error
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; default: 99999
@@ -26,12 +27,16 @@
 //! Every list of arguments is a script. As in 0.76, arguments that mean nothing are ignored; [`Script::ignored`] lists
 //! them with the reason.
 
+pub mod automaton;
 pub mod explain;
+pub mod expression;
 pub mod head_rule;
 pub mod matcher;
 mod numbers;
+pub mod pattern;
 pub mod selector;
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::time::Duration;
@@ -39,11 +44,12 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
 };
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::pattern::Pattern;
 use crate::sys::program::Arguments;
 use crate::tai64n::StampForm;
 
@@ -80,10 +86,10 @@ pub struct Script {
 /// One thing that is done for a line. The numbers count from 0 in the script's lists.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// `+pattern`.
-    Select(Selector),
-    /// `-pattern`.
-    Deselect(Selector),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// `e`.
     Alert,
     /// `=file`.
@@ -105,7 +111,7 @@ pub struct MetricsFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     argument: &'static CStr,
-    reason: &'static str,
+    reason: Cow<'static, str>,
     /// The number before what is ignored counts.
     is_partial: bool,
 }
@@ -132,8 +138,9 @@ impl Script {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
             match bytes.first() {
-                Some(b'+') => script.actions.push(Action::Select(Selector::new(rest))),
-                Some(b'-') => script.actions.push(Action::Deselect(Selector::new(rest))),
+                Some(b'+') => script.actions.push(Action::Select(Pattern::star(rest))),
+                Some(b'-') => script.actions.push(Action::Deselect(Pattern::star(rest))),
+                Some(b'r') if rest.starts_with(b"+") || rest.starts_with(b"-") => script.add_expression(argument, rest),
                 Some(b'e') => script.actions.push(Action::Alert),
                 Some(b'=') => {
                     script.actions.push(Action::Status(script.statuses.len()));
@@ -215,6 +222,33 @@ impl Script {
         script
     }
 
+    /// Tells whether some selectors are regular expressions.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        self.expressions().next().is_some()
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Select(Pattern::Expression(one)) | Action::Deselect(Pattern::Expression(one)) => Some(one),
+            _ => None,
+        })
+    }
+
+    /// `+expression` or `-expression`.
+    fn add_expression(&mut self, argument: &'static CStr, text: &[u8]) {
+        let expression = match Expression::new(&text[1..]) {
+            Ok(expression) => expression,
+            Err(error) => return self.ignore(argument, error.to_string()),
+        };
+        let others: usize = self.expressions().map(Expression::compiled_bytes).sum();
+        if others + expression.compiled_bytes() > ALL_BYTES_MAX {
+            return self.ignore(argument, "the regular expressions are too large together");
+        }
+        let pattern = Pattern::Expression(expression);
+        self.actions.push(if text[0] == b'+' { Action::Select(pattern) } else { Action::Deselect(pattern) });
+    }
+
     /// The first prefix counts: there is one for all directories.
     fn set_prefix(&mut self, argument: &'static CStr, text: &[u8]) {
         if !self.head.prefix.is_empty() {
@@ -237,16 +271,16 @@ impl Script {
         self.ignored.iter().any(|ignored| ignored.argument == argument && !ignored.is_partial)
     }
 
-    fn ignore(&mut self, argument: &'static CStr, reason: &'static str) {
+    fn ignore(&mut self, argument: &'static CStr, reason: impl Into<Cow<'static, str>>) {
         if !self.ignored.iter().any(|known| known.argument == argument) {
-            self.ignored.push(Ignored { argument, reason, is_partial: false });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: false });
         }
     }
 
     /// 0.76 silently reads missing digits as 0; text behind the number is reported.
     fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
         if !rest.is_empty() {
-            self.ignored.push(Ignored { argument, reason, is_partial: true });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: true });
         }
     }
 }
