@@ -6,7 +6,8 @@
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
-//!   [`limits`]: archives that have to go. [`held`]: archives that stay until they are shipped. [`shown`]: what other programs read.
+//!   [`reloads`]: another script at a HUP. [`limits`]: archives that have to go. [`held`]: archives that stay until they are
+//!   shipped. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
@@ -14,5 +15,6 @@ mod held;
 mod legacies;
 mod limits;
 mod pipe;
+mod reloads;
 mod shown;
 mod tests;

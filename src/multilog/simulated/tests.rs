@@ -12,7 +12,7 @@ use crate::logdir::limits::Limits;
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
-use crate::multilog::program::assemble;
+use crate::multilog::program::{Claimed, assemble};
 use crate::multilog::script::head_rule::HeadRule;
 use crate::multilog::script::{Script, automaton, expression};
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
@@ -120,9 +120,10 @@ impl Machine {
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match locked
-                .and_then(|locked| assemble(parse_script(workload.script), input, locked, vec![], Messages::DROPPED))
-            {
+            match locked.and_then(|directories| {
+                let claimed = Claimed { directories, left_behind: vec![] };
+                assemble(parse_script(workload.script), input, claimed, vec![], Messages::DROPPED)
+            }) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }
@@ -448,7 +449,7 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     disk.set_clock(1_700_000_000);
     let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), Limits::of_number(2));
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut trimmer = Trimmer::new(Limits::of_number(2));
+    let mut trimmer = Trimmer::default();
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
         archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();

@@ -79,17 +79,18 @@ impl Survey {
         kept: Option<&[u8]>,
         patience: &mut impl Patience,
     ) -> Result<Survey, Error> {
-        let now_seconds = match place.limits.age_max {
+        let now_seconds = match place.rules().limits.age_max {
             Some(_) => place.directory.now().unix_seconds(),
             None => 0,
         };
         let mut look = Look { tried, kept, now_seconds, ..Look::default() };
-        if place.limits.held_bytes_max.is_some() {
+        let limits = place.rules().limits;
+        if limits.held_bytes_max.is_some() {
             // Read before the names, so that no later one counts as shipped.
             look.survey.holds = true;
             look.survey.shipped = shipped(place, patience);
         }
-        let wants_sizes = place.limits.archive_bytes_max.is_some() || look.survey.holds;
+        let wants_sizes = limits.archive_bytes_max.is_some() || look.survey.holds;
         let mut is_interrupted = false;
         let mut see = |name: &[u8], is_plain: bool| {
             look.see(name, is_plain, || if wants_sizes { size_bytes(place, name) } else { 0 });
@@ -135,7 +136,7 @@ impl Survey {
 
     /// Finds out how much space the file system lacks, if the script wants some to be free.
     pub(super) fn ask_for_space<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) {
-        let Some(free) = place.limits.free else { return };
+        let Some(free) = place.rules().limits.free else { return };
         match place.directory.space() {
             Ok(space) => self.missing_bytes = free.least.of(space.total_bytes).saturating_sub(space.free_bytes),
             // Nothing is removed because of a number that is not known.

@@ -22,9 +22,8 @@ use crate::multilog::writer::survey::{Decision, PIECE, Survey};
 use crate::sys::Errno;
 
 /// What is known of the archives of a directory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Trimmer {
-    limits: Limits,
     /// What the last look showed; kept only while archives remain to be removed.
     seen: Option<Box<Survey>>,
     /// The archive that was made last.
@@ -34,12 +33,6 @@ pub struct Trimmer {
 }
 
 impl Trimmer {
-    /// A trimmer with these limits.
-    #[must_use]
-    pub fn new(limits: Limits) -> Trimmer {
-        Trimmer { limits, seen: None, made: None, announced: Vec::new() }
-    }
-
     /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
@@ -99,19 +92,26 @@ impl Trimmer {
 
     fn remove_some<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) {
         let Some(mut survey) = self.seen.take() else { return };
-        self.remove_piece(&mut survey, place, patience);
+        let limits = place.rules().limits;
+        self.remove_piece(&mut survey, &limits, place, patience);
         if let Some(bytes) = survey.unshipped_bytes() {
             place.unshipped.note_bytes(bytes);
             shipping::say(place, false, patience);
         }
-        if survey.decide(&self.limits) != Decision::Done {
+        if survey.decide(&limits) != Decision::Done {
             self.seen = Some(survey);
         }
     }
 
-    fn remove_piece<D: Directory>(&mut self, survey: &mut Survey, place: &Place<D>, patience: &mut impl Patience) {
+    fn remove_piece<D: Directory>(
+        &mut self,
+        survey: &mut Survey,
+        limits: &Limits,
+        place: &Place<D>,
+        patience: &mut impl Patience,
+    ) {
         for _ in 0..PIECE {
-            match survey.decide(&self.limits) {
+            match survey.decide(limits) {
                 Decision::Done | Decision::LookAgain => return,
                 Decision::Skip => {
                     survey.skip();
