@@ -32,6 +32,27 @@ pub struct Name {
     pub code: Code,
 }
 
+impl Name {
+    /// Reads `@label.s` or `@label.u`.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Name> {
+        let (label, code) = text.split_at_checked(Label::TEXT_BYTES)?;
+        let code = match code {
+            b".s" => Code::Safe,
+            b".u" => Code::Unfinished,
+            _ => return None,
+        };
+        Label::parse(label).ok().map(|label| Name { label, code })
+    }
+
+    /// The archive that a file is, whatever compressed it: `@label.s`, `@label.u`, `@label.s.gz`.
+    #[must_use]
+    pub fn of_file(name: &[u8]) -> Option<Name> {
+        let (archive, ending) = name.split_at_checked(NAME_BYTES)?;
+        if matches!(ending, [] | [b'.', ..]) { Name::parse(archive) } else { None }
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let letter = match self.code {
@@ -47,4 +68,25 @@ impl fmt::Display for Name {
 #[must_use]
 pub fn is_archive_name(name: &[u8]) -> bool {
     name.len() >= Label::TEXT_BYTES && name[0] == b'@'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compressed_archive_is_the_archive() {
+        for name in [&b"@400000003ce2403d3677ea94.s"[..], b"@400000003ce2403d3677ea94.s.gz"] {
+            assert!(Name::of_file(name).is_some(), "{}", name.escape_ascii());
+        }
+        for name in [
+            &b"@400000003ce2403d3677ea94"[..],
+            b"@400000003ce2403d3677ea94.t",
+            b"@400000003ce2403d3677ea94.sx",
+            b"@4000000 3ce2403d3677ea94.s",
+            b"current",
+        ] {
+            assert!(Name::of_file(name).is_none(), "{}", name.escape_ascii());
+        }
+    }
 }

@@ -23,6 +23,9 @@ pub struct Limits {
     pub age_max: Option<Duration>,
     /// How much of the file system is to stay free.
     pub free: Option<FreeSpace>,
+    /// How many bytes the archives may have that stay beyond the other limits because they are not shipped. Free space has
+    /// precedence.
+    pub held_bytes_max: Option<u64>,
 }
 
 /// The space that is to stay free on the file system of a log directory.
@@ -47,7 +50,7 @@ impl Limits {
     /// Only a number of files, current included.
     #[must_use]
     pub const fn of_number(files_max: u64) -> Limits {
-        Limits { files_max, archive_bytes_max: None, age_max: None, free: None }
+        Limits { files_max, archive_bytes_max: None, age_max: None, free: None, held_bytes_max: None }
     }
 
     /// How often the directory is checked although nothing is rotated; `None` if only a rotation can exceed a limit.
@@ -56,7 +59,9 @@ impl Limits {
         let bytes = self.archive_bytes_max.map(|_| CHECK_LONGEST);
         let age = self.age_max.map(|age| (age / CHECKS_PER_AGE).clamp(CHECK_SHORTEST, CHECK_LONGEST));
         let free = self.free.map(|_| CHECK_OF_SPACE);
-        [bytes, age, free].into_iter().flatten().min()
+        // An archive that has been shipped is no longer held.
+        let held = self.held_bytes_max.map(|_| CHECK_LONGEST);
+        [bytes, age, free, held].into_iter().flatten().min()
     }
 }
 

@@ -10,6 +10,8 @@
 //! journal     what a successor must know if this writer is killed: 0600, removed when the writer exits cleanly
 //! newjournal  a journal that is being made
 //! newstate    what it is writing to descriptor 5 this time
+//! shipped     how far logship has shipped the archives
+//! lost        what the writer removed before it was shipped; newlost: a new one that is being made
 //! @label.s    an archive, safely written (and processed), named after the moment it was finished
 //! @label.u    an archive that an outage may have cut short
 //! ```
@@ -20,6 +22,7 @@
 //! - [`script_file`]: the file that a logger may have its actions in.
 //! - [`memory`]: the memory behind `journal`. [`logger_state`]: the part of it that other programs read.
 //!   [`checksum`](mod@checksum): the function behind the checksums in it.
+//! - [`shipping`]: what `shipped` and `lost` say. [`packed`]: how compressed files begin.
 #![forbid(unsafe_code)]
 
 pub mod archive_name;
@@ -29,5 +32,7 @@ pub mod limits;
 pub mod logger_state;
 pub mod memory;
 pub mod names;
+pub mod packed;
 pub mod room;
 pub mod script_file;
+pub mod shipping;

@@ -20,6 +20,13 @@ pub const JOURNAL: &str = "journal";
 /// A journal that is being made.
 pub const NEWJOURNAL: &str = "newjournal";
 
+/// How far the directory is shipped, as `logship` says: a label.
+pub const SHIPPED: &str = "shipped";
+/// What the logger removed before it was shipped.
+pub const LOST: &str = "lost";
+/// A count of lost archives that is being made.
+pub const NEWLOST: &str = "newlost";
+
 /// The mode of a file that is being written.
 pub const MODE_OPEN: u32 = 0o644;
 /// The mode of a file that is complete and on the disk.

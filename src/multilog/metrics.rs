@@ -48,6 +48,14 @@ struct Share {
     rotations: u64,
 }
 
+/// The names, kinds and helps of `Unshipped::totals`. Given only if a directory holds archives that are not shipped.
+const UNSHIPPED: [(&str, &str, &str); 4] = [
+    ("unshipped_bytes", "gauge", "Bytes of the archives that are not shipped."),
+    ("lost_archives_total", "counter", "Archives removed before they were shipped."),
+    ("lost_lines_total", "counter", "Lines of these archives, as far as they are known."),
+    ("lost_bytes_total", "counter", "Bytes of these archives on the disk."),
+];
+
 /// What the logger has done.
 #[derive(Debug)]
 pub struct Metrics {
@@ -159,6 +167,11 @@ impl Metrics {
         page.each("processor_runs_total", "Runs of the processor, failed ones too.", &runs);
         let failures = of_place(|place| &place.processor_failures);
         page.each("processor_failures_total", "Runs of the processor that failed.", &failures);
+        if directories.iter().any(|directory| directory.place().rules().limits.held_bytes_max.is_some()) {
+            let totals: Vec<[u64; 4]> =
+                directories.iter().map(|directory| directory.place().unshipped.totals()).collect();
+            page.unshipped(&self.shares, &totals);
+        }
         let blocked = input.blocked();
         let blocked = format!("{}.{:09}", blocked.as_secs(), blocked.subsec_nanos());
         page.one(
@@ -194,10 +207,22 @@ impl LoggerPage {
         self.page.metric(&format!("multilog_{name}"), kind, help, [([("logger", &self.logger[..])], value)]);
     }
 
+    fn unshipped(&mut self, shares: &[Share], totals: &[[u64; 4]]) {
+        for (number, (name, kind, help)) in UNSHIPPED.into_iter().enumerate() {
+            let paths = shares.iter().map(|share| share.path.as_str());
+            let values: Vec<(&str, u64)> = paths.zip(totals.iter().map(|total| total[number])).collect();
+            self.each_of_kind(kind, name, help, &values);
+        }
+    }
+
     fn each(&mut self, name: &str, help: &str, values: &[(&str, u64)]) {
+        self.each_of_kind("counter", name, help, values);
+    }
+
+    fn each_of_kind(&mut self, kind: &str, name: &str, help: &str, values: &[(&str, u64)]) {
         let labels = |path| [("logger", &self.logger[..]), ("directory", path)];
         let samples = values.iter().map(|&(path, value)| (labels(path), value));
-        self.page.metric(&format!("multilog_{name}"), "counter", help, samples);
+        self.page.metric(&format!("multilog_{name}"), kind, help, samples);
     }
 }
 

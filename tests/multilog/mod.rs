@@ -20,6 +20,7 @@
 //! | `r+` and `r-`: the program that matches regular expressions | [`regex_program`] |
 //! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
+//! | `H`: archives that are held until they are shipped; the count of lost ones; 0.76 as successor | [`holding`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | the metrics file | [`metrics`] |
 //! | the script file, and HUP | [`reload`] |
@@ -34,6 +35,7 @@ mod cases;
 pub mod copies;
 mod differential;
 mod handover;
+mod holding;
 mod journal;
 mod line_heads;
 mod memory;

@@ -68,6 +68,8 @@ pub(crate) struct Ship {
     pub(crate) is_once: bool,
     pub(crate) is_dry: bool,
     pub(crate) is_quiet: bool,
+    /// Whether the directories get a mark that says how far they are shipped.
+    pub(crate) has_marks: bool,
     pub(crate) parallel: usize,
     pub(crate) archive_bytes_max: u64,
     pub(crate) level: i32,
@@ -128,6 +130,10 @@ pub(crate) fn command() -> Command {
                 .arg(flag("once", "Exit when all archives that are there have been shipped"))
                 .arg(flag("dry-run", "Say what would be shipped, and change nothing").requires("once"))
                 .arg(flag("change-names", "Accept a --host or --service other than that of earlier runs"))
+                .arg(flag(
+                    "no-mark",
+                    "Do not note in the directories how far they are shipped, for multilog's action H",
+                ))
                 .arg(flag("quiet", "Do not print a summary"))
                 .arg(level())
                 .arg(compacted())
@@ -343,6 +349,7 @@ fn ship(matches: &ArgMatches) -> Ship {
         is_once,
         is_dry: matches.get_flag("dry-run"),
         is_quiet: matches.get_flag("quiet"),
+        has_marks: !matches.get_flag("no-mark"),
         parallel: usize::from(*matches.get_one::<u16>("parallel").expect("has a default")),
         archive_bytes_max: *matches.get_one::<u64>("archive-max").expect("has a default"),
         level: *matches.get_one::<i32>("level").expect("has a default"),

@@ -14,6 +14,7 @@
 //! get ───────── lines from the store, as labelled text
 //! log_dir ───── a log directory: its archives, and the names that it is shipped under (identity)
 //!   archive ─── the bytes of an archive, unpacked and hashed
+//!   mark ────── how far a directory is shipped, for a logger that keeps archives until then
 //! pieces ────── the lines of an archive, in batches
 //! table ─────── lines as a Parquet file: schema, writer, reader; ndjson: lines as JSON; row_writer: both
 //! object ────── an object that waits to be created, in a file without a name
@@ -30,7 +31,7 @@
 //!
 //! - A line of an archive is in the store once, whenever a shipper is killed and however many ship the same directory.
 //! - An object appears whole or not at all.
-//! - logship changes nothing in a log directory, except that it adds the file `shipped-as`.
+//! - logship changes nothing in a log directory, except that it adds the files `shipped-as` and `shipped`.
 #![forbid(unsafe_code)]
 
 mod archive;
@@ -42,6 +43,7 @@ mod identity;
 mod key;
 mod listing;
 mod log_dir;
+mod mark;
 mod metrics;
 mod ndjson;
 mod object;

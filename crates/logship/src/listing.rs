@@ -8,7 +8,7 @@ use logyard::cli::Exit;
 use logyard::sys::fd;
 
 use crate::key::Key;
-use crate::report;
+use crate::report::{self, Report};
 use crate::store::{Store, StoreError};
 
 /// So many objects are asked at once what they hold.
@@ -27,7 +27,8 @@ struct Sum {
 
 /// Prints a line for each day of each service of each host, and the exit code.
 pub(crate) async fn ls(store: &Store) -> Exit {
-    let sums = match sums(store).await {
+    let report = Report::default();
+    let sums = match sums(store, &report).await {
         Ok(sums) => sums,
         Err(error) => return report::fatal(format_args!("unable to list the store: {error}")),
     };
@@ -38,22 +39,28 @@ pub(crate) async fn ls(store: &Store) -> Exit {
         rows.push([host, service, date, objects, lines, bytes, stored]);
     }
     match fd::write_all(fd::stdout(), table(&rows).as_bytes()) {
-        Ok(()) | Err(logyard::sys::Errno::EPIPE) => Exit::OK,
+        Ok(()) | Err(logyard::sys::Errno::EPIPE) => report.exit(),
         Err(errno) => report::fatal(format_args!("unable to write output: {}", logyard::cli::cause(errno))),
     }
 }
 
-async fn sums(store: &Store) -> Result<BTreeMap<(String, String, String), Sum>, StoreError> {
+async fn sums(store: &Store, report: &Report) -> Result<BTreeMap<(String, String, String), Sum>, StoreError> {
     let objects = store.list("").await?;
     let objects = objects.into_iter().filter_map(|object| Some((Key::parse(&object.key)?, object)));
     let ask = async |(key, object): (Key, crate::store::Listed)| {
-        let facts = store.facts(&object.key).await?;
+        let facts = match store.facts(&object.key).await {
+            Err(StoreError::Damaged(problem)) => {
+                report.warn(problem);
+                None
+            }
+            answer => answer?,
+        };
         Ok::<_, StoreError>((key, object.bytes, facts))
     };
     let mut answers = futures_util::stream::iter(objects.map(ask)).buffer_unordered(PARALLEL);
     let mut sums: BTreeMap<_, Sum> = BTreeMap::new();
     while let Some((key, bytes, facts)) = answers.try_next().await? {
-        // An object that is gone by now is in no sum.
+        // An object that is gone by now, or that is none of logship, is in no sum.
         let Some(facts) = facts else { continue };
         let sum = sums.entry((key.host, key.service, key.date)).or_default();
         sum.objects += 1;

@@ -9,7 +9,7 @@ use logyard::sys::file::File;
 use logyard::sys::{Errno, Result};
 
 use crate::identity::Identity;
-use crate::key::{self, Format, Key};
+use crate::key::{Format, Key};
 
 /// A log directory that is open.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl LogDir {
     pub(crate) fn archives(self: &Arc<LogDir>) -> Result<Vec<Archive>> {
         let mut names: Vec<Name> = Vec::new();
         self.dir.visit(&mut |file, is_plain| {
-            names.extend(key::archive_name_of_file(file).filter(|_| is_plain));
+            names.extend(Name::of_file(file).filter(|_| is_plain));
             true
         })?;
         names.sort_unstable_by_key(Name::to_string);
@@ -82,7 +82,7 @@ fn open(dir: &Dir, name: Name) -> Result<Arc<File>> {
         }
         // It was compressed, or trimmed.
         let mut names: Vec<Vec<u8>> = dir.names()?.into_iter().map(|(file, _)| file).collect();
-        names.retain(|file| key::archive_name_of_file(file) == Some(name));
+        names.retain(|file| Name::of_file(file) == Some(name));
         names.sort_unstable();
         let Some(file) = names.into_iter().next() else { return Err(Errno::ENOENT) };
         match dir.open_to_read(&file).and_then(File::if_plain) {

@@ -50,3 +50,17 @@ pub(crate) fn handle(file: &File) -> io::Result<fs::File> {
 pub(crate) fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
+
+/// The cause that the system gave, wherever it is in an error.
+pub(crate) fn errno_in(error: &(dyn std::error::Error + 'static)) -> Option<Errno> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.raw_os_error().is_some()
+        {
+            return Some(errno(error));
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -48,6 +48,7 @@ impl<'m> Patience<'m> {
                 Err(error) => error,
             };
             let is_final = match error {
+                StoreError::Damaged(_) => true,
                 StoreError::Refused(_) => self.gives_up_if_refused,
                 StoreError::Away(_) => self.limit.is_some_and(|limit| start.elapsed() + pause > limit),
             };

@@ -12,7 +12,7 @@ pub(crate) const BATCH_BYTES: usize = 8 << 20;
 /// A longer line becomes several rows.
 const ROW_BYTES_MAX: usize = 4 << 20;
 /// How much is read at once.
-const CHUNK_BYTES: usize = 1 << 18;
+pub(crate) const CHUNK_BYTES: usize = 1 << 18;
 
 /// When a line was logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,6 +15,7 @@ use crate::arguments::{self, Compact, Parsed, Request, Ship, Task};
 use crate::compaction::Compaction;
 use crate::identity::{Identity, Wanted};
 use crate::log_dir::LogDir;
+use crate::mark::Marks;
 use crate::metrics::Metrics;
 use crate::patience::Patience;
 use crate::report;
@@ -72,7 +73,7 @@ async fn carry_out(request: Request, ready: Option<OwnedFd>) -> Exit {
         Err(problem) => return report::fatal(problem),
     };
     match request.task {
-        Task::Ship(ship) => carry_out_ship(store, ship, &request.access, ready).await,
+        Task::Ship(ship) => carry_out_ship(store, &request.store, ship, &request.access, ready).await,
         Task::Verify { directories, wanted, format, reads_content, compacted } => {
             let opened = open_compacted(compacted.as_deref(), &request.access)
                 .and_then(|compacted| Ok((compacted, open(&directories, &wanted, false)?)));
@@ -92,7 +93,7 @@ async fn carry_out(request: Request, ready: Option<OwnedFd>) -> Exit {
     }
 }
 
-async fn carry_out_ship(store: Arc<Store>, ship: Ship, access: &Access, ready: Option<OwnedFd>) -> Exit {
+async fn carry_out_ship(store: Arc<Store>, url: &str, ship: Ship, access: &Access, ready: Option<OwnedFd>) -> Exit {
     let opened = open_compacted(ship.compacted.as_deref(), access)
         .and_then(|compacted| Ok((compacted, open(&ship.directories, &ship.wanted, !ship.is_dry)?)));
     let (compacted, log_dirs) = match opened {
@@ -100,6 +101,12 @@ async fn carry_out_ship(store: Arc<Store>, ship: Ship, access: &Access, ready: O
         Err(problem) => return report::fatal(problem),
     };
     let metrics = Metrics::new(ship.metrics);
+    let marks = if ship.has_marks && !ship.is_dry {
+        let store = access.endpoint.as_ref().map_or_else(|| url.to_owned(), |endpoint| format!("{url} at {endpoint}"));
+        Marks::new(&log_dirs, &store, ship.format)
+    } else {
+        Marks::default()
+    };
     let shipping = Shipping {
         store,
         compacted,
@@ -109,6 +116,7 @@ async fn carry_out_ship(store: Arc<Store>, ship: Ship, access: &Access, ready: O
         is_dry: ship.is_dry,
         patience: Patience::new(ship.retry_limit, ship.is_once, &metrics),
         metrics: &metrics,
+        marks,
         encoders: Semaphore::new(1),
     };
     if ship.is_once {

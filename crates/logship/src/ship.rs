@@ -22,7 +22,10 @@ pub(crate) async fn once(shipping: &Shipping<'_>, log_dirs: &[Arc<LogDir>], para
     }
     let mut archives = Vec::new();
     for log_dir in log_dirs {
-        archives.extend(list(log_dir, &report));
+        let newest = shipping.marks.newest(log_dir);
+        let all = list(log_dir, &report);
+        shipping.marks.note_listing(log_dir, &all, &all, newest);
+        archives.extend(all);
     }
     shipping.metrics.waiting(archives.len());
     ship_all(shipping, archives, parallel, &report).await;
@@ -40,8 +43,15 @@ pub(crate) fn list(log_dir: &Arc<LogDir>, report: &Report) -> Vec<Archive> {
     })
 }
 
-/// Ships archives, several at a time, and reports what could not be shipped.
-pub(crate) async fn ship_all(shipping: &Shipping<'_>, archives: Vec<Archive>, parallel: usize, report: &Report) {
+/// Ships archives, several at a time, and reports what could not be shipped. Returns those that the store did not take in the
+/// time that it had.
+pub(crate) async fn ship_all(
+    shipping: &Shipping<'_>,
+    archives: Vec<Archive>,
+    parallel: usize,
+    report: &Report,
+) -> Vec<Archive> {
+    let mut not_taken = Vec::new();
     let progress = Progress::new(archives.len(), shipping.metrics);
     let ship = async |archive: Archive| {
         let outcome = shipping.ship(&archive).await;
@@ -51,6 +61,9 @@ pub(crate) async fn ship_all(shipping: &Shipping<'_>, archives: Vec<Archive>, pa
     while let Some((archive, outcome)) = outcomes.next().await {
         shipping.metrics.one_less_waits();
         progress.clear();
+        if !matches!(outcome, Err(Failure::Store(_))) {
+            shipping.marks.note_done(&archive);
+        }
         match outcome {
             Ok(Outcome::Shipped { facts, object_bytes }) => shipping.metrics.shipped(&facts, object_bytes),
             Ok(Outcome::Present) => shipping.metrics.present(),
@@ -62,14 +75,20 @@ pub(crate) async fn ship_all(shipping: &Shipping<'_>, archives: Vec<Archive>, pa
                 shipping.metrics.lost();
                 report.warn(format_args!("{} was removed before it was shipped", path(&archive)));
             }
-            Err(Failure::Permanent(text) | Failure::Store(text)) => {
+            Err(Failure::Permanent(text)) => {
                 shipping.metrics.failed();
                 report.warn(text);
+            }
+            Err(Failure::Store(text)) => {
+                shipping.metrics.failed();
+                report.warn(text);
+                not_taken.push(archive);
             }
         }
         progress.draw();
     }
     progress.clear();
+    not_taken
 }
 
 /// How far a run has come, on a terminal.

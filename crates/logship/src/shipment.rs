@@ -1,6 +1,7 @@
 //! One archive on its way into the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use logyard::cli::{Shown, cause};
 use logyard::sys::Errno;
@@ -11,13 +12,18 @@ use crate::compaction::marker;
 use crate::facts::Facts;
 use crate::key::{Format, Key};
 use crate::log_dir::Archive;
+use crate::mark::Marks;
 use crate::metrics::Metrics;
-use crate::object::{Object, errno, handle};
+use crate::object::{Object, errno_in, handle};
 use crate::patience::Patience;
 use crate::pieces::Pieces;
 use crate::row_writer::RowWriter;
 use crate::store::{Created, Store, StoreError};
 use crate::{ndjson, table};
+
+/// How often an object is created that the store has and does not have, and the pause after the first time.
+const ATTEMPTS: u32 = 5;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// How archives are shipped.
 #[derive(Debug)]
@@ -34,6 +40,7 @@ pub(crate) struct Shipping<'s> {
     pub(crate) is_dry: bool,
     pub(crate) patience: Patience<'s>,
     pub(crate) metrics: &'s Metrics,
+    pub(crate) marks: Marks,
     /// One archive is encoded at a time: that takes a processor, and most of the memory.
     pub(crate) encoders: Semaphore,
 }
@@ -70,7 +77,7 @@ impl Shipping<'_> {
         if self.is_dry {
             return Ok(Outcome::WouldShip);
         }
-        loop {
+        for attempt in 1..=ATTEMPTS {
             let object = self.encode(archive, &key).await?;
             let (facts, object_bytes) = (object.facts.clone(), object.bytes);
             match self.create(archive, &key, object).await? {
@@ -80,9 +87,13 @@ impl Shipping<'_> {
                     if let Some(there) = self.facts(archive, &key).await? {
                         return compared(archive, &key, &facts, &there).map(|()| Outcome::Present);
                     }
+                    // It was removed meanwhile. A store that says so again and again contradicts itself.
+                    tokio::time::sleep(BETWEEN * attempt).await;
                 }
             }
         }
+        let path = path(archive);
+        Err(Failure::Store(format!("unable to ship {path}: the store says that {key} is there, and that it is not")))
     }
 
     async fn facts(&self, archive: &Archive, key: &Key) -> Result<Option<Facts>, Failure> {
@@ -174,7 +185,7 @@ fn encode(archive: &Archive, key: &Key, store: &Store, how: Encoding) -> Result<
     let bytes = ArchiveBytes::of(source, bytes_max).map_err(of_archive)?;
     let pieces = Pieces::of(bytes, continues_line).map_err(of_archive)?;
     let file = store.spool(&key.to_string(), &archive.log_dir.dir).map_err(Trouble::Spool)?;
-    let of_object = |error: &(dyn std::error::Error + 'static)| Trouble::Spool(errno_in(error));
+    let of_object = |error: &(dyn std::error::Error + 'static)| Trouble::Spool(errno_in(error).unwrap_or(Errno::EIO));
     let target = handle(&file).map_err(|error| of_object(&error))?;
     let name = key.archive();
     let facts = match format {
@@ -212,20 +223,6 @@ fn write_rows<W: RowWriter>(
     Ok(facts)
 }
 
-/// The cause that the system gave, wherever it is in an error.
-fn errno_in(error: &(dyn std::error::Error + 'static)) -> Errno {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && error.raw_os_error().is_some()
-        {
-            return errno(error);
-        }
-        cause = error.source();
-    }
-    Errno::EIO
-}
-
 /// An archive's path, for messages.
 pub(crate) fn path(archive: &Archive) -> String {
     format!("{}/{}", Shown(&archive.log_dir.path), archive.name)
@@ -246,7 +243,8 @@ fn compared(archive: &Archive, key: &Key, here: &Facts, there: &Facts) -> Result
 }
 
 fn unable(archive: &Archive, error: &StoreError) -> Failure {
-    Failure::Store(format!("unable to ship {}: {error}", path(archive)))
+    let text = format!("unable to ship {}: {error}", path(archive));
+    if matches!(error, StoreError::Damaged(_)) { Failure::Permanent(text) } else { Failure::Store(text) }
 }
 
 /// The failure of an archive that cannot be opened.

@@ -5,12 +5,11 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use logyard::cli::{Exit, Shown, cause};
+use logyard::logdir::archive_name::Name;
 use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
 use logyard::sys::{Errno, fd, poll};
 
-use crate::key;
 use crate::log_dir::{Archive, LogDir};
-use crate::metrics::Metrics;
 use crate::probe::probe;
 use crate::report::{self, Report};
 use crate::ship::{list, ship_all};
@@ -45,9 +44,9 @@ pub(crate) async fn stay(
     }
     let report = Report::default();
     loop {
-        let archives = watched.new_archives(shipping.metrics, &report);
+        let archives = watched.new_archives(shipping, &report);
         shipping.metrics.waiting(archives.len());
-        ship_all(shipping, archives, parallel, &report).await;
+        watched.try_again(&ship_all(shipping, archives, parallel, &report).await);
         logyard::sys::memory::give_back();
         if let Err(end) = watched.wait().await {
             return report::fatal(end);
@@ -67,24 +66,38 @@ impl Watched {
     }
 
     /// The archives that have not been dealt with. Those that appeared and are gone are counted.
-    fn new_archives(&mut self, metrics: &Metrics, report: &Report) -> Vec<Archive> {
+    fn new_archives(&mut self, shipping: &Shipping<'_>, report: &Report) -> Vec<Archive> {
         let mut archives = Vec::new();
         let appeared = std::mem::take(&mut self.appeared);
         for (watch, log_dir, dealt_with) in &mut self.directories {
+            let newest = shipping.marks.newest(log_dir);
             let all = list(log_dir, report);
             let names: HashSet<String> = all.iter().map(|archive| archive.name.to_string()).collect();
-            archives.extend(all.into_iter().filter(|archive| !dealt_with.contains(&archive.name.to_string())));
+            let is_new = |archive: &&Archive| !dealt_with.contains(&archive.name.to_string());
+            let new: Vec<Archive> = all.iter().filter(is_new).cloned().collect();
+            shipping.marks.note_listing(log_dir, &all, &new, newest);
+            archives.extend(new);
             let of_this = appeared.iter().filter(|(one, _)| one == watch).map(|(_, name)| name);
             let lost: BTreeSet<&String> =
                 of_this.filter(|name| !names.contains(*name) && !dealt_with.contains(*name)).collect();
             for name in lost {
-                metrics.lost();
+                shipping.metrics.lost();
                 report.warn(format_args!("{}/{name} was removed before it was shipped", Shown(&log_dir.path)));
             }
             // Those that were trimmed need not be remembered.
             *dealt_with = names;
         }
         archives
+    }
+
+    /// The next time, these archives are new again.
+    fn try_again(&mut self, archives: &[Archive]) {
+        for archive in archives {
+            let of_this = self.directories.iter_mut().filter(|(_, log_dir, _)| Arc::ptr_eq(log_dir, &archive.log_dir));
+            of_this.for_each(|(_, _, dealt_with)| {
+                dealt_with.remove(&archive.name.to_string());
+            });
+        }
     }
 
     /// Waits until an archive appears.
@@ -101,7 +114,7 @@ impl Watched {
                 match notification {
                     Notification::Overflow => has_come = true,
                     Notification::Of(watch, Event::Came(name)) => {
-                        if let Some(name) = key::archive_name_of_file(&name) {
+                        if let Some(name) = Name::of_file(&name) {
                             self.appeared.push((watch, name.to_string()));
                             has_come = true;
                         }

@@ -6,13 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::frames::Chunk;
+use logyard::logdir::packed::{self, GZIP, XZ, ZSTD};
 use logyard::sys::file::File;
 use logyard::sys::{Errno, Result};
-
-/// How files that are packed begin.
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 
 /// The window that a zstd file may ask for, as a power of two: the largest that the format's own tool makes.
 const ZSTD_WINDOW_LOG_MAX: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
@@ -118,7 +114,7 @@ fn errno(error: &io::Error) -> Errno {
 pub(super) fn is_packed(file: &File) -> Result<bool> {
     let mut head = [0; 6];
     let length = file.read_at(0, &mut head)?;
-    Ok([GZIP, ZSTD, XZ].iter().any(|magic| head[..length].starts_with(magic)))
+    Ok(packed::is_packed(&head[..length]))
 }
 
 /// What a file holds unpacked; `None` if it is not packed.

@@ -44,7 +44,7 @@ struct Settings<'s>(&'s Destination);
 impl fmt::Display for Settings<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Destination { size_max_bytes, limits, rotation, processor, group, sync_interval, .. } = self.0;
-        let Limits { files_max, archive_bytes_max, age_max, free } = limits;
+        let Limits { files_max, archive_bytes_max, age_max, free, held_bytes_max } = limits;
         write!(out, "logs selected lines: at most {files_max} files of at most {size_max_bytes} bytes")?;
         if let Some(bytes) = archive_bytes_max {
             write!(out, ", archives of at most {bytes} bytes in all")?;
@@ -58,6 +58,9 @@ impl fmt::Display for Settings<'_> {
                 Amount::Bytes(bytes) => write!(out, ", {bytes} bytes free, but at least {left} archives")?,
                 Amount::Percent(percent) => write!(out, ", {percent}% free, but at least {left} archives")?,
             }
+        }
+        if let Some(bytes) = held_bytes_max {
+            write!(out, ", archives of at most {bytes} bytes beyond that until they are shipped")?;
         }
         if let Some(age) = rotation.age_max {
             write!(out, ", rotates {} seconds after the first line", age.as_secs())?;
@@ -107,15 +110,17 @@ mod tests {
 
     #[test]
     fn a_directory_shows_all_that_is_in_force() {
-        let text =
-            explained(&[c"s4096", c"S10k", c"A2m", c"F5%:3", c"R1h", c"R@hour", c"y7", c"g=4", c"!gzip", c"./a"]);
+        let text = explained(&[
+            c"s4096", c"S10k", c"A2m", c"F5%:3", c"H9k", c"R1h", c"R@hour", c"y7", c"g=4", c"!gzip", c"./a",
+        ]);
 
         assert_eq!(
             text.lines().last(),
             Some(
                 "./a: logs selected lines: at most 10 files of at most 4096 bytes, archives of at most 6144 bytes in all, \
-                 archives of at most 120 seconds, 5% free, but at least 3 archives, rotates 3600 seconds after the first \
-                 line, rotates at each local hour, fsyncs within 7 seconds, readable for group 4, with the processor gzip"
+                 archives of at most 120 seconds, 5% free, but at least 3 archives, archives of at most 9216 bytes beyond \
+                 that until they are shipped, rotates 3600 seconds after the first line, rotates at each local hour, \
+                 fsyncs within 7 seconds, readable for group 4, with the processor gzip"
             )
         );
     }

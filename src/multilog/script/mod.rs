@@ -16,6 +16,7 @@
 //! SSIZE        how many bytes those directories may hold; default: no limit
 //! ATIME        how old their archives may become; default: no limit
 //! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
+//! HSIZE        how many bytes of archives stay beyond those limits because they are not shipped; default: 0
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! g=GROUP      the group that may read the directories that follow; default: as 0.76 leaves them
@@ -192,6 +193,10 @@ impl Script {
                 Some(b'F') if begins_with_digit(rest) => match parse_free(rest) {
                     Some(free) => limits.free = free,
                     None => script.ignore(argument, "it is no free space such as F10% or F2G:5"),
+                },
+                Some(b'H') if begins_with_digit(rest) => match parse_total(rest) {
+                    Some(total) => limits.held_bytes_max = total,
+                    None => script.ignore(argument, "it is no size of archives that are held, such as H10G"),
                 },
                 Some(b'R') if begins_with_digit(rest) || rest.starts_with(b"@") => match parse_rotation(rest, rotation)
                 {
@@ -415,13 +420,17 @@ mod tests {
     #[test]
     fn limits_hold_for_the_directories_that_follow_and_leave_room_for_current() {
         // multilog.8 > "The strictest limit decides"
-        let script = Script::parse(&[c"./a", c"s1M", c"S10M", c"A30d", c"F10%:3", c"./b", c"S0", c"A0", c"F0", c"./c"]);
+        let script = Script::parse(&[
+            c"./a", c"s1M", c"S10M", c"A30d", c"F10%:3", c"H1k", c"./b", c"S0", c"A0", c"F0", c"H0", c"./c",
+        ]);
 
         let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
         assert_eq!((a.limits, c.limits), (Limits::of_number(10), Limits::of_number(10)));
         let free = FreeSpace { least: Amount::Percent(10), archives_left: 3 };
         let age_max = Some(Duration::from_secs(30 * 24 * 60 * 60));
-        let expected = Limits { files_max: 10, archive_bytes_max: Some(9 << 20), age_max, free: Some(free) };
+        let held_bytes_max = Some(1024);
+        let expected =
+            Limits { files_max: 10, archive_bytes_max: Some(9 << 20), age_max, free: Some(free), held_bytes_max };
         assert_eq!(b.limits, expected);
         assert!(script.ignored.is_empty());
     }
@@ -468,7 +477,8 @@ mod tests {
 
     #[test]
     fn words_and_unfinished_limits_are_ignored() {
-        let arguments: [&CStr; 8] = [c"S", c"Spool", c"S10q", c"Archive", c"A3x", c"F", c"F10%:", c"Fatal"];
+        let arguments: [&CStr; 11] =
+            [c"S", c"Spool", c"S10q", c"Archive", c"A3x", c"F", c"F10%:", c"Fatal", c"H", c"H10x", c"Hold"];
         let mut all = arguments.to_vec();
         all.push(c"./a");
         let script = Script::parse(&all);

@@ -88,6 +88,13 @@ impl Disk {
         state.names.iter().filter(is_lie).map(|(name, _)| name.clone()).collect()
     }
 
+    /// Somebody makes a file.
+    pub(super) fn put(&self, name: &str, bytes: Vec<u8>) {
+        let mut state = lock(&self.0);
+        let inode = state.create(name, MODE_OPEN);
+        state.contents.get_mut(&inode).expect("it was just made").bytes = bytes;
+    }
+
     /// Somebody overwrites a file in place.
     pub(super) fn overwrite(&self, name: &str, bytes: Vec<u8>) {
         let mut state = lock(&self.0);
@@ -207,6 +214,11 @@ impl Directory for DiskDirectory {
         };
         let inode = self.call(create)?;
         Ok(self.open(inode))
+    }
+
+    fn open_to_read(&self, name: &[u8]) -> Result<DiskFile> {
+        let name = std::str::from_utf8(name).expect("names here are text");
+        self.call(|state| state.find(name)).map(|inode| self.open(inode))
     }
 
     fn may_take_over(&self, stat: Stat) -> bool {

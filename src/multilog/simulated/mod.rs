@@ -6,10 +6,12 @@
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
-//!   [`reloads`]: another script at a HUP. [`limits`]: archives that have to go. [`shown`]: what other programs read.
+//!   [`reloads`]: another script at a HUP. [`limits`]: archives that have to go. [`held`]: archives that stay until they are
+//!   shipped. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
+mod held;
 mod legacies;
 mod limits;
 mod pipe;

@@ -105,7 +105,7 @@ fn has_archive<D: Directory>(place: &Place<D>, file: Stat, survey: &Survey) -> R
 fn give_name<D: Directory>(place: &Place<D>, candidate: Candidate, survey: &Survey) -> Result<Name, Error> {
     let Place { name: shown, directory, .. } = place;
     let Candidate { file, code } = candidate;
-    let mut label = place.give_label(survey.newest.as_ref().map(|(newest, _)| *newest));
+    let mut label = place.give_label(survey.latest_label());
     loop {
         let name = Name { label, code };
         let path = name.to_string();

@@ -43,6 +43,8 @@ pub trait Directory: Send + Sync + 'static {
     fn append_to(&self, name: &str, mode: u32) -> Result<Self::File>;
     /// Makes a file for appending and reading back; `EEXIST` if the name is taken.
     fn create(&self, name: &str, mode: u32) -> Result<Self::File>;
+    /// Opens a plain file for reading.
+    fn open_to_read(&self, name: &[u8]) -> Result<Self::File>;
     /// Tells whether a file that somebody put into the directory may be written to: a plain file of this process's user or
     /// of the directory's owner, without another name.
     fn may_take_over(&self, stat: Stat) -> bool;
@@ -174,6 +176,10 @@ impl Directory for PathDir {
 
     fn create(&self, name: &str, mode: u32) -> Result<File> {
         self.dir.create_to_append(name.as_bytes(), mode)
+    }
+
+    fn open_to_read(&self, name: &[u8]) -> Result<File> {
+        self.dir.open_to_read(name)?.if_plain()
     }
 
     fn may_take_over(&self, stat: Stat) -> bool {

@@ -20,6 +20,7 @@ use crate::multilog::writer::place::{FileRules, Place};
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
+use crate::multilog::writer::shipping;
 use crate::multilog::writer::timetable::Timetable;
 use crate::multilog::writer::trim::Trimmer;
 use crate::multilog::writer::worker::UnderWay;
@@ -295,6 +296,9 @@ impl<D: Directory> LogDir<D> {
     /// If an fsync failed, `current` is not marked, as a later fsync that succeeds proves nothing. It is not marked
     /// either if a file is left unfinished. The answer is then false, and the next start repairs the directory.
     pub fn seal(&mut self, patience: &mut impl Patience) -> Result<bool, Error> {
+        if self.place().rules().limits.held_bytes_max.is_some() {
+            shipping::say(self.place(), true, patience);
+        }
         self.finish_here(patience)?;
         if self.step == RotationStep::Finish {
             self.step = RotationStep::Appending;

@@ -14,7 +14,8 @@
 //! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
-//!   of them have to go.
+//!   of them have to go. `shipping`: how far `logship` has shipped them, and those that
+//!   were lost; [`unshipped`]: the numbers.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
 //! All of them act through the trait [`Directory`](directory::Directory). Tests put a simulated directory and clock behind
@@ -39,7 +40,9 @@ pub mod recover;
 mod reserve;
 mod rotation;
 pub mod schedule;
+mod shipping;
 mod survey;
 mod timetable;
 pub mod trim;
+pub mod unshipped;
 pub mod worker;

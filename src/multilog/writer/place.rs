@@ -8,6 +8,7 @@ use crate::cli::Messages;
 use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::unshipped::Unshipped;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
 
@@ -22,6 +23,8 @@ pub struct Place<D> {
     pub processor_runs: AtomicU64,
     /// How often it failed.
     pub processor_failures: AtomicU64,
+    /// What is known of archives that are not shipped.
+    pub unshipped: Unshipped,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
     /// A new script may change it while a file is being finished.
@@ -45,6 +48,7 @@ impl<D: Directory> Place<D> {
             directory,
             processor_runs: AtomicU64::new(0),
             processor_failures: AtomicU64::new(0),
+            unshipped: Unshipped::default(),
             newest: Mutex::new(None),
             rules: Mutex::new(FileRules { limits, processor: None }),
         }

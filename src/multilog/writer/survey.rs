@@ -8,6 +8,7 @@ use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
+use crate::multilog::writer::shipping::shipped;
 use crate::sys::memory;
 use crate::tai64n::Label;
 
@@ -20,7 +21,7 @@ const OLDEST_MAX: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Old {
     pub name: Vec<u8>,
-    /// 0 unless the script limits bytes.
+    /// 0 unless the script limits bytes or holds archives.
     pub size_bytes: u64,
 }
 
@@ -33,15 +34,22 @@ pub(super) struct Survey {
     archives: u64,
     /// How many bytes they have; 0 unless the script limits them.
     bytes: u64,
+    /// Whether the script holds archives that are not shipped.
+    holds: bool,
+    /// Up to this label they are shipped.
+    shipped: Option<Label>,
+    /// How many bytes those have that are not.
+    unshipped_bytes: u64,
     /// The oldest, the oldest of all at the end.
     oldest: Vec<Old>,
     /// There are more than those.
     has_more: bool,
     /// The last one that was removed, or that could not be.
     tried: Option<Vec<u8>>,
-    /// How many could not be, and their bytes.
+    /// How many could not be, their bytes, and the bytes of those that are not shipped.
     stuck: u64,
     stuck_bytes: u64,
+    stuck_unshipped_bytes: u64,
     /// The archive that was made last since.
     made: Option<Vec<u8>>,
     /// How much the file system lacks of what is to be free.
@@ -76,7 +84,13 @@ impl Survey {
             None => 0,
         };
         let mut look = Look { tried, kept, now_seconds, ..Look::default() };
-        let wants_sizes = place.rules().limits.archive_bytes_max.is_some();
+        let limits = place.rules().limits;
+        if limits.held_bytes_max.is_some() {
+            // Read before the names, so that no later one counts as shipped.
+            look.survey.holds = true;
+            look.survey.shipped = shipped(place, patience);
+        }
+        let wants_sizes = limits.archive_bytes_max.is_some() || look.survey.holds;
         let mut is_interrupted = false;
         let mut see = |name: &[u8], is_plain: bool| {
             look.see(name, is_plain, || if wants_sizes { size_bytes(place, name) } else { 0 });
@@ -93,8 +107,26 @@ impl Survey {
         let text = name.to_string().into_bytes();
         self.archives += 1;
         self.bytes = self.bytes.saturating_add(size_bytes);
+        if self.is_unshipped(&text) {
+            self.unshipped_bytes = self.unshipped_bytes.saturating_add(size_bytes);
+        }
         self.newest = Some((name.label, text.clone()));
         self.made = Some(text);
+    }
+
+    /// The latest label that was given. A new one is later, so that no new archive counts as shipped.
+    pub(super) fn latest_label(&self) -> Option<Label> {
+        self.newest.as_ref().map(|(newest, _)| *newest).max(self.shipped)
+    }
+
+    /// Tells whether a file is an archive that `logship` has yet to ship, if the script holds such archives.
+    pub(super) fn is_unshipped(&self, name: &[u8]) -> bool {
+        self.holds && Name::of_file(name).is_some_and(|name| self.shipped.is_none_or(|shipped| name.label > shipped))
+    }
+
+    /// The bytes of the archives that are not shipped; `None` if the script holds none.
+    pub(super) fn unshipped_bytes(&self) -> Option<u64> {
+        self.holds.then_some(self.unshipped_bytes)
     }
 
     /// The archive that was made last.
@@ -128,8 +160,8 @@ impl Survey {
     /// Goes on with what a later look shows.
     pub(super) fn replace(&mut self, next: Survey) {
         let tried = self.tried.take();
-        let &mut Survey { stuck, stuck_bytes, missing_bytes, .. } = self;
-        *self = Survey { stuck, stuck_bytes, missing_bytes, tried, ..next };
+        let &mut Survey { stuck, stuck_bytes, stuck_unshipped_bytes, missing_bytes, .. } = self;
+        *self = Survey { stuck, stuck_bytes, stuck_unshipped_bytes, missing_bytes, tried, ..next };
     }
 
     /// Decides about the oldest archive.
@@ -139,9 +171,10 @@ impl Survey {
             return Decision::Done;
         }
         // One of the files is current.
-        let is_over = archives > limits.files_max - 1
-            || limits.archive_bytes_max.is_some_and(|most| self.bytes.saturating_sub(self.stuck_bytes) > most)
-            || limits.free.is_some_and(|free| self.missing_bytes > 0 && archives > free.archives_left);
+        let lacks_space = limits.free.is_some_and(|free| self.missing_bytes > 0 && archives > free.archives_left);
+        let is_over = lacks_space
+            || archives > limits.files_max - 1
+            || limits.archive_bytes_max.is_some_and(|most| self.bytes.saturating_sub(self.stuck_bytes) > most);
         if !is_over && limits.age_max.is_none() {
             return Decision::Done;
         }
@@ -150,6 +183,12 @@ impl Survey {
         };
         if self.newest.as_ref().is_some_and(|(_, newest)| *newest == old.name) {
             return Decision::Skip;
+        }
+        let unshipped_bytes = self.unshipped_bytes.saturating_sub(self.stuck_unshipped_bytes);
+        let may_be_held = !lacks_space && limits.held_bytes_max.is_some_and(|most| unshipped_bytes <= most);
+        if may_be_held && self.is_unshipped(&old.name) {
+            // Those that follow are not shipped either.
+            return Decision::Done;
         }
         if is_over {
             return Decision::Remove;
@@ -187,12 +226,18 @@ impl Survey {
     pub(super) fn note_removed(&mut self, old: &Old) {
         self.archives = self.archives.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(old.size_bytes);
+        if self.is_unshipped(&old.name) {
+            self.unshipped_bytes = self.unshipped_bytes.saturating_sub(old.size_bytes);
+        }
     }
 
     /// An archive could not be removed.
     pub(super) fn note_stuck(&mut self, old: &Old) {
         self.stuck += 1;
         self.stuck_bytes = self.stuck_bytes.saturating_add(old.size_bytes);
+        if self.is_unshipped(&old.name) {
+            self.stuck_unshipped_bytes = self.stuck_unshipped_bytes.saturating_add(old.size_bytes);
+        }
     }
 }
 
@@ -225,6 +270,9 @@ impl Look<'_> {
             let size_bytes = size_bytes();
             self.survey.archives += 1;
             self.survey.bytes = self.survey.bytes.saturating_add(size_bytes);
+            if self.survey.is_unshipped(name) {
+                self.survey.unshipped_bytes = self.survey.unshipped_bytes.saturating_add(size_bytes);
+            }
             if self.tried.is_none_or(|tried| name > tried) && self.kept != Some(name) {
                 self.keep_if_old(name, size_bytes);
             }
@@ -424,5 +472,54 @@ mod tests {
         assert_eq!((survey.archives, survey.has_more), (count as u64, true));
         let expected: Vec<Vec<u8>> = (0..OLDEST_MAX).map(|number| format!("@{number:024x}.s").into_bytes()).collect();
         assert!(survey.oldest.into_iter().rev().map(|old| old.name).eq(expected));
+    }
+
+    /// Ten archives of 100 bytes, of which the first three are shipped.
+    fn ten_held() -> Survey {
+        let mut survey = ten();
+        let shipped = Label::from(UnixTime { seconds: 992, nanoseconds: 0 });
+        survey.holds = true;
+        survey.shipped = Some(shipped);
+        survey.unshipped_bytes = 700;
+        survey
+    }
+
+    #[test]
+    fn what_is_not_shipped_stays_up_to_its_own_bound() {
+        let number = Limits { files_max: 3, ..Limits::of_number(3) };
+        let all = Limits { archive_bytes_max: Some(0), age_max: Some(Duration::ZERO), ..number };
+        for limits in [number, all] {
+            let held = |most| removed(ten_held(), &Limits { held_bytes_max: Some(most), ..limits }).len();
+            assert_eq!(held(700), 3, "those that are shipped go");
+            assert_eq!(held(699), 4);
+            assert_eq!(held(450), 6);
+        }
+        // The number decides again below the bound.
+        assert_eq!(removed(ten_held(), &Limits { held_bytes_max: Some(0), ..number }).len(), 8);
+        assert_eq!(removed(ten_held(), &Limits { held_bytes_max: Some(0), ..Limits::of_number(100) }).len(), 0);
+    }
+
+    #[test]
+    fn free_space_has_precedence_over_what_is_not_shipped() {
+        let free = FreeSpace { least: Amount::Bytes(500), archives_left: 2 };
+        let limits = Limits { held_bytes_max: Some(10_000), free: Some(free), ..Limits::of_number(100) };
+        let mut survey = ten_held();
+        survey.missing_bytes = 500;
+
+        assert_eq!(removed(survey, &limits).len(), 5);
+    }
+
+    #[test]
+    fn only_what_logship_ships_is_held() {
+        let survey = Survey { holds: true, ..Survey::default() };
+        for (name, is_unshipped) in [
+            (&b"@400000003ce2403d3677ea94.s"[..], true),
+            (b"@400000003ce2403d3677ea94.u.gz", true),
+            (b"@400000003ce2403d3677ea94", false),
+            (b"@zzzzzzzzzzzzzzzzzzzzzzzzzz", false),
+        ] {
+            assert_eq!(survey.is_unshipped(name), is_unshipped, "{}", name.escape_ascii());
+            assert!(!Survey::default().is_unshipped(name));
+        }
     }
 }

@@ -7,12 +7,17 @@
 //!
 //! The strictest limit decides. Only plain files are counted, and only they are removed. One that cannot be removed is
 //! announced and left; it stops neither the others nor the logging. The newest archive is never the one to go.
+//!
+//! If the script holds archives that are not shipped (see `shipping`), a limit other than that of free space does not remove
+//! them until there are too many bytes of them.
 
 use crate::cli::Shown;
+use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::place::Place;
+use crate::multilog::writer::shipping;
 use crate::multilog::writer::survey::{Decision, PIECE, Survey};
 use crate::sys::Errno;
 
@@ -86,15 +91,28 @@ impl Trimmer {
     }
 
     fn remove_some<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) {
-        let Some(survey) = &mut self.seen else { return };
+        let Some(mut survey) = self.seen.take() else { return };
         let limits = place.rules().limits;
+        self.remove_piece(&mut survey, &limits, place, patience);
+        if let Some(bytes) = survey.unshipped_bytes() {
+            place.unshipped.note_bytes(bytes);
+            shipping::say(place, false, patience);
+        }
+        if survey.decide(&limits) != Decision::Done {
+            self.seen = Some(survey);
+        }
+    }
+
+    fn remove_piece<D: Directory>(
+        &mut self,
+        survey: &mut Survey,
+        limits: &Limits,
+        place: &Place<D>,
+        patience: &mut impl Patience,
+    ) {
         for _ in 0..PIECE {
-            match survey.decide(&limits) {
-                Decision::Done => {
-                    self.seen = None;
-                    return;
-                }
-                Decision::LookAgain => return,
+            match survey.decide(limits) {
+                Decision::Done | Decision::LookAgain => return,
                 Decision::Skip => {
                     survey.skip();
                     continue;
@@ -106,9 +124,14 @@ impl Trimmer {
                 return;
             }
             let Some(old) = survey.take_oldest(place) else { return };
+            let lost_before =
+                if survey.is_unshipped(&old.name) { shipping::count(place, &old.name, patience) } else { None };
             match place.directory.unlink(&old.name) {
                 Ok(()) | Err(Errno::ENOENT) => survey.note_removed(&old),
                 Err(errno) => {
+                    if let Some(before) = lost_before {
+                        shipping::take_back(place, before, patience);
+                    }
                     survey.note_stuck(&old);
                     if !self.announced.contains(&old.name) {
                         let name = Shown(&old.name);
@@ -120,9 +143,6 @@ impl Trimmer {
                     }
                 }
             }
-        }
-        if survey.decide(&limits) == Decision::Done {
-            self.seen = None;
         }
     }
 }

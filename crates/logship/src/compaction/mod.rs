@@ -99,7 +99,9 @@ impl Compaction<'_> {
             if chosen.is_empty() {
                 return Ok(());
             }
-            let number = markers.last_number() + 1;
+            let number = markers.last_number().checked_add(1).ok_or_else(|| {
+                StoreError::Refused(format!("{} is the last number", group.marker_key(markers.last_number())))
+            })?;
             let key = group.data_key(number, &chosen);
             if self.is_dry {
                 report::say(format_args!("would merge {} objects into {key}", chosen.len()));

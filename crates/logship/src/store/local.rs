@@ -6,16 +6,18 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use logyard::cli::{Shown, cause};
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
 use logyard::sys::{Errno, fd};
+use logyard::tai64n::Label;
 
 use super::{Created, Listed, StoreError, no_facts};
 use crate::facts::Facts;
 use crate::key::Format;
-use crate::object::{Object, errno, handle};
+use crate::object::{Object, errno, errno_in, handle};
 use crate::{ndjson, table};
 
 /// The mode of objects and directories; the umask of the process restricts it.
@@ -98,7 +100,14 @@ impl LocalStore {
             Err(error) => return Err(unable("read", &self.root.join(key), errno(&error))),
         };
         let facts = match Format::of_key(key) {
-            Some(Format::Parquet) => table::reader::Reader::open(file).ok().and_then(|reader| reader.facts()),
+            Some(Format::Parquet) => match table::reader::Reader::open(file) {
+                Ok(reader) => reader.facts(),
+                Err(error) => match errno_in(&error) {
+                    // The disk, not the object.
+                    Some(errno) => return Err(unable("read", &self.root.join(key), errno)),
+                    None => None,
+                },
+            },
             Some(Format::Ndjson) => {
                 ndjson::facts(&mut file).map_err(|error| unable("read", &self.root.join(key), errno(&error)))?
             }
@@ -117,6 +126,10 @@ impl LocalStore {
             };
             for entry in entries {
                 let about = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)));
+                // Another process has removed it: a probe, for one.
+                if about.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                    continue;
+                }
                 let (path, stat) = about.map_err(|error| unable("list", &folder, errno(&error)))?;
                 let is_hidden = path.file_name().is_none_or(|name| name.as_bytes().starts_with(b"."));
                 match path.strip_prefix(&self.root).ok().and_then(Path::to_str) {
@@ -206,13 +219,16 @@ fn copy(dir: &Dir, file: &File, name: &[u8]) -> Result<(), Errno> {
     link_hidden(dir, name)
 }
 
-/// The name of an object that has none yet. It belongs to this process, and to later ones with its number.
+/// The name of an object that has none yet. It belongs to this process. Processes in two containers may have the same number,
+/// so the time is in it too.
 fn hidden_name(name: &str) -> Vec<u8> {
     hidden_name_of(name.as_bytes())
 }
 
 fn hidden_name_of(name: &[u8]) -> Vec<u8> {
-    [b".", name, format!(".{}", std::process::id()).as_bytes()].concat()
+    static ENDING: OnceLock<String> = OnceLock::new();
+    let ending = ENDING.get_or_init(|| format!(".{}{}", std::process::id(), Label::now()));
+    [b".", name, ending.as_bytes()].concat()
 }
 
 /// How file systems say that they have no files without a name.

@@ -62,11 +62,13 @@ pub(crate) enum StoreError {
     Away(String),
     /// It will not: the credentials, the name or the request are wrong.
     Refused(String),
+    /// The object is not one of logship, or is damaged. A second attempt would not help.
+    Damaged(String),
 }
 
 impl fmt::Display for StoreError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (StoreError::Away(cause) | StoreError::Refused(cause)) = self;
+        let (StoreError::Away(cause) | StoreError::Refused(cause) | StoreError::Damaged(cause)) = self;
         write!(out, "{}", Shown(cause.as_bytes()))
     }
 }
@@ -146,5 +148,5 @@ impl Store {
 
 /// The error of an object without facts.
 fn no_facts(key: &str) -> StoreError {
-    StoreError::Refused(format!("{key} is no object of logship"))
+    StoreError::Damaged(format!("{key} is no object of logship"))
 }

@@ -11,7 +11,10 @@ use parquet::file::statistics::Statistics;
 
 use super::{Error, schema};
 use crate::facts::Facts;
-use crate::pieces::{Row, Time};
+use crate::pieces::{BATCH_LINES, CHUNK_BYTES, Row, Time};
+
+/// No row group has more rows: a batch may end with a chunk of empty lines, and a merged one with such a batch.
+const ROWS_MAX: usize = 2 * BATCH_LINES + CHUNK_BYTES;
 
 /// A Parquet file that is open.
 pub(crate) struct Reader(SerializedFileReader<File>);
@@ -50,6 +53,9 @@ impl Reader {
     pub(crate) fn rows(&self, group: usize) -> Result<Vec<Row>, Error> {
         let group = self.0.get_row_group(group)?;
         let count = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+        if count > ROWS_MAX {
+            return Err(Error::General("too many rows in a group".to_owned()));
+        }
         let times = optional::<Int64Type>(&*group, schema::TIME, count)?;
         let nanos = optional::<Int32Type>(&*group, schema::NANOS, count)?;
         let lines = required::<Int64Type>(&*group, schema::LINE, count)?;

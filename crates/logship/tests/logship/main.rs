@@ -6,6 +6,7 @@
 //! | lines: stamps, bytes that are no text, cut lines, very long lines | `lines` |
 //! | the manual page names every option | `manual` |
 //! | archives that appear while logship stays; readiness; metrics | `stay` |
+//! | a logger that holds archives until they are shipped; the mark; kills of both | `hold` |
 //! | kills at random moments, two shippers at once | `kill` |
 //! | the program alone in a root, with a store that has a name and a certificate | `empty_root` |
 //! | `compact`: kills at each step, archives that come late, two encoders | `compact` |
@@ -18,6 +19,7 @@
 
 mod compact;
 mod empty_root;
+mod hold;
 mod kill;
 mod lines;
 mod manual;

@@ -287,3 +287,26 @@ fn a_store_that_cannot_be_written_to_is_an_error() {
     }
     assert_eq!(code(&fixture.run(&["ship", "--once", "mail/log/main"])), 100);
 }
+
+#[test]
+fn an_object_that_is_none_is_named_and_the_others_are_shipped_and_listed() {
+    let fixture = Fixture::new();
+    fixture.archives("mail", 3, 10);
+    fixture.ship(&["mail"]);
+    let keys: Vec<String> = fixture.objects().into_keys().collect();
+    fs::write(fixture.store().join(&keys[0]), "half an obj").unwrap();
+    fs::remove_file(fixture.store().join(&keys[1])).unwrap();
+    let hostile = fixture.store().join("date=2026-09-21/host=\x1b[2J/service=mail");
+    fs::create_dir_all(&hostile).unwrap();
+    fs::copy(fixture.store().join(&keys[2]), hostile.join(keys[2].rsplit('/').next().unwrap())).unwrap();
+
+    let output = fixture.ship(&["mail"]);
+    assert_says(&output, 1, &format!("{} is no object of logship\n", keys[0]));
+    assert_says(&output, 1, "1 archives shipped (10 lines");
+
+    let output = fixture.run(&["ls", &fixture.url()]);
+    assert_says(&output, 1, &format!("{} is no object of logship\n", keys[0]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split_whitespace().take(5).collect()).collect();
+    assert_eq!(rows, [["h1", "mail", "2026-09-21", "2", "20"]], "names that are none of logship are not printed");
+}

@@ -1,10 +1,12 @@
 //! Programs of Python that tests use: moto, a server that speaks the protocol of S3, and the engine DuckDB.
 
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
 use testkit::logger::Running;
-use testkit::{skipped, until};
+use testkit::skipped;
 
 /// Tells whether a module of Python is installed; if not, says what was not tested.
 pub(crate) fn has(module: &str) -> bool {
@@ -15,11 +17,6 @@ pub(crate) fn has(module: &str) -> bool {
         skipped(format_args!("python3 has no {module}, so logship was not tested with it"));
     }
     has
-}
-
-/// A number of a port that nobody uses.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// moto, with an empty bucket `logs`. It ends with its test.
@@ -34,12 +31,21 @@ impl Moto {
         if !has("moto.server") {
             return None;
         }
-        let port = free_port();
-        let mut command = Command::new("python3");
-        command.args(["-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", &port.to_string()]);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let server = Running::start(&mut command);
-        until("moto accepts connections", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        // moto chooses a free port, and says which. A port that a test chooses may be taken meanwhile.
+        let script = "exec python3 -c 'from moto.server import main; main()' -H 127.0.0.1 -p 0 2>&1";
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut server = Running::start(&mut command);
+        let (send, receive) = mpsc::channel();
+        let said = BufReader::new(server.take_stdout());
+        // It reads on, so that moto never waits for room in the pipe.
+        thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                let port = line.rsplit_once("http://127.0.0.1:").and_then(|(_, port)| port.trim().parse::<u16>().ok());
+                port.into_iter().for_each(|port| send.send(port).unwrap_or(()));
+            }
+        });
+        let port = receive.recv_timeout(testkit::DEADLINE).expect("moto says where it listens");
         let moto = Moto { port, _server: server };
         let make =
             format!("import urllib.request as r; r.urlopen(r.Request('http://127.0.0.1:{port}/logs', method='PUT'))");

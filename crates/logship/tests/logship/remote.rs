@@ -13,7 +13,7 @@ use testkit::logger::Running;
 use testkit::until;
 
 use crate::kill::assert_exactly_once;
-use crate::python::{self, CREDENTIALS, Moto, free_port};
+use crate::python::{self, CREDENTIALS, Moto};
 use crate::{Fixture, assert_says};
 
 #[test]
@@ -68,10 +68,10 @@ struct Unreliable {
 
 impl Unreliable {
     fn before(server: u16) -> Unreliable {
-        let port = free_port();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
         let (is_away, failures) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
         let proxy = Unreliable { port, is_away: Arc::clone(&is_away), failures: Arc::clone(&failures) };
-        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         thread::spawn(move || {
             for (number, client) in listener.incoming().enumerate() {
                 let Ok(client) = client else { return };
@@ -206,8 +206,9 @@ fn torture_a_store_that_is_away_for_30_seconds_gets_everything_once_and_memory_i
 fn a_store_that_stays_away_is_given_up_in_the_end() {
     let fixture = Fixture::new();
     fixture.archives("mail", 1, 1);
-    let endpoint = format!("http://127.0.0.1:{}", free_port());
-    let arguments = ["ship", "--once", "--retry", "1", "--endpoint", &endpoint, "mail/log/main", "s3://logs/raw"];
+    // Nobody listens there.
+    let endpoint = "http://127.0.0.1:1";
+    let arguments = ["ship", "--once", "--retry", "1", "--endpoint", endpoint, "mail/log/main", "s3://logs/raw"];
 
     let output = fixture.command(&arguments).envs(CREDENTIALS).output().unwrap();
 
@@ -226,9 +227,8 @@ fn a_bucket_that_does_not_exist_is_an_error_at_once() {
     assert_says(&output, 111, "the store refuses");
 }
 
-/// A server that creates whatever it is asked to create, and ignores the condition.
-#[test]
-fn a_store_that_ignores_the_condition_is_refused() {
+/// Starts a server that answers each request by its method, and returns its address.
+fn serve(answer: fn(&str) -> &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -242,11 +242,20 @@ fn a_store_that_ignores_the_condition_is_refused() {
                         _ => return,
                     }
                 }
-                let answer = "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let method = request.split(|&byte| byte == b' ').next().unwrap();
+                let status = answer(std::str::from_utf8(method).unwrap());
+                let answer =
+                    format!("HTTP/1.1 {status}\r\nETag: \"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
                 let _ = client.write_all(answer.as_bytes());
             });
         }
     });
+    endpoint
+}
+
+#[test]
+fn a_store_that_ignores_the_condition_is_refused() {
+    let endpoint = serve(|_| "200 OK");
     let fixture = Fixture::new();
     fixture.archives("mail", 1, 1);
     let arguments = ["ship", "--once", "--retry", "5", "--endpoint", &endpoint, "mail/log/main", "s3://logs/raw"];
@@ -254,6 +263,22 @@ fn a_store_that_ignores_the_condition_is_refused() {
     let output = fixture.command(&arguments).envs(CREDENTIALS).output().unwrap();
 
     assert_says(&output, 111, "the store creates an object that is there already");
+}
+
+#[test]
+fn a_store_that_contradicts_itself_is_given_up() {
+    let endpoint = serve(|method| match method {
+        "PUT" => "412 Precondition Failed",
+        "DELETE" => "204 No Content",
+        _ => "404 Not Found",
+    });
+    let fixture = Fixture::new();
+    fixture.archives("mail", 1, 1);
+    let arguments = ["ship", "--once", "--endpoint", &endpoint, "mail/log/main", "s3://logs/raw"];
+
+    let output = fixture.command(&arguments).envs(CREDENTIALS).output().unwrap();
+
+    assert_says(&output, 1, "is there, and that it is not");
 }
 
 /// Tells whether a request has as many bytes as its header announces.

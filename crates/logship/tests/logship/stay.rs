@@ -111,3 +111,22 @@ fn an_archive_that_is_trimmed_while_the_store_is_away_is_counted_and_named() {
     until("and counted", || fs::read_to_string(&metrics).unwrap().contains("\nlogship_archives_lost_total 1\n"));
     shipper.kill();
 }
+
+#[test]
+fn an_object_that_is_none_does_not_stop_the_others() {
+    let fixture = Fixture::new();
+    fixture.archives("mail", 1, 1);
+    fixture.ship(&["mail"]);
+    let key = fixture.objects().into_keys().next().unwrap();
+    fs::write(fixture.store().join(&key), "half an obj").unwrap();
+    fixture.archives("mail", 3, 1);
+    let messages = fixture.workdir.join("messages");
+
+    let arguments = ["ship", "--parallel", "1", "mail/log/main", &fixture.url()];
+    let shipper = start(&mut fixture.command(&arguments), &messages);
+
+    until("the others are shipped", || fixture.objects().len() == 3);
+    let words = format!("{key} is no object of logship\n");
+    assert!(fs::read_to_string(&messages).unwrap().ends_with(&words), "{}", fs::read_to_string(&messages).unwrap());
+    shipper.kill();
+}
