@@ -20,6 +20,7 @@ fuzz_target!(|input: &[u8]| {
         match action {
             Action::Status(file) => assert!(*file < script.statuses.len()),
             Action::Log(directory) => assert!(*directory < script.directories.len()),
+            Action::Copy(copy) => assert!(*copy < script.copies.len()),
             Action::Select(_) | Action::Deselect(_) | Action::Alert => {}
         }
     }

@@ -217,7 +217,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             label: Label::from_bytes(label).unwrap_or_else(|_| Label::now()),
             offset_seconds,
         }),
-        open_lines: [0, 1].map(|after| OpenLine { is_open: page.is_open[after], goes_to: goes_to(after) }),
+        open_lines: [0, 1].map(|after| OpenLine { is_open: page.is_open[after], goes_to: goes_to(after), is_copied: false }),
         extents: shares
             .iter()
             .map(|share| {

@@ -85,6 +85,8 @@ pub enum By {
     Disk,
     /// A processor that runs or fails.
     Processor,
+    /// A standard output that nobody reads.
+    Reader,
     /// SIGSTOP.
     Stop,
 }
@@ -102,7 +104,7 @@ pub enum Unknown {
 
 impl By {
     /// Every kind.
-    pub const ALL: [By; 4] = [By::FullDisk, By::Disk, By::Processor, By::Stop];
+    pub const ALL: [By; 5] = [By::FullDisk, By::Disk, By::Processor, By::Reader, By::Stop];
 
     /// One word for programs.
     #[must_use]
@@ -111,6 +113,7 @@ impl By {
             By::FullDisk => "full_disk",
             By::Disk => "disk",
             By::Processor => "processor",
+            By::Reader => "reader",
             By::Stop => "stop",
         }
     }
@@ -122,6 +125,7 @@ impl fmt::Display for By {
             By::FullDisk => "a full disk",
             By::Disk => "the disk",
             By::Processor => "its processor",
+            By::Reader => "the reader of its standard output",
             By::Stop => "SIGSTOP",
         })
     }
@@ -167,10 +171,11 @@ impl Condition {
         let by = match state.task.activity {
             Activity::Logging => return Condition::Logging,
             Activity::Exiting => return Condition::Exiting,
-            Activity::Processing | Activity::Finishing if !is_long => return Condition::Logging,
+            Activity::Processing | Activity::Finishing | Activity::Printing if !is_long => return Condition::Logging,
             Activity::Retrying if is_full => By::FullDisk,
             Activity::Retrying | Activity::Finishing => By::Disk,
             Activity::Processing => By::Processor,
+            Activity::Printing => By::Reader,
         };
         let text = Shown(&state.task.text).to_string();
         Condition::Blocked(Obstacle { by, since: Some(state.since), text })
@@ -225,11 +230,11 @@ pub fn fill_in(supervise: &Files) -> Result<PipeFill> {
     Ok(PipeFill { waiting_bytes: pipe::waiting_bytes(&fifo)?, capacity_bytes: pipe::capacity_bytes(&fifo)? })
 }
 
-/// After how long a logger that waits for its processor, or for the file before, counts as blocked; `None` if it does not wait, or
+/// After how long a logger that waits for its processor, for the file before, or for a reader, counts as blocked; `None` if it does not wait, or
 /// counts as blocked already.
 #[must_use]
 pub fn blocked_in(state: &LoggerState) -> Option<Duration> {
-    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing);
+    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing | Activity::Printing);
     PATIENCE.checked_sub(age(state.since).filter(|_| waits)?).filter(|left| !left.is_zero())
 }
 

@@ -14,6 +14,7 @@
 //! | the pipe is resized, holds packets, or has other readers | [`shared_pipe`] |
 //! | lines are the same however the input is cut into reads | [`reads`] |
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
+//! | `1`: lines on standard output, read slowly, not at all, or twice after a kill | [`copies`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
 //! | `r+` and `r-`: the program that matches regular expressions | [`regex_program`] |
@@ -30,6 +31,7 @@
 #![allow(unreachable_pub)]
 
 mod cases;
+pub mod copies;
 mod differential;
 mod handover;
 mod journal;

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::Signal;
 use testkit::logdir::LogDirFiles;
 use testkit::logger::{LoggerFixture, Multilog, Running};
 use testkit::{Workdir, assert_same, executable, program, report, until};
@@ -102,4 +103,39 @@ fn a_logger_without_regular_expressions_completes_the_batch_of_one_that_has_some
     let workdir = fixture.end(next);
     let even: String = (0..3000).step_by(2).map(|number| format!("{number:09}\n")).collect();
     assert_same(LogDirFiles::read(&workdir.join("main")).joined(), even + "a line of the next logger\n");
+}
+
+#[test]
+fn a_script_file_may_have_regular_expressions_at_the_start_but_not_as_news() {
+    let mut fixture = LoggerFixture::new();
+    let file = fixture.workdir.join("script");
+    let start = |fixture: &LoggerFixture| {
+        fixture
+            .start_command(Command::new(Multilog::Ours.path()).args(["f=script"]).current_dir(fixture.workdir.path()))
+    };
+    std::fs::write(&file, "./main\n").unwrap();
+    let logger = start(&fixture);
+    fixture.write("a\n");
+    fixture.until_current(2);
+
+    std::fs::write(&file, "-*\nr+b\n./main\n").unwrap();
+    logger.signal(Signal::SIGHUP);
+    let words = "keeping the old script: multilog must be started again to match its regular expressions\n";
+    until("it says so", || fixture.messages().ends_with(words));
+    fixture.write("c\n");
+    fixture.until_current(4);
+    logger.kill();
+
+    let logger = start(&fixture);
+    fixture.write("d\nb\n");
+    fixture.until_current(6);
+    std::fs::write(&file, "-*\nr+d\n./main\n").unwrap();
+    logger.signal(Signal::SIGHUP);
+    until("it has read the script", || {
+        fixture.write("d\n");
+        std::fs::read_to_string(fixture.main().join("current")).is_ok_and(|log| log.ends_with("d\n"))
+    });
+    let workdir = fixture.end(logger);
+    let log = std::fs::read_to_string(workdir.join("main/current")).unwrap();
+    assert_eq!(log.trim_end_matches("d\n"), "a\nc\nb\n");
 }

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::root::Root;
+use testkit::until;
 
 #[test]
 fn setup_installs_into_a_bare_root_and_removes_everything() {
@@ -295,24 +296,23 @@ fn the_syslog_service_is_refused_while_another_program_reads_dev_log() {
     let daemon = UnixDatagram::bind(root.at("/dev/log")).unwrap();
     let before = root.listing();
 
-    let refused = root.setup(&["--syslog"]);
-
     let process = std::process::id();
     let name = fs::read_to_string("/proc/self/comm").unwrap();
-    let words = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(111));
-    assert_eq!(
-        words,
-        format!(
-            "logyard-setup: fatal: unable to install the syslog service: {} (pid {process}) reads /dev/log, stop it first\n",
-            name.trim_end()
-        )
+    let expected = format!(
+        "logyard-setup: fatal: unable to install the syslog service: {} (pid {process}) reads /dev/log, stop it first\n",
+        name.trim_end()
     );
+    // The children of other tests have the socket too, until they execute their programs.
+    until("the reader is named", || {
+        let refused = root.setup(&["--syslog"]);
+        assert_eq!(refused.status.code(), Some(111));
+        String::from_utf8(refused.stderr).unwrap() == expected
+    });
     assert_eq!(root.listing(), before, "nothing has changed");
 
     // What it leaves behind is in nobody's way.
     drop(daemon);
-    root.said(&["--syslog"]);
+    until("nobody reads the socket", || root.setup(&["--syslog"]).status.success());
     // By now it is our own that reads the socket.
     fs::remove_file(root.at("/dev/log")).unwrap();
     let _ours = UnixDatagram::bind(root.at("/dev/log")).unwrap();

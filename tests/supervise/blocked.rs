@@ -104,6 +104,26 @@ fn a_full_disk_is_said_until_there_is_room() {
 }
 
 #[test]
+fn a_standard_output_that_nobody_reads_is_said_until_somebody_does() {
+    let fixture = fixture(FAST, "1b ./main");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut svscan = fixture.command(testkit::program("svscan"), &["sv"]);
+    svscan.stdout(writer);
+    fixture.start_with_stderr(svscan, Stdio::null());
+
+    until_blocked(&fixture, Some(("reader", "the reader of its standard output for")));
+
+    let reading = std::thread::spawn(move || std::io::copy(&mut { reader }, &mut std::io::sink()).unwrap());
+    until_blocked(&fixture, None);
+    until("nobody prints", || {
+        let left = fixture.processes();
+        left.iter().for_each(|one| kill_by_id(one.pid));
+        left.is_empty()
+    });
+    assert!(reading.join().unwrap() > 0);
+}
+
+#[test]
 fn a_processor_that_hangs_is_said_until_it_ends() {
     let fixture = fixture(FAST, "s4096 '!while test -e ../hang; do sleep 0.01; done' ./main");
     fixture.write("sv/a/log/hang", "");

@@ -18,7 +18,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::cli::Messages;
+use crate::cli::{Messages, standard_output};
 use crate::logdir::destination::Destination;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
@@ -31,6 +31,7 @@ use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::{Legacy, find_legacy};
 use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
+use crate::multilog::name::PROGRAM;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
@@ -201,7 +202,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if let Some(heading) = &heading {
             let directories = self.in_new_order(opened);
             let first = directories[0].place();
-            let no_line = OpenLine { is_open: false, goes_to: vec![false; directories.len()] };
+            let no_line = OpenLine { is_open: false, goes_to: vec![false; directories.len()], is_copied: false };
             let snapshot = self.snapshot_of(&no_line, &directories);
             let made = reserve(first, heading).and_then(|journal| publish(journal, first, &snapshot));
             match made {
@@ -250,6 +251,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
         });
         if script.head.is_local() && self.zone.is_none() {
             self.zone = Some(local_zone(self.messages));
+        }
+        if !script.copies.is_empty() {
+            standard_output::open(PROGRAM, script.waits_for_reader);
         }
         self.script = script;
         if let Some(journal) = &mut self.journal {

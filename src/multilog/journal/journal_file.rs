@@ -229,8 +229,8 @@ mod tests {
             samples: [[last_byte; 16]; 2],
             arrivals: [label, label.next().unwrap()].map(|label| Arrival { label, offset_seconds: -3600 }),
             open_lines: [
-                OpenLine { is_open: true, goes_to: vec![true; directories] },
-                OpenLine { is_open: false, goes_to: vec![false; directories] },
+                OpenLine { is_open: true, goes_to: vec![true; directories], is_copied: true },
+                OpenLine::closed(directories),
             ],
             extents: (0..directories as u64)
                 .map(|number| Extent {

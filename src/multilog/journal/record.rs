@@ -45,6 +45,8 @@ const SELECT_CODES: [u8; 2] = *b"+g";
 const DESELECT_CODES: [u8; 2] = *b"-v";
 /// The byte for the next directory.
 const LOG_CODE: u8 = b'.';
+/// The byte for a copy, with its prefix.
+const COPY_CODE: u8 = b'1';
 
 /// One step of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +57,8 @@ pub enum Clause {
     Deselect(Pattern),
     /// The next directory.
     Log,
+    /// `1`, with its prefix.
+    Copy(Vec<u8>),
 }
 
 impl Rules {
@@ -65,6 +69,7 @@ impl Rules {
             Action::Select(pattern) => Some(Clause::Select(pattern.clone())),
             Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
             Action::Log(_) => Some(Clause::Log),
+            Action::Copy(copy) => Some(Clause::Copy(script.copies[*copy].clone())),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
@@ -102,9 +107,12 @@ impl Rules {
                 Clause::Select(pattern) => Action::Select(pattern.clone()),
                 Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
                 Clause::Log => Action::Log(script.directories.len()),
+                Clause::Copy(_) => Action::Copy(script.copies.len()),
             });
-            if *clause == Clause::Log {
-                script.directories.push(endless.clone());
+            match clause {
+                Clause::Log => script.directories.push(endless.clone()),
+                Clause::Copy(prefix) => script.copies.push(prefix.clone()),
+                Clause::Select(_) | Clause::Deselect(_) => {}
             }
         }
         script
@@ -163,6 +171,12 @@ impl Heading {
                     bytes.push(LOG_CODE);
                     continue;
                 }
+                Clause::Copy(prefix) => {
+                    bytes.push(COPY_CODE);
+                    bytes.extend(count(prefix.len()));
+                    bytes.extend(prefix);
+                    continue;
+                }
             };
             let (code, text) = match pattern {
                 Pattern::Star(selector) => (codes[0], selector.pattern()),
@@ -195,6 +209,10 @@ impl Heading {
                 continue;
             }
             let text = take_bytes(rest)?;
+            if code == COPY_CODE {
+                clauses.push(Clause::Copy(text.into()));
+                continue;
+            }
             let pattern = match SELECT_CODES.iter().chain(&DESELECT_CODES).position(|known| *known == code)? % 2 {
                 0 => Pattern::star(text),
                 _ => Pattern::Expression(Expression::new(text).ok()?),
@@ -272,7 +290,7 @@ impl Record {
             bytes.extend(offset_seconds.to_le_bytes());
         }
         let [before, after] = &self.open_lines;
-        bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
+        bytes.extend([u8::from(self.adds_newline), open_code(before), open_code(after)]);
         bytes.extend(count(self.extents.len()));
         for (number, extent) in self.extents.iter().enumerate() {
             push_identity(bytes, extent.directory);
@@ -290,9 +308,9 @@ impl Record {
         let input_bytes = take_number(rest)?;
         let samples = [take(rest)?, take(rest)?];
         let arrivals = [take_arrival(rest)?, take_arrival(rest)?];
-        let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
-        let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
-        let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
+        let [adds_newline, before_code, after_code] = take(rest)?;
+        let adds_newline = adds_newline != 0;
+        let [mut before, mut after] = [before_code, after_code].map(open_line_of);
         let mut extents = Vec::new();
         for _ in 0..take_count(rest)? {
             let (directory, current) = (take_identity(rest)?, take_identity(rest)?);
@@ -313,6 +331,16 @@ impl Record {
             extents,
         })
     }
+}
+
+/// A journal without copies is the same as one of a logger that knows none.
+fn open_code(line: &OpenLine) -> u8 {
+    u8::from(line.is_open) | u8::from(line.is_copied) << 1
+}
+
+/// The line that a byte stands for, without its directories.
+fn open_line_of(code: u8) -> OpenLine {
+    OpenLine { is_open: code != 0, goes_to: Vec::new(), is_copied: code & 2 != 0 }
 }
 
 /// The first bytes of a batch, and the last.
@@ -395,7 +423,20 @@ mod tests {
 
     #[test]
     fn rules_make_the_script_that_they_are_of() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"./b"]);
+        let script = Script::parse(&[
+            c"t",
+            c"-*",
+            c"+*a**b*c",
+            c"e",
+            c"./a",
+            c"s5000",
+            c"+",
+            c"-x*",
+            c"=f",
+            c"1=p: ",
+            c"./b",
+            c"1b",
+        ]);
         let rules = Rules::of(&script);
 
         let again = rules.to_script();
@@ -408,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_heading_is_read_as_it_was_written() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"1=p: ", c"./b"]);
         let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();

@@ -12,6 +12,7 @@
 //! The journals also tell whether each `current` is whole: this boot's loggers wrote all of it, nobody else wrote to it,
 //! and the disk has refused nothing. Such a file is appended to, and every other becomes an archive.
 
+use crate::cli::standard_output;
 use crate::lines::window::Window;
 use crate::logdir::names::{CURRENT, JOURNAL, MODE_PRIVATE};
 use crate::logdir::room::Room;
@@ -205,7 +206,8 @@ fn replay_one<D: Directory>(
         // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
         return Ok(Replayed::Torn);
     }
-    let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; directories.len()] };
+    let mut open_line =
+        OpenLine { is_open: after.is_open, is_copied: after.is_copied, ..OpenLine::closed(directories.len()) };
     if after.is_open {
         for (number, extent) in record.extents.iter().enumerate() {
             let Some(directory) = matches[number].filter(|_| after.goes_to[number]) else { continue };
@@ -301,6 +303,7 @@ fn complete<D: Directory>(
     let endless = Room { filled_bytes: 0, size_max_bytes: u64::MAX };
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
+    batch.lift_limit();
     batch.resume(before.clone());
     batch.plan(window, &record.heads(&heading.rules), targets.iter().map(|_| endless));
     if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
@@ -317,6 +320,10 @@ fn complete<D: Directory>(
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }
+    }
+    if standard_output::print_again(batch.copies(), pausing.messages) < batch.copies().len() {
+        // The next logger finds the same journal and the same bytes.
+        return Err(Error::interruption());
     }
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];

@@ -25,6 +25,7 @@ pub fn explain(arguments: &Arguments, script: &Script) -> String {
             Some(b'-') => "deselects the lines that match".to_owned(),
             Some(b'+') => "selects the lines that match".to_owned(),
             Some(b'e') => "prints selected lines on standard error".to_owned(),
+            Some(b'1') => "prints selected lines on standard output".to_owned(),
             Some(b'=') => "writes the last selected line to the file".to_owned(),
             Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()),
             Some(b'M') => "writes metrics to the file".to_owned(),

@@ -51,6 +51,8 @@ pub struct Verdict {
     pub statuses: Vec<usize>,
     /// How many alerts it gives.
     pub alert_count: usize,
+    /// The copy that it gives, by the number of its prefix.
+    pub copy: Option<usize>,
 }
 
 /// A selector with its place in the script.
@@ -206,6 +208,7 @@ impl Matcher {
                     let met = actions.last_mut().expect("there is one for no run");
                     match action {
                         Action::Alert => met.alert_count += 1,
+                        Action::Copy(copy) => met.copy = met.copy.or(Some(*copy)),
                         Action::Status(file) => met.statuses.push(*file),
                         Action::Log(directory) => met.directories.push(*directory),
                         Action::Select(_) | Action::Deselect(_) => {}
@@ -524,6 +527,7 @@ impl Matcher {
             verdict.directories.extend(&met.directories);
             verdict.statuses.extend(&met.statuses);
             verdict.alert_count += met.alert_count;
+            verdict.copy = verdict.copy.or(met.copy);
         }
         // Twice what the lists hold, as they grow by doubling.
         let lists = verdict.directories.len() + verdict.statuses.len();
@@ -563,6 +567,7 @@ mod tests {
                 Action::Select(pattern) => is_selected |= matches(pattern),
                 Action::Deselect(pattern) => is_selected &= !matches(pattern),
                 Action::Alert if is_selected => verdict.alert_count += 1,
+                Action::Copy(copy) if is_selected => verdict.copy = verdict.copy.or(Some(*copy)),
                 Action::Status(file) if is_selected => verdict.statuses.push(*file),
                 Action::Log(directory) if is_selected => verdict.directories.push(*directory),
                 _ => {}

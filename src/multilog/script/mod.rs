@@ -9,6 +9,7 @@
 //! +pattern     select the line if it is deselected and matches
 //! r-expression deselect the line if it is selected and the regular expression matches; r+expression: select it
 //! e            alert: the selected line to standard error
+//! 1            copy: the selected line to standard output; 1=TEXT puts a text before it; 1b waits for a slow reader
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; default: 99999
 //! nNUMBER      how many files the directories that follow keep, current included; default: 10
@@ -70,6 +71,10 @@ const FILES_LEAST: u64 = 2;
 /// The largest time that `y` accepts: a day.
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
+/// Why arguments are ignored.
+const NO_ACTION: &str = "no such action; a log directory begins with . or /";
+const NO_PREFIX: &str = "a prefix is 1 to 60 bytes without a newline";
+
 /// What is done for each line, parsed once.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Script {
@@ -79,6 +84,10 @@ pub struct Script {
     pub actions: Vec<Action>,
     /// The status files that [`Action::Status`] counts, by their paths.
     pub statuses: Vec<&'static CStr>,
+    /// What is put before the copies that [`Action::Copy`] counts.
+    pub copies: Vec<Vec<u8>>,
+    /// A slow reader of the copies is waited for.
+    pub waits_for_reader: bool,
     /// The log directories that [`Action::Log`] counts.
     pub directories: Vec<Destination>,
     /// The metrics file.
@@ -96,6 +105,8 @@ pub enum Action {
     Deselect(Pattern),
     /// `e`.
     Alert,
+    /// `1`.
+    Copy(usize),
     /// `=file`.
     Status(usize),
     /// `./dir`.
@@ -154,6 +165,7 @@ impl Script {
                             .expect("the end of a C string is one"),
                     );
                 }
+                Some(b'1') => script.parse_copy(argument),
                 Some(b's') => {
                     let (size, rest) = parse_size(rest);
                     size_max_bytes = size.max(SIZE_LEAST_BYTES);
@@ -225,7 +237,7 @@ impl Script {
                     None => script.ignore(argument, "it is no number and no group in /etc/group"),
                 },
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
-                _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
+                _ => script.ignore(argument, NO_ACTION),
             }
         }
         script
@@ -262,11 +274,28 @@ impl Script {
     fn set_prefix(&mut self, argument: &'static CStr, text: &[u8]) {
         if !self.head.prefix.is_empty() {
             self.ignore(argument, "a script has one prefix");
-        } else if text.is_empty() || text.len() > PREFIX_BYTES_MAX || text.contains(&b'\n') {
-            self.ignore(argument, "a prefix is 1 to 60 bytes without a newline");
+        } else if !is_prefix(text) {
+            self.ignore(argument, NO_PREFIX);
         } else {
             self.head.prefix = text.to_vec();
         }
+    }
+
+    fn parse_copy(&mut self, argument: &'static CStr) {
+        match &argument.to_bytes()[1..] {
+            b"" => self.add_copy(b"", false),
+            b"b" => self.add_copy(b"", true),
+            [b'=', text @ ..] if is_prefix(text) => self.add_copy(text, false),
+            [b'b', b'=', text @ ..] if is_prefix(text) => self.add_copy(text, true),
+            [b'=', ..] | [b'b', b'=', ..] => self.ignore(argument, NO_PREFIX),
+            _ => self.ignore(argument, NO_ACTION),
+        }
+    }
+
+    fn add_copy(&mut self, prefix: &[u8], waits: bool) {
+        self.actions.push(Action::Copy(self.copies.len()));
+        self.copies.push(prefix.to_vec());
+        self.waits_for_reader |= waits;
     }
 
     /// Tells whether every line goes, whole, to every directory and nowhere else.
@@ -299,6 +328,11 @@ impl Script {
             self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: true });
         }
     }
+}
+
+/// Tells whether a text can be put before lines.
+fn is_prefix(text: &[u8]) -> bool {
+    !text.is_empty() && text.len() <= PREFIX_BYTES_MAX && !text.contains(&b'\n')
 }
 
 /// The form of timestamp that an argument asks for as the first action.
@@ -415,6 +449,21 @@ mod tests {
         let bad: [&CStr; 8] = [c"M", c"Main", c"M=x", c"M15", c"M15=", c"M0=x", c"M15x=y", c"M15=dir/"];
         let script = Script::parse(&bad);
         assert_eq!((script.metrics, script.ignored.len()), (None, bad.len()));
+    }
+
+    #[test]
+    fn a_copy_has_an_exact_form() {
+        // multilog.8 > "prints each selected line on standard output"
+        let script = Script::parse(&[c"1", c"1=web: ", c"1b", c"./a", c"1b==x"]);
+        let expected: [&[u8]; 4] = [b"", b"web: ", b"", b"=x"];
+        assert_eq!(script.copies, expected);
+        assert!(script.waits_for_reader && script.ignored.is_empty() && !script.is_uniform());
+        assert!(!Script::parse(&[c"1", c"1=x"]).waits_for_reader);
+
+        let long = c"1=0123456789012345678901234567890123456789012345678901234567890";
+        let bad: [&CStr; 9] = [c"10", c"1 ", c"1x", c"1=", c"1b=", c"1bx", c"1=a\nb", c"1B", long];
+        let script = Script::parse(&bad);
+        assert_eq!((script.copies.len(), script.ignored.len()), (0, bad.len()), "{:?}", script.ignored);
     }
 
     #[test]
