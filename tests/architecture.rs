@@ -18,12 +18,15 @@ const LAYERS: [&[&str]; 5] = [
 
 /// The files that print: each is a program, or a part of one. All others return errors or use the `Messages` that a program gives
 /// them. The layers `sys` and `cli` are the printer itself.
-const PRINTERS: [&str; 23] = [
+const PRINTERS: [&str; 25] = [
     "src/chain",
     "src/cli",
     "src/filters/tai64nlocal",
+    // At HUP standard output may become a place for lines, in the name of the program.
+    "src/multilog/engine/reloading",
     "src/multilog/name",
     "src/multilog/program",
+    "src/multilog/regex_program",
     // A child that cannot become a processor says so itself.
     "src/multilog/writer/directory",
     "src/setup/program",
