@@ -155,6 +155,7 @@ fn rotation(criterion: &mut Criterion) {
         limits: Limits::of_number(FILES),
         rotation: RotationTimes::default(),
         processor: None,
+        group: None,
         sync_interval: None,
     };
     let mut log = LockedDirectory::new(&destination).unwrap().open(false, &mut Impatience).unwrap();

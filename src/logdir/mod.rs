@@ -17,6 +17,7 @@
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
 //! - [`room`]: where a file ends. [`destination`]: size, limits, processor and disk interval of a directory. [`limits`]: how
 //!   many archives stay, and how large and old they may become.
+//! - [`script_file`]: the file that a logger may have its actions in.
 //! - [`memory`]: the memory behind `journal`. [`logger_state`]: the part of it that other programs read.
 //!   [`checksum`](mod@checksum): the function behind the checksums in it.
 #![forbid(unsafe_code)]
@@ -29,3 +30,4 @@ pub mod logger_state;
 pub mod memory;
 pub mod names;
 pub mod room;
+pub mod script_file;

@@ -269,7 +269,7 @@ pub fn own_path() -> CString {
 /// opens anything.
 #[must_use]
 pub fn take_state() -> Option<Vec<u8>> {
-    let number = program::take_variable(VARIABLE)?;
+    let number = program::take_variable(VARIABLE).ok().flatten()?;
     let number: RawFd = std::str::from_utf8(&number).ok()?.parse().ok()?;
     let carrier = HandedOn::take_all([number]).and_then(|mut handed| handed.take(number)).ok()?;
     // What cannot be read is no state, and is not accepted.

@@ -1,4 +1,4 @@
-//! The daemon `svscan [dir]`: starts a supervisor for each service in a directory, and one for its log.
+//! The daemon `svscan [-d fd] [dir]`: starts a supervisor for each service in a directory, and one for its log.
 //!
 //! The system notifies it of new services, logs, sticky bits, and supervisors that end; an idle svscan is never woken.
 //! If it cannot be notified, it scans every five seconds, as 0.76 always does.
@@ -12,12 +12,13 @@
 //! anew.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program, Shown, cause};
+use crate::supervise::announcement::{self, Announcement};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::reexec::{self, Reexec};
@@ -59,20 +60,22 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     if arguments.get(1) == Some(&reexec::CHECK_STATE) {
         return reexec::check_state(PROGRAM, |text| HandedScan::read(text).map(drop));
     }
-    fd::occupy_standard();
     let handed = reexec::take_state().map(|text| HandedScan::take(&text));
+    let told = if handed.is_none() { options(arguments) } else { None };
+    fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::None);
     if let Some(handed) = handed {
         return continue_with(arguments, handed);
     }
+    let Some((announcement, dir)) = told else { return PROGRAM.usage("svscan [ -d fd ] [ dir ]") };
     let reexec = Reexec::new(reexec::own_path(), arguments);
-    if let Some(dir) = arguments.get(1)
-        && let Err(errno) = dir::change_to(*dir)
+    if let Some(dir) = dir
+        && let Err(errno) = dir::change_to(dir)
     {
         let dir = Shown(dir.to_bytes());
         return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
-    finish(Scan::begin(reexec).and_then(Scan::go_on))
+    finish(Scan::begin(reexec).map(|scan| Scan { announcement, ..scan }).and_then(Scan::go_on))
 }
 
 /// Continues as the new program, in the directory of the old one.
@@ -85,6 +88,22 @@ fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> E
 
 fn finish(outcome: Result<Exit>) -> Exit {
     outcome.unwrap_or_else(|errno| PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))))
+}
+
+/// Who is told that the services have been started, and the directory. Called before anything is opened. `None` if the descriptor
+/// is none that svscan was started with.
+fn options(arguments: &program::Arguments) -> Option<(Announcement, Option<&'static CStr>)> {
+    let (descriptor, dir) = match arguments {
+        [_, option, number, rest @ ..] if *option == c"-d" => {
+            let number = number.to_str().ok()?.parse().ok()?;
+            (Some(fd::take_inherited(number).ok()?), rest.first())
+        }
+        [_, option] if *option == c"-d" => return None,
+        arguments => (None, arguments.get(1)),
+    };
+    // The services get their own.
+    let socket = announcement::take_socket().ok().flatten().filter(|path| !path.is_empty());
+    Some((Announcement::new(socket, descriptor), dir.copied()))
 }
 
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
@@ -134,6 +153,7 @@ struct Scan {
     reexec: Reexec,
     /// The supervisors that are still to execute their programs anew; `Some` until svscan has begun to do so itself.
     to_renew: Option<VecDeque<(FileId, Role)>>,
+    announcement: Announcement,
 }
 
 impl Scan {
@@ -174,6 +194,7 @@ impl Scan {
             killing_since: None,
             reexec,
             to_renew: None,
+            announcement: Announcement::default(),
         }
     }
 
@@ -181,6 +202,7 @@ impl Scan {
         loop {
             let now = clock::uptime();
             if self.shutdown != Shutdown::No {
+                self.announcement.tell_stopping(Messages::of(PROGRAM));
                 if self.end(now) {
                     return Ok(Exit::OK);
                 }
@@ -190,6 +212,8 @@ impl Scan {
                 }
                 self.keep(now);
                 self.renew();
+                let names = self.services.values().flat_map(WatchedService::names_to_start);
+                self.announcement.tell_when_started(names, Messages::of(PROGRAM));
             }
             self.wait()?;
         }
@@ -237,7 +261,9 @@ impl Scan {
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
         let renewal = self.to_renew.as_ref().map(|_| now + BETWEEN_ATTEMPTS);
-        [due, scan, renewal, self.reexec.due()].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
+        let announcement = self.announcement.is_awaited().then(|| now + BETWEEN_ATTEMPTS);
+        let moments = [due, scan, renewal, announcement, self.reexec.due()];
+        moments.into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
     }
 
     fn take_signals(&mut self) {
@@ -332,6 +358,7 @@ impl Scan {
                     sees_all &= self.look(&dir, name);
                 }
                 self.services.retain(|_, watched| !watched.is_over());
+                self.announcement.note_scan();
                 self.forget_watches();
             }
             Err(errno) => {

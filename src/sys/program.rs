@@ -11,6 +11,8 @@ use std::slice;
 use nix::fcntl::readlink;
 use nix::libc;
 
+use crate::sys::{Errno, Result};
+
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
 
@@ -44,19 +46,18 @@ pub fn path_at_start() -> Option<Vec<u8>> {
     Some(path)
 }
 
-/// Takes a variable out of the environment. Only for programs of one thread, and before anything looks at the environment.
-#[must_use]
-pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
-    // SAFETY: a C string; the value is copied before the environment changes, and the program has one thread.
-    unsafe {
-        let value = libc::getenv(name.as_ptr());
-        if value.is_null() {
-            return None;
-        }
-        let value = CStr::from_ptr(value).to_bytes().to_vec();
-        libc::unsetenv(name.as_ptr());
-        Some(value)
+/// Takes a variable out of the environment, and returns its value. Only for programs of one thread.
+pub fn take_variable(name: &CStr) -> Result<Option<Vec<u8>>> {
+    // SAFETY: the name is a C string, and no other thread changes the environment.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return Ok(None);
     }
+    // SAFETY: what getenv finds is a C string, which stays until the environment is changed.
+    let value = unsafe { CStr::from_ptr(value) }.to_bytes().to_vec();
+    // SAFETY: the name is a C string, and no other thread reads the environment.
+    Errno::result(unsafe { libc::unsetenv(name.as_ptr()) })?;
+    Ok(Some(value))
 }
 
 /// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in

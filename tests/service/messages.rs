@@ -29,6 +29,7 @@ const SOURCES: [(&str, &[&str]); 21] = [
             "supervise/svscan",
             "supervise/reexec.rs",
             "supervise/handed_state.rs",
+            "supervise/announcement.rs",
             "supervise/service.rs",
             "supervise/service",
             "supervise/limits.rs",

@@ -9,6 +9,7 @@ use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
 use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::JOURNAL;
+use crate::multilog::engine::reloading::Leaving;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::showing::Showing;
 use crate::multilog::patience::Patience;
@@ -127,6 +128,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             journal.show_task(&self.state);
         }
         self.directories.iter().for_each(LogDir::exit_soon);
+        self.leaving.iter().for_each(Leaving::exit_soon);
     }
 
     /// Seals every directory; returns false if the next start must repair one.
@@ -151,6 +153,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
+        is_sealed &= self.finish_all_leaving();
         self.note_currents();
         if is_sealed && self.journal.take().is_some_and(|journal| !journal.is_needed()) {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());

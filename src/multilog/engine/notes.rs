@@ -64,6 +64,11 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// The state between two batches.
     pub(super) fn snapshot(&self) -> Record {
         let [open_line, _] = self.batch.open_lines();
+        self.snapshot_of(open_line, &self.directories.iter().collect::<Vec<_>>())
+    }
+
+    /// The same of other directories.
+    pub(super) fn snapshot_of(&self, open_line: &OpenLine, directories: &[&LogDir<D>]) -> Record {
         Record {
             input_bytes: 0,
             adds_newline: false,
@@ -71,7 +76,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             samples: samples(b""),
             arrivals: self.arrivals(),
             open_lines: [open_line.clone(), open_line.clone()],
-            extents: self.directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
+            extents: directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
         }
     }
 
