@@ -60,7 +60,6 @@ type MakeInput = fn(Messages, bool) -> sys::Result<StandardInput>;
 
 fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     let words = arguments.get(1..).unwrap_or_default();
-<<<<<<< HEAD
     let is_check = words.first().is_some_and(|first| first.to_bytes() == CHECK.as_bytes());
     let words = &words[usize::from(is_check)..];
     let file = ScriptFile::find(words);
@@ -71,10 +70,6 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     let script = file.is_none().then(|| Script::parse(words));
     if script.as_ref().is_some_and(lacks_compiler) {
         return regex_program::execute(arguments);
-=======
-    if let Some((_, script)) = words.split_first().filter(|(first, _)| first.to_bytes() == CHECK.as_bytes()) {
-        return check(script).unwrap_or_else(|_| regex_program::execute(arguments));
->>>>>>> reload
     }
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
@@ -82,11 +77,7 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
-<<<<<<< HEAD
     let exit = match start(file, script, input) {
-=======
-    let exit = match start(words, input) {
->>>>>>> reload
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
         Err(error) if error.is_want_of_compiler() => regex_program::execute(arguments),
@@ -97,7 +88,6 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     exit
 }
 
-<<<<<<< HEAD
 /// Tells whether a script has regular expressions, and this program no code for them.
 fn lacks_compiler(script: &Script) -> bool {
     script.has_expressions() && !expression::has_compiler()
@@ -107,19 +97,11 @@ fn lacks_compiler(script: &Script) -> bool {
 fn check(arguments: &Arguments, words: &Arguments, file: Option<ScriptFile>) -> Exit {
     let all = match file.map_or_else(|| Ok(words.to_vec()), |mut file| file.read()) {
         Ok(all) => all,
-=======
-/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing but the script file. The only
-/// error is that it needs a compiler for regular expressions.
-fn check(arguments: &Arguments) -> Result<Exit, Error> {
-    let arguments = match ScriptFile::find(arguments).map_or_else(|| Ok(arguments.to_vec()), |mut file| file.read()) {
-        Ok(arguments) => arguments,
->>>>>>> reload
         Err(error) => {
             PROGRAM.warn(error);
             return Exit::USAGE;
         }
     };
-<<<<<<< HEAD
     let script = Script::parse(&all);
     if lacks_compiler(&script) {
         return regex_program::execute(arguments);
@@ -131,22 +113,6 @@ fn check(arguments: &Arguments) -> Result<Exit, Error> {
         return PROGRAM.fatal(Error::unable("write to standard output", errno));
     }
     if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }
-=======
-    let script = parse(&arguments)?;
-    for ignored in &script.ignored {
-        PROGRAM.warn(ignored);
-    }
-    if let Err(errno) = fd::write_all(fd::stdout(), explain(&arguments, &script).as_bytes()) {
-        return Ok(PROGRAM.fatal(Error::unable("write to standard output", errno)));
-    }
-    Ok(if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE })
-}
-
-/// Parses a script. An error says that it needs a compiler for regular expressions.
-fn parse(arguments: &Arguments) -> Result<Script, Error> {
-    let script = Script::parse(arguments);
-    if script.has_expressions() && !expression::has_compiler() { Err(Error::want_of_compiler()) } else { Ok(script) }
->>>>>>> reload
 }
 
 fn messages() -> Messages {
@@ -154,20 +120,19 @@ fn messages() -> Messages {
 }
 
 /// Opens everything that the script names. It touches no file until every directory is locked.
-fn start(arguments: &Arguments, input: MakeInput) -> Result<Engine<PathDir, StandardInput>, Error> {
-    let mut file = ScriptFile::find(arguments);
-    // Before the file is read: HUP that comes after it was changed must not be missed.
+fn start(
+    mut file: Option<ScriptFile>,
+    script: Option<Script>,
+    input: MakeInput,
+) -> Result<Engine<PathDir, StandardInput>, Error> {
     let input = catch_signals(input, file.is_some())?;
-<<<<<<< HEAD
     let script = match (&mut file, script) {
         (Some(file), _) => Script::parse(&file.read()?),
         (None, script) => script.unwrap_or_default(),
-=======
-    let script = match &mut file {
-        Some(file) => parse(&file.read()?)?,
-        None => parse(arguments)?,
->>>>>>> reload
     };
+    if lacks_compiler(&script) {
+        return Err(Error::want_of_compiler());
+    }
     memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
@@ -197,15 +162,10 @@ struct FileSource(ScriptFile);
 impl ScriptSource<PathDir> for FileSource {
     fn read(&mut self) -> Result<Script, Error> {
         let FileSource(file) = self;
-<<<<<<< HEAD
         let script = Script::parse(&file.read()?);
         if lacks_compiler(&script) {
             return Err(Error::unexplained("regular expressions are new in it, restart multilog"));
         }
-=======
-        let script = parse(&file.read()?)
-            .map_err(|_| Error::unexplained("multilog must be started again to match its regular expressions"))?;
->>>>>>> reload
         match script.ignored_besides(file.own_arguments()) {
             None => Ok(script),
             Some(ignored) => Err(Error::unexplained(ignored)),

@@ -6,13 +6,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use crate::cli::{Messages, cause};
+use crate::supervise::handed_state::{Rejection, StateReader, StateWriter};
 use crate::supervise::report::Report;
 use crate::supervise::state::Want;
 use crate::sys::dir::Dir;
+use crate::sys::passing::HandedOn;
 use crate::sys::{Errno, Result, prompt, unix_socket};
 
 /// Who is told.
@@ -30,7 +32,56 @@ pub struct Announcement {
     is_stopping: bool,
 }
 
+/// An announcement that was handed on: its descriptor is a number.
+#[derive(Debug)]
+pub struct HandedAnnouncement {
+    socket: Option<Vec<u8>>,
+    descriptor: Option<RawFd>,
+    is_awaited: bool,
+    starts: BTreeMap<Vec<u8>, Option<u64>>,
+}
+
+impl HandedAnnouncement {
+    /// Reads it from a state.
+    pub fn read(from: &mut StateReader<'_>) -> std::result::Result<HandedAnnouncement, Rejection> {
+        let mut handed = HandedAnnouncement {
+            socket: from.bytes_if("notify-socket").map(<[u8]>::to_vec),
+            descriptor: from.descriptor_if("notify-descriptor")?,
+            is_awaited: from.flag("awaited")?,
+            starts: BTreeMap::new(),
+        };
+        while let Some(name) = from.bytes_if("not-started") {
+            handed.starts.insert(name.to_vec(), from.value_if("starts")?);
+        }
+        Ok(handed)
+    }
+}
+
 impl Announcement {
+    /// Writes it to a state that is handed on. Not while svscan is exiting.
+    pub fn write(&self, out: &mut StateWriter) {
+        if let Some(socket) = &self.socket {
+            out.put_bytes("notify-socket", socket);
+        }
+        if let Some(descriptor) = &self.descriptor {
+            out.put_descriptor("notify-descriptor", descriptor);
+        }
+        out.put("awaited", self.is_awaited);
+        for (name, starts) in &self.starts {
+            out.put_bytes("not-started", name);
+            if let Some(starts) = starts {
+                out.put("starts", starts);
+            }
+        }
+    }
+
+    /// Takes over what was handed on. The next scan reads the directory again.
+    pub fn take_over(handed: HandedAnnouncement, descriptors: &mut HandedOn) -> Result<Announcement> {
+        let HandedAnnouncement { socket, descriptor, is_awaited, starts } = handed;
+        let descriptor = descriptor.map(|number| descriptors.take(number)).transpose()?;
+        Ok(Announcement { socket, descriptor, starts, is_awaited, ..Announcement::default() })
+    }
+
     /// Tells a socket, or a descriptor, or both.
     #[must_use]
     pub fn new(socket: Option<Vec<u8>>, descriptor: Option<OwnedFd>) -> Announcement {

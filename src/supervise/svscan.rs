@@ -60,13 +60,12 @@ pub fn run(arguments: &program::Arguments) -> Exit {
     if arguments.get(1) == Some(&reexec::CHECK_STATE) {
         return reexec::check_state(PROGRAM, |text| HandedScan::read(text).map(drop));
     }
-    let handed = reexec::take_state();
-    // The program that hands its state on has told everybody.
-    let told = if handed.is_none() { options(arguments) } else { Some((Announcement::default(), None)) };
+    let handed = reexec::take_state().map(|text| HandedScan::take(&text));
+    let told = if handed.is_none() { options(arguments) } else { None };
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::None);
-    if let Some(text) = handed {
-        return continue_with(arguments, HandedScan::take(&text));
+    if let Some(handed) = handed {
+        return continue_with(arguments, handed);
     }
     let Some((announcement, dir)) = told else { return PROGRAM.usage("svscan [ -d fd ] [ dir ]") };
     let reexec = Reexec::new(reexec::own_path(), arguments);
@@ -77,6 +76,18 @@ pub fn run(arguments: &program::Arguments) -> Exit {
         return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
     finish(Scan::begin(reexec).map(|scan| Scan { announcement, ..scan }).and_then(Scan::go_on))
+}
+
+/// Continues as the new program, in the directory of the old one.
+fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> Exit {
+    match handed {
+        Ok((handed, descriptors)) => finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on)),
+        Err(why) => PROGRAM.fatal(format_args!("unable to take over the state: {why}")),
+    }
+}
+
+fn finish(outcome: Result<Exit>) -> Exit {
+    outcome.unwrap_or_else(|errno| PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))))
 }
 
 /// Who is told that the services have been started, and the directory. Called before anything is opened. `None` if the descriptor
@@ -93,18 +104,6 @@ fn options(arguments: &program::Arguments) -> Option<(Announcement, Option<&'sta
     // The services get their own.
     let socket = announcement::take_socket().ok().flatten().filter(|path| !path.is_empty());
     Some((Announcement::new(socket, descriptor), dir.copied()))
-}
-
-/// Continues as the new program, in the directory of the old one.
-fn continue_with(arguments: &program::Arguments, handed: handing_on::Taken) -> Exit {
-    match handed {
-        Ok((handed, descriptors)) => finish(Scan::take_over(arguments, handed, descriptors).and_then(Scan::go_on)),
-        Err(why) => PROGRAM.fatal(format_args!("unable to take over the state: {why}")),
-    }
-}
-
-fn finish(outcome: Result<Exit>) -> Exit {
-    outcome.unwrap_or_else(|errno| PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))))
 }
 
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
@@ -151,10 +150,10 @@ struct Scan {
     shutdown: Shutdown,
     /// When TERM came for the second time.
     killing_since: Option<Duration>,
-    announcement: Announcement,
     reexec: Reexec,
     /// The supervisors that are still to execute their programs anew; `Some` until svscan has begun to do so itself.
     to_renew: Option<VecDeque<(FileId, Role)>>,
+    announcement: Announcement,
 }
 
 impl Scan {
@@ -193,9 +192,9 @@ impl Scan {
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
             shutdown: Shutdown::No,
             killing_since: None,
-            announcement: Announcement::default(),
             reexec,
             to_renew: None,
+            announcement: Announcement::default(),
         }
     }
 
@@ -212,12 +211,9 @@ impl Scan {
                     self.scan();
                 }
                 self.keep(now);
+                self.renew();
                 let names = self.services.values().flat_map(WatchedService::names_to_start);
                 self.announcement.tell_when_started(names, Messages::of(PROGRAM));
-                // The new program would not know whom to tell.
-                if !self.announcement.is_awaited() {
-                    self.renew();
-                }
             }
             self.wait()?;
         }
@@ -264,9 +260,9 @@ impl Scan {
         // An overdue task has just failed and will be retried.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
-        let announcement = self.announcement.is_awaited().then(|| now + BETWEEN_ATTEMPTS);
         let renewal = self.to_renew.as_ref().map(|_| now + BETWEEN_ATTEMPTS);
-        let moments = [due, scan, announcement, renewal, self.reexec.due()];
+        let announcement = self.announcement.is_awaited().then(|| now + BETWEEN_ATTEMPTS);
+        let moments = [due, scan, renewal, announcement, self.reexec.due()];
         moments.into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
     }
 

@@ -334,7 +334,8 @@ fn the_check_tells_what_is_down_flapping_or_far_behind() {
     let check = |arguments: &[&str]| svstat(&fixture, &[&["--check"], arguments].concat());
     until("b was started twice", || fixture.read("sv/b/supervise/starts").trim().parse::<u32>().unwrap_or(0) > 1);
     // It is up for a moment in each second.
-    fixture.script("sv/b/run", "exec sleep 1000");
+    fixture.script("sv/b/run", "exec sleep 1001");
+    until("the new run runs", || !fixture.processes_of("sleep 1001").is_empty());
     until("b flaps", || check(&["sv/b"]).0.contains(", flapping |"));
     assert_eq!(check(&["sv/b"]).1, 1);
     assert_eq!(check(&["--flapping", "0", "sv/b"]).1, 0);

@@ -250,6 +250,40 @@ fn a_request_that_comes_while_a_new_program_starts_is_not_missed() {
 }
 
 #[test]
+fn who_waits_for_svscan_hears_each_word_once() {
+    let fixture = ServiceFixture::with_service("exec sleep 1000");
+    let programs = ReplacedPrograms::new(&fixture);
+    let socket = std::os::unix::net::UnixDatagram::bind(fixture.path("socket")).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let hear = || {
+        let mut room = [0; 100];
+        let mut said = String::new();
+        while let Ok(count) = socket.recv(&mut room) {
+            said += &String::from_utf8_lossy(&room[..count]);
+        }
+        said
+    };
+    let mut command = programs.command("svscan", &["sv"]);
+    command.env("NOTIFY_SOCKET", fixture.path("socket"));
+    let svscan = fixture.start_command("out", command);
+    let heard = std::cell::RefCell::new(String::new());
+    let until_heard = |words: &str| {
+        until(&format!("svscan says {words}"), || {
+            heard.borrow_mut().push_str(&hear());
+            *heard.borrow() == words
+        });
+    };
+    until_heard("READY=1");
+
+    programs.replace();
+    send(svscan, Signal::SIGURG);
+    programs.until_executed(2);
+    send(svscan, Signal::SIGTERM);
+    assert_eq!(fixture.wait(svscan), Some(0));
+    until_heard("READY=1STOPPING=1");
+}
+
+#[test]
 fn finish_and_a_deadline_are_handed_on() {
     let fixture = ServiceFixture::with_service("trap '' TERM; echo run >>order; while :; do sleep 0.01; done");
     fixture.script("sv/a/finish", "echo finish >>order; until [ -e go ]; do sleep 0.01; done; echo \"$@\" >>order");

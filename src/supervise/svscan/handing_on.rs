@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use super::{PROGRAM, SIGNALS, Scan};
 use crate::cli::{Messages, Shown, cause};
+use crate::supervise::announcement::{Announcement, HandedAnnouncement};
 use crate::supervise::handed_state::{HandedState, Rejection, StateReader, StateWriter};
 use crate::supervise::reexec::{Reexec, Refusal};
 use crate::supervise::service::{HandedService, WatchedService};
@@ -23,6 +24,7 @@ pub(super) struct HandedScan {
     ignored_in_children: u64,
     /// The limit on the descriptors of children, if it is not svscan's own.
     descriptors_of_children: Option<u64>,
+    announcement: HandedAnnouncement,
     unseen: Vec<Vec<u8>>,
     services: Vec<HandedService>,
 }
@@ -42,6 +44,7 @@ impl HandedScan {
             path: from.string("path")?,
             ignored_in_children: from.value("ignored")?,
             descriptors_of_children: from.value_if("descriptors")?,
+            announcement: HandedAnnouncement::read(&mut from)?,
             unseen: Vec::new(),
             services: Vec::new(),
         };
@@ -63,6 +66,7 @@ impl Scan {
         if let Some(limit) = limit::descriptors_of_children() {
             out.put("descriptors", limit);
         }
+        self.announcement.write(&mut out);
         for name in &self.unseen {
             out.put_bytes("unseen", name);
         }
@@ -106,6 +110,7 @@ impl Scan {
         }
         // The first scan comes at once, so no change is missed that the old program was not notified of.
         let mut scan = Scan::new(signals, Reexec::new(handed.path, arguments));
+        scan.announcement = Announcement::take_over(handed.announcement, &mut descriptors)?;
         scan.unseen.extend(handed.unseen);
         for service in handed.services {
             let identity = service.identity();
