@@ -17,6 +17,7 @@
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
 //! - [`room`]: where a file ends. [`destination`]: size, limits, processor and disk interval of a directory. [`limits`]: how
 //!   many archives stay, and how large and old they may become.
+//! - [`restraint`]: which lines a directory does not get.
 //! - [`memory`]: the memory behind `journal`. [`logger_state`]: the part of it that other programs read.
 //!   [`checksum`](mod@checksum): the function behind the checksums in it.
 #![forbid(unsafe_code)]
@@ -28,4 +29,5 @@ pub mod limits;
 pub mod logger_state;
 pub mod memory;
 pub mod names;
+pub mod restraint;
 pub mod room;

@@ -1,7 +1,7 @@
 //! The engine: waits for input, plans a batch, writes it and consumes it; and in the end it seals every directory.
 //!
 //! - This file: what the engine holds, its start, and its loop. `writing`: batches and rotations.
-//! - `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
+//! - `reports`: what it says of lines that the log does not have. `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
 //!   (a rotation waits too).
 //!
 //! The engine writes everything it has read to `current` before it waits for more, except the beginning of a line. It
@@ -29,6 +29,7 @@ use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 use crate::multilog::script::head_rule::Arrival;
 use crate::multilog::status::StatusFile;
+use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::sys::{Errno, memory};
@@ -36,6 +37,7 @@ use crate::tai64n::{Label, Zone};
 
 mod ending;
 mod notes;
+mod reports;
 mod writing;
 
 /// Why the engine ends before its input does.
@@ -68,6 +70,8 @@ pub struct EngineParts<D: Directory, I> {
     pub heading: Option<Heading>,
     /// The line that a predecessor has begun.
     pub open_line: Option<OpenLine>,
+    /// What predecessors have counted and not said, for each directory.
+    pub withheld: Vec<Withheld>,
     /// Where warnings go.
     pub messages: Messages,
 }
@@ -91,6 +95,8 @@ pub struct Engine<D: Directory, I> {
     zone: Option<Zone>,
     /// `None` if the script asks for none.
     metrics: Option<Box<Metrics>>,
+    /// Since when the log does not count every line that it does not have; `None` if it does.
+    report_since: Option<Instant>,
     /// TERM has come, and every directory gives up whatever takes long.
     is_exiting: bool,
     /// The input has ended.
@@ -100,18 +106,22 @@ pub struct Engine<D: Directory, I> {
 impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input.
     pub fn new(parts: EngineParts<D, I>) -> Engine<D, I> {
-        let EngineParts { script, input, directories, statuses, heading, open_line, messages } = parts;
+        let EngineParts { script, input, directories, statuses, heading, open_line, withheld, messages } = parts;
         let mut batch = Batch::new(&script);
         let mut reader = Reader::default();
         if let Some(line) = open_line {
             batch.resume(line);
             reader.resume_in_line();
         }
+        if withheld.iter().any(|state| *state != Withheld::default()) {
+            batch.take_over(&script, withheld);
+        }
         let metrics = script.metrics.map(|file| {
             let names: Vec<&str> = directories.iter().map(|directory| directory.place().name.as_str()).collect();
             Box::new(Metrics::new(file, &names))
         });
         let zone = script.head.is_local().then(|| local_zone(messages));
+        let report_since = batch.report_delay().map(|_| Instant::now());
         Engine {
             script,
             input,
@@ -125,6 +135,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             messages,
             zone,
             metrics,
+            report_since,
             is_exiting: false,
             has_ended: false,
         }
@@ -174,6 +185,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.reader.end_line();
             end = self.write_window().and(end);
         }
+        if end != Err(EarlyEnd::GivenUp) && self.report().is_err() {
+            end = Err(EarlyEnd::GivenUp);
+        }
         let is_all_kept = self.account_for_rest();
         let is_sealed = self.seal() && is_all_kept;
         self.write_metrics();
@@ -216,7 +230,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.
     fn due_in(&self) -> Option<Duration> {
         let metrics = self.metrics.as_ref().map(|metrics| metrics.due_at());
-        let due = self.directories.iter().filter_map(LogDir::due_at).chain(metrics).min()?;
+        let due =
+            self.directories.iter().filter_map(LogDir::due_at).chain(metrics).chain(self.report_due_at()).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -246,6 +261,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.rotate_on_time(None)?;
+        if self.report_due_at().is_some_and(|due| now >= due) {
+            self.report()?;
+        }
         self.note_currents();
         self.keep_journal();
         if self.metrics.as_ref().is_some_and(|metrics| now >= metrics.due_at()) {

@@ -14,6 +14,7 @@ use crate::cli::prometheus::Page;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::script::MetricsFile;
+use crate::multilog::withheld::tally::Tally;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::place::Place;
@@ -40,12 +41,16 @@ impl Volume {
 }
 
 /// What a log directory got.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Share {
     /// Its path, from the root if that is known, as a label's value.
     path: String,
     written: Volume,
     rotations: u64,
+    /// Lines that are the same as the one before them.
+    repeated: Volume,
+    /// Lines beyond the rate.
+    suppressed: Volume,
 }
 
 /// What the logger has done.
@@ -65,9 +70,8 @@ impl Metrics {
     /// Metrics of a logger that begins now, with these directories. The file is made at once.
     #[must_use]
     pub fn new(file: MetricsFile, directories: &[&str]) -> Metrics {
-        let shares =
-            directories.iter().map(|name| Share { path: absolute(name), written: Volume::default(), rotations: 0 });
-        let shares = shares.collect();
+        let share = |name: &&str| Share { path: absolute(name), ..Share::default() };
+        let shares = directories.iter().map(share).collect();
         let next = Instant::now();
         Metrics {
             file,
@@ -95,6 +99,15 @@ impl Metrics {
     /// A directory got some text.
     pub fn note_output(&mut self, directory: usize, text: &[u8]) {
         self.shares[directory].written.add(text);
+    }
+
+    /// A directory did not get some lines: repeated ones, and suppressed ones.
+    pub fn note_withheld(&mut self, directory: usize, added: &[Tally; 2]) {
+        let share = &mut self.shares[directory];
+        for (volume, tally) in [&mut share.repeated, &mut share.suppressed].into_iter().zip(added) {
+            volume.lines += tally.lines;
+            volume.bytes += tally.bytes;
+        }
     }
 
     /// A directory was rotated.
@@ -139,6 +152,10 @@ impl Metrics {
         };
         page.each("written_lines_total", "Lines written to the directory.", &by_path(|share| share.written.lines));
         page.each("written_bytes_total", "Bytes written to the directory.", &by_path(|share| share.written.bytes));
+        page.each("repeated_lines_total", "Repeated lines that D left out.", &by_path(|share| share.repeated.lines));
+        page.each("repeated_bytes_total", "Bytes of these lines.", &by_path(|share| share.repeated.bytes));
+        page.each("suppressed_lines_total", "Lines beyond the rate of L.", &by_path(|share| share.suppressed.lines));
+        page.each("suppressed_bytes_total", "Bytes of these lines.", &by_path(|share| share.suppressed.bytes));
         page.each("rotations_total", "Files that were finished.", &by_path(|share| share.rotations));
         let of_place = |value: fn(&Place<D>) -> &AtomicU64| -> Vec<(&str, u64)> {
             let counts = directories.iter().map(|directory| value(directory.place()).load(Ordering::Relaxed));

@@ -142,7 +142,9 @@ pub(super) fn assemble<D: Directory, I: Input>(
     }
     drop(patience);
     let open_line = legacy.open_line().cloned();
-    let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line, messages });
+    let withheld = legacy.withheld;
+    let parts = EngineParts { script, input, directories, statuses, heading, open_line, withheld, messages };
+    let mut engine = Engine::new(parts);
     engine.take_over(journal, &legacy.has_journal)?;
     Ok(engine)
 }

@@ -2,6 +2,7 @@
 
 use super::{EarlyEnd, Engine};
 use crate::cli::Messages;
+use crate::lines::window::Window;
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
@@ -14,6 +15,9 @@ use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::tai64n::Label;
+
+/// What is written where there are no lines.
+pub(super) const NOTHING: Window<'_> = Window { bytes: b"", is_open: false };
 
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
@@ -32,33 +36,25 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
         let arrivals = self.arrivals();
+        self.batch.come(self.reader.labels());
         self.batch.plan(window, &self.script.head.heads(&arrivals), rooms);
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before, arrivals);
         announce(&self.batch, &mut self.statuses, self.messages);
-        let window = self.reader.window().expect("nothing has been taken from it");
-        for number in 0..self.directories.len() {
-            let mut rest = self.batch.output(number, window);
-            while !rest.is_empty() {
-                let directories = &mut self.directories;
-                let append = |one: &mut LogDir<D>| one.append(rest);
-                let showing = Showing::new(&mut self.journal, &mut self.state);
-                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
-                let answer = patience.retry(|_| making_room(directories, number, append));
-                drop(patience);
-                match answer {
-                    Ok(written) => rest = &rest[written..],
-                    Err(_) => return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp)),
-                }
-            }
+        if self.append_batch().is_err() {
+            return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp));
         }
+        let window = self.reader.window().expect("nothing has been taken from it");
         let used_up: Vec<usize> =
             (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();
         if let Some(metrics) = &mut self.metrics {
             metrics.note_input(&window.bytes[..input_bytes], came);
             for number in 0..self.directories.len() {
                 metrics.note_output(number, self.batch.output(number, window));
+                if let Some(added) = self.batch.added(number) {
+                    metrics.note_withheld(number, added);
+                }
             }
         }
         self.consume_batch(input_bytes)?;
@@ -68,9 +64,27 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(true)
     }
 
+    /// Appends the planned batch to each `current`, unless TERM comes while that fails.
+    pub(super) fn append_batch(&mut self) -> Result<(), Error> {
+        let window = self.reader.window().unwrap_or(NOTHING);
+        for number in 0..self.directories.len() {
+            let mut rest = self.batch.output(number, window);
+            while !rest.is_empty() {
+                let directories = &mut self.directories;
+                let append = |one: &mut LogDir<D>| one.append(rest);
+                let showing = Showing::new(&mut self.journal, &mut self.state);
+                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
+                let written = patience.retry(|_| making_room(directories, number, append))?;
+                rest = &rest[written..];
+            }
+        }
+        Ok(())
+    }
+
     /// Consumes a batch that is written.
     pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
-        self.batch.commit();
+        self.batch.commit(self.reader.window().unwrap_or(NOTHING).bytes);
+        self.schedule_report();
         self.count_batch(input_bytes);
         self.reader.mark_written(input_bytes);
         let (reader, input) = (&mut self.reader, &mut self.input);

@@ -5,14 +5,18 @@
 //! that a successor with another script makes the same output of the same bytes. Neither names a path: files and
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
+use std::time::Duration;
+
 use crate::lines::heads::Heads;
 use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::restraint::{Rate, Restraint};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
 use crate::multilog::script::selector::Selector;
 use crate::multilog::script::{Action, Script};
+use crate::multilog::withheld::state::{CHANGE_BYTES, Change};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -48,8 +52,8 @@ pub enum Clause {
     Select(Vec<u8>),
     /// `-pattern`.
     Deselect(Vec<u8>),
-    /// The next directory.
-    Log,
+    /// The next directory, and which lines it does not get.
+    Log(Restraint),
 }
 
 impl Rules {
@@ -59,7 +63,7 @@ impl Rules {
         let clause = |action: &Action| match action {
             Action::Select(selector) => Some(Clause::Select(selector.pattern())),
             Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
-            Action::Log(_) => Some(Clause::Log),
+            Action::Log(number) => Some(Clause::Log(script.directories[*number].restraint)),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
@@ -68,7 +72,7 @@ impl Rules {
     /// How many directories they send lines to.
     #[must_use]
     pub fn directory_count(&self) -> usize {
-        self.clauses.iter().filter(|clause| **clause == Clause::Log).count()
+        self.clauses.iter().filter(|clause| matches!(clause, Clause::Log(_))).count()
     }
 
     /// A script that sends the same lines to as many directories, in files that are never full.
@@ -79,6 +83,7 @@ impl Rules {
             size_max_bytes: u64::MAX,
             limits: Limits::of_number(u64::MAX),
             rotation: RotationTimes::default(),
+            restraint: Restraint::default(),
             processor: None,
             sync_interval: None,
         };
@@ -87,10 +92,10 @@ impl Rules {
             script.actions.push(match clause {
                 Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
                 Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
-                Clause::Log => Action::Log(script.directories.len()),
+                Clause::Log(_) => Action::Log(script.directories.len()),
             });
-            if *clause == Clause::Log {
-                script.directories.push(endless.clone());
+            if let Clause::Log(restraint) = *clause {
+                script.directories.push(Destination { restraint, ..endless.clone() });
             }
         }
         script
@@ -146,10 +151,15 @@ impl Heading {
         bytes.extend(&self.rules.head.prefix);
         bytes.extend(count(self.rules.clauses.len()));
         for clause in &self.rules.clauses {
+            let restraint;
             let (kind, pattern) = match clause {
                 Clause::Select(pattern) => (b'+', &pattern[..]),
                 Clause::Deselect(pattern) => (b'-', &pattern[..]),
-                Clause::Log => (b'.', &b""[..]),
+                Clause::Log(one) if one.is_none() => (b'.', &b""[..]),
+                Clause::Log(one) => {
+                    restraint = restraint_bytes(*one);
+                    (b'.', restraint.as_flattened())
+                }
             };
             bytes.push(kind);
             bytes.extend(count(pattern.len()));
@@ -177,7 +187,7 @@ impl Heading {
             clauses.push(match kind {
                 b'+' => Clause::Select(pattern.into()),
                 b'-' => Clause::Deselect(pattern.into()),
-                b'.' if pattern.is_empty() => Clause::Log,
+                b'.' => Clause::Log(restraint_of(pattern)?),
                 _ => return None,
             });
         }
@@ -213,6 +223,8 @@ pub struct Record {
     pub open_lines: [OpenLine; 2],
     /// Each directory's share, in the order of the rules.
     pub extents: Vec<Extent>,
+    /// What it does to the counts of lines that each directory does not get; empty if there are none.
+    pub changes: Vec<Change>,
 }
 
 /// The length of an encoded record apart from its directories, and what each directory adds.
@@ -223,7 +235,19 @@ impl Record {
     /// How long a record of so many directories is.
     #[must_use]
     pub fn encoded_bytes(directories: usize) -> usize {
-        FIXED_BYTES + directories * EXTENT_BYTES
+        FIXED_BYTES + directories * (EXTENT_BYTES + CHANGE_BYTES)
+    }
+
+    /// Tells whether it is the state between two batches, and not a batch or a report.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        self.input_bytes == 0 && self.extents.iter().all(|extent| extent.output_bytes == 0)
+    }
+
+    /// Tells whether there are lines that the log does not have and does not count.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.changes.iter().any(|change| change.states[1].is_pending())
     }
 
     /// The beginnings of its lines.
@@ -236,7 +260,7 @@ impl Record {
     #[must_use]
     pub fn covers(&self, bytes: &[u8]) -> bool {
         bytes.len() as u64 == self.input_bytes
-            && bytes.last() == Some(&self.last_byte)
+            && bytes.last().is_none_or(|last| *last == self.last_byte)
             && samples(bytes) == self.samples
     }
 
@@ -258,6 +282,7 @@ impl Record {
             bytes.extend(extent.output_bytes.to_le_bytes());
             bytes.extend([before.goes_to[number], after.goes_to[number], extent.is_doubtful].map(u8::from));
         }
+        self.changes.iter().for_each(|change| change.encode(bytes));
     }
 
     /// Reads what [`Record::encode`] wrote, and nothing else.
@@ -280,7 +305,12 @@ impl Record {
             extents.push(Extent { directory, current, offset_bytes, output_bytes, is_doubtful });
         }
         let open_lines = [before, after];
-        rest.is_empty().then_some(Record {
+        let mut changes = Vec::new();
+        while !rest.is_empty() {
+            changes.push(Change::decode(&take(rest)?)?);
+        }
+        let is_complete = changes.is_empty() || changes.len() == extents.len();
+        is_complete.then_some(Record {
             input_bytes,
             adds_newline,
             last_byte,
@@ -288,6 +318,7 @@ impl Record {
             arrivals,
             open_lines,
             extents,
+            changes,
         })
     }
 }
@@ -304,6 +335,24 @@ pub fn samples(bytes: &[u8]) -> [[u8; SAMPLE_BYTES]; 2] {
 
 fn count(number: usize) -> [u8; 4] {
     u32::try_from(number).expect("arguments are few and short").to_le_bytes()
+}
+
+/// What a restraint is in a journal: the lines per second, the burst, and the interval in seconds; 0 where there is none.
+fn restraint_bytes(restraint: Restraint) -> [[u8; 8]; 3] {
+    let Rate { lines, burst } = restraint.rate.unwrap_or(Rate { lines: 0, burst: 0 });
+    [lines, burst, restraint.repeats.map_or(0, |interval| interval.as_secs())].map(u64::to_le_bytes)
+}
+
+/// What [`restraint_bytes`] wrote; nothing for none.
+fn restraint_of(mut bytes: &[u8]) -> Option<Restraint> {
+    if bytes.is_empty() {
+        return Some(Restraint::default());
+    }
+    let rest = &mut bytes;
+    let (lines, burst, seconds) = (take_number(rest)?, take_number(rest)?, take_number(rest)?);
+    let rate = (lines > 0).then_some(Rate { lines, burst });
+    let repeats = (seconds > 0).then(|| Duration::from_secs(seconds));
+    rest.is_empty().then_some(Restraint { rate, repeats })
 }
 
 fn push_identity(bytes: &mut Vec<u8>, FileId { device, inode }: FileId) {
@@ -372,7 +421,20 @@ mod tests {
 
     #[test]
     fn rules_make_the_script_that_they_are_of() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"e", c"./a", c"s5000", c"+", c"-x*", c"=f", c"./b"]);
+        let script = Script::parse(&[
+            c"t",
+            c"-*",
+            c"+*a**b*c",
+            c"e",
+            c"./a",
+            c"L5:9",
+            c"D60",
+            c"s5000",
+            c"+",
+            c"-x*",
+            c"=f",
+            c"./b",
+        ]);
         let rules = Rules::of(&script);
 
         let again = rules.to_script();
@@ -385,7 +447,7 @@ mod tests {
 
     #[test]
     fn a_heading_is_read_as_it_was_written() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"L5:9", c"D60", c"./b"]);
         let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();

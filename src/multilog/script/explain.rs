@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use crate::cli::Shown;
 use crate::logdir::destination::Destination;
 use crate::logdir::limits::{Amount, Limits};
+use crate::logdir::restraint::Rate;
 use crate::multilog::script::Script;
 use crate::sys::program::Arguments;
 use crate::tai64n::Boundary;
@@ -40,7 +41,7 @@ struct Settings<'s>(&'s Destination);
 
 impl fmt::Display for Settings<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Destination { size_max_bytes, limits, rotation, processor, sync_interval, .. } = self.0;
+        let Destination { size_max_bytes, limits, rotation, restraint, processor, sync_interval, .. } = self.0;
         let Limits { files_max, archive_bytes_max, age_max, free } = limits;
         write!(out, "logs selected lines: at most {files_max} files of at most {size_max_bytes} bytes")?;
         if let Some(bytes) = archive_bytes_max {
@@ -63,6 +64,12 @@ impl fmt::Display for Settings<'_> {
             None => {}
             Some(Boundary::Hour) => write!(out, ", rotates at each local hour")?,
             Some(Boundary::Midnight) => write!(out, ", rotates at each local midnight")?,
+        }
+        if let Some(Rate { lines, burst }) = restraint.rate {
+            write!(out, ", at most {lines} lines a second after {burst} at once")?;
+        }
+        if let Some(interval) = restraint.repeats {
+            write!(out, ", repeated lines counted for at most {} seconds", interval.as_secs())?;
         }
         if let Some(interval) = sync_interval {
             write!(out, ", fsyncs within {} seconds", interval.as_secs())?;
@@ -101,14 +108,17 @@ mod tests {
 
     #[test]
     fn a_directory_shows_all_that_is_in_force() {
-        let text = explained(&[c"s4096", c"S10k", c"A2m", c"F5%:3", c"R1h", c"R@hour", c"y7", c"!gzip", c"./a"]);
+        let text = explained(&[
+            c"s4096", c"S10k", c"A2m", c"F5%:3", c"R1h", c"R@hour", c"L9:20", c"D1m", c"y7", c"!gzip", c"./a",
+        ]);
 
         assert_eq!(
             text.lines().last(),
             Some(
                 "./a: logs selected lines: at most 10 files of at most 4096 bytes, archives of at most 6144 bytes in all, \
                  archives of at most 120 seconds, 5% free, but at least 3 archives, rotates 3600 seconds after the first \
-                 line, rotates at each local hour, fsyncs within 7 seconds, with the processor gzip"
+                 line, rotates at each local hour, at most 9 lines a second after 20 at once, repeated lines counted for \
+                 at most 60 seconds, fsyncs within 7 seconds, with the processor gzip"
             )
         );
     }

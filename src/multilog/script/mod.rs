@@ -16,6 +16,8 @@
 //! FSPACE       how much of their file system stays free, of a size or in percent; default: 0
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
+//! LLINES[:BURST]  how many lines a second those directories get; default: no limit
+//! DTIME        leave out repeated lines in those directories, and say within this time how many
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! MSECONDS=file  the metrics, and how often the file is replaced
 //! !command     the processor of the directories that follow
@@ -38,9 +40,11 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::restraint::Restraint;
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
-    begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
+    begins_with_digit, parse_free, parse_interval, parse_number, parse_rate, parse_rotation, parse_size, parse_time,
+    parse_total,
 };
 use crate::multilog::script::selector::Selector;
 use crate::sys::program::Arguments;
@@ -58,6 +62,9 @@ const FILES_DEFAULT: u64 = 10;
 const FILES_LEAST: u64 = 2;
 /// The largest time that `y` accepts: a day.
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
+
+/// The longest time that `D` accepts: a day.
+const REPEATS_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is done for each line, parsed once.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -125,6 +132,7 @@ impl Script {
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
         let mut rotation = RotationTimes::default();
+        let mut restraint = Restraint::default();
         let mut processor = None;
         let mut sync_interval = None;
         for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
@@ -173,6 +181,14 @@ impl Script {
                     Some(times) => rotation = times,
                     None => script.ignore(argument, "it is no time such as R12h, R@hour or R@midnight"),
                 },
+                Some(b'L') if begins_with_digit(rest) => match parse_rate(rest) {
+                    Some(rate) => restraint.rate = rate,
+                    None => script.ignore(argument, "it is no rate of lines such as L100 or L100:500"),
+                },
+                Some(b'D') if begins_with_digit(rest) => match parse_time(rest) {
+                    Some(interval) => restraint.repeats = interval.map(|time| time.min(REPEATS_LONGEST)),
+                    None => script.ignore(argument, "it is no time for repeated lines such as D60"),
+                },
                 Some(b'M') if begins_with_digit(rest) => match parse_interval(argument) {
                     Some((interval, path)) => script.metrics = Some(MetricsFile { path, interval }),
                     None => {
@@ -192,6 +208,7 @@ impl Script {
                             ..limits
                         },
                         rotation,
+                        restraint,
                         processor,
                         sync_interval,
                     });

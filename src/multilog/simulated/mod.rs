@@ -6,7 +6,7 @@
 //!
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
-//!   [`limits`]: archives that have to go. [`shown`]: what other programs read.
+//!   [`limits`]: archives that have to go. [`withheld`]: lines that are counted. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
@@ -15,3 +15,4 @@ mod limits;
 mod pipe;
 mod shown;
 mod tests;
+mod withheld;
