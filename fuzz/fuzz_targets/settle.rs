@@ -230,6 +230,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             })
             .collect(),
         changes: vec![],
+        told: None,
     };
     let mut kept = Journal::new(vec![0; layout::file_bytes(&heading)], &heading);
     kept.begin(&record);

@@ -16,6 +16,7 @@ use crate::logdir::logger_state::LoggerState;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
+use crate::multilog::input::ledger::Told;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
@@ -72,6 +73,10 @@ pub struct EngineParts<D: Directory, I> {
     pub open_line: Option<OpenLine>,
     /// What predecessors have counted and not said, for each directory.
     pub withheld: Vec<Withheld>,
+    /// How much the log counts of what was ever dropped.
+    pub told: Option<Told>,
+    /// A predecessor was killed in this boot.
+    pub has_predecessor: bool,
     /// Where warnings go.
     pub messages: Messages,
 }
@@ -97,6 +102,10 @@ pub struct Engine<D: Directory, I> {
     metrics: Option<Box<Metrics>>,
     /// Since when the log does not count every line that it does not have; `None` if it does.
     report_since: Option<Instant>,
+    /// How much the log counts, or is about to count, of what was ever dropped.
+    told: Option<Told>,
+    /// A predecessor was killed in this boot.
+    has_predecessor: bool,
     /// TERM has come, and every directory gives up whatever takes long.
     is_exiting: bool,
     /// The input has ended.
@@ -106,7 +115,18 @@ pub struct Engine<D: Directory, I> {
 impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input.
     pub fn new(parts: EngineParts<D, I>) -> Engine<D, I> {
-        let EngineParts { script, input, directories, statuses, heading, open_line, withheld, messages } = parts;
+        let EngineParts {
+            script,
+            input,
+            directories,
+            statuses,
+            heading,
+            open_line,
+            withheld,
+            told,
+            has_predecessor,
+            messages,
+        } = parts;
         let mut batch = Batch::new(&script);
         let mut reader = Reader::default();
         if let Some(line) = open_line {
@@ -136,6 +156,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
             zone,
             metrics,
             report_since,
+            told,
+            has_predecessor,
             is_exiting: false,
             has_ended: false,
         }
@@ -185,6 +207,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.reader.end_line();
             end = self.write_window().and(end);
         }
+        self.count_gaps();
         if end != Err(EarlyEnd::GivenUp) && self.report().is_err() {
             end = Err(EarlyEnd::GivenUp);
         }
@@ -205,6 +228,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
+        self.begin_relief();
         // Limits on archives may be new, or may have been exceeded while no logger ran.
         self.keep_up()?;
         loop {
@@ -214,7 +238,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                     self.begin_exit();
                     return self.complete_line();
                 }
-                Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
+                Wake::Input => match self.fill()? {
                     Taken::End => {
                         self.has_ended = true;
                         return Ok(());
@@ -225,6 +249,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
             }
             self.keep_up()?;
         }
+    }
+
+    /// Takes what has come. What was dropped before it is said first.
+    fn fill(&mut self) -> Result<Taken, EarlyEnd> {
+        self.report_gap()?;
+        Ok(self.reader.fill(&mut self.input, Label::now)?)
     }
 
     /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.

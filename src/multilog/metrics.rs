@@ -60,6 +60,8 @@ pub struct Metrics {
     next: Instant,
     start: Label,
     input: Volume,
+    /// Lines that were dropped because the disk did not take them.
+    dropped: Volume,
     newest: Option<Label>,
     shares: Vec<Share>,
     /// The last write of the file failed, and this has been reported.
@@ -78,6 +80,7 @@ impl Metrics {
             next,
             start: Label::from(clock::now()),
             input: Volume::default(),
+            dropped: Volume::default(),
             newest: None,
             shares,
             is_failing: false,
@@ -94,6 +97,12 @@ impl Metrics {
     pub fn note_input(&mut self, text: &[u8], came: Label) {
         self.input.add(text);
         self.newest = Some(came);
+    }
+
+    /// Lines were dropped before they were looked at.
+    pub fn note_dropped(&mut self, tally: &Tally) {
+        self.dropped.lines += tally.lines;
+        self.dropped.bytes += tally.bytes;
     }
 
     /// A directory got some text.
@@ -147,6 +156,13 @@ impl Metrics {
             self.input.lines,
         );
         page.one("input_bytes_total", "counter", "Bytes of these lines.", self.input.bytes);
+        page.one(
+            "dropped_lines_total",
+            "counter",
+            "Lines that B dropped, as the disk did not take them.",
+            self.dropped.lines,
+        );
+        page.one("dropped_bytes_total", "counter", "Bytes of these lines.", self.dropped.bytes);
         let by_path = |value: fn(&Share) -> u64| -> Vec<(&str, u64)> {
             self.shares.iter().map(|share| (share.path.as_str(), value(share))).collect()
         };

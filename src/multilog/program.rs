@@ -8,7 +8,7 @@ use crate::multilog::input::Input;
 use crate::multilog::input::standard::StandardInput;
 use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
-use crate::multilog::journal::replay::replay;
+use crate::multilog::journal::replay::{Legacy, replay};
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::script::Script;
@@ -55,7 +55,7 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     memory::use_one_arena();
     dir::set_umask(UMASK);
     let script = Script::parse(arguments.get(1..).unwrap_or_default());
-    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES + buffer_bytes(&script));
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
@@ -66,6 +66,11 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     };
     standard_error::report_dropped();
     exit
+}
+
+/// What a buffer needs, with its thread.
+fn buffer_bytes(script: &Script) -> usize {
+    script.buffer.map_or(0, |buffer| buffer.bytes_max + DIRECTORY_BYTES)
 }
 
 /// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing.
@@ -142,8 +147,19 @@ pub(super) fn assemble<D: Directory, I: Input>(
     }
     drop(patience);
     let open_line = legacy.open_line().cloned();
-    let withheld = legacy.withheld;
-    let parts = EngineParts { script, input, directories, statuses, heading, open_line, withheld, messages };
+    let Legacy { withheld, told, has_predecessor, .. } = legacy;
+    let parts = EngineParts {
+        script,
+        input,
+        directories,
+        statuses,
+        heading,
+        open_line,
+        withheld,
+        told,
+        has_predecessor,
+        messages,
+    };
     let mut engine = Engine::new(parts);
     engine.take_over(journal, &legacy.has_journal)?;
     Ok(engine)

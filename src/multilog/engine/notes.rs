@@ -60,6 +60,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             open_lines: self.batch.open_lines().map(OpenLine::clone),
             extents,
             changes: self.batch.changes(),
+            told: self.told,
         });
         true
     }
@@ -85,6 +86,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             open_lines: [open_line.clone(), open_line.clone()],
             extents: self.directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
             changes: self.batch.states().iter().map(|state| Change { states: [*state; 2], first_repeats: 0 }).collect(),
+            told: self.told,
         }
     }
 
@@ -99,7 +101,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             told.after() == Some(directory.extent(directory.room().filled_bytes, 0))
         };
         let has_same_counts = record.changes.iter().map(|change| &change.states[1]).eq(self.batch.states());
-        if is_same_line && has_same_counts && extents.all(is_as_told) {
+        if is_same_line && has_same_counts && record.told == self.told && extents.all(is_as_told) {
             return;
         }
         let state = self.snapshot();

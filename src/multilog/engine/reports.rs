@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::writing::NOTHING;
 use super::{EarlyEnd, Engine};
 use crate::multilog::input::Input;
+use crate::multilog::input::ledger::Told;
 use crate::multilog::script::head_rule::Arrival;
+use crate::multilog::withheld::tally::Tally;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::tai64n::Label;
@@ -39,6 +41,64 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.write_report(arrivals)?;
         }
         Ok(())
+    }
+
+    /// Says in every directory what was dropped before the next byte of the input, if anything was.
+    pub(super) fn report_gap(&mut self) -> Result<(), EarlyEnd> {
+        if self.script.buffer.is_none() || !self.reader.pending().is_empty() {
+            return Ok(());
+        }
+        while let Some(gap) = self.input.take_gap() {
+            self.count_dropped(&gap);
+            self.report()?;
+        }
+        Ok(())
+    }
+
+    /// Counts lines that were dropped, for each directory.
+    fn count_dropped(&mut self, gap: &Tally) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.note_dropped(gap);
+        }
+        if let Some(told) = &mut self.told {
+            told.lines = told.lines.saturating_add(gap.lines);
+            told.bytes = told.bytes.saturating_add(gap.bytes);
+        }
+        self.batch.note_dropped(&self.script, gap);
+        self.schedule_report();
+    }
+
+    /// Counts what was dropped and cannot be said in its place any more, because the logger exits.
+    pub(super) fn count_gaps(&mut self) {
+        let gaps = self.input.take_gaps();
+        if !gaps.is_empty() {
+            self.count_dropped(&gaps);
+        }
+    }
+
+    /// From now on bytes are kept in memory while the disk takes none, if the script says so. What a predecessor has dropped
+    /// and not counted in the log is counted now.
+    pub(super) fn begin_relief(&mut self) {
+        let buffer = self.script.buffer.filter(|_| !self.directories.is_empty());
+        if buffer.is_none() && self.told.is_none() {
+            return;
+        }
+        let home = self.directories.first().and_then(|first| first.place().directory.identity().ok());
+        // Without a journal nothing tells how much of the ledger the log counts.
+        let ledger = home.filter(|_| self.journal.is_some()).and_then(|home| self.input.open_ledger(home));
+        let before = std::mem::take(&mut self.told);
+        if let Some((id, all)) = ledger {
+            self.told = Some(Told { id, lines: all.lines, bytes: all.bytes });
+            let missing = Told::missing_in(before, id, &all);
+            // The ledger of a directory that is gone may have the name of this one's.
+            if self.has_predecessor && !missing.is_empty() {
+                self.batch.note_dropped(&self.script, &missing);
+                self.schedule_report();
+            }
+        }
+        if let Some(buffer) = buffer {
+            self.input.begin_relief(buffer, self.reader.is_in_line());
+        }
     }
 
     /// Writes the planned report, and rotates the directories that are full.

@@ -1,5 +1,7 @@
 //! Writes the lines of the reader, batch by batch, and rotates directories in between.
 
+use memchr::memrchr;
+
 use super::{EarlyEnd, Engine};
 use crate::cli::Messages;
 use crate::lines::window::Window;
@@ -15,6 +17,9 @@ use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::tai64n::Label;
+
+/// How much of a batch is written with one call where it may be lost: FUSE takes 128 KiB at once, in whole pages.
+const WHOLE_BYTES: usize = 64 * 1024;
 
 /// What is written where there are no lines.
 pub(super) const NOTHING: Window<'_> = Window { bytes: b"", is_open: false };
@@ -70,8 +75,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
         for number in 0..self.directories.len() {
             let mut rest = self.batch.output(number, window);
             while !rest.is_empty() {
+                let piece = if self.script.buffer.is_some() { whole_lines(rest) } else { rest };
                 let directories = &mut self.directories;
-                let append = |one: &mut LogDir<D>| one.append(rest);
+                let append = |one: &mut LogDir<D>| one.append(piece);
                 let showing = Showing::new(&mut self.journal, &mut self.state);
                 let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
                 let written = patience.retry(|_| making_room(directories, number, append))?;
@@ -171,6 +177,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.note_currents();
         Ok(())
     }
+}
+
+/// What is written with one call where a batch may be lost from memory: the first lines, which a file system writes whole
+/// or not at all.
+fn whole_lines(text: &[u8]) -> &[u8] {
+    let piece = &text[..text.len().min(WHOLE_BYTES)];
+    let end = memrchr(b'\n', piece).map_or(piece.len(), |newline| newline + 1);
+    &piece[..end]
 }
 
 /// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries

@@ -183,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::logdir::restraint::Restraint;
+    use crate::multilog::input::ledger::Told;
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
@@ -234,6 +235,7 @@ mod tests {
                 })
                 .collect(),
             changes: vec![Change { first_repeats: 5, ..Change::default() }; directories],
+            told: Some(Told { id: label, lines: 8, bytes: 9 }),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::multilog::journal::record::{Heading, Record};
 /// What every journal begins with.
 const NAME: &[u8; 7] = b"LOGYARD";
 /// What a journal of this version begins with.
-pub(super) const MAGIC: &[u8; 8] = b"LOGYARD\x04";
+pub(super) const MAGIC: &[u8; 8] = b"LOGYARD\x05";
 /// Where in the file it stands which slot tells, in each version.
 pub(super) const TELLING: usize = 8;
 /// Where the lengths are, their checksum, and the heading.

@@ -12,6 +12,7 @@ use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::logdir::restraint::{Rate, Restraint};
+use crate::multilog::input::ledger::Told;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
 use crate::multilog::script::selector::Selector;
@@ -225,10 +226,12 @@ pub struct Record {
     pub extents: Vec<Extent>,
     /// What it does to the counts of lines that each directory does not get; empty if there are none.
     pub changes: Vec<Change>,
+    /// How much the log counts, or these counts, of what was ever dropped; `None` if nothing ever was.
+    pub told: Option<Told>,
 }
 
 /// The length of an encoded record apart from its directories, and what each directory adds.
-const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4;
+const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4 + 1 + 12 + 8 + 8;
 const EXTENT_BYTES: usize = 8 * 6 + 3;
 
 impl Record {
@@ -272,6 +275,12 @@ impl Record {
             bytes.extend(label.to_bytes());
             bytes.extend(offset_seconds.to_le_bytes());
         }
+        bytes.push(u8::from(self.told.is_some()));
+        if let Some(Told { id, lines, bytes: count }) = self.told {
+            bytes.extend(id.to_bytes());
+            bytes.extend(lines.to_le_bytes());
+            bytes.extend(count.to_le_bytes());
+        }
         let [before, after] = &self.open_lines;
         bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
         bytes.extend(count(self.extents.len()));
@@ -292,6 +301,14 @@ impl Record {
         let input_bytes = take_number(rest)?;
         let samples = [take(rest)?, take(rest)?];
         let arrivals = [take_arrival(rest)?, take_arrival(rest)?];
+        let told = match take(rest)? {
+            [0] => None,
+            [_] => Some(Told {
+                id: Label::from_bytes(take(rest)?).ok()?,
+                lines: take_number(rest)?,
+                bytes: take_number(rest)?,
+            }),
+        };
         let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
         let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
         let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
@@ -319,6 +336,7 @@ impl Record {
             open_lines,
             extents,
             changes,
+            told,
         })
     }
 }

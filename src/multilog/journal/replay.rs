@@ -18,6 +18,7 @@ use crate::logdir::room::Room;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::input::Input;
+use crate::multilog::input::ledger::Told;
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::journal::record::{Heading, Origin, Record, name_hash};
@@ -57,6 +58,10 @@ pub struct Legacy {
     pub left_out_bytes: u64,
     /// Of each directory, what is counted there that the log does not say yet.
     pub withheld: Vec<Withheld>,
+    /// A journal of this boot was found, so a ledger is its logger's.
+    pub has_predecessor: bool,
+    /// How much the log counts of what was ever dropped.
+    pub told: Option<Told>,
 }
 
 impl Legacy {
@@ -99,6 +104,8 @@ pub fn replay<D: Directory>(
         last_number: 0,
         left_out_bytes: 0,
         withheld: vec![Withheld::default(); directories.len()],
+        has_predecessor: false,
+        told: None,
     };
     // For an input without journals, none is trusted.
     let Some(origin) = origin else { return Ok(legacy) };
@@ -131,6 +138,8 @@ pub fn replay<D: Directory>(
         legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
     }
     legacy.withheld = directories.iter().map(|locked| withheld(locked, &journals)).collect();
+    legacy.has_predecessor = !journals.is_empty();
+    legacy.told = journals.iter().find_map(|found| found.contents.record.told);
     if legacy.open_line().is_none() {
         // The rest of that line does not come.
         legacy.withheld.iter_mut().for_each(|state| state.is_within_suppressed = false);

@@ -26,6 +26,7 @@ pub fn explain(arguments: &Arguments, script: &Script) -> String {
             Some(b'e') => "prints selected lines on standard error".to_owned(),
             Some(b'=') => "writes the last selected line to the file".to_owned(),
             Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()),
+            Some(b'B') => "keeps lines in memory while the disk takes none".to_owned(),
             Some(b'M') => "writes metrics to the file".to_owned(),
             Some(_) => "holds for the directories that follow".to_owned(),
             None => "ignored".to_owned(),
@@ -125,6 +126,7 @@ mod tests {
 
     #[test]
     fn an_argument_that_is_ignored_in_part_is_explained_and_names_cannot_control_a_terminal() {
+        assert_eq!(explained(&[c"B1M"]), "B1M: keeps lines in memory while the disk takes none\n");
         assert_eq!(explained(&[c"n3x"]), "n3x: holds for the directories that follow\n");
         assert_eq!(explained(&[c"x\x1b[2J"]), "x\\x1b[2J: ignored\n");
     }

@@ -19,6 +19,7 @@
 //! LLINES[:BURST]  how many lines a second those directories get; default: no limit
 //! DTIME        leave out repeated lines in those directories, and say within this time how many
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
+//! BSIZE        how much waits in memory if the disk takes nothing; :oldest or :newest are dropped beyond that
 //! MSECONDS=file  the metrics, and how often the file is replaced
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
@@ -27,6 +28,7 @@
 //! Every list of arguments is a script. As in 0.76, arguments that mean nothing are ignored; [`Script::ignored`] lists
 //! them with the reason.
 
+pub mod buffer;
 pub mod explain;
 pub mod head_rule;
 pub mod matcher;
@@ -41,6 +43,7 @@ use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::logdir::restraint::Restraint;
+use crate::multilog::script::buffer::{Buffer, parse_buffer};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rate, parse_rotation, parse_size, parse_time,
@@ -77,6 +80,8 @@ pub struct Script {
     pub statuses: Vec<&'static CStr>,
     /// The log directories that [`Action::Log`] counts.
     pub directories: Vec<Destination>,
+    /// What waits in memory if the disk takes nothing; `None` if the input waits.
+    pub buffer: Option<Buffer>,
     /// The metrics file.
     pub metrics: Option<MetricsFile>,
     /// The arguments that mean nothing.
@@ -189,6 +194,10 @@ impl Script {
                     Some(interval) => restraint.repeats = interval.map(|time| time.min(REPEATS_LONGEST)),
                     None => script.ignore(argument, "it is no time for repeated lines such as D60"),
                 },
+                Some(b'B') if begins_with_digit(rest) => match parse_buffer(rest) {
+                    Some(buffer) => script.buffer = buffer,
+                    None => script.ignore(argument, "it is no buffer such as B16M, B16M:oldest or B16M:newest"),
+                },
                 Some(b'M') if begins_with_digit(rest) => match parse_interval(argument) {
                     Some((interval, path)) => script.metrics = Some(MetricsFile { path, interval }),
                     None => {
@@ -280,6 +289,8 @@ fn parse_stamp(argument: &[u8]) -> Option<StampForm> {
 mod tests {
     use super::*;
     use crate::logdir::limits::{Amount, FreeSpace};
+    use crate::logdir::restraint::Rate;
+    use crate::multilog::script::buffer::Victims;
     use crate::tai64n::Boundary;
 
     fn destination(arguments: &Arguments) -> Destination {
@@ -367,6 +378,24 @@ mod tests {
         let script = Script::parse(&[c"R@week", c"R@", c"Rotate", c"R", c"R1x", c"R@hourly", c"./a"]);
         assert!(script.directories[0].rotation.is_never());
         assert_eq!(script.ignored.len(), 6, "{:?}", script.ignored);
+    }
+
+    #[test]
+    fn restraints_hold_for_the_directories_that_follow_and_a_buffer_for_the_script() {
+        let script = Script::parse(&[c"./a", c"L5:9", c"D1m", c"./b", c"L0", c"D9w", c"./c", c"B16M:newest"]);
+
+        let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
+        let rate = Some(Rate { lines: 5, burst: 9 });
+        assert!(a.restraint.is_none());
+        assert_eq!(b.restraint, Restraint { rate, repeats: Some(Duration::from_secs(60)) });
+        assert_eq!(c.restraint, Restraint { rate: None, repeats: Some(REPEATS_LONGEST) });
+        assert_eq!(script.buffer, Some(Buffer { bytes_max: 16 << 20, victims: Victims::Newest }));
+        assert!(script.ignored.is_empty());
+
+        let words = [c"Log", c"L", c"L5:", c"L5x", c"Debug", c"D", c"D5x", c"Big", c"B", c"B16M:", c"B1:all", c"./a"];
+        let script = Script::parse(&words);
+        assert_eq!((script.ignored.len(), script.buffer), (words.len() - 1, None), "{:?}", script.ignored);
+        assert!(script.directories[0].restraint.is_none());
     }
 
     #[test]

@@ -30,12 +30,12 @@ impl Tally {
         self.merge(&Tally { lines, bytes: bytes as u64, came: Some([came, came]) });
     }
 
-    /// Counts what a later tally counts.
-    pub fn merge(&mut self, later: &Tally) {
-        self.lines = self.lines.saturating_add(later.lines);
-        self.bytes = self.bytes.saturating_add(later.bytes);
-        self.came = match (self.came, later.came) {
-            (Some([first, _]), Some([_, last])) => Some([first, last]),
+    /// Counts what another tally counts.
+    pub fn merge(&mut self, other: &Tally) {
+        self.lines = self.lines.saturating_add(other.lines);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.came = match (self.came, other.came) {
+            (Some(one), Some(two)) => Some([one[0].min(two[0]), one[1].max(two[1])]),
             (before, after) => before.or(after),
         };
     }
