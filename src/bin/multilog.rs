@@ -2,3 +2,4 @@
 #![no_main]
 
 logyard::program!(logyard::multilog::program::run);
+logyard::without_resolver!();

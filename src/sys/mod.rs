@@ -2,7 +2,8 @@
 //!
 //! Wrappers retry `EINTR`, set close-on-exec on what they open, and answer with an [`Errno`]; they decide nothing.
 //!
-//! - [`program`]: the C `main` through which every program enters.
+//! - [`program`]: the C `main` through which every program enters. [`mod@without_resolver`]: parts of the C library that a
+//!   program does without.
 //! - [`fd`]: reading and writing descriptors, and making sure that 0, 1 and 2 are taken. [`prompt`]: writing without
 //!   waiting for a reader.
 //! - [`mod@file`], [`mod@stat`], [`dir`]: open files, what the system says of them, and directories that are held open and named once.
@@ -57,6 +58,7 @@ pub mod stat;
 pub mod terminal;
 pub mod unix_socket;
 pub mod watch;
+pub mod without_resolver;
 
 pub use nix::errno::Errno;
 

@@ -25,7 +25,7 @@ fn two() -> Task {
     Task { targets, ..main_only() }
 }
 
-/// Runs a logger behind `prefix` until it exits, or kills it after three seconds; then runs another, without `prefix`, to the
+/// Runs a logger behind `prefix` until it exits, or kills it after a second; then runs another, without `prefix`, to the
 /// end of the input.
 #[track_caller]
 fn survives(prefix: &[&str], task: &Task) {
@@ -36,7 +36,7 @@ fn survives(prefix: &[&str], task: &Task) {
     command.args(&prefix[1..]).arg(Multilog::Ours.path()).args(&arguments);
     let mut logger = Running::start_in(&mut command, dir.path(), pipe.stdin());
     let start = Instant::now();
-    while logger.ended().is_none() && start.elapsed() < Duration::from_secs(3) {
+    while logger.ended().is_none() && start.elapsed() < Duration::from_secs(1) {
         std::thread::sleep(Duration::from_millis(1));
     }
     drop(logger);

@@ -52,11 +52,13 @@ fn a_killed_supervisor_and_then_a_killed_reader_lose_nothing() {
     let supervisor = fixture.processes_of("supervise log")[0];
     kill_by_id(supervisor);
     until("another one keeps the socket", || {
-        is_kept(&fixture, 2) && fixture.processes_of("supervise log") != [supervisor]
+        let is_another = matches!(fixture.processes_of("supervise log")[..], [process] if process != supervisor);
+        is_another && fixture.is_supervised("sv/log") && is_kept(&fixture, 2)
     });
     let reader = fixture.pid("sv/log");
     let sender = connected(&socket(&fixture));
-    fixture.svc(&["-p", "sv/log"]);
+    let paused = fixture.svc(&["-p", "sv/log"]);
+    assert!(paused.status.success() && paused.stderr.is_empty(), "{paused:?}");
     until("the reader is stopped", || fixture.processes().iter().any(|seen| seen.pid == reader && seen.state == 'T'));
     sender.send(b"<13>in the queue").unwrap();
     kill_by_id(reader);
