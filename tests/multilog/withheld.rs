@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-use testkit::logger::LoggerFixture;
+use testkit::logger::{LoggerFixture, Multilog, Running};
 use testkit::{Workdir, report, until};
 
 use super::{kill_twenty_under_load, kill_twenty_under_load_of};
@@ -201,4 +202,48 @@ fn twenty_kills_leave_every_repeated_line_logged_or_counted() {
     assert!((different..=different + 21).contains(&(log.lines.len() as u64)), "{} {different}", log.lines.len());
     assert!(log.lines.iter().all(|line| line.len() == 9) && log.lines.is_sorted());
     report(format_args!("{sent} lines, {} logged, {} reports, 20 kills", log.lines.len(), log.reports));
+}
+
+#[test]
+fn twenty_kills_with_a_buffer_double_and_tear_nothing_and_lose_no_more_than_it_holds() {
+    let script = ["t", "s16M", "n1000", "B1M", "./main"];
+    let (workdir, sent) = kill_twenty_under_load(|fixture, _| fixture.start_with_messages(&script));
+
+    let files = testkit::logdir::LogDirFiles::read(&workdir.join("main"));
+    let log = Log::of(&testkit::logdir::without_stamps(&files.joined()));
+    let missing = sent - log.lines.len() as u64 - log.count("dropped").0;
+    // Each kill may come while the logger does not get the processor, and so keeps lines in memory.
+    assert!(missing * 10 <= 20 << 20, "{missing} of {sent} lines are missing");
+    assert!(log.lines.iter().all(|line| line.len() == 9) && log.lines.is_sorted_by(|a, b| a < b));
+    report(format_args!("{sent} lines, {} logged, {missing} missing, 20 kills", log.lines.len()));
+}
+
+#[test]
+fn a_buffer_needs_a_pipe() {
+    let workdir = Workdir::in_memory();
+    fs::write(workdir.join("input"), "a line\n").unwrap();
+    let input = fs::File::open(workdir.join("input")).unwrap();
+    let mut command = Multilog::Ours.command(workdir.path(), &["B1M", "./main"]);
+
+    let (status, words) = Running::start(command.stdin(input)).end_and_words();
+
+    assert!(status.success());
+    assert_eq!(words, "multilog: warning: unable to keep lines in memory: standard input is no pipe\n");
+    assert_eq!(fs::read_to_string(workdir.join("main/current")).unwrap(), "a line\n");
+}
+
+#[test]
+fn a_buffer_leaves_no_file_behind() {
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start(&["B1M", "./main"]);
+    fixture.write("a line\n");
+    fixture.until_current(7);
+    let about = fs::metadata(fixture.main()).unwrap();
+    let ledger = format!("/dev/shm/multilog-{:x}-{:x}", about.dev(), about.ino());
+    let ledger = std::path::Path::new(&ledger);
+    assert!(ledger.exists() || !std::path::Path::new("/dev/shm").exists());
+
+    fixture.end(logger);
+
+    assert!(!ledger.exists());
 }

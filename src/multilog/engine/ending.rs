@@ -14,6 +14,7 @@ use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::showing::Showing;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::worker::UnderWay;
@@ -77,6 +78,13 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Puts back the bytes that were read and not written, or reports how many are lost; returns false if any are lost.
     /// An input that keeps its bytes needs neither.
     pub(super) fn account_for_rest(&mut self) -> bool {
+        if self.journal.is_none() {
+            // No next logger will say this.
+            let uncounted: u64 = self.batch.states().iter().map(Withheld::lines).sum();
+            if uncounted > 0 {
+                self.messages.warn(format_args!("exiting, the log does not count {uncounted} missing lines"));
+            }
+        }
         if let Some(lost) = self.input.lose_memory() {
             report_lost(self.messages, lost.lines, lost.bytes);
             return false;

@@ -28,6 +28,14 @@ impl Withheld {
         [&self.repeated, &self.suppressed, &self.dropped].into_iter().any(|tally| !tally.is_empty())
     }
 
+    /// How many lines the log does not count yet.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        [&self.repeated, &self.suppressed, &self.dropped]
+            .into_iter()
+            .fold(0, |sum, tally| sum.saturating_add(tally.lines))
+    }
+
     /// Appends the lines that say what is counted.
     pub fn report(&self, head: &[u8], text: &mut Vec<u8>) {
         self.repeated.report(head, "last line repeated", "times", text);
