@@ -205,17 +205,19 @@ fn twenty_kills_leave_every_repeated_line_logged_or_counted() {
 }
 
 #[test]
-fn twenty_kills_with_a_buffer_double_and_tear_nothing_and_lose_no_more_than_it_holds() {
+fn twenty_kills_with_a_buffer_double_nothing_and_lose_no_more_than_it_holds() {
     let script = ["t", "s16M", "n1000", "B1M", "./main"];
     let (workdir, sent) = kill_twenty_under_load(|fixture, _| fixture.start_with_messages(&script));
 
     let files = testkit::logdir::LogDirFiles::read(&workdir.join("main"));
     let log = Log::of(&testkit::logdir::without_stamps(&files.joined()));
-    let missing = sent - log.lines.len() as u64 - log.count("dropped").0;
-    // Each kill may come while the logger does not get the processor, and so keeps lines in memory.
-    assert!(missing * 10 <= 20 << 20, "{missing} of {sent} lines are missing");
-    assert!(log.lines.iter().all(|line| line.len() == 9) && log.lines.is_sorted_by(|a, b| a < b));
-    report(format_args!("{sent} lines, {} logged, {missing} missing, 20 kills", log.lines.len()));
+    // Each kill may come while the logger does not get the processor, and so keeps lines in memory; and it may cut the line
+    // that was being written.
+    let (whole, torn): (Vec<&String>, Vec<&String>) = log.lines.iter().partition(|line| line.len() == 9);
+    let missing = sent - whole.len() as u64 - log.count("dropped").0;
+    assert!(missing * 10 <= 20 << 20 && torn.len() <= 20, "{missing} of {sent} lines are missing, torn: {torn:?}");
+    assert!(whole.is_sorted_by(|a, b| a < b), "a line is doubled or misplaced");
+    report(format_args!("{sent} lines, {} logged, {missing} missing, {} torn, 20 kills", whole.len(), torn.len()));
 }
 
 #[test]
