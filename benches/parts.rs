@@ -157,6 +157,7 @@ fn rotation(criterion: &mut Criterion) {
         rotation: RotationTimes::default(),
         restraint: Restraint::default(),
         processor: None,
+        group: None,
         sync_interval: None,
     };
     let mut log = LockedDirectory::new(&destination).unwrap().open(false, &mut Impatience).unwrap();

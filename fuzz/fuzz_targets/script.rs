@@ -4,6 +4,8 @@
 use std::ffi::{CStr, CString};
 
 use libfuzzer_sys::fuzz_target;
+use logyard::multilog::script::automaton::COMPILER;
+use logyard::multilog::script::expression::use_compiler;
 use logyard::multilog::script::{Action, Script};
 
 fuzz_target!(|input: &[u8]| {
@@ -11,12 +13,14 @@ fuzz_target!(|input: &[u8]| {
         input.split(|&byte| byte == 0).map(|word| CString::new(word).expect("it was split at NULs")).collect();
     let leaked: Vec<&'static CStr> = words.into_iter().map(|word| &*Box::leak(word.into_boxed_c_str())).collect();
 
+    use_compiler(COMPILER);
     let script = Script::parse(&leaked);
 
     for action in &script.actions {
         match action {
             Action::Status(file) => assert!(*file < script.statuses.len()),
             Action::Log(directory) => assert!(*directory < script.directories.len()),
+            Action::Copy(copy) => assert!(*copy < script.copies.len()),
             Action::Select(_) | Action::Deselect(_) | Action::Alert => {}
         }
     }

@@ -28,6 +28,9 @@ use logyard::multilog::open_line::OpenLine;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::pausing::Pausing;
 use logyard::multilog::script::Script;
+use logyard::multilog::script::automaton::COMPILER;
+use logyard::multilog::script::expression::{Expression, use_compiler};
+use logyard::multilog::script::pattern::Pattern;
 use logyard::multilog::script::head_rule::{Arrival, HeadRule};
 use logyard::multilog::writer::extent::Extent;
 use logyard::multilog::writer::locked_directory::LockedDirectory;
@@ -72,6 +75,7 @@ struct Share {
 enum Rule {
     Select(Vec<u8>),
     Deselect(Vec<u8>),
+    Find(Vec<u8>),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -188,8 +192,9 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
         .iter()
         .take(8)
         .map(|rule| match rule {
-            Rule::Select(pattern) => Clause::Select(pattern.clone()),
-            Rule::Deselect(pattern) => Clause::Deselect(pattern.clone()),
+            Rule::Select(pattern) => Clause::Select(Pattern::star(pattern)),
+            Rule::Deselect(pattern) => Clause::Deselect(Pattern::star(pattern)),
+            Rule::Find(text) => Clause::Select(Expression::new(text).map_or_else(|_| Pattern::star(text), Pattern::Expression)),
         })
         .collect();
     clauses.extend(shares.iter().map(|_| Clause::Log(Restraint::default())));
@@ -213,7 +218,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             label: Label::from_bytes(label).unwrap_or_else(|_| Label::now()),
             offset_seconds,
         }),
-        open_lines: [0, 1].map(|after| OpenLine { is_open: page.is_open[after], goes_to: goes_to(after) }),
+        open_lines: [0, 1].map(|after| OpenLine { is_open: page.is_open[after], goes_to: goes_to(after), is_copied: false }),
         extents: shares
             .iter()
             .map(|share| {
@@ -275,6 +280,7 @@ fuzz_target!(|world: World| {
             &*Box::leak(path.into_boxed_c_str())
         })
         .collect();
+    use_compiler(COMPILER);
     let script = Script::parse(&words);
     let locked: Vec<_> = script.directories.iter().map(|one| LockedDirectory::new(one).expect("it is there")).collect();
     let mut pipe = Pipe(world.pipe.iter().copied().collect());

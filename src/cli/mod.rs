@@ -1,7 +1,8 @@
 //! What all commands share: messages, options and exit codes.
 //!
 //! - [`message`]: `multilog: fatal: unable to lock directory ./main: temporary failure`, one write a message.
-//! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it.
+//! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it. [`standard_output`]: the same for
+//!   lines. [`outlet`]: what both are.
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
 //! - [`exit`]: 0, 100 and 111. [`Program::usage`] prints the usage and returns 100, for a wrong command line.
 //! - [`getopt`]: options as the family reads them.
@@ -17,9 +18,11 @@ pub mod exit;
 pub mod getopt;
 pub mod json;
 pub mod message;
+pub mod outlet;
 pub mod prometheus;
 pub mod size;
 pub mod standard_error;
+pub mod standard_output;
 pub mod visible;
 
 pub use cause::cause;

@@ -39,6 +39,8 @@ pub struct Destination {
     pub restraint: Restraint,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
+    /// The group that may read the directory and its files; `None`: multilog does not care.
+    pub group: Option<u32>,
     /// The longest time from a write to its fsync.
     pub sync_interval: Option<Duration>,
 }

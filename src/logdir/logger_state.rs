@@ -59,16 +59,19 @@ pub enum Activity {
     Finishing,
     /// Waits for the processor, as `current` is full.
     Processing,
+    /// Waits for the reader of its standard output.
+    Printing,
     /// Has been told to exit, or its input has ended.
     Exiting,
 }
 
 /// Each activity and its letter in the file.
-const LETTERS: [(Activity, u8); 5] = [
+const LETTERS: [(Activity, u8); 6] = [
     (Activity::Logging, b'l'),
     (Activity::Retrying, b'r'),
     (Activity::Finishing, b'f'),
     (Activity::Processing, b'p'),
+    (Activity::Printing, b'o'),
     (Activity::Exiting, b'x'),
 ];
 

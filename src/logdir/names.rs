@@ -30,3 +30,9 @@ pub const DONE_BIT: u32 = 0o100;
 pub const MODE_PRIVATE: u32 = 0o600;
 /// The mode of a directory that multilog makes.
 pub const MODE_DIRECTORY: u32 = 0o700;
+/// The mode of a directory that a group may read, and nobody else.
+pub const MODE_SHARED_DIRECTORY: u32 = 0o750;
+/// What the files of such a directory lose of their modes.
+pub const OTHERS_BITS: u32 = 0o007;
+/// The mode of a journal that a group may read.
+pub const MODE_SHARED_JOURNAL: u32 = 0o640;

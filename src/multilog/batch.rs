@@ -26,11 +26,16 @@ use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::withheld::restrained::Restrained;
 use crate::multilog::{alert, status};
+use crate::sys::memory;
 
 mod restrained;
 
 /// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
+/// A batch ends when so much goes to standard output: if the logger is killed, it is repeated.
+const OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// The same where the address space is limited.
+const SCARCE_OUTPUT_BYTES_MAX: usize = 8 * 1024;
 
 /// What one directory gets.
 #[derive(Debug, Default)]
@@ -75,6 +80,12 @@ pub struct Batch {
     is_shared: bool,
     /// Lines for standard error.
     alerts: Vec<u8>,
+    /// Lines for standard output.
+    copies: Vec<u8>,
+    /// How many bytes of these a batch may have.
+    copies_bytes_max: usize,
+    /// What stands before them, by the number of the copy.
+    copy_prefixes: Vec<Vec<u8>>,
     /// The latest record of each status file; empty if there is none in this batch.
     statuses: Vec<Vec<u8>>,
     /// The line that the last batch left open.
@@ -85,6 +96,8 @@ pub struct Batch {
     line_count: usize,
     /// The directories that the current lines go to.
     chosen: Vec<usize>,
+    /// The copy that the current lines give.
+    copy: Option<usize>,
     matcher: Matcher,
     /// What some directories do not get; `None` if each gets every line that the script sends there.
     restrained: Option<Box<Restrained>>,
@@ -101,12 +114,16 @@ impl Batch {
             is_uniform: script.is_uniform(),
             is_shared: script.is_uniform(),
             alerts: Vec::new(),
+            copies: Vec::new(),
+            copies_bytes_max: if memory::is_scarce() { SCARCE_OUTPUT_BYTES_MAX } else { OUTPUT_BYTES_MAX },
+            copy_prefixes: script.copies.clone(),
             statuses: script.statuses.iter().map(|_| Vec::new()).collect(),
-            before: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
-            after: OpenLine { is_open: false, goes_to: vec![false; script.directories.len()] },
+            before: OpenLine::closed(script.directories.len()),
+            after: OpenLine::closed(script.directories.len()),
             input_bytes: 0,
             line_count: 0,
             chosen: Vec::new(),
+            copy: None,
             matcher: Matcher::new(script),
             restrained: Restrained::new(script),
             is_report: false,
@@ -138,6 +155,7 @@ impl Batch {
     /// Empties the plan.
     fn begin(&mut self, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
+        self.copies.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
         for (share, room) in self.shares.iter_mut().zip(rooms) {
             share.room = Some(room);
@@ -164,6 +182,7 @@ impl Batch {
     /// Gives back the memory of the largest batch. It must have been committed.
     pub fn shrink(&mut self) {
         self.shares.iter_mut().for_each(|share| share.copied = Output::default());
+        self.copies = Vec::new();
         self.matcher.shrink();
     }
 
@@ -181,6 +200,11 @@ impl Batch {
     #[must_use]
     pub fn open_lines(&self) -> [&OpenLine; 2] {
         [&self.before, &self.after]
+    }
+
+    /// Takes a batch of another process, which may have had more memory.
+    pub fn lift_limit(&mut self) {
+        self.copies_bytes_max = usize::MAX;
     }
 
     /// Continues where a batch of another process ended.
@@ -222,6 +246,12 @@ impl Batch {
         &self.alerts
     }
 
+    /// What goes to standard output.
+    #[must_use]
+    pub fn copies(&self) -> &[u8] {
+        &self.copies
+    }
+
     /// What goes to a status file, if anything.
     #[must_use]
     pub fn status(&self, file: usize) -> Option<&[u8]> {
@@ -237,6 +267,9 @@ impl Batch {
             share.is_full = share.left() == 0;
             share.range = 0..taken;
             share.grow(taken);
+        }
+        if self.before.is_copied {
+            self.copies.extend_from_slice(&window.bytes[..taken]);
         }
         self.input_bytes = taken;
         let is_ended = taken > 0 && window.bytes[taken - 1] == b'\n';
@@ -303,20 +336,23 @@ impl Batch {
         while run.end < window.bytes.len() {
             let newline = newlines.next();
             let end = newline.unwrap_or(window.bytes.len());
-            let seen = &window.bytes[run.end..end.min(run.end + SEEN_BYTES - head.len())];
+            let text = &window.bytes[run.end..end];
+            let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
             let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
-            let verdict = self.matcher.match_line(seen);
+            let verdict = self.matcher.match_line(text);
             if run_verdict != Some(verdict) || verdict == UNKEPT {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 run.start = run.end;
                 run_verdict = Some(verdict);
-                let Verdict { directories, statuses, alert_count } = self.matcher.verdict(verdict);
+                let Verdict { directories, statuses, alert_count, copy } = self.matcher.verdict(verdict);
                 is_announced = *alert_count > 0 || !statuses.is_empty();
+                self.copy = *copy;
                 self.chosen.clone_from(directories);
                 left_bytes = self.left_for_chosen();
             }
             let line_bytes = head.len() + line.len();
-            if line_bytes > left_bytes || newline.is_none() {
+            let is_output_full = self.copy.is_some() && self.copies.len() + line_bytes > self.copies_bytes_max;
+            if line_bytes > left_bytes || is_output_full || newline.is_none() {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 self.input_bytes = run.end;
                 if run.end == 0 && self.begin_line(head, line, None) {
@@ -327,6 +363,7 @@ impl Batch {
             if is_announced {
                 self.announce(verdict, head, seen);
             }
+            self.copy_line(head, line);
             left_bytes -= line_bytes;
             run.end += line.len();
             if !is_last_head {
@@ -350,6 +387,13 @@ impl Batch {
         }
     }
 
+    /// Prepares the copy of a line, or of its beginning.
+    fn copy_line(&mut self, head: &[u8], line: &[u8]) {
+        if let Some(copy) = self.copy {
+            [&self.copy_prefixes[copy], head, line].into_iter().for_each(|part| self.copies.extend_from_slice(part));
+        }
+    }
+
     /// Prepares the alerts and status records of a line.
     fn announce(&mut self, verdict: usize, head: &[u8], seen: &[u8]) {
         let verdict = self.matcher.verdict(verdict);
@@ -364,6 +408,7 @@ impl Batch {
     fn choose_all(&mut self) {
         self.chosen.clear();
         self.chosen.extend(0..self.shares.len());
+        self.copy = None;
     }
 
     /// How much all directories that were chosen have room for.
@@ -391,6 +436,8 @@ impl Batch {
         // The room that is left is more than 2000 bytes, or the line would wait for the next file: the beginning fits.
         let part = &line[..taken];
         self.after.is_open = !part.ends_with(b"\n");
+        self.after.is_copied = self.after.is_open && self.copy.is_some();
+        self.copy_line(head, part);
         self.input_bytes = part.len();
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];

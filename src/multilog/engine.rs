@@ -1,7 +1,8 @@
 //! The engine: waits for input, plans a batch, writes it and consumes it; and in the end it seals every directory.
 //!
 //! - This file: what the engine holds, its start, and its loop. `writing`: batches and rotations.
-//! - `reports`: what it says of lines that the log does not have. `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
+//! - [`reloading`]: how it goes on by another script. `reports`: what it says of lines that the log does not have. `notes`: what it
+//!   notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
 //!   (a rotation waits too).
 //!
 //! The engine writes everything it has read to `current` before it waits for more, except the beginning of a line. It
@@ -15,6 +16,7 @@ use crate::lines::reader::{Reader, Taken};
 use crate::logdir::logger_state::LoggerState;
 use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
+use crate::multilog::engine::reloading::{Leaving, ScriptSource};
 use crate::multilog::error::Error;
 use crate::multilog::input::ledger::Told;
 use crate::multilog::input::{Input, Wake};
@@ -38,6 +40,7 @@ use crate::tai64n::{Label, Zone};
 
 mod ending;
 mod notes;
+pub mod reloading;
 mod reports;
 mod writing;
 
@@ -110,6 +113,12 @@ pub struct Engine<D: Directory, I> {
     is_exiting: bool,
     /// The input has ended.
     has_ended: bool,
+    /// Where HUP takes a new script from; `None` if the script cannot change.
+    source: Option<Box<dyn ScriptSource<D>>>,
+    /// HUP has come, and the script has not been read again yet.
+    wants_reload: bool,
+    /// The directories that the script no longer names.
+    leaving: Vec<Leaving<D>>,
 }
 
 impl<D: Directory, I: Input> Engine<D, I> {
@@ -160,6 +169,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             has_predecessor,
             is_exiting: false,
             has_ended: false,
+            source: None,
+            wants_reload: false,
+            leaving: Vec::new(),
         }
     }
 
@@ -192,6 +204,16 @@ impl<D: Directory, I: Input> Engine<D, I> {
             }
         }
         Ok(())
+    }
+
+    /// Seals directories of a predecessor that this script does not name, once their part of its batch is complete.
+    pub fn seal_left_behind(&mut self, directories: &mut [LogDir<D>]) {
+        for directory in directories {
+            let mut patience = Pausing::new(&mut self.input, self.messages);
+            // If TERM interrupts this, the next logger there repairs the directory.
+            let _ = patience.retry(|patience| directory.seal(patience));
+            let _ = directory.place().directory.unlink(JOURNAL.as_bytes());
+        }
     }
 
     /// Logs until the input ends or TERM comes.
@@ -234,6 +256,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         loop {
             match self.input.wait(self.due_in())? {
                 Wake::Alarm => self.rotate_all()?,
+                Wake::Reload => self.wants_reload = true,
                 Wake::Terminate => {
                     self.begin_exit();
                     return self.complete_line();
@@ -247,6 +270,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 },
                 Wake::Timeout => {}
             }
+            self.reload_if_wanted();
             self.keep_up()?;
         }
     }
@@ -260,8 +284,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.
     fn due_in(&self) -> Option<Duration> {
         let metrics = self.metrics.as_ref().map(|metrics| metrics.due_at());
-        let due =
-            self.directories.iter().filter_map(LogDir::due_at).chain(metrics).chain(self.report_due_at()).min()?;
+        let leaving = self.leaving.iter().map(Leaving::due_at);
+        let others = metrics.into_iter().chain(leaving).chain(self.report_due_at());
+        let due = self.directories.iter().filter_map(LogDir::due_at).chain(others).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -296,6 +321,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
         self.note_currents();
         self.keep_journal();
+        self.finish_leaving(now);
         if self.metrics.as_ref().is_some_and(|metrics| now >= metrics.due_at()) {
             self.write_metrics();
         }

@@ -14,7 +14,17 @@ pub struct Error {
     cause: Option<Errno>,
     remark: Option<String>,
     pause: Duration,
-    is_interruption: bool,
+    kind: Kind,
+}
+
+/// What a caller does about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Failure,
+    /// TERM interrupted a step.
+    Interruption,
+    /// A program with a compiler for regular expressions can do it.
+    WantOfCompiler,
 }
 
 /// How long to wait before a failed step is retried, unless the error sets another time.
@@ -36,19 +46,31 @@ impl Error {
     /// A failure without an error number.
     #[must_use]
     pub fn unexplained(what: impl fmt::Display) -> Error {
-        Error { what: what.to_string(), cause: None, remark: None, pause: PAUSE, is_interruption: false }
+        Error { what: what.to_string(), cause: None, remark: None, pause: PAUSE, kind: Kind::Failure }
     }
 
     /// Not a failure: TERM interrupted a step that takes long.
     #[must_use]
     pub fn interruption() -> Error {
-        Error { is_interruption: true, ..Error::unexplained("interrupted") }
+        Error { kind: Kind::Interruption, ..Error::unexplained("interrupted") }
     }
 
     /// Tells whether this is only an interruption by TERM.
     #[must_use]
     pub fn is_interruption(&self) -> bool {
-        self.is_interruption
+        self.kind == Kind::Interruption
+    }
+
+    /// This program has no compiler for regular expressions.
+    #[must_use]
+    pub fn want_of_compiler() -> Error {
+        Error { kind: Kind::WantOfCompiler, ..Error::unexplained("regular expressions") }
+    }
+
+    /// Tells whether only a compiler for regular expressions is missing.
+    #[must_use]
+    pub fn is_want_of_compiler(&self) -> bool {
+        self.kind == Kind::WantOfCompiler
     }
 
     /// The same error, with another time to wait before the step is retried.

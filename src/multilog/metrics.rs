@@ -87,6 +87,17 @@ impl Metrics {
         }
     }
 
+    /// The same logger goes on with another file, interval or directories; what was counted stays.
+    #[must_use]
+    pub fn carried_over(self, before: &Metrics) -> Metrics {
+        let shares = self.shares.into_iter().map(|share| {
+            let known = before.shares.iter().find(|known| known.path == share.path);
+            known.map_or(share, |known| Share { path: known.path.clone(), ..*known })
+        });
+        let shares = shares.collect();
+        Metrics { start: before.start, input: before.input, newest: before.newest, shares, ..self }
+    }
+
     /// When the file is to be replaced.
     #[must_use]
     pub fn due_at(&self) -> Instant {
@@ -181,7 +192,8 @@ impl Metrics {
         page.each("processor_runs_total", "Runs of the processor, failed ones too.", &runs);
         let failures = of_place(|place| &place.processor_failures);
         page.each("processor_failures_total", "Runs of the processor that failed.", &failures);
-        let blocked = input.blocked().as_secs_f64();
+        let blocked = input.blocked();
+        let blocked = format!("{}.{:09}", blocked.as_secs(), blocked.subsec_nanos());
         page.one(
             "blocked_seconds_total",
             "counter",

@@ -8,11 +8,13 @@
 //! ```
 //!
 //! - [`program`]: opens what the script names, and starts the engine. [`engine`]: the loop.
+//!   [`regex_program`]: the program that also matches regular expressions.
 //! - [`script`]: the arguments, parsed once; its selectors and their matcher.
 //! - [`input`]: bytes from descriptor 0, and signals. The [reader](crate::lines::reader) makes lines of them.
 //! - [`batch`]: what one turn of the engine writes and where, decided without touching anything. [`open_line`]: a line
 //!   that is not complete at the end of a batch.
-//! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`.
+//! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`; the copies of `1` to
+//!   [`standard_output`](crate::cli::standard_output).
 //! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
 //! - [`withheld`]: lines that a directory does not get because of `L` or `D`, and how the log counts them.
 //! - [`metrics`]: `M`, what the logger has done, for node_exporter.
@@ -47,6 +49,7 @@ pub mod partial;
 pub mod patience;
 pub mod pausing;
 pub mod program;
+pub mod regex_program;
 pub mod script;
 #[cfg(test)]
 mod simulated;

@@ -7,12 +7,21 @@ pub struct OpenLine {
     pub is_open: bool,
     /// Of each directory, whether the line goes there.
     pub goes_to: Vec<bool>,
+    /// Whether it goes to standard output.
+    pub is_copied: bool,
 }
 
 impl OpenLine {
+    /// No line is open.
+    #[must_use]
+    pub fn closed(directories: usize) -> OpenLine {
+        OpenLine { is_open: false, goes_to: vec![false; directories], is_copied: false }
+    }
+
     /// The line has ended.
     pub fn close(&mut self) {
         self.is_open = false;
+        self.is_copied = false;
         self.goes_to.fill(false);
     }
 }

@@ -19,6 +19,8 @@ pub struct PartlyWritten<'w> {
     /// How many bytes of each directory's share are written: whole lines, or any part of a line whose beginning was
     /// written before.
     pub written: &'w [u64],
+    /// How many bytes are on standard output; `None` if they do not count.
+    pub printed: Option<usize>,
 }
 
 impl PartlyWritten<'_> {
@@ -46,6 +48,7 @@ impl PartlyWritten<'_> {
         let part = Window { bytes, is_open: bytes[end - 1] != b'\n' };
         batch.plan(part, &self.heads, self.rooms.iter().copied());
         batch.input_bytes() == end
+            && self.printed.is_none_or(|printed| batch.copies().len() <= printed)
             && self
                 .written
                 .iter()

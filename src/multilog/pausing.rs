@@ -21,12 +21,19 @@ pub struct Pausing<'i, I> {
     /// Shows others that a step has failed; `None` where there is no journal.
     showing: Option<Showing<'i>>,
     pace: Pace,
+    /// The first failure ends it.
+    is_impatient: bool,
 }
 
 impl<'i, I: Input> Pausing<'i, I> {
     /// Failures are announced and not shown.
     pub fn new(input: &'i mut I, messages: Messages) -> Pausing<'i, I> {
-        Pausing { input, messages, showing: None, pace: Pace::default() }
+        Pausing { input, messages, showing: None, pace: Pace::default(), is_impatient: false }
+    }
+
+    /// For what the logger can do without: the first failure ends it, and is not announced.
+    pub fn impatient(input: &'i mut I, messages: Messages) -> Pausing<'i, I> {
+        Pausing { is_impatient: true, ..Pausing::new(input, messages) }
     }
 
     /// For one step: as long as it fails, that is shown.
@@ -43,6 +50,9 @@ impl<I: Input> Patience for Pausing<'_, I> {
             // killed.
             let Exit(code) = self.messages.fatal(&error);
             std::process::exit(code);
+        }
+        if self.is_impatient {
+            return Err(error);
         }
         if let Some(showing) = &mut self.showing {
             showing.show(failed_task(&error, showing.activity()));

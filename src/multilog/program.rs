@@ -1,18 +1,25 @@
 //! The program: opens what the script names, and runs the engine.
 
 use crate::cli::standard_error::{self, Threads};
-use crate::cli::{Exit, Messages, Program};
+use crate::cli::{Exit, Messages, Program, standard_output};
+use crate::logdir::destination::Destination;
+use crate::multilog::engine::reloading::ScriptSource;
 use crate::multilog::engine::{Engine, EngineParts};
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::input::standard::StandardInput;
+use crate::multilog::journal::left_behind::lock_left_behind;
 use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
 use crate::multilog::journal::replay::{Legacy, replay};
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::regex_program;
 use crate::multilog::script::Script;
+use crate::multilog::script::automaton;
 use crate::multilog::script::explain::explain;
+use crate::multilog::script::expression;
+use crate::multilog::script::script_file::ScriptFile;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::{Directory, PathDir};
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -37,16 +44,24 @@ pub fn run(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::new)
 }
 
+/// The same program with the code for regular expressions: `multilog-regex`.
+pub fn run_with_expressions(arguments: &Arguments) -> Exit {
+    expression::use_compiler(automaton::COMPILER);
+    run(arguments)
+}
+
 /// The same program without peeking, for comparison: if it is killed, the bytes that it has read are lost.
 pub fn run_reading(arguments: &Arguments) -> Exit {
     run_on(arguments, StandardInput::reading)
 }
 
-fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInput>) -> Exit {
-    if let Some((_, script)) =
-        arguments.get(1..).and_then(|rest| rest.split_first()).filter(|(first, _)| first.to_bytes() == CHECK.as_bytes())
-    {
-        return check(script);
+/// How the input is made, with the signal HUP or without.
+type MakeInput = fn(Messages, bool) -> sys::Result<StandardInput>;
+
+fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
+    let words = arguments.get(1..).unwrap_or_default();
+    if let Some((_, script)) = words.split_first().filter(|(first, _)| first.to_bytes() == CHECK.as_bytes()) {
+        return check(script).unwrap_or_else(|_| regex_program::execute(arguments));
     }
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
@@ -54,16 +69,13 @@ fn run_on(arguments: &Arguments, input: fn(Messages) -> sys::Result<StandardInpu
     memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
-    let script = Script::parse(arguments.get(1..).unwrap_or_default());
-    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES + buffer_bytes(&script));
-    for ignored in &script.ignored {
-        PROGRAM.warn(ignored);
-    }
-    let exit = match start(script, input) {
+    let exit = match start(words, input) {
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
+        Err(error) if error.is_want_of_compiler() => regex_program::execute(arguments),
         Err(error) => PROGRAM.fatal(error),
     };
+    standard_output::report_dropped(messages());
     standard_error::report_dropped();
     exit
 }
@@ -73,16 +85,30 @@ fn buffer_bytes(script: &Script) -> usize {
     script.buffer.map_or(0, |buffer| buffer.bytes_max + DIRECTORY_BYTES)
 }
 
-/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing.
-fn check(arguments: &Arguments) -> Exit {
-    let script = Script::parse(arguments);
+/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing but the script file. The only
+/// error is that it needs a compiler for regular expressions.
+fn check(arguments: &Arguments) -> Result<Exit, Error> {
+    let arguments = match ScriptFile::find(arguments).map_or_else(|| Ok(arguments.to_vec()), |mut file| file.read()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            PROGRAM.warn(error);
+            return Ok(Exit::USAGE);
+        }
+    };
+    let script = parse(&arguments)?;
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
-    if let Err(errno) = fd::write_all(fd::stdout(), explain(arguments, &script).as_bytes()) {
-        return PROGRAM.fatal(Error::unable("write to standard output", errno));
+    if let Err(errno) = fd::write_all(fd::stdout(), explain(&arguments, &script).as_bytes()) {
+        return Ok(PROGRAM.fatal(Error::unable("write to standard output", errno)));
     }
-    if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }
+    Ok(if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE })
+}
+
+/// Parses a script. An error says that it needs a compiler for regular expressions.
+fn parse(arguments: &Arguments) -> Result<Script, Error> {
+    let script = Script::parse(arguments);
+    if script.has_expressions() && !expression::has_compiler() { Err(Error::want_of_compiler()) } else { Ok(script) }
 }
 
 fn messages() -> Messages {
@@ -90,15 +116,54 @@ fn messages() -> Messages {
 }
 
 /// Opens everything that the script names. It touches no file until every directory is locked.
-fn start(
-    script: Script,
-    input: fn(Messages) -> sys::Result<StandardInput>,
-) -> Result<Engine<PathDir, StandardInput>, Error> {
-    let input = catch_signals(input)?;
+fn start(arguments: &Arguments, input: MakeInput) -> Result<Engine<PathDir, StandardInput>, Error> {
+    let mut file = ScriptFile::find(arguments);
+    // Before the file is read: HUP that comes after it was changed must not be missed.
+    let input = catch_signals(input, file.is_some())?;
+    let script = match &mut file {
+        Some(file) => parse(&file.read()?)?,
+        None => parse(arguments)?,
+    };
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES + buffer_bytes(&script));
+    for ignored in &script.ignored {
+        PROGRAM.warn(ignored);
+    }
+    if !script.copies.is_empty() {
+        standard_output::open(PROGRAM, script.waits_for_reader);
+    }
     let directories = script.directories.iter().map(LockedDirectory::new).collect::<Result<Vec<_>, _>>()?;
     warn_of_network(&directories);
     let statuses = script.statuses.iter().map(|path| StatusFile::open(path)).collect::<Result<Vec<_>, _>>()?;
-    assemble(script, input, directories, statuses, messages())
+    let left_behind = match (&file, input.origin()) {
+        (Some(_), Some(origin)) => lock_left_behind(origin, &directories),
+        _ => Vec::new(),
+    };
+    let claimed = Claimed { directories, left_behind };
+    let mut engine = assemble(script, input, claimed, statuses, messages())?;
+    if let Some(file) = file {
+        engine.set_source(Box::new(FileSource(file)));
+    }
+    Ok(engine)
+}
+
+/// The script file, as the engine reads it again.
+#[derive(Debug)]
+struct FileSource(ScriptFile);
+
+impl ScriptSource<PathDir> for FileSource {
+    fn read(&mut self) -> Result<Script, Error> {
+        let FileSource(file) = self;
+        let script = parse(&file.read()?)
+            .map_err(|_| Error::unexplained("multilog must be started again to match its regular expressions"))?;
+        match script.ignored_besides(file.own_arguments()) {
+            None => Ok(script),
+            Some(ignored) => Err(Error::unexplained(ignored)),
+        }
+    }
+
+    fn lock(&self, destination: &Destination) -> Result<LockedDirectory<PathDir>, Error> {
+        LockedDirectory::new(destination)
+    }
 }
 
 /// Warns once if a directory is on a file system on which kills are untested.
@@ -113,19 +178,32 @@ fn warn_of_network(directories: &[LockedDirectory<PathDir>]) {
     }
 }
 
+/// The directories that a logger has locked, and not touched otherwise.
+#[derive(Debug)]
+pub(super) struct Claimed<D: Directory> {
+    /// Those of the script.
+    pub directories: Vec<LockedDirectory<D>>,
+    /// Others in which a predecessor's batch has to be completed.
+    pub left_behind: Vec<LockedDirectory<D>>,
+}
+
 /// Completes the unfinished batch of a predecessor, repairs the directories, and creates the engine.
 pub(super) fn assemble<D: Directory, I: Input>(
     script: Script,
     mut input: I,
-    locked: Vec<LockedDirectory<D>>,
+    claimed: Claimed<D>,
     statuses: Vec<StatusFile>,
     messages: Messages,
 ) -> Result<Engine<D, I>, Error> {
+    let Claimed { directories: mut locked, left_behind } = claimed;
+    let named = locked.len();
+    locked.extend(left_behind);
     for directory in &locked {
         // Left by a logger that was killed while it created its journal. It does no harm if it cannot be removed.
         let _ = discard_unfinished(directory.place());
+        directory.share(messages);
     }
-    let origin = input.origin().filter(|_| !locked.is_empty());
+    let origin = input.origin().filter(|_| named > 0);
     let legacy = replay(origin, &locked, &mut Pausing::new(&mut input, messages))?;
     if legacy.left_out_bytes > 0 {
         messages.warn(format_args!(
@@ -133,7 +211,7 @@ pub(super) fn assemble<D: Directory, I: Input>(
             legacy.left_out_bytes
         ));
     }
-    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script, &locked));
+    let heading = origin.map(|origin| Heading::new(origin, legacy.last_number, &script));
     let journal = heading.as_ref().and_then(|heading| {
         let reserved = reserve(locked[0].place(), heading);
         reserved.inspect_err(|error| messages.warn(error)).ok()
@@ -146,8 +224,13 @@ pub(super) fn assemble<D: Directory, I: Input>(
         directories.push(directory.prepare(is_whole, legacy.is_torn(number), &mut patience)?);
     }
     drop(patience);
-    let open_line = legacy.open_line().cloned();
-    let Legacy { withheld, told, has_predecessor, .. } = legacy;
+    let mut left_behind = directories.split_off(named);
+    let mut open_line = legacy.open_line().cloned();
+    if let Some(line) = &mut open_line {
+        line.goes_to.truncate(named);
+    }
+    let Legacy { mut withheld, told, has_predecessor, has_journal, .. } = legacy;
+    withheld.truncate(named);
     let parts = EngineParts {
         script,
         input,
@@ -161,17 +244,18 @@ pub(super) fn assemble<D: Directory, I: Input>(
         messages,
     };
     let mut engine = Engine::new(parts);
-    engine.take_over(journal, &legacy.has_journal)?;
+    engine.take_over(journal, &has_journal)?;
+    engine.seal_left_behind(&mut left_behind);
     Ok(engine)
 }
 
 /// If the reader of the alerts exits, or a file reaches a size limit, the write reports an error; the signal must not
 /// kill the logger.
-fn catch_signals(input: fn(Messages) -> sys::Result<StandardInput>) -> Result<StandardInput, Error> {
+fn catch_signals(input: MakeInput, takes_hup: bool) -> Result<StandardInput, Error> {
     [Signal::SIGPIPE, Signal::SIGXFSZ]
         .into_iter()
         .try_for_each(signal::ignore)
         .and_then(|()| signal::want_children())
-        .and_then(|()| input(messages()))
+        .and_then(|()| input(messages(), takes_hup))
         .map_err(|errno| Error::new("unable to catch signals", errno))
 }

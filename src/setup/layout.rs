@@ -21,12 +21,13 @@ const SERVICE: &str = "/service";
 const MAN: &str = "/usr/local/share/man";
 
 /// The commands that every installation has.
-pub const COMMANDS: [&str; 20] = [
+pub const COMMANDS: [&str; 21] = [
     "envdir",
     "envuidgid",
     "fghack",
     "logyard-setup",
     "multilog",
+    "multilog-regex",
     "pgrphack",
     "readproctitle",
     "setlock",

@@ -1,7 +1,7 @@
 //! The manual pages, carried in the program: `cargo install` installs programs and nothing else.
 
 /// Each page's file name and text.
-pub const PAGES: [(&str, &str); 28] = [
+pub const PAGES: [(&str, &str); 29] = [
     ("envdir.8", include_str!("../../doc/man/envdir.8")),
     ("envuidgid.8", include_str!("../../doc/man/envuidgid.8")),
     ("fghack.8", include_str!("../../doc/man/fghack.8")),
@@ -10,6 +10,7 @@ pub const PAGES: [(&str, &str); 28] = [
     ("logpack.1", include_str!("../../doc/man/logpack.1")),
     ("logship.1", include_str!("../../doc/man/logship.1")),
     ("logyard-setup.8", include_str!("../../doc/man/logyard-setup.8")),
+    ("multilog-regex.8", include_str!("../../doc/man/multilog-regex.8")),
     ("multilog.8", include_str!("../../doc/man/multilog.8")),
     ("pgrphack.8", include_str!("../../doc/man/pgrphack.8")),
     ("readlog.1", include_str!("../../doc/man/readlog.1")),

@@ -5,6 +5,9 @@
 //! and with `LISTEN_PID`, `LISTEN_FDS` and `LISTEN_FDNAMES`. So a listening socket, and what the kernel has queued in it,
 //! survives the process that reads it.
 //!
+//! With `READY=1` the service says through the same socket that it is ready, and with `RELOADING=1` or `STOPPING=1` that it is
+//! not any more.
+//!
 //! The store accepts messages of the service's current process only. `supervise/stored` lists what is in it: a supervisor
 //! that comes after a killed one finds those descriptors in the service that still runs, and takes them from there.
 
@@ -67,6 +70,8 @@ pub struct FdStore {
 struct Request {
     stores: bool,
     removes: bool,
+    /// The service says that it is ready, or that it is not any more.
+    ready: Option<bool>,
     name: Option<String>,
 }
 
@@ -77,6 +82,8 @@ pub struct Outcome {
     pub has_changed: bool,
     /// So many descriptors were refused because the store is full.
     pub refused: usize,
+    /// The service says that it is ready, or that it is not any more: the last word.
+    pub ready: Option<bool>,
 }
 
 impl FdStore {
@@ -127,6 +134,7 @@ impl FdStore {
                 continue;
             }
             let Some(request) = Request::parse(&room[..message.length]) else { continue };
+            outcome.ready = request.ready.or(outcome.ready);
             if request.removes {
                 let count = self.stored.len();
                 self.stored.retain(|stored| Some(&stored.name) != request.name.as_ref());
@@ -204,6 +212,8 @@ impl Request {
             match line {
                 b"FDSTORE=1" => request.stores = true,
                 b"FDSTOREREMOVE=1" => request.removes = true,
+                b"READY=1" => request.ready = Some(true),
+                b"RELOADING=1" | b"STOPPING=1" => request.ready = Some(false),
                 _ => {
                     if let Some(name) = line.strip_prefix(b"FDNAME=") {
                         request.name = Some(parse_name(name)?.to_owned());
@@ -236,11 +246,16 @@ mod tests {
     #[test]
     fn a_message_is_read_line_by_line() {
         let parse = |text: &str| Request::parse(text.as_bytes());
-        let request =
-            |stores, removes, name: Option<&str>| Some(Request { stores, removes, name: name.map(str::to_owned) });
+        let request = |stores, removes, name: Option<&str>| {
+            Some(Request { stores, removes, ready: None, name: name.map(str::to_owned) })
+        };
 
         assert_eq!(parse("FDSTORE=1\nFDNAME=log\n"), request(true, false, Some("log")));
-        assert_eq!(parse("READY=1\nSTATUS=FDSTORE=1"), request(false, false, None));
+        assert_eq!(parse("STATUS=FDSTORE=1"), request(false, false, None));
+        let ready = |text| parse(text).and_then(|request| request.ready);
+        assert_eq!(ready("STATUS=READY=1\nREADY=1\nMAINPID=1"), Some(true));
+        assert_eq!([ready("RELOADING=1\nMONOTONIC_USEC=5"), ready("STOPPING=1")], [Some(false); 2]);
+        assert_eq!([ready("READY=0"), ready("READY=1x"), ready("ready=1"), ready("")], [None; 4]);
         assert_eq!(parse("FDSTOREREMOVE=1\nFDNAME=log"), request(false, true, Some("log")));
         assert_eq!(parse("FDSTORE=1\nFDNAME=a:b"), None);
         assert_eq!(parse("FDSTORE=1\nFDNAME=a\x1bb"), None);

@@ -161,6 +161,17 @@ impl Files {
         self.close_to(if is_all_ours { OTHERS | GROUP } else { OTHERS }, fifo)
     }
 
+    /// Removes a FIFO that is as we make it: nobody was given it.
+    pub fn remove_own_fifo(&self, name: &[u8]) {
+        let is_own = |fifo: &Fifo| {
+            let stat = fifo.stat().ok()?;
+            Some(stat.owner == pidfd::own_user() && stat.mode == FIFO_MODE && fifo.is_of_own_group().ok()?)
+        };
+        if Fifo::open(&self.0, name, Access::Both).is_ok_and(|fifo| is_own(&fifo) == Some(true)) {
+            self.remove(name);
+        }
+    }
+
     /// Opens a FIFO of ours that is there.
     pub fn own_fifo(&self, name: &[u8], access: Access) -> Result<Fifo, Error> {
         let fifo = Fifo::open(&self.0, name, access)?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::cli::{Shown, cause};
 use crate::logdir::logger_state::{Activity, Counts, LoggerState, STATE_BYTES};
 use crate::logdir::names::JOURNAL;
+use crate::logdir::script_file;
 use crate::supervise::files::{Files, LOGPIPE};
 use crate::sys::dir::Dir;
 use crate::sys::fifo::{Access, Fifo};
@@ -84,6 +85,8 @@ pub enum By {
     Disk,
     /// A processor that runs or fails.
     Processor,
+    /// A standard output that nobody reads.
+    Reader,
     /// SIGSTOP.
     Stop,
 }
@@ -101,7 +104,7 @@ pub enum Unknown {
 
 impl By {
     /// Every kind.
-    pub const ALL: [By; 4] = [By::FullDisk, By::Disk, By::Processor, By::Stop];
+    pub const ALL: [By; 5] = [By::FullDisk, By::Disk, By::Processor, By::Reader, By::Stop];
 
     /// One word for programs.
     #[must_use]
@@ -110,6 +113,7 @@ impl By {
             By::FullDisk => "full_disk",
             By::Disk => "disk",
             By::Processor => "processor",
+            By::Reader => "reader",
             By::Stop => "stop",
         }
     }
@@ -121,6 +125,7 @@ impl fmt::Display for By {
             By::FullDisk => "a full disk",
             By::Disk => "the disk",
             By::Processor => "its processor",
+            By::Reader => "the reader of its standard output",
             By::Stop => "SIGSTOP",
         })
     }
@@ -166,10 +171,11 @@ impl Condition {
         let by = match state.task.activity {
             Activity::Logging => return Condition::Logging,
             Activity::Exiting => return Condition::Exiting,
-            Activity::Processing | Activity::Finishing if !is_long => return Condition::Logging,
+            Activity::Processing | Activity::Finishing | Activity::Printing if !is_long => return Condition::Logging,
             Activity::Retrying if is_full => By::FullDisk,
             Activity::Retrying | Activity::Finishing => By::Disk,
             Activity::Processing => By::Processor,
+            Activity::Printing => By::Reader,
         };
         let text = Shown(&state.task.text).to_string();
         Condition::Blocked(Obstacle { by, since: Some(state.since), text })
@@ -224,11 +230,11 @@ pub fn fill_in(supervise: &Files) -> Result<PipeFill> {
     Ok(PipeFill { waiting_bytes: pipe::waiting_bytes(&fifo)?, capacity_bytes: pipe::capacity_bytes(&fifo)? })
 }
 
-/// After how long a logger that waits for its processor, or for the file before, counts as blocked; `None` if it does not wait, or
+/// After how long a logger that waits for its processor, for the file before, or for a reader, counts as blocked; `None` if it does not wait, or
 /// counts as blocked already.
 #[must_use]
 pub fn blocked_in(state: &LoggerState) -> Option<Duration> {
-    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing);
+    let waits = matches!(state.task.activity, Activity::Processing | Activity::Finishing | Activity::Printing);
     PATIENCE.checked_sub(age(state.since).filter(|_| waits)?).filter(|left| !left.is_zero())
 }
 
@@ -260,7 +266,11 @@ pub fn find_state(directories: &[Dir], service: Pid) -> std::result::Result<(Sta
 /// Where the logger may keep its journal: the first directory in its arguments, or the customary one.
 #[must_use]
 pub fn log_directories(log: &Dir, service: Pid) -> Vec<Dir> {
-    let named = pidfd::arguments(service).into_iter().skip(1).find(|argument| is_directory(argument));
+    let arguments = script_file::with_actions(pidfd::arguments(service), || {
+        // Another user may not look where a process works.
+        Dir::of_process(service).or_else(|_| log.reach_dir(b"."))
+    });
+    let named = arguments.into_iter().skip(1).find(|argument| is_directory(argument));
     let named = named.and_then(|name| reach(log, service, &name));
     named.into_iter().chain(log.reach_dir(MAIN)).collect()
 }

@@ -22,6 +22,7 @@
 //! - [`svscan`] is its loop; [`service`] one service; [`supervisor_process`] one supervisor; [`limits`]: the
 //!   limits of the system that it reaches.
 //! - [`pair`] is the rule that joins a service to its log; [`logpipe`] the pipe between them.
+//! - [`announcement`]: who is told that the services have been started.
 //! - [`svscanboot`]: svscan for a whole system.
 //!
 //! And the tools: [`svc`], which sends [`commands`](mod@commands), [`svok`], [`svstat`], [`svwait`]; the last two look through [`report`], and
@@ -37,6 +38,7 @@
 //! - In a service directory, only `supervise` itself may be a link, and nothing outside is changed.
 #![forbid(unsafe_code)]
 
+pub mod announcement;
 pub mod commands;
 pub mod control;
 pub mod error;

@@ -21,7 +21,7 @@ pub struct Report {
     pub status: Status,
     /// Whether a new supervisor would start it: there is no file `down`.
     pub is_normally_up: bool,
-    /// Whether it has reported that it is ready; `None` if it has no `notification-fd`.
+    /// Whether it has reported that it is ready; `None` if it has not, and has no `notification-fd` that says that it will.
     pub readiness: Option<Readiness>,
     /// How often it has been started; 0.76 does not count.
     pub starts: Option<u64>,
@@ -29,7 +29,7 @@ pub struct Report {
     pub last_exit: Option<LastExit>,
 }
 
-/// Whether a service with a `notification-fd` is ready.
+/// Whether a service that reports it is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// Since this time.
@@ -80,7 +80,8 @@ impl Report {
             .and_then(|record| record.ok_or(FileError::System(Errno::ENOENT)))
             .map_err(Error::OpenStatus)?;
         let status = Status::from_bytes(record).ok_or(Error::BadStatus)?;
-        let readiness = matches!(Options(service).notification_fd(), Ok(Some(_))).then(|| readiness(&files));
+        let reports = matches!(Options(service).notification_fd(), Ok(Some(_)));
+        let readiness = Some(readiness(&files)).filter(|readiness| reports || *readiness != Readiness::NotReady);
         Ok(Report { status, is_normally_up, readiness, starts: files.starts(), last_exit: files.last_exit() })
     }
 
@@ -88,6 +89,12 @@ impl Report {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.status.process.is_some() && self.readiness != Some(Readiness::NotReady)
+    }
+
+    /// Whether the service runs and has reported that it is ready.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.status.process.is_some() && matches!(self.readiness, Some(Readiness::Ready(_)))
     }
 
     /// Whether the service was started again less than so many seconds ago after it had failed.
@@ -117,7 +124,7 @@ fn readiness(files: &Files) -> Readiness {
     }
 }
 
-/// One line, as in 0.76; for a service with a `notification-fd`, it ends with its readiness.
+/// One line, as in 0.76; for a service that reports its readiness, it ends with that.
 impl fmt::Display for Report {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { status, is_normally_up, .. } = self;

@@ -213,6 +213,13 @@ impl WatchedService {
         absent.chain(joining).min()
     }
 
+    /// The directories of its service, and of its log, if they are to be started now.
+    pub fn names_to_start(&self) -> impl Iterator<Item = &CStr> {
+        let is_wanted = self.is_present && self.pairing != Pairing::Awaiting;
+        let log = (self.pairing == Pairing::Paired).then_some(&*self.log_name);
+        [Some(&*self.name), log].into_iter().flatten().filter(move |_| is_wanted)
+    }
+
     fn is_to_be_joined(&self) -> bool {
         let is_named = self.pipe.as_ref().is_none_or(LogPipe::is_named);
         self.pairing == Pairing::Paired && self.service.is_there() && !self.is_joined && is_named

@@ -313,9 +313,8 @@ impl Supervisor {
             };
             self.write(LAST_EXIT, format!("{}\n", self.last_exit).as_bytes());
             self.changed = Label::now();
-            if self.notify.take().is_some() {
-                self.files.remove(READY);
-            }
+            self.notify = None;
+            self.set_ready(false);
             let delay_max = self.option(Options::restart_delay_max);
             let is_failure = !std::mem::take(&mut self.was_asked);
             self.throttle.ended(clock::uptime(), is_failure, delay_max);
@@ -331,6 +330,15 @@ impl Supervisor {
         let mut bytes = [0; 256];
         let count = fd::read(notify, &mut bytes).unwrap_or(0);
         if bytes[..count].contains(&b'\n') {
+            self.set_ready(true);
+        }
+    }
+
+    /// Says in a file whether the service is ready; a service that says so twice is ready since the first time.
+    fn set_ready(&self, is_ready: bool) {
+        if !is_ready {
+            self.files.remove(READY);
+        } else if !matches!(self.files.dir().stat(READY), Ok(Some(_))) {
             self.write(READY, format!("{}\n", Label::now()).as_bytes());
         }
     }

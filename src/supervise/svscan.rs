@@ -1,4 +1,4 @@
-//! The daemon `svscan [dir]`: starts a supervisor for each service in a directory, and one for its log.
+//! The daemon `svscan [-d fd] [dir]`: starts a supervisor for each service in a directory, and one for its log.
 //!
 //! The system notifies it of new services, logs, sticky bits, and supervisors that end; an idle svscan is never woken.
 //! If it cannot be notified, it scans every five seconds, as 0.76 always does.
@@ -10,12 +10,13 @@
 //! second one it kills them. On HUP svscan scans immediately.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program, Shown, cause};
+use crate::supervise::announcement::{self, Announcement};
 use crate::supervise::limits::Limits;
 use crate::supervise::pair::{LOG, Log, Pairing, Seen};
 use crate::supervise::service::{Role, WatchedService};
@@ -44,18 +45,36 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 /// Runs `svscan [dir]`.
 #[must_use]
 pub fn run(arguments: &program::Arguments) -> Exit {
+    let told = options(arguments);
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::None);
-    if let Some(dir) = arguments.get(1)
-        && let Err(errno) = dir::change_to(*dir)
+    let Some((announcement, dir)) = told else { return PROGRAM.usage("svscan [ -d fd ] [ dir ]") };
+    if let Some(dir) = dir
+        && let Err(errno) = dir::change_to(dir)
     {
         let dir = Shown(dir.to_bytes());
         return PROGRAM.fatal(format_args!("unable to chdir to {dir}: {}", cause(errno)));
     }
-    match Scan::begin().and_then(Scan::go_on) {
+    match Scan::begin().map(|scan| Scan { announcement, ..scan }).and_then(Scan::go_on) {
         Ok(exit) => exit,
         Err(errno) => PROGRAM.fatal(format_args!("unable to wait: {}", cause(errno))),
     }
+}
+
+/// Who is told that the services have been started, and the directory. Called before anything is opened. `None` if the descriptor
+/// is none that svscan was started with.
+fn options(arguments: &program::Arguments) -> Option<(Announcement, Option<&'static CStr>)> {
+    let (descriptor, dir) = match arguments {
+        [_, option, number, rest @ ..] if *option == c"-d" => {
+            let number = number.to_str().ok()?.parse().ok()?;
+            (Some(fd::take_inherited(number).ok()?), rest.first())
+        }
+        [_, option] if *option == c"-d" => return None,
+        arguments => (None, arguments.get(1)),
+    };
+    // The services get their own.
+    let socket = announcement::take_socket().ok().flatten().filter(|path| !path.is_empty());
+    Some((Announcement::new(socket, descriptor), dir.copied()))
 }
 
 /// What a directory is watched for: the names that come and go, or the log and the sticky bit of one service.
@@ -102,6 +121,7 @@ struct Scan {
     shutdown: Shutdown,
     /// When TERM came for the second time.
     killing_since: Option<Duration>,
+    announcement: Announcement,
 }
 
 impl Scan {
@@ -136,6 +156,7 @@ impl Scan {
             next_scan: Some((Duration::ZERO, Duration::ZERO)),
             shutdown: Shutdown::No,
             killing_since: None,
+            announcement: Announcement::default(),
         })
     }
 
@@ -143,6 +164,7 @@ impl Scan {
         loop {
             let now = clock::uptime();
             if self.shutdown != Shutdown::No {
+                self.announcement.tell_stopping(Messages::of(PROGRAM));
                 if self.end(now) {
                     return Ok(Exit::OK);
                 }
@@ -151,6 +173,8 @@ impl Scan {
                     self.scan();
                 }
                 self.keep(now);
+                let names = self.services.values().flat_map(WatchedService::names_to_start);
+                self.announcement.tell_when_started(names, Messages::of(PROGRAM));
             }
             self.wait()?;
         }
@@ -190,7 +214,8 @@ impl Scan {
         // An overdue task has just failed and will be retried.
         let due = due.map(|moment| moment.max(now + BETWEEN_ATTEMPTS));
         let scan = self.next_scan.map(|(moment, _)| moment);
-        [due, scan].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
+        let announcement = self.announcement.is_awaited().then(|| now + BETWEEN_ATTEMPTS);
+        [due, scan, announcement].into_iter().flatten().min().map(|moment| moment.saturating_sub(now))
     }
 
     fn take_signals(&mut self) {
@@ -260,6 +285,7 @@ impl Scan {
                     sees_all &= self.look(&dir, name);
                 }
                 self.services.retain(|_, watched| !watched.is_over());
+                self.announcement.note_scan();
                 self.forget_watches();
             }
             Err(errno) => {

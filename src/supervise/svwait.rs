@@ -1,6 +1,7 @@
-//! `svwait -u|-d [-t seconds] services`: waits until all the services are up, or down.
+//! `svwait -u|-U|-d [-t seconds] services`: waits until all the services are up, ready, or down.
 //!
-//! A service with a `notification-fd` counts as up when it is ready. A service whose supervisor has exited is down if
+//! A service with a `notification-fd` counts as up when it is ready. A service is ready when it has said so, by this descriptor or
+//! by its `NOTIFY_SOCKET`. A service whose supervisor has exited is down if
 //! its last status says so.
 
 use std::ffi::CStr;
@@ -25,6 +26,7 @@ const BETWEEN_LOOKS_WATCHING: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Goal {
     Up,
+    Ready,
     Down,
 }
 
@@ -33,10 +35,11 @@ enum Goal {
 pub fn run(arguments: &program::Arguments) -> Exit {
     let mut goal = None;
     let mut limit = None;
-    let mut options = Options::new(arguments, b"udt:");
+    let mut options = Options::new(arguments, b"uUdt:");
     for option in options.by_ref() {
         match option {
             Ok(given) if given.letter == b'u' => goal = Some(Goal::Up),
+            Ok(given) if given.letter == b'U' => goal = Some(Goal::Ready),
             Ok(given) if given.letter == b'd' => goal = Some(Goal::Down),
             Ok(given) => {
                 let seconds = std::str::from_utf8(given.value).ok().and_then(|text| text.parse().ok());
@@ -62,7 +65,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 }
 
 fn usage() -> Exit {
-    PROGRAM.usage("svwait -u|-d [ -t seconds ] service ...")
+    PROGRAM.usage("svwait -u|-U|-d [ -t seconds ] service ...")
 }
 
 fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> {
@@ -95,7 +98,8 @@ fn wait(dir: &CStr, goal: Goal, deadline: Option<Duration>) -> Result<(), Exit> 
 fn is_reached(service: &Dir, goal: Goal) -> bool {
     match (goal, Report::of(service)) {
         (Goal::Up, Ok(report)) => report.is_up(),
-        (Goal::Up, Err(_)) => false,
+        (Goal::Ready, Ok(report)) => report.is_ready(),
+        (Goal::Up | Goal::Ready, Err(_)) => false,
         (Goal::Down, Ok(report)) => report.status.process.is_none(),
         // A supervisor that exited cleanly has recorded that nothing runs; one that was killed has not.
         (Goal::Down, Err(Error::NotRunning)) => {

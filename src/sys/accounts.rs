@@ -16,12 +16,20 @@ use crate::sys::{Errno, Result};
 /// The local accounts, a line each.
 pub const PASSWD: &str = "/etc/passwd";
 
+/// The local groups, a line each.
+pub const GROUPS: &str = "/etc/group";
+
 /// By its path: this runs before privileges are dropped, when a `PATH` made for the program to be run must not choose.
 pub const GETENT: &str = "/usr/bin/getent";
 
 /// Reads the local accounts; `None` where there is no such file.
 pub fn local() -> Result<Option<Vec<u8>>> {
     present(std::fs::read(PASSWD))
+}
+
+/// Reads the local groups; `None` where there is no such file.
+pub fn local_groups() -> Result<Option<Vec<u8>>> {
+    present(std::fs::read(GROUPS))
 }
 
 /// Asks all name services of an account, and returns what they answer, in the same form; nothing where the system has

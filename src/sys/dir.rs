@@ -10,10 +10,10 @@ use nix::NixPath;
 use nix::dir::Dir as Listing;
 use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, readlinkat, renameat, renameat2};
 use nix::libc;
-use nix::sys::stat::{Mode, fstatat, mkdirat};
+use nix::sys::stat::{Mode, fchmod, fstatat, mkdirat};
 use nix::sys::statfs::FsType;
 use nix::sys::statvfs::fstatvfs;
-use nix::unistd::{AccessFlags, LinkatFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
+use nix::unistd::{AccessFlags, Gid, LinkatFlags, UnlinkatFlags, faccessat, fchown, linkat, unlinkat};
 
 use crate::sys::clock::UnixTime;
 use crate::sys::file::File;
@@ -177,6 +177,12 @@ impl Dir {
             Err(Errno::EPERM | Errno::ENOSYS) => ask(AtFlags::empty()).is_ok(),
             answer => answer.is_ok(),
         }
+    }
+
+    /// Gives the directory to a group, with these permission bits; its owner stays.
+    pub fn share_with(&self, group: u32, mode: u32) -> Result<()> {
+        uninterrupted(|| fchown(&self.0, None, Some(Gid::from_raw(group))))?;
+        uninterrupted(|| fchmod(&self.0, Mode::from_bits_truncate(mode)))
     }
 
     /// Asks what the directory itself is.

@@ -57,6 +57,19 @@ pub fn inherited(number: RawFd) -> Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
+/// Takes a descriptor that the process was started with: children do not get it. `EBADF` if it was started without.
+///
+/// Called before the program opens anything, and once for each number.
+pub fn take_inherited(number: RawFd) -> Result<OwnedFd> {
+    if number <= 2 {
+        return Err(Errno::EBADF);
+    }
+    // SAFETY: only asked to set a flag; a closed descriptor answers EBADF.
+    fcntl(unsafe { BorrowedFd::borrow_raw(number) }, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    // SAFETY: the process was started with it, so nothing here owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Reads the bytes that are available, at most as many as `room` holds; 0 means end of file.
 pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
     uninterrupted(|| nix::unistd::read(source.as_fd(), room))

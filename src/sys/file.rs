@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, fchmod, fstat};
 use nix::sys::statvfs::fstatvfs;
 use nix::sys::uio::pread;
-use nix::unistd::ftruncate;
+use nix::unistd::{Gid, fchown, ftruncate};
 
 use crate::sys::clock::UnixTime;
 use crate::sys::process::pid::Pid;
@@ -103,6 +103,11 @@ impl File {
     /// Waits until the file's bytes are on the disk.
     pub fn sync(&self) -> Result<()> {
         uninterrupted(|| nix::unistd::fsync(&self.0))
+    }
+
+    /// Gives the file to a group; its owner stays.
+    pub fn set_group(&self, group: u32) -> Result<()> {
+        uninterrupted(|| fchown(&self.0, None, Some(Gid::from_raw(group))))
     }
 
     /// Sets the permission bits.

@@ -9,6 +9,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::slice;
 
 use nix::fcntl::readlink;
+use nix::libc;
+
+use crate::sys::{Errno, Result};
 
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
@@ -17,6 +20,20 @@ pub type Arguments = [&'static CStr];
 #[must_use]
 pub fn own_path() -> Option<Vec<u8>> {
     readlink("/proc/self/exe").ok().map(OsStringExt::into_vec)
+}
+
+/// Takes a variable out of the environment, and returns its value. Only for programs of one thread.
+pub fn take_variable(name: &CStr) -> Result<Option<Vec<u8>>> {
+    // SAFETY: the name is a C string, and no other thread changes the environment.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    if value.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: what getenv finds is a C string, which stays until the environment is changed.
+    let value = unsafe { CStr::from_ptr(value) }.to_bytes().to_vec();
+    // SAFETY: the name is a C string, and no other thread reads the environment.
+    Errno::result(unsafe { libc::unsetenv(name.as_ptr()) })?;
+    Ok(Some(value))
 }
 
 /// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in

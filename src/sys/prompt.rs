@@ -60,6 +60,12 @@ impl Prompt {
         Prompt { sink, way }
     }
 
+    /// The descriptor.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'static> {
+        self.sink
+    }
+
     /// Writes some of `bytes`, and says how many; `EAGAIN` if there is no room now.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         if matches!(self.way, Way::NoWait) {

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -88,6 +89,20 @@ impl AsFd for Peer {
             Peer::Stream(socket) => socket.as_fd(),
         }
     }
+}
+
+/// Sends a datagram to a path, or to the abstract name behind `@`. Never waits: `EAGAIN` if there is no room.
+pub fn send_datagram(path: &[u8], bytes: &[u8]) -> Result<()> {
+    let address = match path {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        path => SocketAddr::from_pathname(OsStr::from_bytes(path)),
+    };
+    let sent = address.and_then(|address| {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.send_to_addr(bytes, &address)
+    });
+    sent.map(drop).map_err(|error| errno(&error))
 }
 
 /// Makes a datagram socket at a path, for this user alone, which says who sends. Reading it never waits.

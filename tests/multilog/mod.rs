@@ -14,13 +14,17 @@
 //! | the pipe is resized, holds packets, or has other readers | [`shared_pipe`] |
 //! | lines are the same however the input is cut into reads | [`reads`] |
 //! | standard error is full and nobody reads it: dropped alerts | [`unread`] |
+//! | `1`: lines on standard output, read slowly, not at all, or twice after a kill | [`copies`] |
 //! | links, FIFOs and other files that somebody puts into the log directory | [`planted_files`] |
 //! | preallocated space is freed | [`preallocation`] |
+//! | `r+` and `r-`: the program that matches regular expressions | [`regex_program`] |
 //! | `T`, `T@local`, `T@utc`, `T@epoch` and `p=` | [`line_heads`] |
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
 //! | a rate of lines, repeated lines | [`withheld`] |
 //! | the metrics file | [`metrics`] |
+//! | the script file, and HUP | [`reload`] |
+//! | `g=`: a group may read the directory | [`sharing`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
@@ -28,6 +32,7 @@
 #![allow(unreachable_pub)]
 
 mod cases;
+pub mod copies;
 mod differential;
 mod handover;
 mod journal;
@@ -39,9 +44,12 @@ mod planted_files;
 mod preallocation;
 mod processor;
 mod reads;
+mod regex_program;
+mod reload;
 mod retention;
 mod rotation_by_time;
 pub mod shared_pipe;
+mod sharing;
 mod signals;
 mod status_file;
 mod successor;

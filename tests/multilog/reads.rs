@@ -6,12 +6,16 @@ use std::ffi::CString;
 use logyard::lines::reader::{Reader, Source, Taken};
 use logyard::logdir::room::Room;
 use logyard::multilog::batch::Batch;
+use logyard::multilog::script::automaton::COMPILER;
+use logyard::multilog::script::expression::use_compiler;
+use logyard::multilog::script::pattern::Pattern;
 use logyard::multilog::script::{Action, Script};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
 use logyard::tai64n::{Label, StampForm};
 use logyard_corpus::{Corpus, Random, Shape};
 use proptest::prelude::*;
+use regex::bytes::RegexBuilder;
 
 /// What a script makes of an input.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -172,6 +176,17 @@ fn log_in_pieces(
     (output, reads)
 }
 
+fn matches(pattern: &Pattern, seen: &[u8], text: &[u8]) -> bool {
+    match pattern {
+        Pattern::Star(selector) => selector.matches(seen),
+        Pattern::Expression(expression) => {
+            let expression = RegexBuilder::new(expression.text()).unicode(false).build().unwrap();
+            let line = text.strip_suffix(b"\n").unwrap_or(text);
+            expression.is_match(&line[..line.len().min(1000)])
+        }
+    }
+}
+
 /// The plain twin: line by line, action by action, as multilog's manual tells it.
 fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
     let mut output = Output {
@@ -188,8 +203,8 @@ fn log_plainly(script: &Script, input: &[u8], reads: &Reads) -> Output {
         let mut is_selected = true;
         for action in &script.actions {
             match action {
-                Action::Deselect(selector) if is_selected => is_selected = !selector.matches(seen),
-                Action::Select(selector) if !is_selected => is_selected = selector.matches(seen),
+                Action::Deselect(pattern) if is_selected => is_selected = !matches(pattern, seen, text),
+                Action::Select(pattern) if !is_selected => is_selected = matches(pattern, seen, text),
                 Action::Alert if is_selected && line.len() > 200 => {
                     output.alerts.extend([&line[..200], b"...\n"].concat());
                 }
@@ -211,6 +226,7 @@ fn script(actions: &[&str]) -> Script {
         .iter()
         .map(|action| &*Box::leak(CString::new(*action).expect("no action holds a NUL").into_boxed_c_str()))
         .collect();
+    use_compiler(COMPILER);
     Script::parse(&arguments)
 }
 
@@ -268,7 +284,7 @@ proptest! {
 
     #[test]
     fn the_log_does_not_depend_on_how_the_input_is_cut_into_reads(
-        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "s4096", "s5000", "s20000", "./a", "./b"]),
+        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "r-a.*b$", "r+^\\.?[^b]", "s4096", "s5000", "s20000", "./a", "./b"]),
         input in input(),
         seed in any::<u64>(),
         piece_bytes_max in prop::sample::select(vec![1, 2, 30, 500, 1100, 10_000]),

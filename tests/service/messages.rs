@@ -26,6 +26,7 @@ const SOURCES: [(&str, &[&str]); 21] = [
         "svscan.8",
         &[
             "supervise/svscan.rs",
+            "supervise/announcement.rs",
             "supervise/service.rs",
             "supervise/service",
             "supervise/limits.rs",

@@ -5,6 +5,7 @@
 //! | logyard-setup: what it makes, leaves alone and removes; an inittab or rc.local that already starts svscan | [`setup`] |
 //! | setup, boot, a service, a reboot and the removal on a whole system | [`host`] |
 //! | svscan as process 1 of a container | [`container`] |
+//! | the container image: kills of a logger that prints on the standard output of the container | [`image`] |
 //! | the qmail server of a well-known article, logged by splogger, by multilog, and as a service | [`qmail_server`] |
 //! | splogger: messages, folding, a syslog daemon that is late, slow or restarted | [`splogger`] |
 //! | every command has a manual page that renders; every page is installed | [`manual`] |
@@ -16,6 +17,7 @@
 mod container;
 mod examples;
 mod host;
+mod image;
 mod manual;
 mod messages;
 mod qmail_server;

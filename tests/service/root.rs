@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use logyard::setup::layout::COMMANDS;
 
 use testkit::logger::Running;
-use testkit::{Workdir, executable, is_root, program, skipped};
+use testkit::{Workdir, executable, is_root, program, program_directory, skipped};
 
 /// A root directory.
 pub(super) struct Root {
@@ -31,32 +31,32 @@ impl Root {
     /// One that a system can run in: busybox for a shell and an init, some accounts, and nothing else. `None`, with a
     /// notice, where that cannot be.
     pub(super) fn bare() -> Option<Root> {
-        if !is_root("start a system in a directory of its own") {
-            return None;
-        }
-        let busybox = ["/usr/bin/busybox", "/bin/busybox"].into_iter().find(|path| is_static(Path::new(path)));
-        let Some(busybox) = busybox else {
-            skipped("busybox-static is not installed, so no system was started in a directory of its own");
-            return None;
-        };
-        let can_unshare = Command::new("unshare").args(["--mount", "--pid", "--fork", "--kill-child", "true"]).output();
-        if !can_unshare.is_ok_and(|done| done.status.success()) {
-            skipped("unshare is not allowed here, so no system was started in a directory of its own");
-            return None;
-        }
+        let busybox = busybox_to_boot_with()?;
         let root = Root::at_directory(Workdir::new());
         // Users other than root live in it.
         fs::set_permissions(root.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for directory in ["bin", "sbin", "etc", "dev", "proc", "root"] {
             fs::create_dir(root.at(directory)).unwrap();
         }
-        executable::copy(Path::new(busybox), &root.at("/bin/busybox"));
+        executable::copy(busybox, &root.at("/bin/busybox"));
         for applet in ["sh", "sleep", "mkdir", "chown", "date", "hostname"] {
             symlink("busybox", root.at("/bin").join(applet)).unwrap();
         }
         symlink("/bin/busybox", root.at("/sbin/init")).unwrap();
         let accounts = "root:x:0:0:root:/root:/bin/sh\nlogger:x:4711:4711::/:/bin/sh\n";
         Some(root.with("/etc/passwd", accounts))
+    }
+
+    /// That of the container image, made of our programs. `None`, with a notice, where it cannot be started.
+    pub(super) fn of_image() -> Option<Root> {
+        let busybox = busybox_to_boot_with()?;
+        let root = Root::at_directory(Workdir::new());
+        fs::set_permissions(root.directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let mut image = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/image"));
+        image.arg("--programs").arg(program_directory()).arg("--busybox").arg(busybox);
+        let made = image.arg(root.path()).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        Some(root)
     }
 
     /// Puts a file in place, and the directories that it is in.
@@ -138,11 +138,16 @@ impl Root {
 
     /// Starts a system in it: its process 1, in namespaces of its own. It ends with the value.
     pub(super) fn boot(&self, init: &[&str]) -> Running {
+        self.boot_into(init, Stdio::null())
+    }
+
+    /// The same, with a standard output.
+    pub(super) fn boot_into(&self, init: &[&str], output: impl Into<Stdio>) -> Running {
         let prepare = "mount --bind /dev \"$0/dev\" && mount -t proc proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
         let mut unshare = Command::new("unshare");
         unshare.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", prepare]).arg(self.path()).args(init);
         unshare.env_clear().env("PATH", "/command:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-        unshare.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        unshare.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
         Running::start(&mut unshare)
     }
 
@@ -152,6 +157,24 @@ impl Root {
         list(self.directory.path(), self.directory.path(), &mut listing);
         listing
     }
+}
+
+/// The busybox for systems that are started in a directory of their own. `None`, with a notice, where they cannot be started.
+fn busybox_to_boot_with() -> Option<&'static Path> {
+    if !is_root("start a system in a directory of its own") {
+        return None;
+    }
+    let mut busybox = ["/usr/bin/busybox", "/bin/busybox"].into_iter().map(Path::new);
+    let Some(busybox) = busybox.find(|path| is_static(path)) else {
+        skipped("busybox-static is not installed, so no system was started in a directory of its own");
+        return None;
+    };
+    let can_unshare = Command::new("unshare").args(["--mount", "--pid", "--fork", "--kill-child", "true"]).output();
+    if !can_unshare.is_ok_and(|done| done.status.success()) {
+        skipped("unshare is not allowed here, so no system was started in a directory of its own");
+        return None;
+    }
+    Some(busybox)
 }
 
 fn list(root: &Path, directory: &Path, listing: &mut BTreeMap<String, String>) {

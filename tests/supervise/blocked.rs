@@ -104,6 +104,26 @@ fn a_full_disk_is_said_until_there_is_room() {
 }
 
 #[test]
+fn a_standard_output_that_nobody_reads_is_said_until_somebody_does() {
+    let fixture = fixture(FAST, "1b ./main");
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut svscan = fixture.command(testkit::program("svscan"), &["sv"]);
+    svscan.stdout(writer);
+    fixture.start_with_stderr(svscan, Stdio::null());
+
+    until_blocked(&fixture, Some(("reader", "the reader of its standard output for")));
+
+    let reading = std::thread::spawn(move || std::io::copy(&mut { reader }, &mut std::io::sink()).unwrap());
+    until_blocked(&fixture, None);
+    until("nobody prints", || {
+        let left = fixture.processes();
+        left.iter().for_each(|one| kill_by_id(one.pid));
+        left.is_empty()
+    });
+    assert!(reading.join().unwrap() > 0);
+}
+
+#[test]
 fn a_processor_that_hangs_is_said_until_it_ends() {
     let fixture = fixture(FAST, "s4096 '!while test -e ../hang; do sleep 0.01; done' ./main");
     fixture.write("sv/a/log/hang", "");
@@ -253,6 +273,38 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     let (metrics, _) = as_nobody(&["--prometheus", "sv/a"]);
     assert!(metrics.contains("logyard_logger_known{service=\"sv/a\"} 0"), "{metrics}");
     assert!(!metrics.contains("logyard_log_waiting_bytes{"), "{metrics}");
+}
+
+#[test]
+fn a_member_of_the_group_of_the_log_learns_what_the_logger_does() {
+    // multilog.8 > "svstat(8)"
+    if !nix::unistd::geteuid().is_root() {
+        skipped("another user: only root can become one");
+        return;
+    }
+    let fixture = fixture(SLOW, "f=script");
+    fixture.write("sv/a/log/script", "g=54321\n./logs\n");
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
+        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
+        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o666)).unwrap();
+    }
+    let svstat = fixture.path("svstat");
+    fs::copy(testkit::program("svstat"), &svstat).unwrap();
+    until("the copy can be run", || Command::new(&svstat).output().is_ok());
+    let as_user_of = |group: u32| {
+        let mut command = Command::new("./svstat");
+        command.args(["-l", "sv/a"]).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(group);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+
+    let (member, other) = (as_user_of(54321), as_user_of(54322));
+
+    assert!(member.contains("logger: logs, or waits for input"), "{member}");
+    assert!(other.contains("logger: unknown ("), "{other}");
 }
 
 #[test]

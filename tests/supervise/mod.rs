@@ -4,6 +4,7 @@
 //! |---|---|
 //! | supervise: its files, restarts, `down`, a killed supervise and its successor, a failed fork | [`daemon`] |
 //! | `finish`, `down-signal`, `timeout-kill`, `setsid`, readiness; svwait; `svstat -l` and `--json` | [`options`] |
+//! | readiness by `notification-fd` and `NOTIFY_SOCKET`, of services and of svscan | [`readiness`] |
 //! | svc: every letter in every state, between ours and 0.76 | [`control`] |
 //! | usage, messages and output of svc, svstat, svok and supervise are those of 0.76 | [`transcripts`] |
 //! | svscan: services that come and go; a service and its logger; a late log; the sticky bit; links | [`pairing`] |
@@ -26,6 +27,7 @@ mod hostile;
 mod kill_matrix;
 mod options;
 mod pairing;
+mod readiness;
 mod shutdown;
 mod svscanboot;
 mod transcripts;

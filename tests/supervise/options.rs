@@ -127,7 +127,7 @@ fn svwait_waits_for_several_services_to_go_down() {
 
     assert_eq!(fixture.run(Maker::Ours, "svwait", &["-d", "-t60", "sv/a", "sv/b"]).status.code(), Some(0));
     assert!(fixture.stat("sv/a").contains("down"));
-    let usage = (Some(100), String::new(), "svwait: usage: svwait -u|-d [ -t seconds ] service ...\n".to_owned());
+    let usage = (Some(100), String::new(), "svwait: usage: svwait -u|-U|-d [ -t seconds ] service ...\n".to_owned());
     for arguments in [&[][..], &["-u"], &["sv/a"], &["-u", "-t", "soon", "sv/a"]] {
         assert_eq!(transcript(&fixture.run(Maker::Ours, "svwait", arguments)), usage, "{arguments:?}");
     }

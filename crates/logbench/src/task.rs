@@ -5,8 +5,11 @@ use std::ffi::{CStr, CString};
 use std::process::{Command, Stdio};
 
 use crate::error::Error;
+use logyard::multilog::script::automaton::COMPILER;
+use logyard::multilog::script::expression::use_compiler;
 use logyard::multilog::script::matcher::Matcher;
-use logyard::multilog::script::{Action, SEEN_BYTES, Script};
+use logyard::multilog::script::pattern::Pattern;
+use logyard::multilog::script::{Action, Script};
 use logyard::tai64n::{Label, Stamp, StampForm};
 
 /// A stamp and the space behind it.
@@ -42,6 +45,7 @@ impl LogTask {
     /// Reads a script as a shell and multilog would.
     pub(crate) fn parse(text: &str) -> Result<LogTask, Error> {
         let words = words(text)?;
+        use_compiler(COMPILER);
         let script = Script::parse(&words);
         if let Some(ignored) = script.ignored.first() {
             return Err(Error::Usage(format!("the script makes no sense: {ignored}")));
@@ -89,7 +93,7 @@ impl LogTask {
         let alike = b"0123456789abcdef".map(|digit| with_digits(&[digit; 13]));
         let selectors = || {
             self.script.actions.iter().filter_map(|action| match action {
-                Action::Select(selector) | Action::Deselect(selector) => Some(selector),
+                Action::Select(Pattern::Star(selector)) | Action::Deselect(Pattern::Star(selector)) => Some(selector),
                 _ => None,
             })
         };
@@ -105,8 +109,7 @@ impl LogTask {
         for stamp in self.sample_stamps() {
             matcher.begin(&stamp);
             let verdicts = lines.iter().map(|line| {
-                let seen = &line[..line.len().min(SEEN_BYTES - stamp.len())];
-                let verdict = matcher.match_line(seen);
+                let verdict = matcher.match_line(line);
                 Some(!matcher.verdict(verdict).directories.is_empty())
             });
             let verdicts: Vec<_> = verdicts.collect();

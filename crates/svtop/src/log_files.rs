@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use logyard::logdir::destination::Destination;
+use logyard::logdir::script_file::with_actions;
 use logyard::multilog::script::Script;
 use logyard::supervise::logger::reach;
 use logyard::sys::dir::Dir;
@@ -57,7 +58,10 @@ impl LogFiles {
         if self.process == Some(process) && !is_thorough {
             return;
         }
-        let arguments = pidfd::arguments(process);
+        let arguments = with_actions(pidfd::arguments(process), || {
+            // Another user may not look where a process works.
+            Dir::of_process(process).or_else(|_| log.reach_dir(b"."))
+        });
         let is_same = self.process.replace(process) == Some(process) && self.arguments == arguments;
         if is_same && !self.directories.is_empty() {
             return;

@@ -293,6 +293,13 @@ impl Running {
         })
     }
 
+    /// Tells whether the process blocks a signal, to collect it.
+    pub fn collects(&self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:")?.trim(), 16).ok());
+        mask.is_some_and(|mask| mask & (1 << (signal as u32 - 1)) != 0)
+    }
+
     /// Tells whether the process has not ended.
     pub fn is_alive(&mut self) -> bool {
         self.ended().is_none()

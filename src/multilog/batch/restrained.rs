@@ -9,6 +9,7 @@ use super::{Batch, COPIED_BYTES_MAX};
 use crate::lines::heads::Heads;
 use crate::lines::window::Window;
 use crate::logdir::room::Room;
+use crate::multilog::script::matcher::Verdict;
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::withheld::restrained::Restrained;
 use crate::multilog::withheld::state::{Change, Withheld};
@@ -123,11 +124,15 @@ impl Batch {
         let newline = memchr(b'\n', &window.bytes[start..]);
         let line: Range<usize> = start..newline.map_or(window.bytes.len(), |newline| start + newline + 1);
         let text = &window.bytes[line.clone()];
-        let seen_bytes = (text.len() - usize::from(newline.is_some())).min(SEEN_BYTES - head.len());
-        let verdict = self.matcher.match_line(&text[..seen_bytes]);
-        let sent_to = self.matcher.verdict(verdict).directories.clone();
+        let bare = &text[..text.len() - usize::from(newline.is_some())];
+        let seen = &bare[..bare.len().min(SEEN_BYTES - head.len())];
+        let verdict = self.matcher.match_line(bare);
+        let Verdict { directories, copy, .. } = self.matcher.verdict(verdict);
+        let sent_to = directories.clone();
+        self.copy = *copy;
         self.chosen.clear();
-        let mut has_room = newline.is_some();
+        let is_output_full = copy.is_some() && self.copies.len() + head.len() + text.len() > self.copies_bytes_max;
+        let mut has_room = newline.is_some() && !is_output_full;
         for &directory in &sent_to {
             if restrained.decide(directory, window.bytes, &line, head) {
                 self.chosen.push(directory);
@@ -143,6 +148,7 @@ impl Batch {
                 share.take(restrained.preface(directory), head);
                 share.take(b"", text);
             }
+            self.copy_line(head, text);
             self.input_bytes = line.end;
         } else if start > 0 || !self.begin_line(head, text, Some(restrained)) {
             return false;
@@ -153,7 +159,7 @@ impl Batch {
         for &directory in &sent_to {
             restrained.apply(directory, window.bytes, &taken, is_whole);
         }
-        self.announce(verdict, head, &text[..seen_bytes]);
+        self.announce(verdict, head, seen);
         has_room
     }
 }

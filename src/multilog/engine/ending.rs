@@ -9,6 +9,7 @@ use super::{EarlyEnd, Engine};
 use crate::lines::reader::Taken;
 use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::JOURNAL;
+use crate::multilog::engine::reloading::Leaving;
 use crate::multilog::input::relief::report_lost;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::showing::Showing;
@@ -146,6 +147,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             journal.show_task(&self.state);
         }
         self.directories.iter().for_each(LogDir::exit_soon);
+        self.leaving.iter().for_each(Leaving::exit_soon);
     }
 
     /// Seals every directory; returns false if the next start must repair one.
@@ -170,6 +172,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 == Ok(true);
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
+        is_sealed &= self.finish_all_leaving();
         self.note_currents();
         if self.told.is_some() {
             // The journal counts everything, and goes after this.

@@ -10,7 +10,7 @@ use crate::multilog::journal::publish::{is_in, publish, reserve};
 use crate::multilog::journal::record::{Record, samples};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::head_rule::Arrival;
-use crate::multilog::withheld::state::Change;
+use crate::multilog::withheld::state::{Change, Withheld};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::log_dir::LogDir;
@@ -77,6 +77,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// The state between two batches.
     pub(super) fn snapshot(&self) -> Record {
         let [open_line, _] = self.batch.open_lines();
+        let directories: Vec<_> = self.directories.iter().collect();
+        let change = |state: &Withheld| Change { states: [*state; 2], first_repeats: 0 };
+        let changes = self.batch.states().iter().map(change).collect();
+        Record { changes, ..self.snapshot_of(open_line, &directories) }
+    }
+
+    /// The same of other directories, where nothing is counted.
+    pub(super) fn snapshot_of(&self, open_line: &OpenLine, directories: &[&LogDir<D>]) -> Record {
         Record {
             input_bytes: 0,
             adds_newline: false,
@@ -84,8 +92,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
             samples: samples(b""),
             arrivals: self.arrivals(),
             open_lines: [open_line.clone(), open_line.clone()],
-            extents: self.directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
-            changes: self.batch.states().iter().map(|state| Change { states: [*state; 2], first_repeats: 0 }).collect(),
+            extents: directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
+            changes: vec![],
             told: self.told,
         }
     }

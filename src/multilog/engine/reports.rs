@@ -45,7 +45,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Says in every directory what was dropped before the next byte of the input, if anything was.
     pub(super) fn report_gap(&mut self) -> Result<(), EarlyEnd> {
-        if self.script.buffer.is_none() || !self.reader.pending().is_empty() {
+        // A script without a buffer may have come after one with a buffer.
+        if !self.reader.pending().is_empty() {
             return Ok(());
         }
         while let Some(gap) = self.input.take_gap() {

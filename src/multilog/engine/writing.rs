@@ -3,8 +3,9 @@
 use memchr::memrchr;
 
 use super::{EarlyEnd, Engine};
-use crate::cli::Messages;
+use crate::cli::{Messages, standard_output};
 use crate::lines::window::Window;
+use crate::logdir::logger_state::{Activity, Task};
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::Error;
@@ -27,7 +28,9 @@ pub(super) const NOTHING: Window<'_> = Window { bytes: b"", is_open: false };
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
     pub(super) fn write_window(&mut self) -> Result<(), EarlyEnd> {
-        while self.write_batch()? {}
+        while self.write_batch()? {
+            self.reload_if_wanted();
+        }
         Ok(())
     }
 
@@ -48,7 +51,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let is_noted = self.note_batch(&before, arrivals);
         announce(&self.batch, &mut self.statuses, self.messages);
         if self.append_batch().is_err() {
-            return self.give_up(&before, is_noted).and(Err(EarlyEnd::GivenUp));
+            return self.give_up(&before, is_noted, None).and(Err(EarlyEnd::GivenUp));
+        }
+        if let Some(printed) = self.print_copies() {
+            return self.give_up(&before, is_noted, Some(printed)).and(Err(EarlyEnd::GivenUp));
         }
         let window = self.reader.window().expect("nothing has been taken from it");
         let used_up: Vec<usize> =
@@ -87,6 +93,26 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(())
     }
 
+    /// Prints the copies of the batch. Returns how many bytes are printed if the others are left to the next logger: the input
+    /// keeps their lines.
+    fn print_copies(&mut self) -> Option<usize> {
+        let copies = self.batch.copies();
+        if copies.is_empty() {
+            return None;
+        }
+        let mut showing = Showing::new(&mut self.journal, &mut self.state);
+        if self.script.waits_for_reader {
+            showing.show(Task::new(Activity::Printing, ""));
+        }
+        let done = standard_output::print(copies, self.messages);
+        drop(showing);
+        if done < copies.len() && self.input.keeps_rest() {
+            return Some(done);
+        }
+        standard_output::drop_lines(&copies[done..]);
+        None
+    }
+
     /// Consumes a batch that is written.
     pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
         self.batch.commit(self.reader.window().unwrap_or(NOTHING).bytes);
@@ -113,16 +139,22 @@ impl<D: Directory, I: Input> Engine<D, I> {
     }
 
     /// Gives up a batch that cannot be written. The whole lines that every directory has are consumed; the rest is removed
-    /// from the files again and stays in the input. `is_noted` is true if the journal describes the batch.
-    pub(super) fn give_up(&mut self, before: &[u64], is_noted: bool) -> Result<(), EarlyEnd> {
+    /// from the files again and stays in the input. `is_noted` is true if the journal describes the batch; `printed` says how
+    /// many bytes are on standard output, if the lines for it cannot be written.
+    pub(super) fn give_up(&mut self, before: &[u64], is_noted: bool, printed: Option<usize>) -> Result<(), EarlyEnd> {
         let Some(window) = self.reader.window() else { return Ok(()) };
         let written: Vec<u64> =
             self.directories.iter().zip(before).map(|(one, before)| one.room().filled_bytes - before).collect();
         let rooms: Vec<_> = self.directories.iter().zip(before).map(|(one, &bytes)| one.room().at(bytes)).collect();
         let arrivals = self.arrivals();
         let heads = self.script.head.heads(&arrivals);
-        let partly_written = PartlyWritten { window, heads, rooms: &rooms, written: &written };
+        let partly_written = PartlyWritten { window, heads, rooms: &rooms, written: &written, printed };
         let end = partly_written.fitting_bytes(&mut self.batch);
+        if end > 0 && printed.is_none() {
+            // The directories have these lines, so no other logger prints them.
+            let done = standard_output::print(self.batch.copies(), self.messages);
+            standard_output::drop_lines(&self.batch.copies()[done..]);
+        }
         for (number, directory) in self.directories.iter_mut().enumerate() {
             let kept = if end > 0 { self.batch.output(number, window).len() as u64 } else { 0 };
             if let Err(error) = directory.take_back(before[number] + kept) {

@@ -34,6 +34,8 @@ pub enum Wake {
     Terminate,
     /// ALRM: rotate.
     Alarm,
+    /// HUP: read the script file again. Only where there is one.
+    Reload,
     /// The time is over.
     Timeout,
 }

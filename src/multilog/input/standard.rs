@@ -43,6 +43,8 @@ pub struct StandardInput {
     offset: Option<u64>,
     /// ALRM has come and `wait` has not returned it yet.
     has_alarm: bool,
+    /// HUP has come and `wait` has not returned it yet.
+    has_hup: bool,
     /// Created for the first wait that only TERM may interrupt.
     exit_request: OnceCell<Option<SignalWatch>>,
     /// How long the input has waited for the disk or a processor.
@@ -53,18 +55,20 @@ pub struct StandardInput {
 }
 
 impl StandardInput {
-    /// Blocks the signals that multilog answers to, and finds out how bytes can be taken.
-    pub fn new(messages: Messages) -> Result<StandardInput> {
+    /// Blocks the signals that multilog answers to, and finds out how bytes can be taken. HUP is one of them if
+    /// `takes_hup`.
+    pub fn new(messages: Messages, takes_hup: bool) -> Result<StandardInput> {
         let pipe = PipeInput::new().unwrap_or_else(|error| {
             messages.warn(error);
             None
         });
-        Ok(StandardInput { pipe, ..StandardInput::reading(messages)? })
+        Ok(StandardInput { pipe, ..StandardInput::reading(messages, takes_hup)? })
     }
 
     /// The same, but bytes are read whatever the input is.
-    pub fn reading(messages: Messages) -> Result<StandardInput> {
-        let signals = SignalQueue::new(&[Signal::SIGTERM, Signal::SIGALRM])?;
+    pub fn reading(messages: Messages, takes_hup: bool) -> Result<StandardInput> {
+        let signals = [Signal::SIGTERM, Signal::SIGALRM, Signal::SIGHUP];
+        let signals = SignalQueue::new(if takes_hup { &signals } else { &signals[..2] })?;
         let is_plain = fd::stat(fd::stdin()).is_ok_and(|stat| stat.is_plain);
         Ok(StandardInput {
             signals,
@@ -74,6 +78,7 @@ impl StandardInput {
             has_retried: false,
             offset: if is_plain { fd::offset(fd::stdin()).ok() } else { None },
             has_alarm: false,
+            has_hup: false,
             exit_request: OnceCell::new(),
             blocked: Duration::ZERO,
             ledger: None,
@@ -92,6 +97,7 @@ impl StandardInput {
                 }
             }
             self.has_alarm |= signal == Signal::SIGALRM;
+            self.has_hup |= signal == Signal::SIGHUP;
         }
     }
 
@@ -136,6 +142,9 @@ impl Input for StandardInput {
             }
             if std::mem::take(&mut self.has_alarm) {
                 return Ok(Wake::Alarm);
+            }
+            if std::mem::take(&mut self.has_hup) {
+                return Ok(Wake::Reload);
             }
             let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let event = match &mut self.pipe {

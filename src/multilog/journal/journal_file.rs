@@ -65,6 +65,11 @@ impl<M: Memory> Journal<M> {
         Some(Journal { memory, layout, telling, is_true: [true, false], state_at: None, body: Vec::new() })
     }
 
+    /// Goes on with a journal of this process, with the heading that it was made with.
+    pub fn reopen(memory: M, heading: &Heading) -> Option<Journal<M>> {
+        Some(Journal { state_at: Some(file_bytes(heading) - STATE_BYTES), ..Journal::find(memory)? })
+    }
+
     /// The memory that it is kept in.
     pub fn into_memory(self) -> M {
         self.memory
@@ -187,7 +192,9 @@ mod tests {
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
+    use crate::multilog::script::expression::Expression;
     use crate::multilog::script::head_rule::{Arrival, HeadRule};
+    use crate::multilog::script::pattern::Pattern;
     use crate::multilog::withheld::state::Change;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
@@ -195,7 +202,11 @@ mod tests {
     use crate::tai64n::{Label, StampForm};
 
     fn heading(directories: usize) -> Heading {
-        let mut clauses = vec![Clause::Deselect(b"*".into()), Clause::Select(b"*x*".into())];
+        let mut clauses = vec![
+            Clause::Deselect(Pattern::star(b"*")),
+            Clause::Select(Pattern::star(b"*x*")),
+            Clause::Select(Pattern::Expression(Expression::new(b"x+$").unwrap())),
+        ];
         clauses.resize(clauses.len() + directories, Clause::Log(Restraint::default()));
         Heading {
             origin: Origin { pipe: FileId::new(1, 2), boot: 3 },
@@ -222,8 +233,8 @@ mod tests {
             samples: [[last_byte; 16]; 2],
             arrivals: [label, label.next().unwrap()].map(|label| Arrival { label, offset_seconds: -3600 }),
             open_lines: [
-                OpenLine { is_open: true, goes_to: vec![true; directories] },
-                OpenLine { is_open: false, goes_to: vec![false; directories] },
+                OpenLine { is_open: true, goes_to: vec![true; directories], is_copied: true },
+                OpenLine::closed(directories),
             ],
             extents: (0..directories as u64)
                 .map(|number| Extent {

@@ -2,7 +2,7 @@
 //!
 //! - [`journal_file`]: the file `journal` of a log directory, mapped. [`publish`](mod@publish): how it gets its name.
 //! - [`layout`]: the layout of the file, and how it is read: a part with a wrong checksum is rejected there. [`record`]:
-//!   what it says. [`showing`]: the part that other programs read.
+//!   what it says. [`left_behind`]: it is looked for beside the directories of a script file. [`showing`]: the part that other programs read.
 //! - [`replay`](mod@replay): a successor completes the batch that the journal describes.
 //!
 //! A successor treats a journal with a wrong checksum as if it were not there. A `current` of a killed logger becomes an
@@ -13,6 +13,7 @@
 
 pub mod journal_file;
 pub mod layout;
+pub mod left_behind;
 pub mod publish;
 pub mod record;
 pub mod replay;

@@ -14,13 +14,12 @@ use crate::logdir::limits::Limits;
 use crate::logdir::restraint::{Rate, Restraint};
 use crate::multilog::input::ledger::Told;
 use crate::multilog::open_line::OpenLine;
+use crate::multilog::script::expression::Expression;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
 use crate::multilog::withheld::state::{CHANGE_BYTES, Change};
-use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
-use crate::multilog::writer::locked_directory::LockedDirectory;
 use crate::sys::clock;
 use crate::sys::stat::FileId;
 use crate::tai64n::{Label, StampForm};
@@ -46,15 +45,25 @@ pub struct Rules {
     pub clauses: Vec<Clause>,
 }
 
+/// The bytes for a clause with a star pattern and for one with a regular expression.
+const SELECT_CODES: [u8; 2] = *b"+g";
+const DESELECT_CODES: [u8; 2] = *b"-v";
+/// The byte for the next directory.
+const LOG_CODE: u8 = b'.';
+/// The byte for a copy, with its prefix.
+const COPY_CODE: u8 = b'1';
+
 /// One step of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clause {
-    /// `+pattern`.
-    Select(Vec<u8>),
-    /// `-pattern`.
-    Deselect(Vec<u8>),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// The next directory, and which lines it does not get.
     Log(Restraint),
+    /// `1`, with its prefix.
+    Copy(Vec<u8>),
 }
 
 impl Rules {
@@ -62,12 +71,21 @@ impl Rules {
     #[must_use]
     pub fn of(script: &Script) -> Rules {
         let clause = |action: &Action| match action {
-            Action::Select(selector) => Some(Clause::Select(selector.pattern())),
-            Action::Deselect(selector) => Some(Clause::Deselect(selector.pattern())),
+            Action::Select(pattern) => Some(Clause::Select(pattern.clone())),
+            Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
             Action::Log(number) => Some(Clause::Log(script.directories[*number].restraint)),
+            Action::Copy(copy) => Some(Clause::Copy(script.copies[*copy].clone())),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
+    }
+
+    /// Tells whether some of them are regular expressions.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        self.clauses.iter().any(|clause| {
+            matches!(clause, Clause::Select(Pattern::Expression(_)) | Clause::Deselect(Pattern::Expression(_)))
+        })
     }
 
     /// How many directories they send lines to.
@@ -86,17 +104,23 @@ impl Rules {
             rotation: RotationTimes::default(),
             restraint: Restraint::default(),
             processor: None,
+            group: None,
             sync_interval: None,
         };
         let mut script = Script { head: self.head.clone(), ..Script::default() };
         for clause in &self.clauses {
             script.actions.push(match clause {
-                Clause::Select(pattern) => Action::Select(Selector::new(pattern)),
-                Clause::Deselect(pattern) => Action::Deselect(Selector::new(pattern)),
+                Clause::Select(pattern) => Action::Select(pattern.clone()),
+                Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
                 Clause::Log(_) => Action::Log(script.directories.len()),
+                Clause::Copy(_) => Action::Copy(script.copies.len()),
             });
-            if let Clause::Log(restraint) = *clause {
-                script.directories.push(Destination { restraint, ..endless.clone() });
+            match clause {
+                Clause::Log(restraint) => {
+                    script.directories.push(Destination { restraint: *restraint, ..endless.clone() });
+                }
+                Clause::Copy(prefix) => script.copies.push(prefix.clone()),
+                Clause::Select(_) | Clause::Deselect(_) => {}
             }
         }
         script
@@ -118,20 +142,16 @@ pub struct Heading {
 }
 
 impl Heading {
-    /// The heading of a logger that has claimed its directories; `after` is the greatest number that it has found.
+    /// The heading of a logger that has claimed the directories of its script; `after` is the greatest number that it has
+    /// found.
     #[must_use]
-    pub fn new<D: Directory>(
-        origin: Origin,
-        after: u64,
-        script: &Script,
-        directories: &[LockedDirectory<D>],
-    ) -> Heading {
+    pub fn new(origin: Origin, after: u64, script: &Script) -> Heading {
         let uptime = u64::try_from(clock::uptime().as_nanos()).unwrap_or(0);
         Heading {
             origin,
             number: after.saturating_add(1).max(uptime),
             rules: Rules::of(script),
-            names: directories.iter().map(name_hash).collect(),
+            names: script.directories.iter().map(name_hash).collect(),
         }
     }
 
@@ -152,19 +172,28 @@ impl Heading {
         bytes.extend(&self.rules.head.prefix);
         bytes.extend(count(self.rules.clauses.len()));
         for clause in &self.rules.clauses {
-            let restraint;
-            let (kind, pattern) = match clause {
-                Clause::Select(pattern) => (b'+', &pattern[..]),
-                Clause::Deselect(pattern) => (b'-', &pattern[..]),
-                Clause::Log(one) if one.is_none() => (b'.', &b""[..]),
-                Clause::Log(one) => {
-                    restraint = restraint_bytes(*one);
-                    (b'.', restraint.as_flattened())
+            let (codes, pattern) = match clause {
+                Clause::Select(pattern) => (SELECT_CODES, pattern),
+                Clause::Deselect(pattern) => (DESELECT_CODES, pattern),
+                Clause::Log(restraint) => {
+                    bytes.push(LOG_CODE);
+                    bytes.extend(restraint_bytes(*restraint).as_flattened());
+                    continue;
+                }
+                Clause::Copy(prefix) => {
+                    bytes.push(COPY_CODE);
+                    bytes.extend(count(prefix.len()));
+                    bytes.extend(prefix);
+                    continue;
                 }
             };
-            bytes.push(kind);
-            bytes.extend(count(pattern.len()));
-            bytes.extend(pattern);
+            let (code, text) = match pattern {
+                Pattern::Star(selector) => (codes[0], selector.pattern()),
+                Pattern::Expression(expression) => (codes[1], expression.text().as_bytes().to_vec()),
+            };
+            bytes.push(code);
+            bytes.extend(count(text.len()));
+            bytes.extend(text);
         }
         bytes.extend(count(self.names.len()));
         bytes.extend(self.names.iter().flat_map(|name| name.to_le_bytes()));
@@ -183,13 +212,23 @@ impl Heading {
         let head = HeadRule { stamp, prefix: prefix.into() };
         let mut clauses = Vec::new();
         for _ in 0..take_count(rest)? {
-            let [kind] = take(rest)?;
-            let pattern = take_bytes(rest)?;
-            clauses.push(match kind {
-                b'+' => Clause::Select(pattern.into()),
-                b'-' => Clause::Deselect(pattern.into()),
-                b'.' => Clause::Log(restraint_of(pattern)?),
-                _ => return None,
+            let [code] = take(rest)?;
+            if code == LOG_CODE {
+                clauses.push(Clause::Log(restraint_of(&take::<24>(rest)?)?));
+                continue;
+            }
+            let text = take_bytes(rest)?;
+            if code == COPY_CODE {
+                clauses.push(Clause::Copy(text.into()));
+                continue;
+            }
+            let pattern = match SELECT_CODES.iter().chain(&DESELECT_CODES).position(|known| *known == code)? % 2 {
+                0 => Pattern::star(text),
+                _ => Pattern::Expression(Expression::new(text).ok()?),
+            };
+            clauses.push(match SELECT_CODES.contains(&code) {
+                true => Clause::Select(pattern),
+                false => Clause::Deselect(pattern),
             });
         }
         let mut names = Vec::new();
@@ -203,8 +242,8 @@ impl Heading {
 
 /// A hash of the name that the script has for a directory.
 #[must_use]
-pub fn name_hash<D: Directory>(locked: &LockedDirectory<D>) -> u64 {
-    hash([locked.destination().path.to_bytes()])
+pub fn name_hash(destination: &Destination) -> u64 {
+    hash([destination.path.to_bytes()])
 }
 
 /// A batch, or the state of all directories between two batches, as far as a successor must know it.
@@ -282,7 +321,7 @@ impl Record {
             bytes.extend(count.to_le_bytes());
         }
         let [before, after] = &self.open_lines;
-        bytes.extend([self.adds_newline, before.is_open, after.is_open].map(u8::from));
+        bytes.extend([u8::from(self.adds_newline), open_code(before), open_code(after)]);
         bytes.extend(count(self.extents.len()));
         for (number, extent) in self.extents.iter().enumerate() {
             push_identity(bytes, extent.directory);
@@ -309,9 +348,9 @@ impl Record {
                 bytes: take_number(rest)?,
             }),
         };
-        let [adds_newline, before_is_open, after_is_open] = take::<3>(rest)?.map(|byte| byte != 0);
-        let mut before = OpenLine { is_open: before_is_open, goes_to: vec![] };
-        let mut after = OpenLine { is_open: after_is_open, goes_to: vec![] };
+        let [adds_newline, before_code, after_code] = take(rest)?;
+        let adds_newline = adds_newline != 0;
+        let [mut before, mut after] = [before_code, after_code].map(open_line_of);
         let mut extents = Vec::new();
         for _ in 0..take_count(rest)? {
             let (directory, current) = (take_identity(rest)?, take_identity(rest)?);
@@ -339,6 +378,16 @@ impl Record {
             told,
         })
     }
+}
+
+/// A journal without copies is the same as one of a logger that knows none.
+fn open_code(line: &OpenLine) -> u8 {
+    u8::from(line.is_open) | u8::from(line.is_copied) << 1
+}
+
+/// The line that a byte stands for, without its directories.
+fn open_line_of(code: u8) -> OpenLine {
+    OpenLine { is_open: code != 0, goes_to: Vec::new(), is_copied: code & 2 != 0 }
 }
 
 /// The first bytes of a batch, and the last.
@@ -451,7 +500,9 @@ mod tests {
             c"+",
             c"-x*",
             c"=f",
+            c"1=p: ",
             c"./b",
+            c"1b",
         ]);
         let rules = Rules::of(&script);
 
@@ -465,7 +516,7 @@ mod tests {
 
     #[test]
     fn a_heading_is_read_as_it_was_written() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"L5:9", c"D60", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"1=p: ", c"L5:9", c"D60", c"./b"]);
         let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();

@@ -12,6 +12,7 @@
 //! The journals also tell whether each `current` is whole: this boot's loggers wrote all of it, nobody else wrote to it,
 //! and the disk has refused nothing. Such a file is appended to, and every other becomes an archive.
 
+use crate::cli::standard_output;
 use crate::lines::window::Window;
 use crate::logdir::names::{CURRENT, JOURNAL, MODE_PRIVATE};
 use crate::logdir::room::Room;
@@ -25,6 +26,7 @@ use crate::multilog::journal::record::{Heading, Origin, Record, name_hash};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
+use crate::multilog::script::expression;
 use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::extent::Extent;
@@ -65,6 +67,20 @@ pub struct Legacy {
 }
 
 impl Legacy {
+    /// Nothing is known of so many directories.
+    fn none(directories: usize) -> Legacy {
+        Legacy {
+            replayed: Replayed::Nothing,
+            is_whole: vec![false; directories],
+            has_journal: vec![false; directories],
+            last_number: 0,
+            left_out_bytes: 0,
+            withheld: vec![Withheld::default(); directories],
+            has_predecessor: false,
+            told: None,
+        }
+    }
+
     /// The line to continue.
     #[must_use]
     pub fn open_line(&self) -> Option<&OpenLine> {
@@ -97,18 +113,37 @@ pub fn replay<D: Directory>(
     directories: &[LockedDirectory<D>],
     pausing: &mut Pausing<'_, impl Input>,
 ) -> Result<Legacy, Error> {
-    let mut legacy = Legacy {
-        replayed: Replayed::Nothing,
-        is_whole: vec![false; directories.len()],
-        has_journal: vec![false; directories.len()],
-        last_number: 0,
-        left_out_bytes: 0,
-        withheld: vec![Withheld::default(); directories.len()],
-        has_predecessor: false,
-        told: None,
-    };
     // For an input without journals, none is trusted.
-    let Some(origin) = origin else { return Ok(legacy) };
+    let Some(origin) = origin else { return Ok(Legacy::none(directories.len())) };
+    let (mut legacy, mut journals) = find_journals(origin.boot, directories);
+    if let Some(found) = journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
+        legacy.replayed = replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?;
+    }
+    legacy.withheld = directories.iter().map(|locked| withheld(locked, &journals)).collect();
+    if legacy.open_line().is_none() {
+        // The rest of that line does not come.
+        legacy.withheld.iter_mut().for_each(|state| state.is_within_suppressed = false);
+    }
+    if origin.boot != 0 {
+        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    }
+    Ok(legacy)
+}
+
+/// What the journals tell of directories that a logger which runs takes too. Their batches are not of this input any more:
+/// what is in the pipe is this logger's own.
+pub fn find_legacy<D: Directory>(origin: Option<Origin>, directories: &[LockedDirectory<D>]) -> Legacy {
+    let Some(origin) = origin else { return Legacy::none(directories.len()) };
+    let (mut legacy, journals) = find_journals(origin.boot, directories);
+    if origin.boot != 0 {
+        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    }
+    legacy
+}
+
+/// Reads the journals in the locked directories: those of this boot, the newest first.
+fn find_journals<D: Directory>(boot: u128, directories: &[LockedDirectory<D>]) -> (Legacy, Vec<FoundJournal>) {
+    let mut legacy = Legacy::none(directories.len());
     let (mut journals, mut has_unfinished) = (Vec::new(), false);
     for (number, one) in directories.iter().enumerate() {
         // An unreadable one is ignored.
@@ -120,7 +155,7 @@ pub fn replay<D: Directory>(
         }
     }
     journals.retain(|found| {
-        found.contents.heading.origin.boot == origin.boot || {
+        found.contents.heading.origin.boot == boot || {
             has_unfinished |= is_unfinished(&found.contents);
             false
         }
@@ -129,22 +164,12 @@ pub fn replay<D: Directory>(
     journals.sort_by_key(|found| std::cmp::Reverse(found.contents.heading.number));
     legacy.last_number = journals.first().map_or(0, |newest| newest.contents.heading.number);
     has_unfinished |= journals.iter().any(|found| is_unfinished(&found.contents));
-    legacy.replayed = match journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
-        Some(found) => replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?,
-        None if has_unfinished => Replayed::Torn,
-        None => Replayed::Nothing,
-    };
-    if origin.boot != 0 {
-        legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
+    if has_unfinished {
+        legacy.replayed = Replayed::Torn;
     }
-    legacy.withheld = directories.iter().map(|locked| withheld(locked, &journals)).collect();
     legacy.has_predecessor = !journals.is_empty();
     legacy.told = journals.iter().find_map(|found| found.contents.record.told);
-    if legacy.open_line().is_none() {
-        // The rest of that line does not come.
-        legacy.withheld.iter_mut().for_each(|state| state.is_within_suppressed = false);
-    }
-    Ok(legacy)
+    (legacy, journals)
 }
 
 /// Tells whether a line may be without its end.
@@ -168,6 +193,9 @@ fn replay_one<D: Directory>(
         return Ok(if is_unfinished(&found.contents) { Replayed::Torn } else { Replayed::Nothing });
     };
     if !was_consumed {
+        if heading.rules.has_expressions() && !expression::has_compiler() {
+            return Err(Error::want_of_compiler());
+        }
         let bytes = pausing
             .input
             .peek_again(usize::try_from(record.input_bytes).unwrap_or(usize::MAX))
@@ -204,7 +232,8 @@ fn replay_one<D: Directory>(
         // Where no boot can be told from another, nothing shows that the rest of the line is in this pipe.
         return Ok(Replayed::Torn);
     }
-    let mut open_line = OpenLine { is_open: after.is_open, goes_to: vec![false; directories.len()] };
+    let mut open_line =
+        OpenLine { is_open: after.is_open, is_copied: after.is_copied, ..OpenLine::closed(directories.len()) };
     if after.is_open {
         for (number, extent) in record.extents.iter().enumerate() {
             let Some(directory) = matches[number].filter(|_| after.goes_to[number]) else { continue };
@@ -226,7 +255,7 @@ fn match_directories<D: Directory>(
     directories: &[LockedDirectory<D>],
 ) -> Option<Vec<Option<usize>>> {
     let identities: Vec<_> = directories.iter().map(|locked| locked.place().directory.identity().ok()).collect();
-    let names: Vec<u64> = directories.iter().map(name_hash).collect();
+    let names: Vec<u64> = directories.iter().map(|locked| name_hash(locked.destination())).collect();
     let matches: Vec<Option<usize>> = record
         .extents
         .iter()
@@ -320,6 +349,7 @@ fn complete<D: Directory>(
     let endless = Room { filled_bytes: 0, size_max_bytes: u64::MAX };
     let [before, after] = &record.open_lines;
     let mut batch = Batch::new(&script);
+    batch.lift_limit();
     batch.resume(before.clone());
     batch.repeat(&script, &record.changes);
     batch.come(record.arrivals.map(|arrival| arrival.label));
@@ -343,6 +373,10 @@ fn complete<D: Directory>(
             Some(gap) => gaps.push(gap),
             None => return Ok(false),
         }
+    }
+    if standard_output::print_again(batch.copies(), pausing.messages) < batch.copies().len() {
+        // The next logger finds the same journal and the same bytes.
+        return Err(Error::interruption());
     }
     for Gap { shown, current, missing } in gaps {
         let mut rest = &missing[..];

@@ -21,9 +21,12 @@ pub fn explain(arguments: &Arguments, script: &Script) -> String {
             Some(_) if script.is_ignored(argument) => "ignored".to_owned(),
             Some(b't' | b'T') if number == 0 => "puts a timestamp before each line".to_owned(),
             Some(b'p') => "puts a text before each line".to_owned(),
+            Some(b'r') if bytes.starts_with(b"r-") => "deselects the lines that match".to_owned(),
+            Some(b'r') => "selects the lines that match".to_owned(),
             Some(b'-') => "deselects the lines that match".to_owned(),
             Some(b'+') => "selects the lines that match".to_owned(),
             Some(b'e') => "prints selected lines on standard error".to_owned(),
+            Some(b'1') => "prints selected lines on standard output".to_owned(),
             Some(b'=') => "writes the last selected line to the file".to_owned(),
             Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()),
             Some(b'B') => "keeps lines in memory while the disk takes none".to_owned(),
@@ -42,7 +45,7 @@ struct Settings<'s>(&'s Destination);
 
 impl fmt::Display for Settings<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Destination { size_max_bytes, limits, rotation, restraint, processor, sync_interval, .. } = self.0;
+        let Destination { size_max_bytes, limits, rotation, restraint, processor, group, sync_interval, .. } = self.0;
         let Limits { files_max, archive_bytes_max, age_max, free } = limits;
         write!(out, "logs selected lines: at most {files_max} files of at most {size_max_bytes} bytes")?;
         if let Some(bytes) = archive_bytes_max {
@@ -74,6 +77,9 @@ impl fmt::Display for Settings<'_> {
         }
         if let Some(interval) = sync_interval {
             write!(out, ", fsyncs within {} seconds", interval.as_secs())?;
+        }
+        if let Some(group) = group {
+            write!(out, ", readable for group {group}")?;
         }
         if let Some(command) = processor {
             write!(out, ", with the processor {}", Shown(command.to_bytes()))?;
@@ -110,7 +116,7 @@ mod tests {
     #[test]
     fn a_directory_shows_all_that_is_in_force() {
         let text = explained(&[
-            c"s4096", c"S10k", c"A2m", c"F5%:3", c"R1h", c"R@hour", c"L9:20", c"D1m", c"y7", c"!gzip", c"./a",
+            c"s4096", c"S10k", c"A2m", c"F5%:3", c"R1h", c"R@hour", c"L9:20", c"D1m", c"y7", c"g=4", c"!gzip", c"./a",
         ]);
 
         assert_eq!(
@@ -119,7 +125,7 @@ mod tests {
                 "./a: logs selected lines: at most 10 files of at most 4096 bytes, archives of at most 6144 bytes in all, \
                  archives of at most 120 seconds, 5% free, but at least 3 archives, rotates 3600 seconds after the first \
                  line, rotates at each local hour, at most 9 lines a second after 20 at once, repeated lines counted for \
-                 at most 60 seconds, fsyncs within 7 seconds, with the processor gzip"
+                 at most 60 seconds, fsyncs within 7 seconds, readable for group 4, with the processor gzip"
             )
         );
     }

@@ -9,6 +9,9 @@
 //! - Once the verdict is known, the rest of the line is skipped. When all remaining selectors are at a star, the
 //!   matcher skips to the next byte that one of them seeks.
 //!
+//! Regular expressions are matched first, in an automaton of their own. Which of them match decides in which state the star
+//! patterns begin.
+//!
 //! States and verdicts take at most [`MEMORY_BYTES`]. A line that needs more is matched one selector after the other; after
 //! many such lines all states are forgotten.
 //!
@@ -20,14 +23,16 @@
 //! match, but 0.34 to 0.44 where many lines match, and 0.04 to 0.17 with 200 selectors that overlap (`+*delivery N*`): its
 //! states take twice the memory, so that [`MEMORY_BYTES`] do not hold them. A DFA cannot strike out a selector that a later
 //! one overrules, which is where this code gains. It would also add 100 kB to an idle logger. Selectors that are regular
-//! expressions would use it.
+//! expressions use it.
 
 use std::collections::BTreeMap;
 
 use memchr::{memchr, memchr2, memchr3};
 
+use crate::multilog::script::expression::{self, Expression, Expressions};
+use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::selector::{Progress, Selector};
-use crate::multilog::script::{Action, Script};
+use crate::multilog::script::{Action, SEEN_BYTES, Script};
 
 /// What the automaton may take.
 pub const MEMORY_BYTES: usize = 1024 * 1024;
@@ -46,16 +51,81 @@ pub struct Verdict {
     pub statuses: Vec<usize>,
     /// How many alerts it gives.
     pub alert_count: usize,
+    /// The copy that it gives, by the number of its prefix.
+    pub copy: Option<usize>,
 }
 
 /// A selector with its place in the script.
 #[derive(Debug)]
 struct Clause {
-    selector: Selector,
+    test: Test,
     /// Whether a line that matches is selected or deselected.
     selects: bool,
     /// The selectors between two actions are a run; the runs are counted from 0.
     run: usize,
+}
+
+/// What a clause looks for.
+#[derive(Debug)]
+enum Test {
+    Star(Selector),
+    /// The regular expression with this number.
+    Expression(usize),
+}
+
+impl Clause {
+    /// How far it has matched after the first bytes of a line; `None` for a regular expression.
+    fn start(&self, first: &[u8]) -> Option<Progress> {
+        match &self.test {
+            Test::Star(selector) => Some(selector.start(first)),
+            Test::Expression(_) => None,
+        }
+    }
+
+    /// A regular expression that is pending has matched.
+    fn go_on(&self, progress: Progress, next: &[u8]) -> Progress {
+        match &self.test {
+            Test::Star(selector) => selector.go_on(progress, next),
+            Test::Expression(_) => progress,
+        }
+    }
+
+    fn finish(&self, progress: Progress, rest: &[u8]) -> bool {
+        match &self.test {
+            Test::Star(selector) => selector.finish(progress, rest),
+            Test::Expression(_) => progress == Progress::MATCHED,
+        }
+    }
+
+    fn sought(&self, progress: Progress) -> Option<u8> {
+        match &self.test {
+            Test::Star(selector) => selector.sought(progress),
+            Test::Expression(_) => None,
+        }
+    }
+}
+
+/// The regular expressions of a script, and in which state the star patterns begin.
+#[derive(Debug)]
+struct ExpressionSet {
+    expressions: Box<dyn Expressions>,
+    /// By the bits of those that match.
+    rows: BTreeMap<Box<[u64]>, Row>,
+    /// Those that matched the last line.
+    latest: (Box<[u64]>, Row),
+}
+
+impl ExpressionSet {
+    fn new(expressions: &[&Expression]) -> Box<ExpressionSet> {
+        let expressions = expression::compile(expressions);
+        Box::new(ExpressionSet { expressions, rows: BTreeMap::new(), latest: (Box::default(), UNKNOWN) })
+    }
+
+    /// The states are others now.
+    fn forget_rows(&mut self) {
+        self.rows.clear();
+        self.latest = (Box::default(), UNKNOWN);
+    }
 }
 
 /// The clauses that can still make a difference, and where they are in their patterns.
@@ -95,9 +165,16 @@ pub struct Matcher {
     classes: [u8; 256],
     /// The number of bits for a class: a row of the table has a place for each.
     row_bits: u32,
-    /// Where the clauses are after the stamp.
+    /// Where each clause is after what stands in front of the line; `None` for regular expressions.
+    started: Vec<Option<Progress>>,
+    /// How many bytes of the line star patterns see.
+    seen_bytes: usize,
+    /// What is pending there, without the regular expressions.
     beginning: Pending,
+    /// The state for that; with regular expressions there are more of them.
     beginning_row: Row,
+    /// `None` if the script has none.
+    expression_set: Option<Box<ExpressionSet>>,
     states: Vec<State>,
     /// For each state a row, for each class the row that comes next.
     table: Vec<Row>,
@@ -119,17 +196,19 @@ impl Matcher {
 
     fn with_memory(script: &Script, memory_max_bytes: usize) -> Matcher {
         let mut clauses: Vec<Clause> = Vec::new();
+        let mut expressions: Vec<&Expression> = Vec::new();
         let mut actions = vec![Verdict::default()];
         let mut is_in_run = false;
         for action in &script.actions {
-            let (selector, selects) = match action {
-                Action::Select(selector) => (selector, true),
-                Action::Deselect(selector) => (selector, false),
+            let (pattern, selects) = match action {
+                Action::Select(pattern) => (pattern, true),
+                Action::Deselect(pattern) => (pattern, false),
                 _ => {
                     is_in_run = false;
                     let met = actions.last_mut().expect("there is one for no run");
                     match action {
                         Action::Alert => met.alert_count += 1,
+                        Action::Copy(copy) => met.copy = met.copy.or(Some(*copy)),
                         Action::Status(file) => met.statuses.push(*file),
                         Action::Log(directory) => met.directories.push(*directory),
                         Action::Select(_) | Action::Deselect(_) => {}
@@ -141,7 +220,14 @@ impl Matcher {
                 actions.push(Verdict::default());
                 is_in_run = true;
             }
-            clauses.push(Clause { selector: selector.clone(), selects, run: actions.len() - 1 });
+            let test = match pattern {
+                Pattern::Star(selector) => Test::Star(selector.clone()),
+                Pattern::Expression(expression) => {
+                    expressions.push(expression);
+                    Test::Expression(expressions.len() - 1)
+                }
+            };
+            clauses.push(Clause { test, selects, run: actions.len() - 1 });
         }
         // Selectors with no action behind them have no effect.
         if actions.last() == Some(&Verdict::default()) {
@@ -149,7 +235,11 @@ impl Matcher {
         }
         let mut classes = [0; 256];
         let mut class_count = 1;
-        for byte in clauses.iter().flat_map(|clause| clause.selector.bytes()) {
+        let selectors = clauses.iter().filter_map(|clause| match &clause.test {
+            Test::Star(selector) => Some(selector),
+            Test::Expression(_) => None,
+        });
+        for byte in selectors.flat_map(Selector::bytes) {
             let class = &mut classes[usize::from(byte)];
             // A pattern cannot hold a NUL, so there is always one byte that none tells.
             if *class == 0 {
@@ -162,8 +252,11 @@ impl Matcher {
             actions,
             classes,
             row_bits: usize::next_power_of_two(class_count).trailing_zeros(),
+            started: Vec::new(),
+            seen_bytes: SEEN_BYTES,
             beginning: Vec::new(),
             beginning_row: UNKNOWN,
+            expression_set: (!expressions.is_empty()).then(|| ExpressionSet::new(&expressions)),
             states: Vec::new(),
             table: Vec::new(),
             rows: BTreeMap::new(),
@@ -177,13 +270,57 @@ impl Matcher {
         matcher
     }
 
-    /// The lines that follow begin with a stamp.
-    pub fn begin(&mut self, stamp: &[u8]) {
-        let start = |(number, clause): (usize, &Clause)| (number, clause.selector.start(stamp));
-        let mut pending = self.clauses.iter().enumerate().map(start).collect();
+    /// What stands in front of the lines that follow.
+    pub fn begin(&mut self, head: &[u8]) {
+        self.seen_bytes = SEEN_BYTES - head.len();
+        let started: Vec<_> = self.clauses.iter().map(|clause| clause.start(head)).collect();
+        if let Some(set) = &mut self.expression_set {
+            // The states in which lines begin stay the same, in most cases, when only the time has changed.
+            if self.started != started {
+                set.forget_rows();
+                self.started = started;
+            }
+            return;
+        }
+        let mut pending = started.iter().copied().enumerate().filter_map(|(number, at)| Some((number, at?))).collect();
         self.strike(&mut pending);
         self.beginning_row = self.find_or_make(&pending);
         self.beginning = pending;
+    }
+
+    /// What is pending at the beginning of a line that some regular expressions match: a bit for each.
+    fn pending_with(&self, matching: &[u64]) -> Pending {
+        let at = |(number, clause): (usize, &Clause)| match clause.test {
+            Test::Star(_) => Some((number, self.started[number]?)),
+            Test::Expression(one) => (matching[one / 64] >> (one % 64) & 1 == 1).then_some((number, Progress::MATCHED)),
+        };
+        let mut pending = self.clauses.iter().enumerate().filter_map(at).collect();
+        self.strike(&mut pending);
+        pending
+    }
+
+    /// The state in which a line begins that regular expressions are compared with. Leaves what is pending there in
+    /// `beginning` if there is no room for the state.
+    fn begin_line(&mut self, set: &mut ExpressionSet, line: &[u8]) -> Row {
+        let ExpressionSet { expressions, rows, latest } = set;
+        let matching = expressions.matching(line);
+        if latest.0[..] == *matching && latest.1 != UNKNOWN {
+            return latest.1;
+        }
+        let row = rows.get(matching).copied().unwrap_or_else(|| {
+            let pending = self.pending_with(matching);
+            let row = self.find_or_make(&pending);
+            let bytes = 2 * (size_of::<(Box<[u64]>, Row)>() + size_of_val(matching));
+            if row == UNKNOWN {
+                self.beginning = pending;
+            } else if self.memory_bytes + bytes <= self.memory_max_bytes {
+                self.memory_bytes += bytes;
+                rows.insert(matching.into(), row);
+            }
+            row
+        });
+        *latest = (matching.into(), row);
+        row
     }
 
     /// What was decided: see [`Matcher::match_line`].
@@ -192,14 +329,28 @@ impl Matcher {
         &self.verdicts[number]
     }
 
-    /// Judges a line, its stamp and its newline left out, and says which of the verdicts is its own. Those with the same
+    /// Judges a line, without what stands in front of it and without its newline, and says which of the verdicts is its own. Those with the same
     /// number are the same until the next call of [`Matcher::tidy`], but for [`UNKEPT`], which is valid until the next line.
     pub fn match_line(&mut self, line: &[u8]) -> usize {
-        if self.beginning_row == UNKNOWN {
-            let matching = self.matching(&self.beginning, line);
+        let seen = &line[..line.len().min(self.seen_bytes)];
+        let begin = match self.expression_set.take() {
+            None => self.beginning_row,
+            Some(mut set) => {
+                let row = self.begin_line(&mut set, line);
+                self.expression_set = Some(set);
+                row
+            }
+        };
+        if begin == UNKNOWN {
+            let matching = self.matching(&self.beginning, seen);
             return self.decide_plainly(&matching);
         }
-        let mut row = self.beginning_row;
+        self.match_seen(begin, seen)
+    }
+
+    /// Judges what star patterns see of a line.
+    fn match_seen(&mut self, begin: Row, line: &[u8]) -> usize {
+        let mut row = begin;
         let mut at = 0;
         loop {
             if row & SPECIAL != 0 {
@@ -238,7 +389,7 @@ impl Matcher {
 
     /// The clauses that match, looked for one after the other in the rest of a line.
     fn matching(&self, pending: &[(usize, Progress)], rest: &[u8]) -> Vec<usize> {
-        let matches = |&&(number, progress): &&(usize, Progress)| self.clauses[number].selector.finish(progress, rest);
+        let matches = |&&(number, progress): &&(usize, Progress)| self.clauses[number].finish(progress, rest);
         pending.iter().filter(matches).map(|(number, _)| *number).collect()
     }
 
@@ -264,6 +415,11 @@ impl Matcher {
         self.numbers.clear();
         self.memory_bytes = 0;
         self.plain_lines = 0;
+        if let Some(set) = &mut self.expression_set {
+            set.forget_rows();
+            set.expressions.shrink();
+            return;
+        }
         let beginning = std::mem::take(&mut self.beginning);
         self.beginning_row = self.find_or_make(&beginning);
         self.beginning = beginning;
@@ -277,7 +433,7 @@ impl Matcher {
     fn make_next(&mut self, from: usize, byte: u8) -> Row {
         let mut pending = self.states[from].pending.clone();
         for (number, progress) in &mut pending {
-            *progress = self.clauses[*number].selector.go_on(*progress, &[byte]);
+            *progress = self.clauses[*number].go_on(*progress, &[byte]);
         }
         self.strike(&mut pending);
         self.find_or_make(&pending)
@@ -342,7 +498,7 @@ impl Matcher {
     fn sought(&self, pending: &[(usize, Progress)]) -> Option<[u8; 3]> {
         let mut bytes = Vec::new();
         for &(number, progress) in pending.iter().filter(|(_, progress)| progress.verdict().is_none()) {
-            let byte = self.clauses[number].selector.sought(progress)?;
+            let byte = self.clauses[number].sought(progress)?;
             if !bytes.contains(&byte) {
                 bytes.push(byte);
             }
@@ -371,6 +527,7 @@ impl Matcher {
             verdict.directories.extend(&met.directories);
             verdict.statuses.extend(&met.statuses);
             verdict.alert_count += met.alert_count;
+            verdict.copy = verdict.copy.or(met.copy);
         }
         // Twice what the lists hold, as they grow by doubling.
         let lists = verdict.directories.len() + verdict.statuses.len();
@@ -389,18 +546,28 @@ impl Matcher {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use regex::bytes::RegexBuilder;
 
     use super::*;
+    use crate::multilog::script::automaton;
 
     /// The script as multilog.8 tells it: each action in its turn.
-    fn verdict_by_the_book(script: &Script, line: &[u8]) -> Verdict {
+    fn verdict_by_the_book(script: &Script, stamp: &[u8], line: &[u8]) -> Verdict {
+        let whole = [stamp, line].concat();
+        let matches = |pattern: &Pattern| match pattern {
+            Pattern::Star(selector) => selector.matches(&whole),
+            Pattern::Expression(expression) => {
+                RegexBuilder::new(expression.text()).unicode(false).build().unwrap().is_match(line)
+            }
+        };
         let mut is_selected = true;
         let mut verdict = Verdict::default();
         for action in &script.actions {
             match action {
-                Action::Select(selector) => is_selected |= selector.matches(line),
-                Action::Deselect(selector) => is_selected &= !selector.matches(line),
+                Action::Select(pattern) => is_selected |= matches(pattern),
+                Action::Deselect(pattern) => is_selected &= !matches(pattern),
                 Action::Alert if is_selected => verdict.alert_count += 1,
+                Action::Copy(copy) if is_selected => verdict.copy = verdict.copy.or(Some(*copy)),
                 Action::Status(file) if is_selected => verdict.statuses.push(*file),
                 Action::Log(directory) if is_selected => verdict.directories.push(*directory),
                 _ => {}
@@ -409,15 +576,24 @@ mod tests {
         verdict
     }
 
+    /// A star pattern as a regular expression that finds it anywhere.
+    fn expression(pattern: &[u8]) -> Pattern {
+        expression::use_compiler(automaton::COMPILER);
+        let byte = |byte: &u8| if *byte == b'*' { ".".to_owned() } else { format!("(?-u:\\x{byte:02x})") };
+        Pattern::Expression(Expression::new(pattern.iter().map(byte).collect::<String>().as_bytes()).unwrap())
+    }
+
     fn script(actions: Vec<(u8, Vec<u8>)>) -> Script {
         let (mut directories, mut statuses) = (0, 0);
         let count = |number: &mut usize| std::mem::replace(number, *number + 1);
         let actions = actions.into_iter().map(|(kind, pattern)| match kind {
-            0..4 => Action::Select(Selector::new(&pattern)),
-            4..8 => Action::Deselect(Selector::new(&pattern)),
+            0..4 => Action::Select(Pattern::star(&pattern)),
+            4..8 => Action::Deselect(Pattern::star(&pattern)),
             8 => Action::Log(count(&mut directories)),
             9 => Action::Status(count(&mut statuses)),
-            _ => Action::Alert,
+            10 | 11 => Action::Alert,
+            12 => Action::Select(expression(&pattern)),
+            _ => Action::Deselect(expression(&pattern)),
         });
         Script { actions: actions.collect(), ..Script::parse(&Vec::new()) }
     }
@@ -427,27 +603,52 @@ mod tests {
         prop::collection::vec(prop::sample::select(bytes), 0..length)
     }
 
+    fn compare(
+        actions: Vec<(u8, Vec<u8>)>,
+        stamp: &[u8],
+        lines: &[Vec<u8>],
+        memory_max_bytes: usize,
+    ) -> Result<(), TestCaseError> {
+        let script = script(actions);
+        let mut matcher = Matcher::with_memory(&script, memory_max_bytes);
+        matcher.begin(stamp);
+        for line in lines {
+            let number = matcher.match_line(line);
+
+            prop_assert_eq!(matcher.verdict(number), &verdict_by_the_book(&script, stamp, line));
+        }
+        prop_assert!(matcher.memory_bytes <= memory_max_bytes);
+        Ok(())
+    }
+
+    /// Some lines, a stamp, and what the matcher may take.
+    fn lines() -> impl Strategy<Value = (Vec<u8>, Vec<Vec<u8>>, usize)> {
+        let memory = prop_oneof![Just(MEMORY_BYTES), 0..3000_usize];
+        (text(b"ab*", 4), prop::collection::vec(text(b"abcd*\xff\0", 12), 1..20), memory)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
 
         #[test]
         fn all_selectors_together_say_what_they_say_one_by_one(
             actions in prop::collection::vec((0..12_u8, text(b"abc**\xff", 7)), 0..12),
-            stamp in text(b"ab*", 4),
-            lines in prop::collection::vec(text(b"abcd*\xff\0", 12), 1..20),
-            memory_max_bytes in prop_oneof![Just(MEMORY_BYTES), 0..3000_usize],
+            (stamp, lines, memory_max_bytes) in lines(),
         ) {
-            let script = script(actions);
-            let mut matcher = Matcher::with_memory(&script, memory_max_bytes);
-            matcher.begin(&stamp);
+            compare(actions, &stamp, &lines, memory_max_bytes)?;
+        }
+    }
 
-            for line in lines {
-                let number = matcher.match_line(&line);
+    proptest! {
+        // The expressions that it is compared with are compiled for each line.
+        #![proptest_config(ProptestConfig::with_cases(100))]
 
-                let whole = [&stamp[..], &line].concat();
-                prop_assert_eq!(matcher.verdict(number), &verdict_by_the_book(&script, &whole));
-            }
-            prop_assert!(matcher.memory_bytes <= memory_max_bytes);
+        #[test]
+        fn regular_expressions_among_other_selectors_say_what_they_say_one_by_one(
+            actions in prop::collection::vec((6..15_u8, text(b"abc**\xff", 7)), 0..12),
+            (stamp, lines, memory_max_bytes) in lines(),
+        ) {
+            compare(actions, &stamp, &lines, memory_max_bytes)?;
         }
     }
 
@@ -463,7 +664,7 @@ mod tests {
         for number in 0..PLAIN_LINES_MAX as u32 * 2 {
             let line: Vec<u8> = letters(number.wrapping_mul(0x9e37_79b9));
             let verdict = matcher.match_line(&line);
-            assert_eq!(*matcher.verdict(verdict), verdict_by_the_book(&script, &line));
+            assert_eq!(*matcher.verdict(verdict), verdict_by_the_book(&script, b"", &line));
             assert!(matcher.verdicts.len() < 500, "{} verdicts", matcher.verdicts.len());
         }
     }
@@ -484,14 +685,14 @@ mod tests {
 
         for line in &lines {
             let number = matcher.match_line(line);
-            assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, line));
+            assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, b"", line));
         }
 
         assert!(matcher.plain_lines > PLAIN_LINES_MAX && matcher.memory_bytes <= 20_000);
         matcher.tidy();
         assert_eq!((matcher.plain_lines, matcher.states.len()), (0, 1));
         let number = matcher.match_line(&lines[0]);
-        assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, &lines[0]));
+        assert_eq!(*matcher.verdict(number), verdict_by_the_book(&script, b"", &lines[0]));
     }
 
     #[test]

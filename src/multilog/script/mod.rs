@@ -7,7 +7,9 @@
 //! p=TEXT       put a text before each line, behind the timestamp
 //! -pattern     deselect the line if it is selected and matches
 //! +pattern     select the line if it is deselected and matches
+//! r-expression deselect the line if it is selected and the regular expression matches; r+expression: select it
 //! e            alert: the selected line to standard error
+//! 1            copy: the selected line to standard output; 1=TEXT puts a text before it; 1b waits for a slow reader
 //! =file        status: the selected line replaces the contents of file
 //! sSIZE        largest size of the files of the directories that follow; default: 99999
 //! nNUMBER      how many files the directories that follow keep, current included; default: 10
@@ -18,9 +20,11 @@
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
 //! LLINES[:BURST]  how many lines a second those directories get; default: no limit
 //! DTIME        leave out repeated lines in those directories, and say within this time how many
+//! g=GROUP      the group that may read the directories that follow; default: as 0.76 leaves them
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
 //! BSIZE        how much waits in memory if the disk takes nothing; :oldest or :newest are dropped beyond that
 //! MSECONDS=file  the metrics, and how often the file is replaced
+//! f=FILE       the actions in a file, one a line; they are read again at HUP
 //! !command     the processor of the directories that follow
 //! ./dir /dir   log the selected line to the directory
 //! ```
@@ -28,13 +32,19 @@
 //! Every list of arguments is a script. As in 0.76, arguments that mean nothing are ignored; [`Script::ignored`] lists
 //! them with the reason.
 
+pub mod automaton;
 pub mod buffer;
 pub mod explain;
+pub mod expression;
+mod group;
 pub mod head_rule;
 pub mod matcher;
 mod numbers;
+pub mod pattern;
+pub mod script_file;
 pub mod selector;
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::fmt;
 use std::time::Duration;
@@ -43,13 +53,15 @@ use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::logdir::restraint::Restraint;
+use crate::logdir::script_file::named_by;
 use crate::multilog::script::buffer::{Buffer, parse_buffer};
+use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_free, parse_interval, parse_number, parse_rate, parse_rotation, parse_size, parse_time,
     parse_total,
 };
-use crate::multilog::script::selector::Selector;
+use crate::multilog::script::pattern::Pattern;
 use crate::sys::program::Arguments;
 use crate::tai64n::StampForm;
 
@@ -68,6 +80,9 @@ const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
 /// The longest time that `D` accepts: a day.
 const REPEATS_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// Why arguments are ignored.
+const NO_ACTION: &str = "no such action; a log directory begins with . or /";
+const NO_PREFIX: &str = "a prefix is 1 to 60 bytes without a newline";
 
 /// What is done for each line, parsed once.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -78,6 +93,10 @@ pub struct Script {
     pub actions: Vec<Action>,
     /// The status files that [`Action::Status`] counts, by their paths.
     pub statuses: Vec<&'static CStr>,
+    /// What is put before the copies that [`Action::Copy`] counts.
+    pub copies: Vec<Vec<u8>>,
+    /// A slow reader of the copies is waited for.
+    pub waits_for_reader: bool,
     /// The log directories that [`Action::Log`] counts.
     pub directories: Vec<Destination>,
     /// What waits in memory if the disk takes nothing; `None` if the input waits.
@@ -91,12 +110,14 @@ pub struct Script {
 /// One thing that is done for a line. The numbers count from 0 in the script's lists.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Action {
-    /// `+pattern`.
-    Select(Selector),
-    /// `-pattern`.
-    Deselect(Selector),
+    /// `+pattern` or `r+expression`.
+    Select(Pattern),
+    /// `-pattern` or `r-expression`.
+    Deselect(Pattern),
     /// `e`.
     Alert,
+    /// `1`.
+    Copy(usize),
     /// `=file`.
     Status(usize),
     /// `./dir`.
@@ -116,7 +137,7 @@ pub struct MetricsFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
     argument: &'static CStr,
-    reason: &'static str,
+    reason: Cow<'static, str>,
     /// The number before what is ignored counts.
     is_partial: bool,
 }
@@ -140,12 +161,14 @@ impl Script {
         let mut restraint = Restraint::default();
         let mut processor = None;
         let mut sync_interval = None;
+        let mut group = None;
         for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
             match bytes.first() {
-                Some(b'+') => script.actions.push(Action::Select(Selector::new(rest))),
-                Some(b'-') => script.actions.push(Action::Deselect(Selector::new(rest))),
+                Some(b'+') => script.actions.push(Action::Select(Pattern::star(rest))),
+                Some(b'-') => script.actions.push(Action::Deselect(Pattern::star(rest))),
+                Some(b'r') if rest.starts_with(b"+") || rest.starts_with(b"-") => script.add_expression(argument, rest),
                 Some(b'e') => script.actions.push(Action::Alert),
                 Some(b'=') => {
                     script.actions.push(Action::Status(script.statuses.len()));
@@ -154,6 +177,7 @@ impl Script {
                             .expect("the end of a C string is one"),
                     );
                 }
+                Some(b'1') => script.parse_copy(argument),
                 Some(b's') => {
                     let (size, rest) = parse_size(rest);
                     size_max_bytes = size.max(SIZE_LEAST_BYTES);
@@ -219,6 +243,7 @@ impl Script {
                         rotation,
                         restraint,
                         processor,
+                        group,
                         sync_interval,
                     });
                 }
@@ -229,22 +254,73 @@ impl Script {
                 Some(b'T') if rest.starts_with(b"@") => {
                     script.ignore(argument, "it is no form of timestamp such as T@local, T@utc or T@epoch");
                 }
+                Some(b'f') if named_by(bytes).is_some() => {
+                    script.ignore(argument, "a script has one script file, which names no other");
+                }
+                Some(b'g') if rest.starts_with(b"=") => match group::number_of(&rest[1..]) {
+                    Some(number) => group = Some(number),
+                    None => script.ignore(argument, "it is no number and no group in /etc/group"),
+                },
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
-                _ => script.ignore(argument, "no such action; a log directory begins with . or /"),
+                _ => script.ignore(argument, NO_ACTION),
             }
         }
         script
+    }
+
+    /// Tells whether some selectors are regular expressions.
+    #[must_use]
+    pub fn has_expressions(&self) -> bool {
+        self.expressions().next().is_some()
+    }
+
+    fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.actions.iter().filter_map(|action| match action {
+            Action::Select(Pattern::Expression(one)) | Action::Deselect(Pattern::Expression(one)) => Some(one),
+            _ => None,
+        })
+    }
+
+    /// `+expression` or `-expression`.
+    fn add_expression(&mut self, argument: &'static CStr, text: &[u8]) {
+        let expression = match Expression::new(&text[1..]) {
+            Ok(expression) => expression,
+            Err(error) => return self.ignore(argument, error.to_string()),
+        };
+        let others: usize = self.expressions().map(Expression::compiled_bytes).sum();
+        if others + expression.compiled_bytes() > ALL_BYTES_MAX {
+            return self.ignore(argument, "the regular expressions are too large together");
+        }
+        let pattern = Pattern::Expression(expression);
+        self.actions.push(if text[0] == b'+' { Action::Select(pattern) } else { Action::Deselect(pattern) });
     }
 
     /// The first prefix counts: there is one for all directories.
     fn set_prefix(&mut self, argument: &'static CStr, text: &[u8]) {
         if !self.head.prefix.is_empty() {
             self.ignore(argument, "a script has one prefix");
-        } else if text.is_empty() || text.len() > PREFIX_BYTES_MAX || text.contains(&b'\n') {
-            self.ignore(argument, "a prefix is 1 to 60 bytes without a newline");
+        } else if !is_prefix(text) {
+            self.ignore(argument, NO_PREFIX);
         } else {
             self.head.prefix = text.to_vec();
         }
+    }
+
+    fn parse_copy(&mut self, argument: &'static CStr) {
+        match &argument.to_bytes()[1..] {
+            b"" => self.add_copy(b"", false),
+            b"b" => self.add_copy(b"", true),
+            [b'=', text @ ..] if is_prefix(text) => self.add_copy(text, false),
+            [b'b', b'=', text @ ..] if is_prefix(text) => self.add_copy(text, true),
+            [b'=', ..] | [b'b', b'=', ..] => self.ignore(argument, NO_PREFIX),
+            _ => self.ignore(argument, NO_ACTION),
+        }
+    }
+
+    fn add_copy(&mut self, prefix: &[u8], waits: bool) {
+        self.actions.push(Action::Copy(self.copies.len()));
+        self.copies.push(prefix.to_vec());
+        self.waits_for_reader |= waits;
     }
 
     /// Tells whether every line goes, whole, to every directory and nowhere else.
@@ -253,23 +329,35 @@ impl Script {
         !self.directories.is_empty() && self.actions.iter().all(|action| matches!(action, Action::Log(_)))
     }
 
+    /// The first argument that is ignored, if it is none of `known`.
+    #[must_use]
+    pub fn ignored_besides(&self, known: &Arguments) -> Option<&Ignored> {
+        // By their places: the same word may stand in both.
+        self.ignored.iter().find(|ignored| !known.iter().any(|&known| std::ptr::eq(known, ignored.argument)))
+    }
+
     /// Tells whether all of an argument is ignored.
     fn is_ignored(&self, argument: &CStr) -> bool {
         self.ignored.iter().any(|ignored| ignored.argument == argument && !ignored.is_partial)
     }
 
-    fn ignore(&mut self, argument: &'static CStr, reason: &'static str) {
+    fn ignore(&mut self, argument: &'static CStr, reason: impl Into<Cow<'static, str>>) {
         if !self.ignored.iter().any(|known| known.argument == argument) {
-            self.ignored.push(Ignored { argument, reason, is_partial: false });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: false });
         }
     }
 
     /// 0.76 silently reads missing digits as 0; text behind the number is reported.
     fn ignore_rest(&mut self, argument: &'static CStr, rest: &[u8], reason: &'static str) {
         if !rest.is_empty() {
-            self.ignored.push(Ignored { argument, reason, is_partial: true });
+            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: true });
         }
     }
+}
+
+/// Tells whether a text can be put before lines.
+fn is_prefix(text: &[u8]) -> bool {
+    !text.is_empty() && text.len() <= PREFIX_BYTES_MAX && !text.contains(&b'\n')
 }
 
 /// The form of timestamp that an argument asks for as the first action.
@@ -406,6 +494,21 @@ mod tests {
         let bad: [&CStr; 8] = [c"M", c"Main", c"M=x", c"M15", c"M15=", c"M0=x", c"M15x=y", c"M15=dir/"];
         let script = Script::parse(&bad);
         assert_eq!((script.metrics, script.ignored.len()), (None, bad.len()));
+    }
+
+    #[test]
+    fn a_copy_has_an_exact_form() {
+        // multilog.8 > "prints each selected line on standard output"
+        let script = Script::parse(&[c"1", c"1=web: ", c"1b", c"./a", c"1b==x"]);
+        let expected: [&[u8]; 4] = [b"", b"web: ", b"", b"=x"];
+        assert_eq!(script.copies, expected);
+        assert!(script.waits_for_reader && script.ignored.is_empty() && !script.is_uniform());
+        assert!(!Script::parse(&[c"1", c"1=x"]).waits_for_reader);
+
+        let long = c"1=0123456789012345678901234567890123456789012345678901234567890";
+        let bad: [&CStr; 9] = [c"10", c"1 ", c"1x", c"1=", c"1b=", c"1bx", c"1=a\nb", c"1B", long];
+        let script = Script::parse(&bad);
+        assert_eq!((script.copies.len(), script.ignored.len()), (0, bad.len()), "{:?}", script.ignored);
     }
 
     #[test]

@@ -41,6 +41,9 @@ pub struct Selector {
 pub struct Progress(State);
 
 impl Progress {
+    /// Of what has matched.
+    pub(super) const MATCHED: Progress = Progress(State::Matched);
+
     /// Whether the pattern matches, where the rest of the line does not matter any more.
     #[must_use]
     pub fn verdict(self) -> Option<bool> {

@@ -7,12 +7,14 @@
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
 //!   [`limits`]: archives that have to go. [`withheld`]: lines that are counted. [`shown`]: what other programs read.
+//!   [`reloads`]: another script at a HUP. [`limits`]: archives that have to go. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
 mod legacies;
 mod limits;
 mod pipe;
+mod reloads;
 mod shown;
 mod tests;
 mod withheld;

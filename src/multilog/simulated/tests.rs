@@ -12,9 +12,9 @@ use crate::logdir::limits::Limits;
 use crate::logdir::names::{CURRENT, NEWJOURNAL, PREVIOUS, REWRITTEN};
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
-use crate::multilog::program::assemble;
-use crate::multilog::script::Script;
+use crate::multilog::program::{Claimed, assemble};
 use crate::multilog::script::head_rule::HeadRule;
+use crate::multilog::script::{Script, automaton, expression};
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -46,6 +46,11 @@ const WORKLOADS: &[Workload] = &[
         script: &[c"t", c"s4096", c"n1000", c"-*j*", c"./a", c"s5000", c"+*", c"./b"],
         line_bytes: &[5, 400, 6000],
     },
+    Workload {
+        name: "expressions",
+        script: &[c"t", c"s4096", c"n1000", c"r-^[0-9]*[13579] ", c"./a", c"s5000", c"r+.", c"./b"],
+        line_bytes: &[5, 400, 6000],
+    },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
     Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
@@ -74,6 +79,12 @@ pub(super) struct Machine {
     pub(super) boot: u128,
 }
 
+/// Parses a script as `multilog-regex` does.
+pub(super) fn parse_script(words: &[&'static CStr]) -> Script {
+    expression::use_compiler(automaton::COMPILER);
+    Script::parse(words)
+}
+
 /// The disk of each directory: `./a` is the first one, whatever its place in the script.
 fn disks_of<'d>(script: &Script, disks: &'d [Disk]) -> Vec<&'d Disk> {
     script.directories.iter().map(|destination| &disks[usize::from(destination.path.to_bytes()[2] - b'a')]).collect()
@@ -89,14 +100,14 @@ pub(super) enum End {
 
 impl Machine {
     pub(super) fn new(workload: &Workload, clock_step_nanoseconds: i64) -> Machine {
-        let directories = Script::parse(workload.script).directories.len();
+        let directories = parse_script(workload.script).directories.len();
         let disks = (1..=directories as u64).map(|device| Disk::new(device, clock_step_nanoseconds)).collect();
         Machine { disks, pipe: Pipe::new(lines(workload).concat().as_bytes()), boot: 1 }
     }
 
     /// Runs the engine until it ends, by itself or not.
     pub(super) fn run(&self, workload: &Workload, calls: &Calls, terms_at_pause: bool) -> End {
-        let script = Script::parse(workload.script);
+        let script = parse_script(workload.script);
         let run = || {
             let locked: Result<Vec<_>, _> = script
                 .directories
@@ -109,9 +120,10 @@ impl Machine {
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
             let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
-            match locked
-                .and_then(|locked| assemble(Script::parse(workload.script), input, locked, vec![], Messages::DROPPED))
-            {
+            match locked.and_then(|directories| {
+                let claimed = Claimed { directories, left_behind: vec![] };
+                assemble(parse_script(workload.script), input, claimed, vec![], Messages::DROPPED)
+            }) {
                 Ok(engine) => End::Left(engine.run()),
                 Err(_) => End::Refused,
             }
@@ -157,7 +169,7 @@ impl Machine {
 
     /// What each directory holds, one file after the other.
     pub(super) fn logs(&self, workload: &Workload) -> Vec<Vec<u8>> {
-        let script = Script::parse(workload.script);
+        let script = parse_script(workload.script);
         let size_max_bytes = script.directories.iter().map(|destination| destination.size_max_bytes).max().unwrap();
         self.disks.iter().map(|disk| joined(&disk.files(), &script.head, size_max_bytes)).collect()
     }
@@ -333,7 +345,7 @@ fn term_during_trouble_leaves_the_rest_in_the_pipe() {
 #[test]
 fn a_power_cut_at_any_call_leaves_what_was_synced_once_and_in_order() {
     for workload in WORKLOADS {
-        let head = Script::parse(workload.script).head;
+        let head = parse_script(workload.script).head;
         for_each_call(|at| {
             let machine = Machine::new(workload, 1000);
             let calls = Calls::new(Fault::Kill { at });
@@ -437,7 +449,7 @@ fn no_label_is_given_twice_where_two_name_files_and_the_clock_stands_still() {
     disk.set_clock(1_700_000_000);
     let place = Place::new("./dir", disk.directory(&Calls::new(Fault::None)), Limits::of_number(2));
     // The worker keeps what its first look shows, as it has archives to remove.
-    let mut trimmer = Trimmer::new(Limits::of_number(2));
+    let mut trimmer = Trimmer::default();
     for _ in 0..3 {
         place.directory.create(PREVIOUS, 0o644).unwrap();
         archive_on(&mut trimmer, &place, Candidate::safe(PREVIOUS), &mut Exiting).unwrap();

@@ -48,7 +48,7 @@ pub fn archive<D: Directory>(
     candidate: Candidate,
     patience: &mut impl Patience,
 ) -> Result<(), Error> {
-    archive_on(&mut Trimmer::new(place.limits), place, candidate, patience)
+    archive_on(&mut Trimmer::default(), place, candidate, patience)
 }
 
 /// The same; afterwards `trimmer` knows whether there are more surplus archives.

@@ -13,7 +13,7 @@ pub(super) fn copy<D: Directory>(place: &Place<D>, source: &D::File, name: &str)
     let directory = &place.directory;
     place.remove(name)?;
     let target = directory.create(name, MODE_OPEN)?;
-    target.set_mode(MODE_OPEN)?;
+    directory.set_mode(&target, MODE_OPEN)?;
     let mut room = vec![0; CHUNK_BYTES];
     let mut offset = 0;
     loop {

@@ -63,6 +63,6 @@ pub(super) fn make_current<D: Directory>(
 
 /// Marks `current` as being written to.
 fn set_open<D: Directory>(place: &Place<D>, current: Current<D::File>) -> Result<Current<D::File>, Error> {
-    current.file.set_mode(MODE_OPEN).or_unable(format_args!("set mode of {}/current", place.name))?;
+    place.directory.set_mode(&current.file, MODE_OPEN).or_unable(format_args!("set mode of {}/current", place.name))?;
     Ok(current)
 }

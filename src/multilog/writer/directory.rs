@@ -3,11 +3,14 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::cli::{Program, cause};
 use crate::logdir::memory::Memory;
-use crate::logdir::names::{MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE};
+use crate::logdir::names::{
+    JOURNAL, MODE_DIRECTORY, MODE_OPEN, MODE_PRIVATE, MODE_SHARED_DIRECTORY, MODE_SHARED_JOURNAL, OTHERS_BITS,
+};
 use crate::multilog::writer::processor;
 use crate::sys::dir::Dir;
 use crate::sys::file::{File, Lock, Times, process_user};
@@ -63,6 +66,15 @@ pub trait Directory: Send + Sync + 'static {
     fn times(&self, name: &str) -> Result<Option<Times>>;
     /// Asks how much space the directory's file system has.
     fn space(&self) -> Result<Space>;
+    /// Lets a group read the directory and its files from now on, those that are written to, and nobody else but the owner;
+    /// `None`: files that are made or finished from now on get their usual modes again.
+    fn share_with(&self, _group: Option<u32>) -> Result<()> {
+        Ok(())
+    }
+    /// Sets the permission bits of a file, as far as the directory is not shared with a group.
+    fn set_mode(&self, file: &Self::File, mode: u32) -> Result<()> {
+        file.set_mode(mode)
+    }
     /// Which directory it is.
     fn identity(&self) -> Result<FileId>;
     /// Asks whether the directory has been removed.
@@ -109,14 +121,36 @@ pub trait LogFile {
 pub struct PathDir {
     dir: Dir,
     path: &'static CStr,
+    /// The group that may read it; [`NO_GROUP`] if it is not shared.
+    group: AtomicU64,
 }
+
+/// More than any group's number.
+const NO_GROUP: u64 = u64::MAX;
 
 impl PathDir {
     /// Makes the directory if it is not there, and opens it.
     pub fn open(path: &'static CStr) -> Result<PathDir> {
         // As in 0.76, an error is ignored here: opening the directory shows whether it exists.
         let _ = Dir::create(path, MODE_DIRECTORY);
-        Dir::open(path).map(|dir| PathDir { dir, path })
+        Dir::open(path).map(|dir| PathDir { dir, path, group: AtomicU64::new(NO_GROUP) })
+    }
+
+    /// A directory that is there, to look at: it is not made, and its path is not kept.
+    pub fn reach(path: &[u8]) -> Result<PathDir> {
+        Dir::open(path).map(|dir| PathDir { dir, path: c".", group: AtomicU64::new(NO_GROUP) })
+    }
+
+    /// The group that may read the directory.
+    fn group(&self) -> Option<u32> {
+        u32::try_from(self.group.load(Ordering::Relaxed)).ok()
+    }
+
+    /// Lets the group read a journal, or nobody.
+    fn share_journal(&self, file: &File) -> Result<()> {
+        let Some(group) = self.group() else { return file.set_mode(MODE_PRIVATE) };
+        file.set_group(group)?;
+        file.set_mode(MODE_SHARED_JOURNAL)
     }
 
     /// The kind of network file system that the directory is on; `None` where it is on none that is known.
@@ -161,7 +195,11 @@ impl Directory for PathDir {
     }
 
     fn replace(&self, name: &str, mode: u32) -> Result<File> {
-        self.dir.open_to_replace(name.as_bytes(), mode)?.if_plain()
+        let file = self.dir.open_to_replace(name.as_bytes(), mode)?.if_plain()?;
+        if self.group().is_some() {
+            self.set_mode(&file, mode)?;
+        }
+        Ok(file)
     }
 
     fn lock(&self, name: &str, mode: u32) -> Result<Lock> {
@@ -190,6 +228,10 @@ impl Directory for PathDir {
     fn memory(&self, name: &str, bytes: usize) -> Result<Page> {
         let file = self.dir.open_to_change(name.as_bytes(), MODE_PRIVATE)?;
         check_is_ours(file.stat()?)?;
+        if self.group().is_some() {
+            // A journal that only its owner can read is as good a journal.
+            let _ = self.share_journal(&file);
+        }
         Page::map(&file, bytes)
     }
 
@@ -209,6 +251,26 @@ impl Directory for PathDir {
         self.dir.space()
     }
 
+    fn share_with(&self, group: Option<u32>) -> Result<()> {
+        self.group.store(NO_GROUP, Ordering::Relaxed);
+        if let Some(group) = group {
+            self.dir.share_with(group, MODE_SHARED_DIRECTORY)?;
+            self.group.store(u64::from(group), Ordering::Relaxed);
+        }
+        let journal = self.dir.open_to_read(JOURNAL.as_bytes());
+        if let Ok(journal) = journal.and_then(|file| check_is_ours(file.stat()?).map(|()| file)) {
+            let _ = self.share_journal(&journal);
+        }
+        Ok(())
+    }
+
+    fn set_mode(&self, file: &File, mode: u32) -> Result<()> {
+        let Some(group) = self.group() else { return file.set_mode(mode) };
+        // Where that is refused, the log goes on, and the group cannot read this file.
+        let _ = file.set_group(group);
+        file.set_mode(mode & !OTHERS_BITS)
+    }
+
     fn identity(&self) -> Result<FileId> {
         self.dir.stat_self().map(|stat| stat.identity)
     }
@@ -219,7 +281,12 @@ impl Directory for PathDir {
 
     fn restore(&self) -> Result<()> {
         let _ = Dir::create(self.path, MODE_DIRECTORY);
-        self.dir.replace_with(&Dir::open(self.path)?)
+        let dir = Dir::open(self.path)?;
+        if let Some(group) = self.group() {
+            // Where that is refused now, only the owner can read it.
+            let _ = dir.share_with(group, MODE_SHARED_DIRECTORY);
+        }
+        self.dir.replace_with(&dir)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {

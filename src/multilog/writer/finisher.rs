@@ -11,13 +11,12 @@
 //! Once an fsync has failed, a later one proves nothing. The finisher therefore copies the file and fsyncs the copy. If
 //! that fails too, the file becomes `@label.u`.
 
-use std::ffi::CString;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::logdir::archive_name::Code;
 use crate::logdir::logger_state::{Activity, Task};
-use crate::logdir::names::{MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE};
+use crate::logdir::names::{DONE_BIT, MODE_DONE, MODE_OPEN, NEWSTATE, PREVIOUS, PROCESSED, REWRITTEN, STATE};
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
@@ -61,7 +60,6 @@ struct Job<F> {
 pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
     trimmer: Trimmer,
-    processor: Option<CString>,
     job: Option<Job<D::File>>,
     /// How many times in a row the processor failed.
     failures: u32,
@@ -71,10 +69,9 @@ pub struct Finisher<D: Directory> {
 const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl<D: Directory> Finisher<D> {
-    /// A finisher of a directory's files, with the processor of the files, if there is one.
-    pub fn new(place: SharedPlace<D>, processor: Option<CString>) -> Finisher<D> {
-        let trimmer = Trimmer::new(place.limits);
-        Finisher { place, trimmer, processor, job: None, failures: 0 }
+    /// A finisher of a directory's files.
+    pub fn new(place: SharedPlace<D>) -> Finisher<D> {
+        Finisher { place, trimmer: Trimmer::default(), job: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`. The file before it is finished; or it was given up, and the
@@ -141,7 +138,7 @@ impl<D: Directory> Finisher<D> {
     pub fn task(&self) -> Task {
         let name = &self.place.name;
         match &self.job {
-            Some(Job { step: FinishStep::Process, .. }) if self.processor.is_some() => {
+            Some(Job { step: FinishStep::Process, .. }) if self.place.rules().processor.is_some() => {
                 Task::new(Activity::Processing, &format!("the processor runs in {name}"))
             }
             _ => Task::new(Activity::Finishing, &format!("{name}/previous is being written to disk")),
@@ -201,9 +198,12 @@ impl<D: Directory> Finisher<D> {
 
     fn mark(&self, previous: &D::File, code: Code) -> std::result::Result<FinishStep, Error> {
         if code == Code::Safe {
-            previous.set_mode(MODE_DONE).or_unable(format_args!("set mode of {}/previous", self.place.name))?;
+            self.place
+                .directory
+                .set_mode(previous, MODE_DONE)
+                .or_unable(format_args!("set mode of {}/previous", self.place.name))?;
         }
-        Ok(match self.processor {
+        Ok(match self.place.rules().processor {
             Some(_) => FinishStep::Process,
             None => FinishStep::Archive(Candidate { file: PREVIOUS, code }),
         })
@@ -217,11 +217,20 @@ impl<D: Directory> Finisher<D> {
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
             Ok(FinishStep::Archive(Candidate::unfinished(PREVIOUS)))
         };
-        let Some(command) = self.processor.as_ref().filter(|_| !patience.is_exiting()) else {
+        let processor = place.rules().processor;
+        if processor.is_none() && !patience.is_exiting() {
+            // A new script has taken it away.
+            place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
+            let stat = directory.stat(PREVIOUS).or_unable(format_args!("stat {shown}/{PREVIOUS}"))?;
+            let is_safe = stat.is_some_and(|stat| stat.mode & DONE_BIT != 0);
+            let code = if is_safe { Code::Safe } else { Code::Unfinished };
+            return Ok(FinishStep::Archive(Candidate { file: PREVIOUS, code }));
+        }
+        let Some(command) = processor.filter(|_| !patience.is_exiting()) else {
             return skip_processor();
         };
         self.place.processor_runs.fetch_add(1, Ordering::Relaxed);
-        let answer = directory.process(command, patience.exit_request());
+        let answer = directory.process(&command, patience.exit_request());
         if !matches!(answer, Ok(Some(Ended::Exited(0)) | None)) {
             self.place.processor_failures.fetch_add(1, Ordering::Relaxed);
         }
@@ -289,6 +298,6 @@ fn seal_output<D: Directory>(place: &Place<D>, name: &str, mode: u32) -> std::re
     let file = directory.append_to(name, MODE_OPEN).or_unable(format_args!("read {shown}/{name}"))?;
     let sync = || file.sync().or_unable(format_args!("write {shown}/{name} to disk"));
     sync()?;
-    file.set_mode(mode).or_unable(format_args!("set mode of {shown}/{name}"))?;
+    directory.set_mode(&file, mode).or_unable(format_args!("set mode of {shown}/{name}"))?;
     if mode == MODE_DONE { sync() } else { Ok(()) }
 }

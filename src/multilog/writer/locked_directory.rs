@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::Shown;
+use crate::cli::{Messages, Shown};
 use crate::logdir::destination::Destination;
 use crate::logdir::names::CURRENT;
 use crate::logdir::room::Room;
@@ -57,6 +57,13 @@ impl<D: Directory> LockedDirectory<D> {
         &self.place
     }
 
+    /// Lets the group of the script read the directory, if there is one; after all directories are locked.
+    pub fn share(&self, messages: Messages) {
+        if self.destination.group.is_some() {
+            self.place.share_with(self.destination.group, messages);
+        }
+    }
+
     /// The settings of the script for it.
     #[must_use]
     pub fn destination(&self) -> &Destination {
@@ -77,7 +84,7 @@ impl<D: Directory> LockedDirectory<D> {
         let LockedDirectory { place, lock, destination, times } = self;
         let Destination { size_max_bytes, .. } = destination;
         let evidence = Evidence { is_whole, torn_below_bytes: if is_torn { size_max_bytes } else { 0 } };
-        let mut trimmer = Trimmer::new(place.limits);
+        let mut trimmer = Trimmer::default();
         let file = recover(&place, &mut trimmer, evidence, patience)?;
         let stat = file.stat().or_unable(format_args!("stat {}/current", place.name))?;
         let home = place.directory.identity().or_unable(format_args!("stat {}", place.name))?;

@@ -6,16 +6,17 @@ use std::time::Instant;
 
 use crate::cli::Messages;
 use crate::logdir::destination::Destination;
-use crate::logdir::names::{MODE_DONE, MODE_OPEN};
+use crate::logdir::names::{CURRENT, MODE_DONE, MODE_OPEN};
 use crate::logdir::room::Room;
 use crate::multilog::error::{Error, ResultExt};
+use crate::multilog::local_zone::local_zone;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::finisher::{Finisher, Previous};
 use crate::multilog::writer::finishing::Finishing;
 use crate::multilog::writer::open_log::{CurrentCheck, OpenLog};
-use crate::multilog::writer::place::Place;
+use crate::multilog::writer::place::{FileRules, Place};
 use crate::multilog::writer::reserve::Reserve;
 use crate::multilog::writer::rotation::{RotationStep, rename_to_previous};
 use crate::multilog::writer::schedule::Schedule;
@@ -48,7 +49,8 @@ impl<D: Directory> LogDir<D> {
         destination: &Destination,
         timetable: Option<Timetable>,
     ) -> LogDir<D> {
-        let finisher = Finisher::new(Arc::clone(&log.place), destination.processor.clone());
+        log.place.set_rules(rules_of(destination));
+        let finisher = Finisher::new(Arc::clone(&log.place));
         LogDir {
             room,
             step: RotationStep::Appending,
@@ -58,6 +60,37 @@ impl<D: Directory> LogDir<D> {
             reserve: Reserve::new(Arc::clone(&log.place), room.size_max_bytes),
             is_doubtful: false,
             log,
+        }
+    }
+
+    /// Goes on by the settings of a new script. `before` are those that it has had. What is being finished is finished by
+    /// the new ones, but a processor that runs is left alone.
+    pub fn change(&mut self, before: &Destination, now: &Destination, patience: &mut impl Patience) {
+        self.room.size_max_bytes = now.size_max_bytes;
+        self.log.place.set_rules(rules_of(now));
+        if before.size_max_bytes != now.size_max_bytes {
+            self.give_back();
+            self.reserve.change_size(now.size_max_bytes);
+        }
+        if before.sync_interval != now.sync_interval || before.limits != now.limits {
+            self.schedule = Schedule::new(now.sync_interval, now.limits.check_interval());
+            // Lines that were written before may have to reach the disk sooner than they had to.
+            self.schedule.note_write();
+        }
+        if before.rotation != now.rotation {
+            let directory = &self.log.place.directory;
+            let times = directory.times(CURRENT).unwrap_or_default().filter(|_| self.room.filled_bytes > 0);
+            let zone = || local_zone(patience.messages());
+            self.timetable = Timetable::new(now.rotation, times, || directory.now(), zone);
+        }
+        if before.group != now.group {
+            self.log.place.share_with(now.group, patience.messages());
+            if let Err(error) = self.mark_open() {
+                patience.complain(&error);
+            }
+        }
+        if before.limits != now.limits {
+            self.check_limits(patience);
         }
     }
 
@@ -95,7 +128,9 @@ impl<D: Directory> LogDir<D> {
 
     /// Marks `current` as a file that is being written.
     pub fn mark_open(&self) -> Result<(), Error> {
-        self.log.current.file.set_mode(MODE_OPEN).or_unable(format_args!("set mode of {}/current", self.place().name))
+        let place = self.place();
+        let answer = place.directory.set_mode(&self.log.current.file, MODE_OPEN);
+        answer.or_unable(format_args!("set mode of {}/current", place.name))
     }
 
     /// Appends some of `bytes` to `current`, and returns how many. The caller must not exceed the [`Room`].
@@ -275,7 +310,12 @@ impl<D: Directory> LogDir<D> {
         if self.is_doubtful {
             return Ok(false);
         }
-        let answer = self.log.current.file.set_mode(MODE_DONE);
+        let answer = self.place().directory.set_mode(&self.log.current.file, MODE_DONE);
         answer.map(|()| true).or_unable(format_args!("set mode of {}/current", self.place().name))
     }
+}
+
+/// What becomes of the files of a directory, once they are finished.
+fn rules_of(destination: &Destination) -> FileRules {
+    FileRules { limits: destination.limits, processor: destination.processor.clone() }
 }

@@ -1,9 +1,12 @@
 //! A log directory that is held open, with the name that messages give it.
 
+use std::ffi::CString;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cli::Messages;
 use crate::logdir::limits::Limits;
+use crate::multilog::error::Error;
 use crate::multilog::writer::directory::Directory;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
@@ -15,14 +18,23 @@ pub struct Place<D> {
     pub name: String,
     /// The directory.
     pub directory: D,
-    /// What of the archives it keeps.
-    pub limits: Limits,
     /// How often the processor was run.
     pub processor_runs: AtomicU64,
     /// How often it failed.
     pub processor_failures: AtomicU64,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
+    /// A new script may change it while a file is being finished.
+    rules: Mutex<FileRules>,
+}
+
+/// What becomes of finished files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRules {
+    /// What of the archives is kept.
+    pub limits: Limits,
+    /// What each finished file is filtered through, by the shell.
+    pub processor: Option<CString>,
 }
 
 impl<D: Directory> Place<D> {
@@ -31,10 +43,28 @@ impl<D: Directory> Place<D> {
         Place {
             name: name.into(),
             directory,
-            limits,
             processor_runs: AtomicU64::new(0),
             processor_failures: AtomicU64::new(0),
             newest: Mutex::new(None),
+            rules: Mutex::new(FileRules { limits, processor: None }),
+        }
+    }
+
+    /// What becomes of finished files.
+    pub fn rules(&self) -> FileRules {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes what becomes of finished files, from the next step of each.
+    pub fn set_rules(&self, rules: FileRules) {
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// Lets a group read the directory. Where that is refused, it stays as it is, and the logging goes on.
+    pub fn share_with(&self, group: Option<u32>, messages: Messages) {
+        if let Err(errno) = self.directory.share_with(group) {
+            let number = group.unwrap_or_default();
+            messages.warn(Error::unable(format_args!("give {} to group {number}", self.name), errno));
         }
     }
 

@@ -9,6 +9,7 @@
 //! `current` is also released if the file ends early, after some seconds without a write, and by the successor of a
 //! killed logger.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ enum NextFile<F> {
 #[derive(Debug)]
 pub struct Preallocated<D: Directory> {
     place: SharedPlace<D>,
-    room_bytes: u64,
+    room_bytes: AtomicU64,
     state: Mutex<NextFile<D::File>>,
 }
 
@@ -49,23 +50,26 @@ impl<D: Directory> Preallocated<D> {
     /// No preallocated file yet, in a directory whose files grow to at most `size_max_bytes`.
     #[must_use]
     pub fn new(place: SharedPlace<D>, size_max_bytes: u64) -> Preallocated<D> {
-        // Every full file holds at least this much, wherever its last line ends.
-        let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
-        let is_worth_it = size_max_bytes >= D::PREALLOCATED_BYTES_MIN;
-        let room_bytes = if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 };
+        let room_bytes = AtomicU64::new(room_bytes::<D>(size_max_bytes));
         Preallocated { place, room_bytes, state: Mutex::new(NextFile::Unwanted) }
+    }
+
+    /// The files grow to another size from now on. A file that is being preallocated meanwhile keeps the size that it has.
+    pub fn change_size(&self, size_max_bytes: u64) {
+        self.room_bytes.store(room_bytes::<D>(size_max_bytes), Ordering::Relaxed);
+        self.forget();
     }
 
     /// The room that a preallocated file has.
     #[must_use]
     pub fn room_bytes(&self) -> u64 {
-        self.room_bytes
+        self.room_bytes.load(Ordering::Relaxed)
     }
 
     /// Requests a preallocated file.
     pub fn want(&self) {
         let mut state = self.state();
-        if self.room_bytes > 0 && matches!(*state, NextFile::Unwanted) {
+        if self.room_bytes() > 0 && matches!(*state, NextFile::Unwanted) {
             *state = NextFile::Wanted;
         }
     }
@@ -107,7 +111,8 @@ impl<D: Directory> Preallocated<D> {
         if !matches!(*self.state(), NextFile::Wanted) {
             return;
         }
-        let made = self.place.directory.nameless(self.room_bytes, PREALLOCATED_FREE * self.room_bytes);
+        let room_bytes = self.room_bytes();
+        let made = self.place.directory.nameless(room_bytes, PREALLOCATED_FREE * room_bytes);
         let mut state = self.state();
         // The request may have been dropped meanwhile.
         if matches!(*state, NextFile::Wanted) {
@@ -122,6 +127,14 @@ impl<D: Directory> Preallocated<D> {
     fn state(&self) -> MutexGuard<'_, NextFile<D::File>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The room that a preallocated file gets where files grow to at most `size_max_bytes`; 0 if there is to be none.
+fn room_bytes<D: Directory>(size_max_bytes: u64) -> u64 {
+    // Every full file holds at least this much, wherever its last line ends.
+    let least_bytes = size_max_bytes.saturating_sub(NEWLINE_ZONE_BYTES).min(ROOM_BYTES_MAX);
+    let is_worth_it = size_max_bytes >= D::PREALLOCATED_BYTES_MIN;
+    if is_worth_it { least_bytes - least_bytes % PAGE_BYTES as u64 } else { 0 }
 }
 
 /// Tells whether a file has more room behind its end than blocks explain.

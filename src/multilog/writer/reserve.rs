@@ -30,6 +30,11 @@ impl<D: Directory> Reserve<D> {
         Reserve { next, current_bytes: 0, filling_since: Instant::now() }
     }
 
+    /// The files may grow to another size from now on. Nothing may be reserved: see [`Reserve::give_back`].
+    pub(super) fn change_size(&mut self, size_max_bytes: u64) {
+        self.next.change_size(size_max_bytes);
+    }
+
     /// The next file, which the finisher makes.
     pub(super) fn next(&self) -> &Arc<Preallocated<D>> {
         &self.next

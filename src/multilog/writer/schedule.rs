@@ -29,7 +29,7 @@ impl Schedule {
     #[must_use]
     pub fn new(sync_interval: Option<Duration>, limits_interval: Option<Duration>) -> Schedule {
         // A tenth of the time is left for the disk.
-        let sync_interval = sync_interval.map(|interval| interval.mul_f64(0.9));
+        let sync_interval = sync_interval.map(|interval| interval - interval / 10);
         let limits = limits_interval.map(|interval| (interval, Instant::now()));
         Schedule { sync_interval, unsynced_since: None, unchecked_since: None, limits }
     }

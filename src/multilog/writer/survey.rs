@@ -71,12 +71,12 @@ impl Survey {
         kept: Option<&[u8]>,
         patience: &mut impl Patience,
     ) -> Result<Survey, Error> {
-        let now_seconds = match place.limits.age_max {
+        let now_seconds = match place.rules().limits.age_max {
             Some(_) => place.directory.now().unix_seconds(),
             None => 0,
         };
         let mut look = Look { tried, kept, now_seconds, ..Look::default() };
-        let wants_sizes = place.limits.archive_bytes_max.is_some();
+        let wants_sizes = place.rules().limits.archive_bytes_max.is_some();
         let mut is_interrupted = false;
         let mut see = |name: &[u8], is_plain: bool| {
             look.see(name, is_plain, || if wants_sizes { size_bytes(place, name) } else { 0 });
@@ -104,7 +104,7 @@ impl Survey {
 
     /// Finds out how much space the file system lacks, if the script wants some to be free.
     pub(super) fn ask_for_space<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) {
-        let Some(free) = place.limits.free else { return };
+        let Some(free) = place.rules().limits.free else { return };
         match place.directory.space() {
             Ok(space) => self.missing_bytes = free.least.of(space.total_bytes).saturating_sub(space.free_bytes),
             // Nothing is removed because of a number that is not known.

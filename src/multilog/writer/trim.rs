@@ -9,7 +9,6 @@
 //! announced and left; it stops neither the others nor the logging. The newest archive is never the one to go.
 
 use crate::cli::Shown;
-use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
@@ -18,9 +17,8 @@ use crate::multilog::writer::survey::{Decision, PIECE, Survey};
 use crate::sys::Errno;
 
 /// What is known of the archives of a directory.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Trimmer {
-    limits: Limits,
     /// What the last look showed; kept only while archives remain to be removed.
     seen: Option<Box<Survey>>,
     /// The archive that was made last.
@@ -30,12 +28,6 @@ pub struct Trimmer {
 }
 
 impl Trimmer {
-    /// A trimmer with these limits.
-    #[must_use]
-    pub fn new(limits: Limits) -> Trimmer {
-        Trimmer { limits, seen: None, made: None, announced: Vec::new() }
-    }
-
     /// Tells whether there are more archives than the script allows.
     #[must_use]
     pub fn has_excess(&self) -> bool {
@@ -95,8 +87,9 @@ impl Trimmer {
 
     fn remove_some<D: Directory>(&mut self, place: &Place<D>, patience: &mut impl Patience) {
         let Some(survey) = &mut self.seen else { return };
+        let limits = place.rules().limits;
         for _ in 0..PIECE {
-            match survey.decide(&self.limits) {
+            match survey.decide(&limits) {
                 Decision::Done => {
                     self.seen = None;
                     return;
@@ -128,7 +121,7 @@ impl Trimmer {
                 }
             }
         }
-        if survey.decide(&self.limits) == Decision::Done {
+        if survey.decide(&limits) == Decision::Done {
             self.seen = None;
         }
     }

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 
 use super::{PROGRAM, Running, Supervisor};
 use crate::cli::{Shown, cause};
-use crate::supervise::files::{NOTIFY, PROCESS, READY, STARTS};
+use crate::supervise::files::{NOTIFY, PROCESS, STARTS};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::options::Options;
 use crate::supervise::record::{ProcessRecord, ServiceScript};
@@ -101,10 +101,13 @@ impl Supervisor {
     /// service, and the next supervisor reads it.
     pub(super) fn notification(&mut self) -> Option<(Fifo, i32)> {
         let number = self.option(Options::notification_fd)?;
+        if self.running.is_none() {
+            // What an earlier process has left running may still write to the FIFO that it got.
+            self.files.remove_own_fifo(NOTIFY);
+        }
         match self.files.fifo_to_share(NOTIFY, Access::Both) {
             Ok((fifo, _)) => {
                 if self.running.is_none() {
-                    self.files.remove(READY);
                     while fd::read(&fifo, &mut [0; 256]).is_ok_and(|count| count > 0) {}
                 }
                 Some((fifo, number))

@@ -32,6 +32,9 @@ impl Supervisor {
         let process = self.running.as_ref().filter(is_service).map(|running| running.process);
         let most = self.option(Options::fdstore_max).unwrap_or(DESCRIPTORS);
         let outcome = self.store.take_messages(process, most);
+        if let Some(is_ready) = outcome.ready {
+            self.set_ready(is_ready);
+        }
         if outcome.has_changed {
             self.write(STORED, self.store.list().as_bytes());
         }

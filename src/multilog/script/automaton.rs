@@ -1,0 +1,221 @@
+//! The automaton of all regular expressions of a script.
+//!
+//! It is one of `regex-automata`, whose states are made when a line first leads to them. A line passes through it once, however
+//! many expressions there are; which of them match is the answer. They are matched as bytes: a line may hold anything. Nothing
+//! backtracks, so no line takes long.
+
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::{Cache, DFA};
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_automata::{Input, MatchKind};
+
+use crate::multilog::script::expression::{Compiler, Expressions, LINE_BYTES_MAX};
+
+/// What one expression may take when it is compiled.
+const ONE_BYTES_MAX: usize = 1024 * 1024;
+/// What the states may take that lines lead to. When it is full, all are forgotten.
+const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The compiler of this automaton.
+pub const COMPILER: Compiler = Compiler { check, compile };
+
+fn check(text: &str) -> Result<usize, String> {
+    let compiled = thompson::Compiler::new()
+        .syntax(as_bytes())
+        .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(ONE_BYTES_MAX)))
+        .build(text)
+        .map_err(|error| cause(&error))?;
+    Ok(compiled.memory_usage())
+}
+
+fn compile(texts: &[&str]) -> Box<dyn Expressions> {
+    Box::new(Automaton::new(texts))
+}
+
+fn as_bytes() -> syntax::Config {
+    syntax::Config::new().unicode(false).utf8(false)
+}
+
+/// The innermost cause, in one line: a syntax error is drawn over several, and ends in what is wrong.
+fn cause(error: &thompson::BuildError) -> String {
+    if error.size_limit().is_some() {
+        return "it takes more than a megabyte".to_owned();
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
+}
+
+/// Expressions that are compiled together.
+#[derive(Debug)]
+struct Automaton {
+    automaton: DFA,
+    states: Cache,
+    count: usize,
+    /// A bit for each expression.
+    matching: Vec<u64>,
+}
+
+impl Automaton {
+    fn new(texts: &[&str]) -> Automaton {
+        let automaton = DFA::builder()
+            .syntax(as_bytes())
+            .thompson(thompson::Config::new().utf8(false))
+            .configure(
+                DFA::config()
+                    .match_kind(MatchKind::All)
+                    .cache_capacity(STATES_BYTES_MAX)
+                    .skip_cache_capacity_check(true),
+            )
+            .build_many(texts)
+            .expect("each of them was compiled");
+        let states = automaton.create_cache();
+        let count = texts.len();
+        Automaton { automaton, states, count, matching: vec![0; count.div_ceil(64)] }
+    }
+}
+
+impl Expressions for Automaton {
+    fn matching(&mut self, line: &[u8]) -> &[u64] {
+        self.matching.fill(0);
+        let line = &line[..line.len().min(LINE_BYTES_MAX)];
+        let mut left = self.count;
+        let mut state =
+            self.automaton.start_state_forward(&mut self.states, &Input::new(line)).expect("no byte stops it");
+        for &byte in line {
+            state = self.automaton.next_state(&mut self.states, state, byte).expect("it forgets as often as it must");
+            if state.is_tagged() {
+                if state.is_match() {
+                    left -= note(&self.automaton, &self.states, state, &mut self.matching);
+                }
+                if left == 0 || state.is_dead() {
+                    return &self.matching;
+                }
+            }
+        }
+        state = self.automaton.next_eoi_state(&mut self.states, state).expect("it forgets as often as it must");
+        if state.is_match() {
+            note(&self.automaton, &self.states, state, &mut self.matching);
+        }
+        &self.matching
+    }
+
+    fn shrink(&mut self) {
+        self.states = self.automaton.create_cache();
+    }
+}
+
+/// Notes the expressions that match in a state, and says how many of them are new.
+fn note(automaton: &DFA, states: &Cache, state: LazyStateID, matching: &mut [u64]) -> usize {
+    let mut new = 0;
+    for number in 0..automaton.match_len(states, state) {
+        let expression = automaton.match_pattern(states, state, number).as_usize();
+        let (word, bit) = (&mut matching[expression / 64], 1 << (expression % 64));
+        new += usize::from(*word & bit == 0);
+        *word |= bit;
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use regex::bytes::RegexBuilder;
+
+    use super::*;
+    use crate::multilog::script::expression::{BadExpression, Expression, use_compiler};
+
+    fn new(text: &[u8]) -> Result<Expression, BadExpression> {
+        use_compiler(COMPILER);
+        Expression::new(text)
+    }
+
+    fn reason(text: &[u8]) -> String {
+        new(text).unwrap_err().to_string()
+    }
+
+    fn compiled(texts: &[String]) -> Automaton {
+        texts.iter().for_each(|text| assert!(new(text.as_bytes()).is_ok(), "{text}"));
+        Automaton::new(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    fn numbers(expressions: &mut Automaton, line: &[u8]) -> Vec<usize> {
+        let count = expressions.count;
+        let matching = expressions.matching(line);
+        (0..count).filter(|number| matching[number / 64] >> (number % 64) & 1 == 1).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_expression_is_said_in_a_line() {
+        assert_eq!(reason(b"(a"), "it is no regular expression: unclosed group");
+        assert_eq!(reason(b"a\xff"), "it is no regular expression: it is not UTF-8; write \\xFF");
+        assert_eq!(reason(b"*"), "it is no regular expression: repetition operator missing expression");
+        assert!(
+            reason(b"(a{1000}){1000}").ends_with("it takes more than a megabyte"),
+            "{}",
+            reason(b"(a{1000}){1000}")
+        );
+        assert!(!reason(b"\\pL").contains('\n'));
+    }
+
+    #[test]
+    fn the_first_thousand_bytes_count() {
+        let mut expressions = compiled(&["b".to_owned(), "a$".to_owned(), "^$".to_owned()]);
+        let line = [[b'a'; 1000], [b'b'; 1000]].concat();
+        assert_eq!(numbers(&mut expressions, &line), [1]);
+        assert_eq!(numbers(&mut expressions, &line[1..1000]), [1]);
+        assert_eq!(numbers(&mut expressions, &line[1..1001]), [0]);
+        assert_eq!(numbers(&mut expressions, b""), [2]);
+    }
+
+    #[test]
+    fn lines_cannot_make_it_grow_beyond_its_memory() {
+        // After each byte the automaton knows which of the last hundred bytes were an a.
+        let mut expressions = compiled(&["a[ab]{100}c".to_owned()]);
+        let mut random = 1_u64;
+        for _ in 0..40 {
+            let line: Vec<u8> = (0..1000)
+                .map(|_| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    b'a' + u8::from(random >> 63 == 1)
+                })
+                .collect();
+            assert_eq!(numbers(&mut expressions, &line), [0; 0]);
+        }
+        let bytes = expressions.states.memory_usage();
+        assert!(bytes <= 2 * STATES_BYTES_MAX, "{bytes} bytes");
+        assert_eq!(numbers(&mut expressions, &[&[b'a'; 101][..], b"c"].concat()), [0]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn all_expressions_together_match_as_one_by_one(
+            texts in prop::collection::vec(r"(\^|\\b)?([ab.]|\[\^a\]|\(a\|bc\)|\\xff|\\w){1,4}[*+?]?\$?", 1..80),
+            lines in prop::collection::vec(
+                prop::collection::vec(prop::sample::select(&b"abc \xff\0"[..]), 0..12), 1..20,
+            ),
+        ) {
+            let one_by_one: Vec<_> =
+                texts.iter().map(|text| RegexBuilder::new(text).unicode(false).build().unwrap()).collect();
+            let mut together = compiled(&texts);
+            for line in lines {
+                let expected: Vec<usize> = (0..texts.len()).filter(|&number| one_by_one[number].is_match(&line)).collect();
+                prop_assert_eq!(numbers(&mut together, &line), expected, "{:?} {:?}", &texts, line);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..30)) {
+            if let Ok(expression) = new(&text) {
+                numbers(&mut Automaton::new(&[expression.text()]), b"a line");
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Regular expressions: multilog executes the program that can match them.
+
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use testkit::logdir::LogDirFiles;
+use testkit::logger::{LoggerFixture, Multilog, Running};
+use testkit::{Workdir, assert_same, executable, program, report, until};
+
+use super::kill_twenty_under_load;
+
+const SCRIPT: [&str; 6] = ["s100000", "n10000", "-*", "r+^[0-9]*[02468]$", "./even", "./main"];
+
+fn comm(logger: &Running) -> String {
+    std::fs::read_to_string(format!("/proc/{}/comm", logger.pid())).unwrap_or_default()
+}
+
+#[test]
+fn multilog_executes_the_program_beside_it() {
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start_command(Command::new(Multilog::Ours.path()).args(["-*", "r+(a|b)c", "./main"]));
+    fixture.write("ac\nab\nxbcx\n");
+    fixture.until_current(8);
+
+    assert_eq!(comm(&logger), "multilog-regex\n");
+    let workdir = fixture.end(logger);
+    assert_eq!(std::fs::read_to_string(workdir.join("main/current")).unwrap(), "ac\nxbcx\n");
+}
+
+#[test]
+fn without_the_program_nothing_is_touched() {
+    let workdir = Workdir::new();
+    executable::copy(&program("multilog"), &workdir.join("multilog"));
+
+    for check in [&[][..], &["--check"]] {
+        let mut command = Command::new(workdir.join("multilog"));
+        command.args(check).args(["r+a", "./main"]).current_dir(workdir.path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+
+        let path = workdir.join("multilog-regex");
+        let expected = format!("multilog: fatal: unable to run {}: file does not exist\n", path.display());
+        assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+        assert_eq!(output.status.code(), Some(111));
+        assert!(!workdir.join("main").exists());
+    }
+}
+
+#[test]
+fn a_script_with_regular_expressions_is_explained() {
+    let output = Command::new(Multilog::Ours.path()).args(["--check", "r+a|b", "r-(", "./main"]).output().unwrap();
+
+    assert_eq!(output.status.code(), Some(100));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("r+a|b"), "{output:?}");
+    let expected = "multilog: warning: ignoring the action r-(: it is no regular expression: unclosed group\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
+}
+
+#[test]
+fn twenty_kills_keep_every_line_once_though_every_other_script_has_regular_expressions() {
+    let (workdir, written) = kill_twenty_under_load(|fixture, number| {
+        let script = if number % 2 == 0 { &SCRIPT[..] } else { &["s100000", "n10000", "./main"] };
+        fixture.start_command(Command::new(Multilog::Ours.path()).args(script))
+    });
+
+    let read = |name| LogDirFiles::read(&workdir.join(name)).joined();
+    let (even, main) = (read("even"), read("main"));
+    let lines = |log: &[u8]| -> Vec<u64> {
+        let text = String::from_utf8(log.to_vec()).unwrap();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let (even, main) = (lines(&even), lines(&main));
+    report(format_args!("{written} lines, {} of them while a script with regular expressions ran", even.len() * 2));
+    let is_even = |number: &u64| number.is_multiple_of(2);
+    // All even lines are in main, in order, and each odd line is there or was deselected.
+    assert_same(
+        main.iter().copied().filter(is_even).map(|number| format!("{number:09}\n")).collect::<String>(),
+        (0..written).filter(is_even).map(|number| format!("{number:09}\n")).collect::<String>(),
+    );
+    assert!(main.is_sorted_by(|a, b| a < b) && even.is_sorted_by(|a, b| a < b));
+    assert!(even.iter().all(is_even) && !even.is_empty());
+}
+
+#[test]
+fn a_logger_without_regular_expressions_completes_the_batch_of_one_that_has_some() {
+    // A limit on the size of files keeps most of the batch unwritten, until the logger is killed.
+    let mut fixture = LoggerFixture::new();
+    let lines: String = (0..3000).map(|number| format!("{number:09}\n")).collect();
+    let mut limited = Command::new(program("softlimit"));
+    limited.args(["-f", "14000"]).arg(Multilog::Ours.path()).args(["-*", "r+[02468]$", "./main"]);
+    let logger = fixture.start_command(&mut limited);
+    fixture.write(&lines);
+    until("the file is full", || fixture.messages().contains("unable to write to ./main/current, pausing"));
+    logger.kill();
+    assert_eq!(std::fs::metadata(fixture.main().join("current")).unwrap().len(), 14_000);
+
+    fixture.write("a line of the next logger\n");
+    let mut next = fixture.start_command(Command::new(Multilog::Ours.path()).args(["./main"]));
+    let current = fixture.main().join("current");
+    until("the rest is logged", || std::fs::read_to_string(&current).is_ok_and(|log| log.ends_with("logger\n")));
+
+    assert_eq!(comm(&next), "multilog-regex\n");
+    assert!(next.is_alive());
+    let workdir = fixture.end(next);
+    let even: String = (0..3000).step_by(2).map(|number| format!("{number:09}\n")).collect();
+    assert_same(LogDirFiles::read(&workdir.join("main")).joined(), even + "a line of the next logger\n");
+}
+
+#[test]
+fn a_script_file_may_have_regular_expressions_at_the_start_but_not_as_news() {
+    let mut fixture = LoggerFixture::new();
+    let file = fixture.workdir.join("script");
+    let start = |fixture: &LoggerFixture| {
+        fixture
+            .start_command(Command::new(Multilog::Ours.path()).args(["f=script"]).current_dir(fixture.workdir.path()))
+    };
+    std::fs::write(&file, "./main\n").unwrap();
+    let logger = start(&fixture);
+    fixture.write("a\n");
+    fixture.until_current(2);
+
+    std::fs::write(&file, "-*\nr+b\n./main\n").unwrap();
+    logger.signal(Signal::SIGHUP);
+    let words = "keeping the old script: multilog must be started again to match its regular expressions\n";
+    until("it says so", || fixture.messages().ends_with(words));
+    fixture.write("c\n");
+    fixture.until_current(4);
+    logger.kill();
+
+    let logger = start(&fixture);
+    fixture.write("d\nb\n");
+    fixture.until_current(6);
+    std::fs::write(&file, "-*\nr+d\n./main\n").unwrap();
+    logger.signal(Signal::SIGHUP);
+    until("it has read the script", || {
+        fixture.write("d\n");
+        std::fs::read_to_string(fixture.main().join("current")).is_ok_and(|log| log.ends_with("d\n"))
+    });
+    let workdir = fixture.end(logger);
+    let log = std::fs::read_to_string(workdir.join("main/current")).unwrap();
+    assert_eq!(log.trim_end_matches("d\n"), "a\nc\nb\n");
+}
