@@ -20,6 +20,7 @@ use logyard::lines::prefix::{Output, rewrite_lines, rewrite_lines_plainly};
 use logyard::lines::window::Stamps;
 use logyard::logdir::destination::{Destination, RotationTimes};
 use logyard::logdir::limits::Limits;
+use logyard::logdir::restraint::Restraint;
 use logyard::multilog::error::Error;
 use logyard::multilog::patience::Patience;
 use logyard::multilog::script::Script;
@@ -154,6 +155,7 @@ fn rotation(criterion: &mut Criterion) {
         size_max_bytes: FILE_BYTES as u64,
         limits: Limits::of_number(FILES),
         rotation: RotationTimes::default(),
+        restraint: Restraint::default(),
         processor: None,
         group: None,
         sync_interval: None,

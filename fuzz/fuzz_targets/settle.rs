@@ -16,6 +16,7 @@ use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 use logyard::cli::Messages;
 use logyard::logdir::checksum::hash;
+use logyard::logdir::restraint::Restraint;
 use logyard::lines::reader::{Source, Taken};
 use logyard::multilog::error::Error;
 use logyard::multilog::input::{Input, Wake};
@@ -196,7 +197,7 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
             Rule::Find(text) => Clause::Select(Expression::new(text).map_or_else(|_| Pattern::star(text), Pattern::Expression)),
         })
         .collect();
-    clauses.extend(shares.iter().map(|_| Clause::Log));
+    clauses.extend(shares.iter().map(|_| Clause::Log(Restraint::default())));
     let origin = if page.is_ours { ORIGIN } else { Origin { pipe: FileId::new(1, 9), ..ORIGIN } };
     let name = |share: &Share| hash([place.join(NAMES[usize::from(share.directory) % 2]).as_os_str().as_bytes()]);
     let heading = Heading {
@@ -233,6 +234,8 @@ fn journal_of(page: &Page, world: &World, place: &Path) -> Vec<u8> {
                 }
             })
             .collect(),
+        changes: vec![],
+        told: None,
     };
     let mut kept = Journal::new(vec![0; layout::file_bytes(&heading)], &heading);
     kept.begin(&record);

@@ -56,6 +56,11 @@ pub trait Source {
         count < room_bytes
     }
 
+    /// When the bytes of the last `take` came; `None` if they have just come.
+    fn came(&self) -> Option<Label> {
+        None
+    }
+
     /// Releases memory that only a high rate of input needs.
     fn shrink(&mut self) {}
 
@@ -150,7 +155,7 @@ impl Reader {
         let Taken::Bytes(count @ 1..) = taken else { return Ok(taken) };
         self.is_drained = source.gave_all(count, room_end - self.end);
         let new = &self.buffer[self.end..self.end + count];
-        self.last_came = now();
+        self.last_came = source.came().unwrap_or_else(now);
         if self.end == self.written {
             self.first_came = self.last_came;
         }

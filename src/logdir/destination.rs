@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString};
 use std::time::Duration;
 
 use crate::logdir::limits::Limits;
+use crate::logdir::restraint::Restraint;
 use crate::tai64n::Boundary;
 
 /// When a file ends although it is not full.
@@ -34,6 +35,8 @@ pub struct Destination {
     pub limits: Limits,
     /// When a file ends although it is not full.
     pub rotation: RotationTimes,
+    /// Which lines it does not get.
+    pub restraint: Restraint,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
     /// The group that may read the directory and its files; `None`: multilog does not care.

@@ -19,6 +19,7 @@
 //! - [`names`]: the files and their modes. [`archive_name`]: the names that finished files get.
 //! - [`room`]: where a file ends. [`destination`]: size, limits, processor and disk interval of a directory. [`limits`]: how
 //!   many archives stay, and how large and old they may become.
+//! - [`restraint`]: which lines a directory does not get.
 //! - [`script_file`]: the file that a logger may have its actions in.
 //! - [`memory`]: the memory behind `journal`. [`logger_state`]: the part of it that other programs read.
 //!   [`checksum`](mod@checksum): the function behind the checksums in it.
@@ -33,6 +34,7 @@ pub mod logger_state;
 pub mod memory;
 pub mod names;
 pub mod packed;
+pub mod restraint;
 pub mod room;
 pub mod script_file;
 pub mod shipping;

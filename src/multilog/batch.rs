@@ -24,8 +24,11 @@ use crate::logdir::room::Room;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
+use crate::multilog::withheld::restrained::Restrained;
 use crate::multilog::{alert, status};
 use crate::sys::memory;
+
+mod restrained;
 
 /// A batch of copied lines ends at this size, so that memory is bounded.
 const COPIED_BYTES_MAX: usize = 512 * 1024;
@@ -96,6 +99,10 @@ pub struct Batch {
     /// The copy that the current lines give.
     copy: Option<usize>,
     matcher: Matcher,
+    /// What some directories do not get; `None` if each gets every line that the script sends there.
+    restrained: Option<Box<Restrained>>,
+    /// The batch only says what was counted.
+    is_report: bool,
 }
 
 impl Batch {
@@ -118,12 +125,35 @@ impl Batch {
             chosen: Vec::new(),
             copy: None,
             matcher: Matcher::new(script),
+            restrained: Restrained::new(script),
+            is_report: false,
         }
     }
 
     /// Decides what to write of `window`. `rooms` are those of the directories, in the order of the script. Until
     /// [`Batch::commit`] the plan may be made again, for another window or other rooms.
     pub fn plan(&mut self, window: Window<'_>, heads: &Heads, rooms: impl Iterator<Item = Room>) {
+        self.begin(rooms);
+        self.after.close();
+        let is_restrained = self.begin_restrained();
+        // A line that was begun by another script may go to only some of the directories.
+        self.is_shared = self.is_uniform && !self.before.is_open && !is_restrained;
+        if self.before.is_open {
+            self.continue_line(window);
+        } else if is_restrained {
+            self.take_restrained(window, heads);
+        } else if !self.is_uniform {
+            self.take_chosen(window, heads);
+        } else if !matches!(heads, Heads::None) {
+            self.take_prefixed(window, heads);
+        } else {
+            self.take_as_is(window);
+        }
+        self.line_count = self.count_lines(window, heads);
+    }
+
+    /// Empties the plan.
+    fn begin(&mut self, rooms: impl Iterator<Item = Room>) {
         self.alerts.clear();
         self.copies.clear();
         self.statuses.iter_mut().for_each(Vec::clear);
@@ -134,19 +164,7 @@ impl Batch {
             share.is_full = false;
         }
         self.input_bytes = 0;
-        self.after.close();
-        // A line that was begun by another script may go to only some of the directories.
-        self.is_shared = self.is_uniform && !self.before.is_open;
-        if self.before.is_open {
-            self.continue_line(window);
-        } else if !self.is_uniform {
-            self.take_chosen(window, heads);
-        } else if !matches!(heads, Heads::None) {
-            self.take_prefixed(window, heads);
-        } else {
-            self.take_as_is(window);
-        }
-        self.line_count = self.count_lines(window, heads);
+        self.is_report = false;
     }
 
     fn count_lines(&self, window: Window<'_>, heads: &Heads) -> usize {
@@ -168,9 +186,12 @@ impl Batch {
         self.matcher.shrink();
     }
 
-    /// The batch is written: the next one follows it.
-    pub fn commit(&mut self) {
-        if self.input_bytes > 0 {
+    /// The batch is written: the next one follows it. `window` is the one that it was planned for.
+    pub fn commit(&mut self, window: &[u8]) {
+        if self.input_bytes > 0 || self.is_report {
+            if let Some(restrained) = &mut self.restrained {
+                restrained.commit(window);
+            }
             std::mem::swap(&mut self.before, &mut self.after);
         }
     }
@@ -251,8 +272,12 @@ impl Batch {
             self.copies.extend_from_slice(&window.bytes[..taken]);
         }
         self.input_bytes = taken;
-        if taken == 0 || window.bytes[taken - 1] != b'\n' {
+        let is_ended = taken > 0 && window.bytes[taken - 1] == b'\n';
+        if !is_ended {
             self.after.clone_from(&self.before);
+        }
+        if let Some(restrained) = &mut self.restrained {
+            restrained.continue_line(taken, is_ended);
         }
     }
 
@@ -267,7 +292,7 @@ impl Batch {
         match memrchr(b'\n', &window.bytes[..left.min(window.bytes.len())]) {
             Some(newline) => self.take_range(newline + 1),
             None => {
-                self.begin_line(b"", first_line(window));
+                self.begin_line(b"", first_line(window), None);
             }
         }
     }
@@ -285,7 +310,7 @@ impl Batch {
         let output = &mut self.shares[0].copied;
         let taken = prefix_lines(window.bytes, heads, left, output);
         if taken == 0 {
-            self.begin_line(heads.first(), first_line(window));
+            self.begin_line(heads.first(), first_line(window), None);
             return;
         }
         let length = output.filled().len();
@@ -330,7 +355,7 @@ impl Batch {
             if line_bytes > left_bytes || is_output_full || newline.is_none() {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 self.input_bytes = run.end;
-                if run.end == 0 && self.begin_line(head, line) {
+                if run.end == 0 && self.begin_line(head, line, None) {
                     self.announce(verdict, head, seen);
                 }
                 return;
@@ -394,27 +419,30 @@ impl Batch {
 
     /// Begins a line, the first of the batch, that does not fit or whose end is not in sight. Returns false if a
     /// directory must be rotated first.
-    fn begin_line(&mut self, head: &[u8], line: &[u8]) -> bool {
-        let length = head.len() + line.len();
-        let mut taken = length;
+    fn begin_line(&mut self, head: &[u8], line: &[u8], restrained: Option<&Restrained>) -> bool {
+        let preface = |directory| restrained.map_or(&[][..], |restrained| restrained.preface(directory));
+        let mut taken = line.len();
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];
-            if share.left() < length && share.room().may_end_after_line() {
+            let before_line = preface(directory).len() + head.len();
+            if share.left() < before_line + line.len() && share.room().may_end_after_line() {
                 share.is_full = true;
             }
-            taken = taken.min(share.left());
+            taken = taken.min(share.left().saturating_sub(before_line));
         }
         if self.chosen.iter().any(|&directory| self.shares[directory].is_full) {
             return false;
         }
         // The room that is left is more than 2000 bytes, or the line would wait for the next file: the beginning fits.
-        let part = &line[..taken - head.len()];
+        let part = &line[..taken];
         self.after.is_open = !part.ends_with(b"\n");
         self.after.is_copied = self.after.is_open && self.copy.is_some();
         self.copy_line(head, part);
         self.input_bytes = part.len();
         for &directory in &self.chosen {
-            self.shares[directory].take(head, part);
+            let share = &mut self.shares[directory];
+            share.take(preface(directory), b"");
+            share.take(head, part);
             self.after.goes_to[directory] = self.after.is_open;
         }
         true

@@ -1,7 +1,8 @@
 //! The engine: waits for input, plans a batch, writes it and consumes it; and in the end it seals every directory.
 //!
 //! - This file: what the engine holds, its start, and its loop. `writing`: batches and rotations.
-//! - [`reloading`]: how it goes on by another script. `notes`: what it notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
+//! - [`reloading`]: how it goes on by another script. `reports`: what it says of lines that the log does not have. `notes`: what it
+//!   notes in the journal. `ending`: how it ends, and how it waits for a file that is being finished
 //!   (a rotation waits too).
 //!
 //! The engine writes everything it has read to `current` before it waits for more, except the beginning of a line. It
@@ -17,6 +18,7 @@ use crate::logdir::names::JOURNAL;
 use crate::multilog::batch::Batch;
 use crate::multilog::engine::reloading::{Leaving, ScriptSource};
 use crate::multilog::error::Error;
+use crate::multilog::input::ledger::Told;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
@@ -30,6 +32,7 @@ use crate::multilog::pausing::Pausing;
 use crate::multilog::script::Script;
 use crate::multilog::script::head_rule::Arrival;
 use crate::multilog::status::StatusFile;
+use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::sys::{Errno, memory};
@@ -38,6 +41,7 @@ use crate::tai64n::{Label, Zone};
 mod ending;
 mod notes;
 pub mod reloading;
+mod reports;
 mod writing;
 
 /// Why the engine ends before its input does.
@@ -70,6 +74,12 @@ pub struct EngineParts<D: Directory, I> {
     pub heading: Option<Heading>,
     /// The line that a predecessor has begun.
     pub open_line: Option<OpenLine>,
+    /// What predecessors have counted and not said, for each directory.
+    pub withheld: Vec<Withheld>,
+    /// How much the log counts of what was ever dropped.
+    pub told: Option<Told>,
+    /// A predecessor was killed in this boot.
+    pub has_predecessor: bool,
     /// Where warnings go.
     pub messages: Messages,
 }
@@ -93,6 +103,12 @@ pub struct Engine<D: Directory, I> {
     zone: Option<Zone>,
     /// `None` if the script asks for none.
     metrics: Option<Box<Metrics>>,
+    /// Since when the log does not count every line that it does not have; `None` if it does.
+    report_since: Option<Instant>,
+    /// How much the log counts, or is about to count, of what was ever dropped.
+    told: Option<Told>,
+    /// A predecessor was killed in this boot.
+    has_predecessor: bool,
     /// TERM has come, and every directory gives up whatever takes long.
     is_exiting: bool,
     /// The input has ended.
@@ -108,18 +124,33 @@ pub struct Engine<D: Directory, I> {
 impl<D: Directory, I: Input> Engine<D, I> {
     /// An engine at the beginning of its input.
     pub fn new(parts: EngineParts<D, I>) -> Engine<D, I> {
-        let EngineParts { script, input, directories, statuses, heading, open_line, messages } = parts;
+        let EngineParts {
+            script,
+            input,
+            directories,
+            statuses,
+            heading,
+            open_line,
+            withheld,
+            told,
+            has_predecessor,
+            messages,
+        } = parts;
         let mut batch = Batch::new(&script);
         let mut reader = Reader::default();
         if let Some(line) = open_line {
             batch.resume(line);
             reader.resume_in_line();
         }
+        if withheld.iter().any(|state| *state != Withheld::default()) {
+            batch.take_over(&script, withheld);
+        }
         let metrics = script.metrics.map(|file| {
             let names: Vec<&str> = directories.iter().map(|directory| directory.place().name.as_str()).collect();
             Box::new(Metrics::new(file, &names))
         });
         let zone = script.head.is_local().then(|| local_zone(messages));
+        let report_since = batch.report_delay().map(|_| Instant::now());
         Engine {
             script,
             input,
@@ -133,6 +164,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             messages,
             zone,
             metrics,
+            report_since,
+            told,
+            has_predecessor,
             is_exiting: false,
             has_ended: false,
             source: None,
@@ -195,6 +229,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.reader.end_line();
             end = self.write_window().and(end);
         }
+        self.count_gaps();
+        if end != Err(EarlyEnd::GivenUp) && self.report().is_err() {
+            end = Err(EarlyEnd::GivenUp);
+        }
         let is_all_kept = self.account_for_rest();
         let is_sealed = self.seal() && is_all_kept;
         self.write_metrics();
@@ -212,6 +250,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
+        self.begin_relief();
         // Limits on archives may be new, or may have been exceeded while no logger ran.
         self.keep_up()?;
         loop {
@@ -222,7 +261,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                     self.begin_exit();
                     return self.complete_line();
                 }
-                Wake::Input => match self.reader.fill(&mut self.input, Label::now)? {
+                Wake::Input => match self.fill()? {
                     Taken::End => {
                         self.has_ended = true;
                         return Ok(());
@@ -236,11 +275,18 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
     }
 
+    /// Takes what has come. What was dropped before it is said first.
+    fn fill(&mut self) -> Result<Taken, EarlyEnd> {
+        self.report_gap()?;
+        Ok(self.reader.fill(&mut self.input, Label::now)?)
+    }
+
     /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.
     fn due_in(&self) -> Option<Duration> {
         let metrics = self.metrics.as_ref().map(|metrics| metrics.due_at());
         let leaving = self.leaving.iter().map(Leaving::due_at);
-        let due = self.directories.iter().filter_map(LogDir::due_at).chain(metrics).chain(leaving).min()?;
+        let others = metrics.into_iter().chain(leaving).chain(self.report_due_at());
+        let due = self.directories.iter().filter_map(LogDir::due_at).chain(others).min()?;
         Some(due.saturating_duration_since(Instant::now()))
     }
 
@@ -270,6 +316,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.note_doubt(number, self.directories[number].is_doubtful());
         }
         self.rotate_on_time(None)?;
+        if self.report_due_at().is_some_and(|due| now >= due) {
+            self.report()?;
+        }
         self.note_currents();
         self.keep_journal();
         self.finish_leaving(now);

@@ -14,6 +14,7 @@ use crate::cli::prometheus::Page;
 use crate::multilog::error::Error;
 use crate::multilog::input::Input;
 use crate::multilog::script::MetricsFile;
+use crate::multilog::withheld::tally::Tally;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::place::Place;
@@ -40,12 +41,16 @@ impl Volume {
 }
 
 /// What a log directory got.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Share {
     /// Its path, from the root if that is known, as a label's value.
     path: String,
     written: Volume,
     rotations: u64,
+    /// Lines that are the same as the one before them.
+    repeated: Volume,
+    /// Lines beyond the rate.
+    suppressed: Volume,
 }
 
 /// The names, kinds and helps of `Unshipped::totals`. Given only if a directory holds archives that are not shipped.
@@ -63,6 +68,8 @@ pub struct Metrics {
     next: Instant,
     start: Label,
     input: Volume,
+    /// Lines that were dropped because the disk did not take them.
+    dropped: Volume,
     newest: Option<Label>,
     shares: Vec<Share>,
     /// The last write of the file failed, and this has been reported.
@@ -73,15 +80,15 @@ impl Metrics {
     /// Metrics of a logger that begins now, with these directories. The file is made at once.
     #[must_use]
     pub fn new(file: MetricsFile, directories: &[&str]) -> Metrics {
-        let shares =
-            directories.iter().map(|name| Share { path: absolute(name), written: Volume::default(), rotations: 0 });
-        let shares = shares.collect();
+        let share = |name: &&str| Share { path: absolute(name), ..Share::default() };
+        let shares = directories.iter().map(share).collect();
         let next = Instant::now();
         Metrics {
             file,
             next,
             start: Label::from(clock::now()),
             input: Volume::default(),
+            dropped: Volume::default(),
             newest: None,
             shares,
             is_failing: false,
@@ -111,9 +118,24 @@ impl Metrics {
         self.newest = Some(came);
     }
 
+    /// Lines were dropped before they were looked at.
+    pub fn note_dropped(&mut self, tally: &Tally) {
+        self.dropped.lines += tally.lines;
+        self.dropped.bytes += tally.bytes;
+    }
+
     /// A directory got some text.
     pub fn note_output(&mut self, directory: usize, text: &[u8]) {
         self.shares[directory].written.add(text);
+    }
+
+    /// A directory did not get some lines: repeated ones, and suppressed ones.
+    pub fn note_withheld(&mut self, directory: usize, added: &[Tally; 2]) {
+        let share = &mut self.shares[directory];
+        for (volume, tally) in [&mut share.repeated, &mut share.suppressed].into_iter().zip(added) {
+            volume.lines += tally.lines;
+            volume.bytes += tally.bytes;
+        }
     }
 
     /// A directory was rotated.
@@ -153,11 +175,22 @@ impl Metrics {
             self.input.lines,
         );
         page.one("input_bytes_total", "counter", "Bytes of these lines.", self.input.bytes);
+        page.one(
+            "dropped_lines_total",
+            "counter",
+            "Lines that B dropped, as the disk did not take them.",
+            self.dropped.lines,
+        );
+        page.one("dropped_bytes_total", "counter", "Bytes of these lines.", self.dropped.bytes);
         let by_path = |value: fn(&Share) -> u64| -> Vec<(&str, u64)> {
             self.shares.iter().map(|share| (share.path.as_str(), value(share))).collect()
         };
         page.each("written_lines_total", "Lines written to the directory.", &by_path(|share| share.written.lines));
         page.each("written_bytes_total", "Bytes written to the directory.", &by_path(|share| share.written.bytes));
+        page.each("repeated_lines_total", "Repeated lines that D left out.", &by_path(|share| share.repeated.lines));
+        page.each("repeated_bytes_total", "Bytes of these lines.", &by_path(|share| share.repeated.bytes));
+        page.each("suppressed_lines_total", "Lines beyond the rate of L.", &by_path(|share| share.suppressed.lines));
+        page.each("suppressed_bytes_total", "Bytes of these lines.", &by_path(|share| share.suppressed.bytes));
         page.each("rotations_total", "Files that were finished.", &by_path(|share| share.rotations));
         let of_place = |value: fn(&Place<D>) -> &AtomicU64| -> Vec<(&str, u64)> {
             let counts = directories.iter().map(|directory| value(directory.place()).load(Ordering::Relaxed));

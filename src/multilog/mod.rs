@@ -16,6 +16,7 @@
 //! - Where lines go: [`writer`], log directories; [`alert`], `e`; [`status`], `=file`; the copies of `1` to
 //!   [`standard_output`](crate::cli::standard_output).
 //! - [`journal`]: what a killed logger leaves for its successor, and how the successor completes it.
+//! - [`withheld`]: lines that a directory does not get because of `L` or `D`, and how the log counts them.
 //! - [`metrics`]: `M`, what the logger has done, for node_exporter.
 //! - [`error`], [`patience`], [`pausing`], [`pace`], [`partial`]: what failed, and whether it is retried.
 //!
@@ -53,4 +54,5 @@ pub mod script;
 #[cfg(test)]
 mod simulated;
 pub mod status;
+pub mod withheld;
 pub mod writer;

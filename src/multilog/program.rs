@@ -11,7 +11,7 @@ use crate::multilog::input::standard::StandardInput;
 use crate::multilog::journal::left_behind::lock_left_behind;
 use crate::multilog::journal::publish::{discard_unfinished, reserve};
 use crate::multilog::journal::record::Heading;
-use crate::multilog::journal::replay::replay;
+use crate::multilog::journal::replay::{Legacy, replay};
 use crate::multilog::name::PROGRAM;
 use crate::multilog::pausing::{Interruptible, Pausing};
 use crate::multilog::regex_program;
@@ -88,6 +88,11 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     exit
 }
 
+/// What a buffer needs, with its thread.
+fn buffer_bytes(script: &Script) -> usize {
+    script.buffer.map_or(0, |buffer| buffer.bytes_max + DIRECTORY_BYTES)
+}
+
 /// Tells whether a script has regular expressions, and this program no code for them.
 fn lacks_compiler(script: &Script) -> bool {
     script.has_expressions() && !expression::has_compiler()
@@ -133,7 +138,7 @@ fn start(
     if lacks_compiler(&script) {
         return Err(Error::want_of_compiler());
     }
-    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES);
+    memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES + buffer_bytes(&script));
     for ignored in &script.ignored {
         PROGRAM.warn(ignored);
     }
@@ -240,8 +245,22 @@ pub(super) fn assemble<D: Directory, I: Input>(
     if let Some(line) = &mut open_line {
         line.goes_to.truncate(named);
     }
-    let mut engine = Engine::new(EngineParts { script, input, directories, statuses, heading, open_line, messages });
-    engine.take_over(journal, &legacy.has_journal)?;
+    let Legacy { mut withheld, told, has_predecessor, has_journal, .. } = legacy;
+    withheld.truncate(named);
+    let parts = EngineParts {
+        script,
+        input,
+        directories,
+        statuses,
+        heading,
+        open_line,
+        withheld,
+        told,
+        has_predecessor,
+        messages,
+    };
+    let mut engine = Engine::new(parts);
+    engine.take_over(journal, &has_journal)?;
     engine.seal_left_behind(&mut left_behind);
     Ok(engine)
 }

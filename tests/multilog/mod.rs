@@ -22,6 +22,7 @@
 //! | limits on archives by bytes, age and free space | [`retention`] |
 //! | `H`: archives that are held until they are shipped; the count of lost ones; 0.76 as successor | [`holding`] |
 //! | rotation by age, at local hours and at midnight | [`rotation_by_time`] |
+//! | a rate of lines, repeated lines | [`withheld`] |
 //! | the metrics file | [`metrics`] |
 //! | the script file, and HUP | [`reload`] |
 //! | `g=`: a group may read the directory | [`sharing`] |
@@ -57,6 +58,7 @@ mod successor;
 mod system_calls;
 mod takeover;
 mod unread;
+mod withheld;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,6 +71,14 @@ use testkit::logger::{LoggerFixture, Running};
 /// Numbered lines (nine digits) come as fast as they are taken, and twenty loggers after each other are killed. `start`
 /// starts the logger with a number; the last, with number 20, logs the rest. Says how many lines came.
 fn kill_twenty_under_load(start: impl Fn(&LoggerFixture, u64) -> Running) -> (Workdir, u64) {
+    kill_twenty_under_load_of(|number| format!("{number:09}\n"), start)
+}
+
+/// The same with other lines: `line` makes the one with a number.
+fn kill_twenty_under_load_of(
+    line: impl Fn(u64) -> String + Sync,
+    start: impl Fn(&LoggerFixture, u64) -> Running,
+) -> (Workdir, u64) {
     let fixture = LoggerFixture::new();
     let is_over = AtomicBool::new(false);
     let mut output = fixture.output.try_clone().unwrap();
@@ -76,7 +86,7 @@ fn kill_twenty_under_load(start: impl Fn(&LoggerFixture, u64) -> Running) -> (Wo
         let feeder = scope.spawn(|| {
             let mut number = 0_u64;
             while !is_over.load(Ordering::Relaxed) {
-                let lines: String = (number..number + 100).map(|number| format!("{number:09}\n")).collect();
+                let lines: String = (number..number + 100).map(&line).collect();
                 output.write_all(lines.as_bytes()).unwrap();
                 number += 100;
             }

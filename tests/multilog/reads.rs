@@ -159,7 +159,7 @@ fn log_in_pieces(
                 })
                 .collect();
             assert!(batch.input_bytes() > 0 || used_up.contains(&true), "a turn without progress");
-            batch.commit();
+            batch.commit(window.bytes);
             reader.mark_written(batch.input_bytes());
             reader.consume_written(&mut source, &mut [0]).unwrap();
             for (files, _) in files.iter_mut().zip(used_up).filter(|(_, is_used_up)| *is_used_up) {

@@ -14,6 +14,7 @@
 //! | `current` or the directory is removed, renamed or truncated | [`removed_files`] |
 //! | the journal is removed, truncated, overwritten or foreign | [`journal`] |
 //! | too few descriptors, too little memory, closed descriptors; one logger for each directory | [`limits`] |
+//! | `B`: a disk that takes nothing for a while; TERM and kills meanwhile | [`stalled_disk`] |
 //! | kills of idle loggers; archive names after the clock was changed | [`history`] |
 //! | the pipe is shared with other readers and writers, for longer than in `multilog::shared_pipe` | [`shared_pipe`] |
 //!
@@ -43,6 +44,7 @@ mod namespace;
 mod power;
 mod removed_files;
 mod shared_pipe;
+mod stalled_disk;
 mod subject;
 mod sweep;
 mod term;

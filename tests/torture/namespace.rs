@@ -8,6 +8,8 @@ use std::thread;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use testkit::{Workdir, skipped, tool, until};
 
@@ -82,9 +84,26 @@ impl Scene {
         Some(Scene { path, server: None, _holder: holder })
     }
 
+    /// Stops the server of a file system that has one, until what is returned is dropped.
+    pub fn stop_server(&self) -> StoppedServer {
+        let server = self.server.as_ref().expect("FUSE has a server");
+        let server = Pid::from_raw(i32::try_from(server.id()).unwrap());
+        kill(server, Signal::SIGSTOP).unwrap();
+        StoppedServer(server)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// The stopped server of a file system: whoever uses the file system waits.
+pub struct StoppedServer(Pid);
+
+impl Drop for StoppedServer {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGCONT);
     }
 }
 

@@ -10,10 +10,12 @@ use crate::lines::reader::Taken;
 use crate::logdir::logger_state::{Activity, Task};
 use crate::logdir::names::JOURNAL;
 use crate::multilog::engine::reloading::Leaving;
+use crate::multilog::input::relief::report_lost;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::showing::Showing;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::{Interruptible, Pausing};
+use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::multilog::writer::worker::UnderWay;
@@ -34,6 +36,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Waits a while for the end of the current line, if there is one, and reads no byte beyond it: the rest is for the
     /// next logger. The unwritten part of a line stays in an input that keeps it.
     pub(super) fn complete_line(&mut self) -> Result<(), EarlyEnd> {
+        self.write_memory()?;
         let deadline = Instant::now() + LINE_PATIENCE;
         while self.reader.has_open_line() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -57,13 +60,18 @@ impl<D: Directory, I: Input> Engine<D, I> {
             }
             self.write_window()?;
         }
-        while self.input.has_stray() {
-            // These bytes are no longer in the pipe, so no successor would find them.
-            self.reader.fill(&mut self.input, Label::now)?;
-            self.write_window()?;
-        }
+        self.write_memory()?;
         if self.input.keeps_rest() {
             self.reader.leave_rest();
+        }
+        Ok(())
+    }
+
+    /// Writes the bytes that are no longer in the pipe: no successor would find them.
+    fn write_memory(&mut self) -> Result<(), EarlyEnd> {
+        while self.input.has_stray() {
+            self.fill()?;
+            self.write_window()?;
         }
         Ok(())
     }
@@ -71,6 +79,17 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Puts back the bytes that were read and not written, or reports how many are lost; returns false if any are lost.
     /// An input that keeps its bytes needs neither.
     pub(super) fn account_for_rest(&mut self) -> bool {
+        if self.journal.is_none() {
+            // No next logger will say this.
+            let uncounted: u64 = self.batch.states().iter().map(Withheld::lines).sum();
+            if uncounted > 0 {
+                self.messages.warn(format_args!("exiting, the log does not count {uncounted} missing lines"));
+            }
+        }
+        if let Some(lost) = self.input.lose_memory() {
+            report_lost(self.messages, lost.lines, lost.bytes);
+            return false;
+        }
         let rest = self.input.removed(self.reader.unwritten());
         if rest.is_empty() {
             return true;
@@ -83,7 +102,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 "exiting, unwritten input stays in standard input: {line_count} lines, {bytes} bytes"
             ));
         } else {
-            self.messages.warn(format_args!("exiting, unwritten input is lost: {line_count} lines, {bytes} bytes"));
+            report_lost(self.messages, line_count as u64, bytes as u64);
         }
         is_back
     }
@@ -155,6 +174,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
         }
         is_sealed &= self.finish_all_leaving();
         self.note_currents();
+        if self.told.is_some() {
+            // The journal counts everything, and goes after this.
+            self.input.remove_ledger();
+        }
         if is_sealed && self.journal.take().is_some_and(|journal| !journal.is_needed()) {
             let _ = self.directories[0].place().directory.unlink(JOURNAL.as_bytes());
         }

@@ -1,12 +1,16 @@
 //! Notes in the journal each batch before it is written, and the state of every `current` in between.
 
 use super::Engine;
+use super::writing::NOTHING;
+use crate::lines::window::Window;
 use crate::logdir::names::JOURNAL;
+use crate::multilog::batch::Batch;
 use crate::multilog::input::Input;
 use crate::multilog::journal::publish::{is_in, publish, reserve};
 use crate::multilog::journal::record::{Record, samples};
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::head_rule::Arrival;
+use crate::multilog::withheld::state::{Change, Withheld};
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::log_dir::LogDir;
@@ -46,9 +50,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let input_bytes = self.batch.input_bytes();
         let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
         let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return false };
-        let extents = self.directories.iter().zip(before).enumerate().map(|(number, (directory, &offset_bytes))| {
-            directory.extent(offset_bytes, self.batch.output(number, window).len() as u64)
-        });
+        let extents = extents(&self.directories, before, &self.batch, window);
         journal.begin(&Record {
             input_bytes: last as u64 + 1,
             adds_newline,
@@ -56,18 +58,32 @@ impl<D: Directory, I: Input> Engine<D, I> {
             samples: samples(&window.bytes[..=last]),
             arrivals,
             open_lines: self.batch.open_lines().map(OpenLine::clone),
-            extents: extents.collect(),
+            extents,
+            changes: self.batch.changes(),
+            told: self.told,
         });
+        true
+    }
+
+    /// Notes the planned report in the journal. Returns false if no journal is kept.
+    pub(super) fn note_report(&mut self, before: &[u64], arrivals: [Arrival; 2]) -> bool {
+        let extents = extents(&self.directories, before, &self.batch, NOTHING);
+        let report = Record { arrivals, extents, changes: self.batch.changes(), ..self.snapshot() };
+        let Some(journal) = &mut self.journal else { return false };
+        journal.begin(&report);
         true
     }
 
     /// The state between two batches.
     pub(super) fn snapshot(&self) -> Record {
         let [open_line, _] = self.batch.open_lines();
-        self.snapshot_of(open_line, &self.directories.iter().collect::<Vec<_>>())
+        let directories: Vec<_> = self.directories.iter().collect();
+        let change = |state: &Withheld| Change { states: [*state; 2], first_repeats: 0 };
+        let changes = self.batch.states().iter().map(change).collect();
+        Record { changes, ..self.snapshot_of(open_line, &directories) }
     }
 
-    /// The same of other directories.
+    /// The same of other directories, where nothing is counted.
     pub(super) fn snapshot_of(&self, open_line: &OpenLine, directories: &[&LogDir<D>]) -> Record {
         Record {
             input_bytes: 0,
@@ -77,6 +93,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
             arrivals: self.arrivals(),
             open_lines: [open_line.clone(), open_line.clone()],
             extents: directories.iter().map(|one| one.extent(one.room().filled_bytes, 0)).collect(),
+            changes: vec![],
+            told: self.told,
         }
     }
 
@@ -90,7 +108,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let is_as_told = |(directory, told): (&LogDir<D>, &Extent)| {
             told.after() == Some(directory.extent(directory.room().filled_bytes, 0))
         };
-        if is_same_line && extents.all(is_as_told) {
+        let has_same_counts = record.changes.iter().map(|change| &change.states[1]).eq(self.batch.states());
+        if is_same_line && has_same_counts && record.told == self.told && extents.all(is_as_told) {
             return;
         }
         let state = self.snapshot();
@@ -107,4 +126,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
             });
         }
     }
+}
+
+/// What the planned batch adds to each `current`, of which `before` are the lengths before it.
+fn extents<D: Directory>(directories: &[LogDir<D>], before: &[u64], batch: &Batch, window: Window<'_>) -> Vec<Extent> {
+    let extent = |(number, (directory, &offset_bytes)): (usize, (&LogDir<D>, &u64))| {
+        directory.extent(offset_bytes, batch.output(number, window).len() as u64)
+    };
+    directories.iter().zip(before).enumerate().map(extent).collect()
 }

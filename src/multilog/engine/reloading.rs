@@ -114,6 +114,10 @@ impl<D: Directory, I: Input> Engine<D, I> {
             return;
         }
         self.wants_reload = false;
+        // What the old script counts is said by it.
+        if self.report().is_err() {
+            return;
+        }
         let Some(mut source) = self.source.take() else { return };
         let answer = self.reload(&mut *source);
         self.source = Some(source);
@@ -241,6 +245,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.statuses = statuses;
         self.take_directories(&script, &places, new);
         self.batch = Batch::new(&script);
+        self.report_since = None;
         self.metrics = script.metrics.map(|file| {
             let names: Vec<&str> = self.directories.iter().map(|directory| directory.place().name.as_str()).collect();
             let metrics = Metrics::new(file, &names);

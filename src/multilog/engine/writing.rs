@@ -1,7 +1,10 @@
 //! Writes the lines of the reader, batch by batch, and rotates directories in between.
 
+use memchr::memrchr;
+
 use super::{EarlyEnd, Engine};
 use crate::cli::{Messages, standard_output};
+use crate::lines::window::Window;
 use crate::logdir::logger_state::{Activity, Task};
 use crate::multilog::alert;
 use crate::multilog::batch::Batch;
@@ -15,6 +18,12 @@ use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
 use crate::tai64n::Label;
+
+/// How much of a batch is written with one call where it may be lost: FUSE takes 128 KiB at once, in whole pages.
+const WHOLE_BYTES: usize = 64 * 1024;
+
+/// What is written where there are no lines.
+pub(super) const NOTHING: Window<'_> = Window { bytes: b"", is_open: false };
 
 impl<D: Directory, I: Input> Engine<D, I> {
     /// Writes all whole lines of the reader, batch by batch.
@@ -35,26 +44,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let Some(window) = self.reader.window() else { return Ok(false) };
         let rooms = self.directories.iter().map(LogDir::room);
         let arrivals = self.arrivals();
+        self.batch.come(self.reader.labels());
         self.batch.plan(window, &self.script.head.heads(&arrivals), rooms);
         let input_bytes = self.batch.input_bytes();
         let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
         let is_noted = self.note_batch(&before, arrivals);
         announce(&self.batch, &mut self.statuses, self.messages);
-        let window = self.reader.window().expect("nothing has been taken from it");
-        for number in 0..self.directories.len() {
-            let mut rest = self.batch.output(number, window);
-            while !rest.is_empty() {
-                let directories = &mut self.directories;
-                let append = |one: &mut LogDir<D>| one.append(rest);
-                let showing = Showing::new(&mut self.journal, &mut self.state);
-                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
-                let answer = patience.retry(|_| making_room(directories, number, append));
-                drop(patience);
-                match answer {
-                    Ok(written) => rest = &rest[written..],
-                    Err(_) => return self.give_up(&before, is_noted, None).and(Err(EarlyEnd::GivenUp)),
-                }
-            }
+        if self.append_batch().is_err() {
+            return self.give_up(&before, is_noted, None).and(Err(EarlyEnd::GivenUp));
         }
         if let Some(printed) = self.print_copies() {
             return self.give_up(&before, is_noted, Some(printed)).and(Err(EarlyEnd::GivenUp));
@@ -66,6 +63,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
             metrics.note_input(&window.bytes[..input_bytes], came);
             for number in 0..self.directories.len() {
                 metrics.note_output(number, self.batch.output(number, window));
+                if let Some(added) = self.batch.added(number) {
+                    metrics.note_withheld(number, added);
+                }
             }
         }
         self.consume_batch(input_bytes)?;
@@ -73,6 +73,24 @@ impl<D: Directory, I: Input> Engine<D, I> {
             self.rotate(directory)?;
         }
         Ok(true)
+    }
+
+    /// Appends the planned batch to each `current`, unless TERM comes while that fails.
+    pub(super) fn append_batch(&mut self) -> Result<(), Error> {
+        let window = self.reader.window().unwrap_or(NOTHING);
+        for number in 0..self.directories.len() {
+            let mut rest = self.batch.output(number, window);
+            while !rest.is_empty() {
+                let piece = if self.script.buffer.is_some() { whole_lines(rest) } else { rest };
+                let directories = &mut self.directories;
+                let append = |one: &mut LogDir<D>| one.append(piece);
+                let showing = Showing::new(&mut self.journal, &mut self.state);
+                let mut patience = Pausing::new(&mut self.input, self.messages).showing(showing);
+                let written = patience.retry(|_| making_room(directories, number, append))?;
+                rest = &rest[written..];
+            }
+        }
+        Ok(())
     }
 
     /// Prints the copies of the batch. Returns how many bytes are printed if the others are left to the next logger: the input
@@ -97,7 +115,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
 
     /// Consumes a batch that is written.
     pub(super) fn consume_batch(&mut self, input_bytes: usize) -> Result<(), EarlyEnd> {
-        self.batch.commit();
+        self.batch.commit(self.reader.window().unwrap_or(NOTHING).bytes);
+        self.schedule_report();
         self.count_batch(input_bytes);
         self.reader.mark_written(input_bytes);
         let (reader, input) = (&mut self.reader, &mut self.input);
@@ -190,6 +209,14 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.note_currents();
         Ok(())
     }
+}
+
+/// What is written with one call where a batch may be lost from memory: the first lines, which a file system writes whole
+/// or not at all.
+fn whole_lines(text: &[u8]) -> &[u8] {
+    let piece = &text[..text.len().min(WHOLE_BYTES)];
+    let end = memrchr(b'\n', piece).map_or(piece.len(), |newline| newline + 1);
+    &piece[..end]
 }
 
 /// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries

@@ -1,10 +1,15 @@
 //! The input: where bytes and signals come from.
 //!
 //! - [`standard`]: descriptor 0, and the signals that can arrive during the wait.
+//! - [`relief`]: a thread that moves bytes to memory while the disk takes none. [`backlog`]: those bytes.
+//!   [`ledger`]: how many lines were dropped of them.
 //! - [`pipe`]: peeks at a pipe without removing the bytes. [`turn`](mod@turn): two loggers on
 //!   one pipe. [`stray`]: bytes that were consumed because another process read from the pipe.
 
+pub mod backlog;
+pub mod ledger;
 pub mod pipe;
+pub mod relief;
 pub mod standard;
 pub mod stray;
 pub mod turn;
@@ -14,7 +19,11 @@ use std::time::Duration;
 
 use crate::lines::reader::Source;
 use crate::multilog::journal::record::Origin;
+use crate::multilog::script::buffer::Buffer;
+use crate::multilog::withheld::tally::Tally;
 use crate::sys::Result;
+use crate::sys::stat::FileId;
+use crate::tai64n::Label;
 
 /// The reason why a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +90,34 @@ pub trait Input: Source {
 
     /// Bytes that were shown and not consumed will be shown again.
     fn look_anew(&mut self);
+
+    /// From now on bytes are kept in memory while the disk takes none. `is_within_line` tells whether the next byte
+    /// continues a line. Where that is impossible, a warning says so.
+    fn begin_relief(&mut self, _buffer: Buffer, _is_within_line: bool) {}
+
+    /// Finds out what was dropped by this logger's predecessors, and by itself from now on: see [`ledger`]. `home` is the
+    /// first log directory.
+    fn open_ledger(&mut self, _home: FileId) -> Option<(Label, Tally)> {
+        None
+    }
+
+    /// The log counts everything that was dropped.
+    fn remove_ledger(&mut self) {}
+
+    /// What was dropped before the next byte, all bytes before which are consumed.
+    fn take_gap(&mut self) -> Option<Tally> {
+        None
+    }
+
+    /// What was dropped and is not handed on: nothing more is.
+    fn take_gaps(&mut self) -> Tally {
+        Tally::default()
+    }
+
+    /// What is in memory, where no successor finds it: asked once, at the exit.
+    fn lose_memory(&mut self) -> Option<Tally> {
+        None
+    }
 
     /// How long the input has waited for others: in [`Input::rest`] and [`Input::wait_for`].
     fn blocked(&self) -> Duration {

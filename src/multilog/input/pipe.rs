@@ -1,6 +1,6 @@
 //! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
 //!
-//! This file peeks and waits; `consume` removes bytes; [`turn`](mod@crate::multilog::input::turn) makes a second logger
+//! This file peeks and waits; `consume` removes bytes; `relieved` does all of that where bytes may be in memory; [`turn`](mod@crate::multilog::input::turn) makes a second logger
 //! wait.
 //!
 //! `tee` copies from the head of the pipe, so each look copies all bytes that are not consumed, and only the new part
@@ -26,6 +26,7 @@ use std::time::Duration;
 use crate::lines::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::lines::reader::Taken;
 use crate::multilog::error::Error;
+use crate::multilog::input::relief::Helper;
 use crate::multilog::input::turn::{Notice, TURN_CHECK, Turn};
 use crate::multilog::journal::record::Origin;
 use crate::multilog::script::SEEN_BYTES;
@@ -34,8 +35,10 @@ use crate::sys::file::pipe_identity;
 use crate::sys::pipe::{self, Outlet};
 use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, boot_id, fd, poll};
+use crate::tai64n::Label;
 
 mod consume;
+mod relieved;
 
 /// The size that a pipe is asked to have once a look comes back full. Measured: 64 KiB to 1 MiB gives a third more.
 const PIPE_BYTES: usize = 1024 * 1024;
@@ -103,6 +106,10 @@ pub struct PipeInput {
     /// No look has succeeded yet.
     is_new: bool,
     edge: Option<EdgeWatch>,
+    /// Moves bytes to memory while the disk takes none; `None` if the script does not ask for that.
+    relief: Option<Helper>,
+    /// When the bytes came that were handed on last; `None` if they had just come.
+    came: Option<Label>,
 }
 
 impl PipeInput {
@@ -143,6 +150,8 @@ impl PipeInput {
             is_crowded: false,
             is_new: true,
             edge: None,
+            relief: None,
+            came: None,
         };
         input.fit_copy(CHUNK_BYTES);
         Ok(Some(input))
@@ -181,7 +190,7 @@ impl PipeInput {
     /// Tells whether bytes have been consumed that are not handed on.
     #[must_use]
     pub fn has_stray(&self) -> bool {
-        self.stray.len() > self.stray_ahead_bytes
+        self.stray.len() > self.stray_ahead_bytes || self.has_memory()
     }
 
     /// The bytes that have been consumed and are not logged, handed on or not.
@@ -193,7 +202,7 @@ impl PipeInput {
     /// Tells whether all that was handed on and not consumed is in the pipe.
     #[must_use]
     pub fn keeps_rest(&self) -> bool {
-        self.stray.is_empty()
+        self.stray.is_empty() && !self.is_in_memory()
     }
 
     /// How long the beginning of a line may become before it is taken in pieces. No selector looks at more than its first
@@ -215,6 +224,16 @@ impl PipeInput {
         if self.has_stray() {
             return at_once();
         }
+        if !self.begin_wait() {
+            return at_once();
+        }
+        let event = self.wait_for_pipe(signals, timeout);
+        self.end_wait();
+        event
+    }
+
+    fn wait_for_pipe(&mut self, signals: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<PipeEvent> {
+        let at_once = || poll::readable([signals], Some(Duration::ZERO)).map(|[signal]| PipeEvent::of(signal, true));
         if !self.turn.is_ours(&mut self.notices) {
             let time = timeout.map_or(TURN_CHECK, |time| time.min(TURN_CHECK));
             return poll::readable([signals], Some(time)).map(|[signal]| PipeEvent::of(signal, false));
@@ -265,10 +284,15 @@ impl PipeInput {
     /// Looks, and hands on what was not handed on before. `held` is what was and has not been consumed; `None` if that is
     /// not what the pipe holds any more.
     pub fn take(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
+        if self.relief.is_some() { self.take_relieved(held, room) } else { self.take_piped(held, room) }
+    }
+
+    /// The same where nothing is in memory.
+    fn take_piped(&mut self, held: &[u8], room: &mut [u8]) -> Result<Option<Taken>> {
         let (stray_held, held) = held.split_at(self.stray_ahead_bytes.min(held.len()));
         self.ahead_bytes = held.len();
         self.stray_ahead_bytes = stray_held.len();
-        if self.has_stray() {
+        if self.stray.len() > self.stray_ahead_bytes {
             if !held.is_empty() {
                 return Ok(None);
             }

@@ -9,16 +9,23 @@
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cli::{Messages, standard_error};
 use crate::lines::reader::{Source, Taken};
+use crate::multilog::error::Error;
+use crate::multilog::input::ledger::Ledger;
 use crate::multilog::input::pipe::{PipeEvent, PipeInput, unable_to_look};
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::record::Origin;
+use crate::multilog::script::buffer::Buffer;
+use crate::multilog::withheld::tally::Tally;
 use crate::sys::pipe::waiting_bytes;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
+use crate::sys::stat::FileId;
 use crate::sys::{Errno, Result, fd, poll};
+use crate::tai64n::Label;
 
 /// Standard input and the signals.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ pub struct StandardInput {
     exit_request: OnceCell<Option<SignalWatch>>,
     /// How long the input has waited for the disk or a processor.
     blocked: Duration,
+    /// What was dropped; `None` if the script keeps nothing in memory.
+    ledger: Option<(Arc<Ledger>, Tally)>,
     messages: Messages,
 }
 
@@ -72,6 +81,7 @@ impl StandardInput {
             has_hup: false,
             exit_request: OnceCell::new(),
             blocked: Duration::ZERO,
+            ledger: None,
             messages,
         })
     }
@@ -82,6 +92,9 @@ impl StandardInput {
                 self.has_term = true;
                 self.is_terminated = true;
                 standard_error::shorten_waits();
+                if let Some(pipe) = &self.pipe {
+                    pipe.note_term();
+                }
             }
             self.has_alarm |= signal == Signal::SIGALRM;
             self.has_hup |= signal == Signal::SIGHUP;
@@ -187,6 +200,45 @@ impl Input for StandardInput {
         watch.as_ref().map(AsFd::as_fd)
     }
 
+    fn begin_relief(&mut self, buffer: Buffer, is_within_line: bool) {
+        let messages = self.messages;
+        let begun = match &mut self.pipe {
+            Some(pipe) => pipe.begin_relief(buffer, is_within_line, self.ledger.clone(), messages),
+            None => Err(Error::unexplained("unable to keep lines in memory: standard input is no pipe")),
+        };
+        if let Err(error) = begun {
+            messages.warn(error);
+        }
+    }
+
+    fn open_ledger(&mut self, home: FileId) -> Option<(Label, Tally)> {
+        self.pipe.as_ref()?;
+        let opened = Ledger::open(home);
+        let unable = |errno| Error::unable("count dropped lines in /dev/shm, a kill loses the count", errno);
+        let (ledger, all) = opened.inspect_err(|errno| self.messages.warn(unable(*errno))).ok()?;
+        let id = ledger.id();
+        self.ledger = Some((Arc::new(ledger), all));
+        Some((id, all))
+    }
+
+    fn remove_ledger(&mut self) {
+        if let Some((ledger, _)) = self.ledger.take() {
+            ledger.remove();
+        }
+    }
+
+    fn take_gaps(&mut self) -> Tally {
+        self.pipe.as_mut().map_or_else(Tally::default, PipeInput::take_gaps)
+    }
+
+    fn take_gap(&mut self) -> Option<Tally> {
+        self.pipe.as_mut()?.take_gap()
+    }
+
+    fn lose_memory(&mut self) -> Option<Tally> {
+        self.pipe.as_mut()?.lose_memory()
+    }
+
     fn has_term(&mut self) -> bool {
         self.take_signals();
         self.has_term
@@ -276,6 +328,10 @@ impl Source for StandardInput {
 
     fn gave_all(&self, count: usize, room_bytes: usize) -> bool {
         self.pipe.as_ref().map_or(count < room_bytes, PipeInput::saw_all)
+    }
+
+    fn came(&self) -> Option<Label> {
+        self.pipe.as_ref().and_then(PipeInput::came)
     }
 
     fn shrink(&mut self) {

@@ -93,7 +93,7 @@ impl<M: Memory> Journal<M> {
     /// Notes a batch that is about to be written, or a state. If the logger is killed at any point of this call, the
     /// journal holds this record or the one before.
     pub fn begin(&mut self, record: &Record) {
-        self.note(record, record.input_bytes == 0);
+        self.note(record, record.is_state());
     }
 
     fn note(&mut self, record: &Record, is_consumed: bool) {
@@ -173,11 +173,12 @@ impl<M: Memory> Journal<M> {
         self.latest().is_some_and(|(_, is_consumed)| !is_consumed)
     }
 
-    /// Tells whether a successor needs the journal although every `current` is sealed: a batch is not consumed, or it
-    /// ended within a line.
+    /// Tells whether a successor needs the journal although every `current` is sealed: a batch is not consumed, it ended
+    /// within a line, or the log does not count every line that it does not have.
     #[must_use]
     pub fn is_needed(&self) -> bool {
-        self.latest().is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open)
+        self.latest()
+            .is_some_and(|(record, is_consumed)| !is_consumed || record.open_lines[1].is_open || record.is_pending())
     }
 }
 
@@ -186,12 +187,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::logdir::restraint::Restraint;
+    use crate::multilog::input::ledger::Told;
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
     use crate::multilog::script::expression::Expression;
     use crate::multilog::script::head_rule::{Arrival, HeadRule};
     use crate::multilog::script::pattern::Pattern;
+    use crate::multilog::withheld::state::Change;
     use crate::multilog::writer::extent::Extent;
     use crate::sys::clock::UnixTime;
     use crate::sys::stat::FileId;
@@ -203,7 +207,7 @@ mod tests {
             Clause::Select(Pattern::star(b"*x*")),
             Clause::Select(Pattern::Expression(Expression::new(b"x+$").unwrap())),
         ];
-        clauses.resize(clauses.len() + directories, Clause::Log);
+        clauses.resize(clauses.len() + directories, Clause::Log(Restraint::default()));
         Heading {
             origin: Origin { pipe: FileId::new(1, 2), boot: 3 },
             number: 4,
@@ -237,10 +241,12 @@ mod tests {
                     directory: FileId::new(7, number),
                     current: FileId::new(7, 1000 + number),
                     offset_bytes: number * 1000,
-                    output_bytes: 17,
+                    output_bytes: if input_bytes == 0 { 0 } else { 17 },
                     is_doubtful: number % 3 == 1,
                 })
                 .collect(),
+            changes: vec![Change { first_repeats: 5, ..Change::default() }; directories],
+            told: Some(Told { id: label, lines: 8, bytes: 9 }),
         }
     }
 

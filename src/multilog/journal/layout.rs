@@ -136,7 +136,7 @@ pub(super) fn read_slot(file: &[u8], layout: Layout, slot: usize) -> Option<(Rec
         return None;
     }
     let record = Record::decode(body, last_byte)?;
-    let is_consumed = record.input_bytes == 0 || header[LANDING] == last_byte;
+    let is_consumed = record.is_state() || header[LANDING] == last_byte;
     Some((record, is_consumed))
 }
 

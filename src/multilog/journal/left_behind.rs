@@ -9,6 +9,7 @@ use std::ffi::{CStr, CString};
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
 use crate::logdir::names::JOURNAL;
+use crate::logdir::restraint::Restraint;
 use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::journal::record::Origin;
 use crate::multilog::writer::directory::{Directory, PathDir};
@@ -104,6 +105,7 @@ fn destination(path: Vec<u8>) -> Option<Destination> {
         size_max_bytes: u64::MAX,
         limits: Limits::of_number(u64::MAX),
         rotation: RotationTimes::default(),
+        restraint: Restraint::default(),
         processor: None,
         group: None,
         sync_interval: None,

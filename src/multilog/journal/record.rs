@@ -5,15 +5,20 @@
 //! that a successor with another script makes the same output of the same bytes. Neither names a path: files and
 //! directories are known by their file system and number, and the successor looks for them in its own directories.
 
+use std::time::Duration;
+
 use crate::lines::heads::Heads;
 use crate::logdir::checksum::hash;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::restraint::{Rate, Restraint};
+use crate::multilog::input::ledger::Told;
 use crate::multilog::open_line::OpenLine;
 use crate::multilog::script::expression::Expression;
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
 use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
+use crate::multilog::withheld::state::{CHANGE_BYTES, Change};
 use crate::multilog::writer::extent::Extent;
 use crate::sys::clock;
 use crate::sys::stat::FileId;
@@ -55,8 +60,8 @@ pub enum Clause {
     Select(Pattern),
     /// `-pattern` or `r-expression`.
     Deselect(Pattern),
-    /// The next directory.
-    Log,
+    /// The next directory, and which lines it does not get.
+    Log(Restraint),
     /// `1`, with its prefix.
     Copy(Vec<u8>),
 }
@@ -68,7 +73,7 @@ impl Rules {
         let clause = |action: &Action| match action {
             Action::Select(pattern) => Some(Clause::Select(pattern.clone())),
             Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
-            Action::Log(_) => Some(Clause::Log),
+            Action::Log(number) => Some(Clause::Log(script.directories[*number].restraint)),
             Action::Copy(copy) => Some(Clause::Copy(script.copies[*copy].clone())),
             Action::Alert | Action::Status(_) => None,
         };
@@ -86,7 +91,7 @@ impl Rules {
     /// How many directories they send lines to.
     #[must_use]
     pub fn directory_count(&self) -> usize {
-        self.clauses.iter().filter(|clause| **clause == Clause::Log).count()
+        self.clauses.iter().filter(|clause| matches!(clause, Clause::Log(_))).count()
     }
 
     /// A script that sends the same lines to as many directories, in files that are never full.
@@ -97,6 +102,7 @@ impl Rules {
             size_max_bytes: u64::MAX,
             limits: Limits::of_number(u64::MAX),
             rotation: RotationTimes::default(),
+            restraint: Restraint::default(),
             processor: None,
             group: None,
             sync_interval: None,
@@ -106,11 +112,13 @@ impl Rules {
             script.actions.push(match clause {
                 Clause::Select(pattern) => Action::Select(pattern.clone()),
                 Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
-                Clause::Log => Action::Log(script.directories.len()),
+                Clause::Log(_) => Action::Log(script.directories.len()),
                 Clause::Copy(_) => Action::Copy(script.copies.len()),
             });
             match clause {
-                Clause::Log => script.directories.push(endless.clone()),
+                Clause::Log(restraint) => {
+                    script.directories.push(Destination { restraint: *restraint, ..endless.clone() });
+                }
                 Clause::Copy(prefix) => script.copies.push(prefix.clone()),
                 Clause::Select(_) | Clause::Deselect(_) => {}
             }
@@ -167,8 +175,9 @@ impl Heading {
             let (codes, pattern) = match clause {
                 Clause::Select(pattern) => (SELECT_CODES, pattern),
                 Clause::Deselect(pattern) => (DESELECT_CODES, pattern),
-                Clause::Log => {
+                Clause::Log(restraint) => {
                     bytes.push(LOG_CODE);
+                    bytes.extend(restraint_bytes(*restraint).as_flattened());
                     continue;
                 }
                 Clause::Copy(prefix) => {
@@ -205,7 +214,7 @@ impl Heading {
         for _ in 0..take_count(rest)? {
             let [code] = take(rest)?;
             if code == LOG_CODE {
-                clauses.push(Clause::Log);
+                clauses.push(Clause::Log(restraint_of(&take::<24>(rest)?)?));
                 continue;
             }
             let text = take_bytes(rest)?;
@@ -254,17 +263,33 @@ pub struct Record {
     pub open_lines: [OpenLine; 2],
     /// Each directory's share, in the order of the rules.
     pub extents: Vec<Extent>,
+    /// What it does to the counts of lines that each directory does not get; empty if there are none.
+    pub changes: Vec<Change>,
+    /// How much the log counts, or these counts, of what was ever dropped; `None` if nothing ever was.
+    pub told: Option<Told>,
 }
 
 /// The length of an encoded record apart from its directories, and what each directory adds.
-const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4;
+const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4 + 1 + 12 + 8 + 8;
 const EXTENT_BYTES: usize = 8 * 6 + 3;
 
 impl Record {
     /// How long a record of so many directories is.
     #[must_use]
     pub fn encoded_bytes(directories: usize) -> usize {
-        FIXED_BYTES + directories * EXTENT_BYTES
+        FIXED_BYTES + directories * (EXTENT_BYTES + CHANGE_BYTES)
+    }
+
+    /// Tells whether it is the state between two batches, and not a batch or a report.
+    #[must_use]
+    pub fn is_state(&self) -> bool {
+        self.input_bytes == 0 && self.extents.iter().all(|extent| extent.output_bytes == 0)
+    }
+
+    /// Tells whether there are lines that the log does not have and does not count.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        self.changes.iter().any(|change| change.states[1].is_pending())
     }
 
     /// The beginnings of its lines.
@@ -277,7 +302,7 @@ impl Record {
     #[must_use]
     pub fn covers(&self, bytes: &[u8]) -> bool {
         bytes.len() as u64 == self.input_bytes
-            && bytes.last() == Some(&self.last_byte)
+            && bytes.last().is_none_or(|last| *last == self.last_byte)
             && samples(bytes) == self.samples
     }
 
@@ -289,6 +314,12 @@ impl Record {
             bytes.extend(label.to_bytes());
             bytes.extend(offset_seconds.to_le_bytes());
         }
+        bytes.push(u8::from(self.told.is_some()));
+        if let Some(Told { id, lines, bytes: count }) = self.told {
+            bytes.extend(id.to_bytes());
+            bytes.extend(lines.to_le_bytes());
+            bytes.extend(count.to_le_bytes());
+        }
         let [before, after] = &self.open_lines;
         bytes.extend([u8::from(self.adds_newline), open_code(before), open_code(after)]);
         bytes.extend(count(self.extents.len()));
@@ -299,6 +330,7 @@ impl Record {
             bytes.extend(extent.output_bytes.to_le_bytes());
             bytes.extend([before.goes_to[number], after.goes_to[number], extent.is_doubtful].map(u8::from));
         }
+        self.changes.iter().for_each(|change| change.encode(bytes));
     }
 
     /// Reads what [`Record::encode`] wrote, and nothing else.
@@ -308,6 +340,14 @@ impl Record {
         let input_bytes = take_number(rest)?;
         let samples = [take(rest)?, take(rest)?];
         let arrivals = [take_arrival(rest)?, take_arrival(rest)?];
+        let told = match take(rest)? {
+            [0] => None,
+            [_] => Some(Told {
+                id: Label::from_bytes(take(rest)?).ok()?,
+                lines: take_number(rest)?,
+                bytes: take_number(rest)?,
+            }),
+        };
         let [adds_newline, before_code, after_code] = take(rest)?;
         let adds_newline = adds_newline != 0;
         let [mut before, mut after] = [before_code, after_code].map(open_line_of);
@@ -321,7 +361,12 @@ impl Record {
             extents.push(Extent { directory, current, offset_bytes, output_bytes, is_doubtful });
         }
         let open_lines = [before, after];
-        rest.is_empty().then_some(Record {
+        let mut changes = Vec::new();
+        while !rest.is_empty() {
+            changes.push(Change::decode(&take(rest)?)?);
+        }
+        let is_complete = changes.is_empty() || changes.len() == extents.len();
+        is_complete.then_some(Record {
             input_bytes,
             adds_newline,
             last_byte,
@@ -329,6 +374,8 @@ impl Record {
             arrivals,
             open_lines,
             extents,
+            changes,
+            told,
         })
     }
 }
@@ -355,6 +402,24 @@ pub fn samples(bytes: &[u8]) -> [[u8; SAMPLE_BYTES]; 2] {
 
 fn count(number: usize) -> [u8; 4] {
     u32::try_from(number).expect("arguments are few and short").to_le_bytes()
+}
+
+/// What a restraint is in a journal: the lines per second, the burst, and the interval in seconds; 0 where there is none.
+fn restraint_bytes(restraint: Restraint) -> [[u8; 8]; 3] {
+    let Rate { lines, burst } = restraint.rate.unwrap_or(Rate { lines: 0, burst: 0 });
+    [lines, burst, restraint.repeats.map_or(0, |interval| interval.as_secs())].map(u64::to_le_bytes)
+}
+
+/// What [`restraint_bytes`] wrote; nothing for none.
+fn restraint_of(mut bytes: &[u8]) -> Option<Restraint> {
+    if bytes.is_empty() {
+        return Some(Restraint::default());
+    }
+    let rest = &mut bytes;
+    let (lines, burst, seconds) = (take_number(rest)?, take_number(rest)?, take_number(rest)?);
+    let rate = (lines > 0).then_some(Rate { lines, burst });
+    let repeats = (seconds > 0).then(|| Duration::from_secs(seconds));
+    rest.is_empty().then_some(Restraint { rate, repeats })
 }
 
 fn push_identity(bytes: &mut Vec<u8>, FileId { device, inode }: FileId) {
@@ -429,6 +494,8 @@ mod tests {
             c"+*a**b*c",
             c"e",
             c"./a",
+            c"L5:9",
+            c"D60",
             c"s5000",
             c"+",
             c"-x*",
@@ -449,7 +516,7 @@ mod tests {
 
     #[test]
     fn a_heading_is_read_as_it_was_written() {
-        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"1=p: ", c"./b"]);
+        let script = Script::parse(&[c"t", c"-*", c"+*a**b*c", c"./a", c"1=p: ", c"L5:9", c"D60", c"./b"]);
         let origin = Origin { pipe: FileId::new(1, 2), boot: 3 };
         let heading = Heading { origin, number: 4, rules: Rules::of(&script), names: vec![5, 6] };
         let mut bytes = Vec::new();

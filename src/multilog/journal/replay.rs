@@ -19,6 +19,7 @@ use crate::logdir::room::Room;
 use crate::multilog::batch::Batch;
 use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::input::Input;
+use crate::multilog::input::ledger::Told;
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::journal::record::{Heading, Origin, Record, name_hash};
@@ -26,6 +27,7 @@ use crate::multilog::open_line::OpenLine;
 use crate::multilog::patience::Patience;
 use crate::multilog::pausing::Pausing;
 use crate::multilog::script::expression;
+use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::extent::Extent;
 use crate::multilog::writer::locked_directory::LockedDirectory;
@@ -56,6 +58,12 @@ pub struct Legacy {
     pub last_number: u64,
     /// How much of the last batch belongs to directories that the script does not name any more: it is not written.
     pub left_out_bytes: u64,
+    /// Of each directory, what is counted there that the log does not say yet.
+    pub withheld: Vec<Withheld>,
+    /// A journal of this boot was found, so a ledger is its logger's.
+    pub has_predecessor: bool,
+    /// How much the log counts of what was ever dropped.
+    pub told: Option<Told>,
 }
 
 impl Legacy {
@@ -67,6 +75,9 @@ impl Legacy {
             has_journal: vec![false; directories],
             last_number: 0,
             left_out_bytes: 0,
+            withheld: vec![Withheld::default(); directories],
+            has_predecessor: false,
+            told: None,
         }
     }
 
@@ -107,6 +118,11 @@ pub fn replay<D: Directory>(
     let (mut legacy, mut journals) = find_journals(origin.boot, directories);
     if let Some(found) = journals.iter_mut().find(|found| found.contents.heading.origin == origin) {
         legacy.replayed = replay_one(found, directories, pausing, &mut legacy.left_out_bytes)?;
+    }
+    legacy.withheld = directories.iter().map(|locked| withheld(locked, &journals)).collect();
+    if legacy.open_line().is_none() {
+        // The rest of that line does not come.
+        legacy.withheld.iter_mut().for_each(|state| state.is_within_suppressed = false);
     }
     if origin.boot != 0 {
         legacy.is_whole = directories.iter().map(|locked| is_whole(locked, &journals)).collect();
@@ -151,6 +167,8 @@ fn find_journals<D: Directory>(boot: u128, directories: &[LockedDirectory<D>]) -
     if has_unfinished {
         legacy.replayed = Replayed::Torn;
     }
+    legacy.has_predecessor = !journals.is_empty();
+    legacy.told = journals.iter().find_map(|found| found.contents.record.told);
     (legacy, journals)
 }
 
@@ -188,10 +206,18 @@ fn replay_one<D: Directory>(
             // If they are gone by now, what came in their place is logged as the first bytes.
             let directory = &directories[found.directory].place().directory;
             let journal = directory.memory(JOURNAL, found.file_bytes).ok().and_then(Journal::find);
+            let mut consume = |last: &mut [u8]| {
+                if bytes.is_empty() {
+                    // A report covers none, and is complete.
+                    last[0] = record.last_byte;
+                    return Ok(true);
+                }
+                pausing.input.consume(&bytes, last)
+            };
             match journal {
-                Some(mut journal) => journal.land(|last| pausing.input.consume(&bytes, last)),
+                Some(mut journal) => journal.land(consume),
                 // Should this logger be killed now, the next one finds other bytes in the pipe.
-                None => pausing.input.consume(&bytes, &mut [0]),
+                None => consume(&mut [0]),
             }
             .or_unable("read standard input")?;
         }
@@ -275,6 +301,26 @@ fn is_whole<D: Directory>(locked: &LockedDirectory<D>, journals: &[FoundJournal]
         })
 }
 
+/// What the newest journal that speaks of a directory counts there. If its batch is not known to be complete, it is what
+/// was counted before that.
+fn withheld<D: Directory>(locked: &LockedDirectory<D>, journals: &[FoundJournal]) -> Withheld {
+    let Place { directory, .. } = locked.place();
+    let Ok(home) = directory.identity() else { return Withheld::default() };
+    let find = |found: &FoundJournal| {
+        let Contents { record, is_consumed, .. } = &found.contents;
+        let number = record.extents.iter().position(|extent| extent.directory == home)?;
+        let is_complete = *is_consumed || {
+            let extent = &record.extents[number];
+            let stat = directory.stat(CURRENT).ok().flatten();
+            extent.output_bytes > 0
+                && stat
+                    .is_some_and(|stat| stat.identity == extent.current && Some(stat.size_bytes) == extent.end_bytes())
+        };
+        Some(record.changes.get(number)?.states[usize::from(is_complete)])
+    };
+    journals.iter().find_map(find).unwrap_or_default()
+}
+
 /// A `current` that a batch went to, and what is missing in it.
 struct Gap<F> {
     shown: String,
@@ -305,7 +351,14 @@ fn complete<D: Directory>(
     let mut batch = Batch::new(&script);
     batch.lift_limit();
     batch.resume(before.clone());
-    batch.plan(window, &record.heads(&heading.rules), targets.iter().map(|_| endless));
+    batch.repeat(&script, &record.changes);
+    batch.come(record.arrivals.map(|arrival| arrival.label));
+    let (heads, rooms) = (record.heads(&heading.rules), targets.iter().map(|_| endless));
+    if record.input_bytes == 0 {
+        batch.plan_report(heads.rest(), rooms);
+    } else {
+        batch.plan(window, &heads, rooms);
+    }
     if batch.input_bytes() != bytes.len() || batch.open_lines()[1] != after {
         return Ok(false);
     }

@@ -5,6 +5,7 @@ use std::fmt::{self, Write};
 use crate::cli::Shown;
 use crate::logdir::destination::Destination;
 use crate::logdir::limits::{Amount, Limits};
+use crate::logdir::restraint::Rate;
 use crate::multilog::script::Script;
 use crate::sys::program::Arguments;
 use crate::tai64n::Boundary;
@@ -28,6 +29,7 @@ pub fn explain(arguments: &Arguments, script: &Script) -> String {
             Some(b'1') => "prints selected lines on standard output".to_owned(),
             Some(b'=') => "writes the last selected line to the file".to_owned(),
             Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()),
+            Some(b'B') => "keeps lines in memory while the disk takes none".to_owned(),
             Some(b'M') => "writes metrics to the file".to_owned(),
             Some(_) => "holds for the directories that follow".to_owned(),
             None => "ignored".to_owned(),
@@ -43,7 +45,7 @@ struct Settings<'s>(&'s Destination);
 
 impl fmt::Display for Settings<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Destination { size_max_bytes, limits, rotation, processor, group, sync_interval, .. } = self.0;
+        let Destination { size_max_bytes, limits, rotation, restraint, processor, group, sync_interval, .. } = self.0;
         let Limits { files_max, archive_bytes_max, age_max, free, held_bytes_max } = limits;
         write!(out, "logs selected lines: at most {files_max} files of at most {size_max_bytes} bytes")?;
         if let Some(bytes) = archive_bytes_max {
@@ -69,6 +71,12 @@ impl fmt::Display for Settings<'_> {
             None => {}
             Some(Boundary::Hour) => write!(out, ", rotates at each local hour")?,
             Some(Boundary::Midnight) => write!(out, ", rotates at each local midnight")?,
+        }
+        if let Some(Rate { lines, burst }) = restraint.rate {
+            write!(out, ", at most {lines} lines a second after {burst} at once")?;
+        }
+        if let Some(interval) = restraint.repeats {
+            write!(out, ", repeated lines counted for at most {} seconds", interval.as_secs())?;
         }
         if let Some(interval) = sync_interval {
             write!(out, ", fsyncs within {} seconds", interval.as_secs())?;
@@ -111,7 +119,8 @@ mod tests {
     #[test]
     fn a_directory_shows_all_that_is_in_force() {
         let text = explained(&[
-            c"s4096", c"S10k", c"A2m", c"F5%:3", c"H9k", c"R1h", c"R@hour", c"y7", c"g=4", c"!gzip", c"./a",
+            c"s4096", c"S10k", c"A2m", c"F5%:3", c"H9k", c"R1h", c"R@hour", c"L9:20", c"D1m", c"y7", c"g=4", c"!gzip",
+            c"./a",
         ]);
 
         assert_eq!(
@@ -120,6 +129,7 @@ mod tests {
                 "./a: logs selected lines: at most 10 files of at most 4096 bytes, archives of at most 6144 bytes in all, \
                  archives of at most 120 seconds, 5% free, but at least 3 archives, archives of at most 9216 bytes beyond \
                  that until they are shipped, rotates 3600 seconds after the first line, rotates at each local hour, \
+                 at most 9 lines a second after 20 at once, repeated lines counted for at most 60 seconds, \
                  fsyncs within 7 seconds, readable for group 4, with the processor gzip"
             )
         );
@@ -127,6 +137,7 @@ mod tests {
 
     #[test]
     fn an_argument_that_is_ignored_in_part_is_explained_and_names_cannot_control_a_terminal() {
+        assert_eq!(explained(&[c"B1M"]), "B1M: keeps lines in memory while the disk takes none\n");
         assert_eq!(explained(&[c"n3x"]), "n3x: holds for the directories that follow\n");
         assert_eq!(explained(&[c"x\x1b[2J"]), "x\\x1b[2J: ignored\n");
     }

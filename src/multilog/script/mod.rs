@@ -19,8 +19,11 @@
 //! HSIZE        how many bytes of archives stay beyond those limits because they are not shipped; default: 0
 //! RTIME        how long after its first line a file of those directories ends; default: when it is full
 //! R@hour       files end when a local hour begins; R@midnight: when a local day begins
+//! LLINES[:BURST]  how many lines a second those directories get; default: no limit
+//! DTIME        leave out repeated lines in those directories, and say within this time how many
 //! g=GROUP      the group that may read the directories that follow; default: as 0.76 leaves them
 //! ySECONDS     how long after it is written a line is on the disk, in the directories that follow; default: no bound
+//! BSIZE        how much waits in memory if the disk takes nothing; :oldest or :newest are dropped beyond that
 //! MSECONDS=file  the metrics, and how often the file is replaced
 //! f=FILE       the actions in a file, one a line; they are read again at HUP
 //! !command     the processor of the directories that follow
@@ -31,6 +34,7 @@
 //! them with the reason.
 
 pub mod automaton;
+pub mod buffer;
 pub mod explain;
 pub mod expression;
 mod group;
@@ -49,11 +53,14 @@ use std::time::Duration;
 use crate::cli::Shown;
 use crate::logdir::destination::{Destination, RotationTimes};
 use crate::logdir::limits::Limits;
+use crate::logdir::restraint::Restraint;
 use crate::logdir::script_file::named_by;
+use crate::multilog::script::buffer::{Buffer, parse_buffer};
 use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
-    begins_with_digit, parse_free, parse_interval, parse_number, parse_rotation, parse_size, parse_time, parse_total,
+    begins_with_digit, parse_free, parse_interval, parse_number, parse_rate, parse_rotation, parse_size, parse_time,
+    parse_total,
 };
 use crate::multilog::script::pattern::Pattern;
 use crate::sys::program::Arguments;
@@ -72,6 +79,8 @@ const FILES_LEAST: u64 = 2;
 /// The largest time that `y` accepts: a day.
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
+/// The longest time that `D` accepts: a day.
+const REPEATS_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Why arguments are ignored.
 const NO_ACTION: &str = "no such action; a log directory begins with . or /";
 const NO_PREFIX: &str = "a prefix is 1 to 60 bytes without a newline";
@@ -91,6 +100,8 @@ pub struct Script {
     pub waits_for_reader: bool,
     /// The log directories that [`Action::Log`] counts.
     pub directories: Vec<Destination>,
+    /// What waits in memory if the disk takes nothing; `None` if the input waits.
+    pub buffer: Option<Buffer>,
     /// The metrics file.
     pub metrics: Option<MetricsFile>,
     /// The arguments that mean nothing.
@@ -148,6 +159,7 @@ impl Script {
         let mut limits = Limits::of_number(FILES_DEFAULT);
         let mut total_bytes_max: Option<u64> = None;
         let mut rotation = RotationTimes::default();
+        let mut restraint = Restraint::default();
         let mut processor = None;
         let mut sync_interval = None;
         let mut group = None;
@@ -203,6 +215,18 @@ impl Script {
                     Some(times) => rotation = times,
                     None => script.ignore(argument, "it is no time such as R12h, R@hour or R@midnight"),
                 },
+                Some(b'L') if begins_with_digit(rest) => match parse_rate(rest) {
+                    Some(rate) => restraint.rate = rate,
+                    None => script.ignore(argument, "it is no rate of lines such as L100 or L100:500"),
+                },
+                Some(b'D') if begins_with_digit(rest) => match parse_time(rest) {
+                    Some(interval) => restraint.repeats = interval.map(|time| time.min(REPEATS_LONGEST)),
+                    None => script.ignore(argument, "it is no time for repeated lines such as D60"),
+                },
+                Some(b'B') if begins_with_digit(rest) => match parse_buffer(rest) {
+                    Some(buffer) => script.buffer = buffer,
+                    None => script.ignore(argument, "it is no buffer such as B16M, B16M:oldest or B16M:newest"),
+                },
                 Some(b'M') if begins_with_digit(rest) => match parse_interval(argument) {
                     Some((interval, path)) => script.metrics = Some(MetricsFile { path, interval }),
                     None => {
@@ -222,6 +246,7 @@ impl Script {
                             ..limits
                         },
                         rotation,
+                        restraint,
                         processor,
                         group,
                         sync_interval,
@@ -357,6 +382,8 @@ fn parse_stamp(argument: &[u8]) -> Option<StampForm> {
 mod tests {
     use super::*;
     use crate::logdir::limits::{Amount, FreeSpace};
+    use crate::logdir::restraint::Rate;
+    use crate::multilog::script::buffer::Victims;
     use crate::tai64n::Boundary;
 
     fn destination(arguments: &Arguments) -> Destination {
@@ -448,6 +475,24 @@ mod tests {
         let script = Script::parse(&[c"R@week", c"R@", c"Rotate", c"R", c"R1x", c"R@hourly", c"./a"]);
         assert!(script.directories[0].rotation.is_never());
         assert_eq!(script.ignored.len(), 6, "{:?}", script.ignored);
+    }
+
+    #[test]
+    fn restraints_hold_for_the_directories_that_follow_and_a_buffer_for_the_script() {
+        let script = Script::parse(&[c"./a", c"L5:9", c"D1m", c"./b", c"L0", c"D9w", c"./c", c"B16M:newest"]);
+
+        let [a, b, c] = &script.directories[..] else { panic!("three directories: {script:?}") };
+        let rate = Some(Rate { lines: 5, burst: 9 });
+        assert!(a.restraint.is_none());
+        assert_eq!(b.restraint, Restraint { rate, repeats: Some(Duration::from_secs(60)) });
+        assert_eq!(c.restraint, Restraint { rate: None, repeats: Some(REPEATS_LONGEST) });
+        assert_eq!(script.buffer, Some(Buffer { bytes_max: 16 << 20, victims: Victims::Newest }));
+        assert!(script.ignored.is_empty());
+
+        let words = [c"Log", c"L", c"L5:", c"L5x", c"Debug", c"D", c"D5x", c"Big", c"B", c"B16M:", c"B1:all", c"./a"];
+        let script = Script::parse(&words);
+        assert_eq!((script.ignored.len(), script.buffer), (words.len() - 1, None), "{:?}", script.ignored);
+        assert!(script.directories[0].restraint.is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::logdir::destination::RotationTimes;
 use crate::logdir::limits::{ARCHIVES_LEFT_DEFAULT, Amount, FreeSpace};
+use crate::logdir::restraint::Rate;
 use crate::tai64n::Boundary;
 
 /// Reads leading decimal digits; none are 0, and what is too large to count is the largest that can be counted.
@@ -94,6 +95,22 @@ pub(super) fn parse_free(text: &[u8]) -> Option<Option<FreeSpace>> {
     Some((!is_none).then_some(FreeSpace { least, archives_left }))
 }
 
+/// Reads a number of lines per second, with an optional number of lines at once behind a colon, and nothing else; 0 is no
+/// limit.
+pub(super) fn parse_rate(text: &[u8]) -> Option<Option<Rate>> {
+    let (lines, rest) = parse_number(text);
+    let lines = lines.min(Rate::LINES_MAX);
+    let burst = match rest.strip_prefix(b":") {
+        None if rest.is_empty() => lines,
+        None => return None,
+        Some(burst) => match parse_number(burst) {
+            (number @ 1.., b"") => number.min(Rate::LINES_MAX),
+            _ => return None,
+        },
+    };
+    begins_with_digit(text).then_some((lines > 0).then_some(Rate { lines, burst }))
+}
+
 /// Tells whether an argument can have been meant as a letter with a number.
 pub(super) fn begins_with_digit(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_digit)
@@ -122,6 +139,19 @@ mod tests {
         assert_eq!(parse_time(b"99999999999999999999d"), Some(Some(Duration::from_secs(u64::MAX))));
         for bad in [&b""[..], b"d", b"30x", b"30dd", b"ddress"] {
             assert_eq!(parse_time(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_may_name_a_burst() {
+        let rate = |lines, burst| Some(Some(Rate { lines, burst }));
+        assert_eq!(parse_rate(b"100"), rate(100, 100));
+        assert_eq!(parse_rate(b"100:500"), rate(100, 500));
+        assert_eq!(parse_rate(b"100:5"), rate(100, 5));
+        assert_eq!(parse_rate(b"99999999999999999999:99999999999999999999"), rate(Rate::LINES_MAX, Rate::LINES_MAX));
+        assert_eq!(parse_rate(b"0"), Some(None));
+        for bad in [&b""[..], b":5", b"100:", b"100:0", b"100:x", b"100:5x", b"100x", b"100/s", b"-1"] {
+            assert_eq!(parse_rate(bad), None, "{bad:?}");
         }
     }
 

@@ -7,7 +7,7 @@
 //! - [`disk`]: files and names. [`pipe`]: the input. [`faults`]: what goes wrong, and when.
 //! - [`tests`]: the loops over all calls. [`legacies`]: loggers that are killed, and others that take over.
 //!   [`reloads`]: another script at a HUP. [`limits`]: archives that have to go. [`held`]: archives that stay until they are
-//!   shipped. [`shown`]: what other programs read.
+//!   shipped. [`withheld`]: lines that are counted. [`shown`]: what other programs read.
 
 mod disk;
 mod faults;
@@ -18,3 +18,4 @@ mod pipe;
 mod reloads;
 mod shown;
 mod tests;
+mod withheld;

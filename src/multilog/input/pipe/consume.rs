@@ -11,6 +11,11 @@ impl PipeInput {
     /// Takes bytes off the pipe that were handed on before and are logged. This never waits. False if the pipe did not hold
     /// them any more: then what was handed on and not consumed has to be taken anew.
     pub fn consume(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
+        if self.relief.is_some() { self.consume_relieved(logged, last) } else { self.consume_piped(logged, last) }
+    }
+
+    /// The same where nothing is in memory.
+    pub(super) fn consume_piped(&mut self, logged: &[u8], last: &mut [u8]) -> Result<bool> {
         let stray_bytes = self.stray_ahead_bytes.min(logged.len());
         self.stray.drain(..stray_bytes);
         self.stray_ahead_bytes -= stray_bytes;
