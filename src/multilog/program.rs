@@ -75,7 +75,6 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     standard_error::never_block(PROGRAM, Threads::Allowed);
     let Program(name) = PROGRAM;
     memory::end_when_exhausted(name);
-    memory::use_one_arena();
     dir::set_umask(UMASK);
     let exit = match start(file, script, input) {
         Ok(engine) => engine.run(),
