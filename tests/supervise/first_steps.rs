@@ -60,6 +60,7 @@ svc -d /service/qmail
 wait_for 'svstat /service/qmail | grep -q ": down"'
 svc -u /service/qmail
 wait_for 'svstat /service/qmail | grep -q ": up"'
+wait_for 'test $(grep -c speaks /service/qmail/log/main/current) -ge 2'
 svc -t /service/qmail
 wait_for 'test $(grep -c speaks /service/qmail/log/main/current) -ge 3'
 cd /service/qmail; rm /service/qmail; svc -dx . log
