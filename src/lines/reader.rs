@@ -25,7 +25,7 @@ use crate::tai64n::{Label, Stamp};
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// The same where there is little memory.
-const SCARCE_BUFFER_BYTES: usize = 16 * 1024;
+const SCARCE_BUFFER_BYTES: usize = 8 * 1024;
 
 /// What a reader keeps when it shrinks: room for the few lines that a quiet service writes.
 const KEPT_BYTES: usize = 2 * PAGE_BYTES;
