@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::cli::{Shown, cause};
 use crate::supervise::error::Error as FileError;
-use crate::supervise::logger::Logger;
+use crate::supervise::logger::{Condition, Logger, Unknown};
 use crate::supervise::pair::{LOG, Seen};
 use crate::supervise::report::{self, Report};
 use crate::sys::Errno;
@@ -97,7 +97,14 @@ impl LogSnapshot {
     fn of(service: &Dir, log: &Dir) -> LogSnapshot {
         let report = look(log);
         let process = report.as_ref().ok().and_then(|report| report.status.process);
-        LogSnapshot { logger: Logger::of(service, log, process), report }
+        let mut logger = Logger::of(service, log, process);
+        if let Err(failure) = &report
+            && failure.is_refusal()
+        {
+            // It may run.
+            logger.condition = Condition::Unknown(Unknown::Unreadable(Errno::EACCES));
+        }
+        LogSnapshot { logger, report }
     }
 }
 

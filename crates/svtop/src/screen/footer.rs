@@ -33,7 +33,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         && has_room
     {
         let question = format!("{}: {}?", command_line(app, command), command.meaning());
-        put_row(buffer, area, last - 1, &question, asking());
+        // The row has another text already.
+        let width = usize::from(area.width);
+        put_row(buffer, area, last - 1, &format!("{question:width$}"), asking());
     }
     let (text, style) = last_row(app, has_room);
     put_row(buffer, area, last, &text, style);
