@@ -66,17 +66,13 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     if is_check {
         return check(arguments, words, file);
     }
-    // A script file is read when HUP cannot be missed any more.
-    let script = file.is_none().then(|| Script::parse(words));
-    if script.as_ref().is_some_and(lacks_compiler) {
-        return regex_program::execute(arguments);
-    }
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
     let Program(name) = PROGRAM;
     memory::end_when_exhausted(name);
+    memory::use_one_arena();
     dir::set_umask(UMASK);
-    let exit = match start(file, script, input) {
+    let exit = match start(words, file, input) {
         Ok(engine) => engine.run(),
         Err(error) if error.is_interruption() => Exit::OK,
         Err(error) if error.is_want_of_compiler() => regex_program::execute(arguments),
@@ -125,14 +121,15 @@ fn messages() -> Messages {
 
 /// Opens everything that the script names. It touches no file until every directory is locked.
 fn start(
+    words: &Arguments,
     mut file: Option<ScriptFile>,
-    script: Option<Script>,
     input: MakeInput,
 ) -> Result<Engine<PathDir, StandardInput>, Error> {
     let input = catch_signals(input, file.is_some())?;
-    let script = match (&mut file, script) {
-        (Some(file), _) => Script::parse(&file.read()?),
-        (None, script) => script.unwrap_or_default(),
+    // A script file is read when HUP cannot be missed any more.
+    let script = match &mut file {
+        Some(file) => Script::parse(&file.read()?),
+        None => Script::parse(words),
     };
     if lacks_compiler(&script) {
         return Err(Error::want_of_compiler());

@@ -6,6 +6,7 @@ use crate::cli::{Exit, Shown, cause};
 use crate::multilog::name::PROGRAM;
 use crate::sys::process::exec::Successor;
 use crate::sys::program::{Arguments, own_path};
+use crate::sys::signal;
 
 /// The program's file, in the directory of `multilog`.
 const FILE: &str = "multilog-regex";
@@ -16,7 +17,10 @@ pub fn execute(arguments: &Arguments) -> Exit {
     let file: &'static CStr = Box::leak(beside(own_path()).into_boxed_c_str());
     let mut command = vec![file];
     command.extend(arguments.iter().skip(1));
+    // It must find what this process found: what it ignores itself, its processors do not.
+    let _ = signal::stop_ignoring();
     let errno = Successor::new(&command).expect("it has a first word").run();
+    let _ = signal::ignore_again();
     PROGRAM.fatal(format_args!("unable to run {}: {}", Shown(file.to_bytes()), cause(errno)))
 }
 

@@ -141,3 +141,20 @@ fn a_script_file_may_have_regular_expressions_at_the_start_but_not_as_news() {
     let log = std::fs::read_to_string(workdir.join("main/current")).unwrap();
     assert_eq!(log.trim_end_matches("d\n"), "a\nc\nb\n");
 }
+
+#[test]
+fn its_processors_find_the_signals_as_multilog_found_them() {
+    let ignored = |script: &str| {
+        let mut fixture = LoggerFixture::new();
+        std::fs::write(fixture.workdir.join("script"), script).unwrap();
+        let logger = fixture.start_command(Command::new(Multilog::Ours.path()).arg("f=script"));
+        fixture.write("a line that fills a file\n".repeat(200));
+        let seen = fixture.workdir.join("main/seen");
+        until("a processor has run", || std::fs::read_to_string(&seen).is_ok_and(|text| text.ends_with('\n')));
+        let workdir = fixture.end(logger);
+        std::fs::read_to_string(workdir.join("main/seen")).unwrap()
+    };
+    let processor = "s4096\n!cat; grep -E '^Sig(Blk|Ign):' /proc/self/status > seen\n./main\n";
+
+    assert_same(ignored(&format!("r-nowhere\n{processor}")), ignored(processor));
+}
