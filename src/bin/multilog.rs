@@ -1,5 +1,5 @@
 //! `multilog script`: see [`logyard::multilog::program`].
 #![no_main]
 
-logyard::program!(frugal: logyard::multilog::program::run);
+logyard::program!(logyard::multilog::program::run);
 logyard::without_resolver!();

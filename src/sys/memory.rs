@@ -103,19 +103,13 @@ fn spend_sparingly() {
 #[cfg(target_env = "gnu")]
 const MAPPED_BYTES: libc::c_int = 64 * 1024;
 
-/// How much more than it needs the pool takes at a time.
-#[cfg(target_env = "gnu")]
-const SPARE_BYTES: libc::c_int = 8 * 1024;
-
-/// Keeps all threads to one pool of memory, with little to spare: `softlimit -m` counts address space. What is large is taken
-/// from the system and given back to it: it costs nothing before it is used, and nothing afterwards. To be called before
-/// anything is allocated.
+/// Keeps all threads to one pool of memory: a second one would reserve address space that `softlimit -m` counts. What is
+/// large is taken from the system and given back to it: it costs nothing before it is used, and nothing afterwards.
 pub fn use_one_arena() {
     #[cfg(target_env = "gnu")]
     // SAFETY: only sets parameters, before there is a second thread.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_TOP_PAD, SPARE_BYTES);
         libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
     }
 }

@@ -11,7 +11,7 @@ use std::slice;
 use nix::fcntl::readlink;
 use nix::libc;
 
-use crate::sys::{Errno, Result, memory};
+use crate::sys::{Errno, Result};
 
 /// The command line, the program's own name first. The strings live as long as the process.
 pub type Arguments = [&'static CStr];
@@ -60,15 +60,12 @@ pub fn take_variable(name: &CStr) -> Result<Option<Vec<u8>>> {
     Ok(Some(value))
 }
 
-/// Defines the C `main` of a program: `logyard::program!(logyard::supervise::svc::run);`; for one that takes as little memory as
-/// it can, `logyard::program!(frugal: …)`; for one that shows something in the process list, `logyard::program!(title: …)`.
+/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in
+/// the process list, `logyard::program!(title: …)`.
 #[macro_export]
 macro_rules! program {
     ($run:path) => {
         $crate::program!($run, $crate::sys::program::enter);
-    };
-    (frugal: $run:path) => {
-        $crate::program!($run, $crate::sys::program::enter_frugally);
     };
     (title: $run:path) => {
         $crate::program!($run, $crate::sys::process::proctitle::enter);
@@ -85,22 +82,6 @@ macro_rules! program {
             unsafe { $enter(argument_count, arguments, |words| i32::from($run(words))) }
         }
     };
-}
-
-/// The same with an allocator that takes little.
-///
-/// # Safety
-///
-/// As for [`enter`].
-#[doc(hidden)]
-pub unsafe fn enter_frugally(
-    argument_count: c_int,
-    arguments: *const *const c_char,
-    run: impl FnOnce(&Arguments) -> i32,
-) -> c_int {
-    memory::use_one_arena();
-    // SAFETY: the caller's.
-    unsafe { enter(argument_count, arguments, run) }
 }
 
 /// Runs a program with the arguments of the C `main`, and returns its exit code.
