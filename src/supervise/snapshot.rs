@@ -37,14 +37,24 @@ impl Failure {
     /// Tells whether another user might be told more.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
+        self.refusal().is_some()
+    }
+
+    /// What a logger does if no more is known of its log service: it may run if it is only the permission that is missing.
+    #[must_use]
+    pub fn logger(&self) -> Condition {
+        self.refusal().map_or(Condition::Down, |errno| Condition::Unknown(Unknown::Unreadable(errno)))
+    }
+
+    fn refusal(&self) -> Option<Errno> {
         let errno = match self {
             Failure::Unreachable(errno) | Failure::Report(report::Error::Down(errno)) => *errno,
             Failure::Report(
                 report::Error::Ok(FileError::System(errno)) | report::Error::OpenStatus(FileError::System(errno)),
             ) => *errno,
-            Failure::Report(_) => return false,
+            Failure::Report(_) => return None,
         };
-        matches!(errno, Errno::EACCES | Errno::EPERM)
+        matches!(errno, Errno::EACCES | Errno::EPERM).then_some(errno)
     }
 }
 
@@ -98,11 +108,8 @@ impl LogSnapshot {
         let report = look(log);
         let process = report.as_ref().ok().and_then(|report| report.status.process);
         let mut logger = Logger::of(service, log, process);
-        if let Err(failure) = &report
-            && failure.is_refusal()
-        {
-            // It may run.
-            logger.condition = Condition::Unknown(Unknown::Unreadable(Errno::EACCES));
+        if let Err(failure) = &report {
+            logger.condition = failure.logger();
         }
         LogSnapshot { logger, report }
     }

@@ -80,6 +80,9 @@ impl Service {
         let process = log.unit.process();
         let Ok(dir) = &log.unit.dir else { return };
         log.logger.look(self.unit.files.as_ref(), dir, process, look, now);
+        if let Err(failure) = &log.unit.report {
+            log.logger.condition = failure.logger();
+        }
         log.files.find(dir, log.logger.process(), look.is_thorough);
     }
 
