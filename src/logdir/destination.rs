@@ -44,3 +44,20 @@ pub struct Destination {
     /// The longest time from a write to its fsync.
     pub sync_interval: Option<Duration>,
 }
+
+impl Destination {
+    /// A directory with files that are never full, of which none is removed.
+    #[must_use]
+    pub fn endless(path: &'static CStr) -> Destination {
+        Destination {
+            path,
+            size_max_bytes: u64::MAX,
+            limits: Limits::of_number(u64::MAX),
+            rotation: RotationTimes::default(),
+            restraint: Restraint::default(),
+            processor: None,
+            group: None,
+            sync_interval: None,
+        }
+    }
+}

@@ -6,10 +6,8 @@
 
 use std::ffi::{CStr, CString};
 
-use crate::logdir::destination::{Destination, RotationTimes};
-use crate::logdir::limits::Limits;
+use crate::logdir::destination::Destination;
 use crate::logdir::names::JOURNAL;
-use crate::logdir::restraint::Restraint;
 use crate::multilog::journal::layout::{self, Contents};
 use crate::multilog::journal::record::Origin;
 use crate::multilog::writer::directory::{Directory, PathDir};
@@ -100,16 +98,7 @@ fn parent_of(path: &[u8]) -> &[u8] {
 /// The settings of a directory in which one batch is completed. Its path lives as long as the process.
 fn destination(path: Vec<u8>) -> Option<Destination> {
     let path: &'static CStr = Box::leak(CString::new(path).ok()?.into_boxed_c_str());
-    Some(Destination {
-        path,
-        size_max_bytes: u64::MAX,
-        limits: Limits::of_number(u64::MAX),
-        rotation: RotationTimes::default(),
-        restraint: Restraint::default(),
-        processor: None,
-        group: None,
-        sync_interval: None,
-    })
+    Some(Destination::endless(path))
 }
 
 #[cfg(test)]

@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use crate::lines::heads::Heads;
 use crate::logdir::checksum::hash;
-use crate::logdir::destination::{Destination, RotationTimes};
-use crate::logdir::limits::Limits;
+use crate::logdir::destination::Destination;
 use crate::logdir::restraint::{Rate, Restraint};
 use crate::multilog::input::ledger::Told;
 use crate::multilog::open_line::OpenLine;
@@ -97,16 +96,6 @@ impl Rules {
     /// A script that sends the same lines to as many directories, in files that are never full.
     #[must_use]
     pub fn to_script(&self) -> Script {
-        let endless = Destination {
-            path: c".",
-            size_max_bytes: u64::MAX,
-            limits: Limits::of_number(u64::MAX),
-            rotation: RotationTimes::default(),
-            restraint: Restraint::default(),
-            processor: None,
-            group: None,
-            sync_interval: None,
-        };
         let mut script = Script { head: self.head.clone(), ..Script::default() };
         for clause in &self.clauses {
             script.actions.push(match clause {
@@ -117,7 +106,7 @@ impl Rules {
             });
             match clause {
                 Clause::Log(restraint) => {
-                    script.directories.push(Destination { restraint: *restraint, ..endless.clone() });
+                    script.directories.push(Destination { restraint: *restraint, ..Destination::endless(c".") });
                 }
                 Clause::Copy(prefix) => script.copies.push(prefix.clone()),
                 Clause::Select(_) | Clause::Deselect(_) => {}

@@ -1,7 +1,7 @@
 //! Limits on archives: whatever goes wrong, what is left is the end of the log, and within the limits.
 
 use super::faults::{Calls, Fault};
-use super::tests::{Machine, Workload, for_each_call, lines};
+use super::tests::{Machine, Workload, for_each_call, kill_at_each_call, lines};
 use crate::logdir::names::CURRENT;
 use crate::sys::Errno;
 
@@ -58,16 +58,7 @@ fn check(machine: &Machine, workload: &Workload, what: std::fmt::Arguments<'_>) 
 #[test]
 fn a_kill_at_any_call_leaves_the_end_of_the_log_within_the_limits() {
     for workload in WORKLOADS {
-        let cases = for_each_call(|at| {
-            let machine = machine(workload);
-            let calls = Calls::new(Fault::Kill { at });
-            machine.run(workload, &calls, false);
-            machine.run_well(workload);
-            check(&machine, workload, format_args!("killed at call {at}"));
-            assert!(machine.pipe.bytes().is_empty());
-            calls.has_fired()
-        });
-        assert!(cases > 100, "{}: {cases} calls", workload.name);
+        kill_at_each_call(workload, || machine(workload), |machine, what| check(machine, workload, what));
     }
 }
 

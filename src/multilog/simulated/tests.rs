@@ -225,20 +225,31 @@ pub(super) fn for_each_call(mut case: impl FnMut(u64) -> bool) -> u64 {
     (1..).find(|&at| !case(at)).expect("every run ends")
 }
 
+/// Kills a logger at each call in turn, lets another one log the rest, and checks the machine after that.
+#[track_caller]
+pub(super) fn kill_at_each_call(
+    workload: &Workload,
+    new_machine: impl Fn() -> Machine,
+    check: impl Fn(&Machine, std::fmt::Arguments<'_>),
+) {
+    let cases = for_each_call(|at| {
+        let machine = new_machine();
+        let calls = Calls::new(Fault::Kill { at });
+        machine.run(workload, &calls, false);
+        machine.run_well(workload);
+        check(&machine, format_args!("killed at call {at}"));
+        assert!(machine.pipe.bytes().is_empty());
+        calls.has_fired()
+    });
+    assert!(cases > 100, "{}: {cases} calls", workload.name);
+}
+
 #[test]
 fn a_kill_at_any_call_loses_doubles_and_tears_nothing() {
     for workload in WORKLOADS {
         let expected = expected(workload);
-        let cases = for_each_call(|at| {
-            let machine = Machine::new(workload, 1000);
-            let calls = Calls::new(Fault::Kill { at });
-            machine.run(workload, &calls, false);
-            machine.run_well(workload);
-            machine.check(workload, &expected, format_args!("killed at call {at}"));
-            assert!(machine.pipe.bytes().is_empty());
-            calls.has_fired()
-        });
-        assert!(cases > 100, "{}: {cases} calls", workload.name);
+        let check = |machine: &Machine, what: std::fmt::Arguments<'_>| machine.check(workload, &expected, what);
+        kill_at_each_call(workload, || Machine::new(workload, 1000), check);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::faults::{Calls, Fault};
 use super::pipe::Pipe;
-use super::tests::{End, Machine, Workload, for_each_call};
+use super::tests::{End, Machine, Workload, for_each_call, kill_at_each_call};
 use crate::cli::Exit;
 use crate::sys::Errno;
 
@@ -78,16 +78,7 @@ fn check(machine: &Machine, workload: &Workload, what: std::fmt::Arguments<'_>) 
 #[test]
 fn a_kill_at_any_call_leaves_every_line_logged_or_counted() {
     for workload in WORKLOADS {
-        let cases = for_each_call(|at| {
-            let machine = machine(workload);
-            let calls = Calls::new(Fault::Kill { at });
-            machine.run(workload, &calls, false);
-            machine.run_well(workload);
-            check(&machine, workload, format_args!("killed at call {at}"));
-            assert!(machine.pipe.bytes().is_empty());
-            calls.has_fired()
-        });
-        assert!(cases > 100, "{}: {cases} calls", workload.name);
+        kill_at_each_call(workload, || machine(workload), |machine, what| check(machine, workload, what));
     }
 }
 
