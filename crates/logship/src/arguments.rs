@@ -199,7 +199,7 @@ pub(crate) fn command() -> Command {
                         .value_name("SIZE")
                         .value_parser(size)
                         .default_value("256M")
-                        .help("Merge so many bytes of objects into one"),
+                        .help("Merge objects until they have this many bytes together"),
                 )
                 .arg(level())
                 .arg(flag("dry-run", "Say what would be merged, and change nothing"))

@@ -55,7 +55,7 @@ fn before_current(dir: &Dir) -> Option<String> {
     if is_text { last_line(&file) } else { None }
 }
 
-/// The last line that has its newline; without any, what is there of the first.
+/// The last line that ends in a newline; if no line does, the beginning of the first.
 fn last_line(file: &File) -> Option<String> {
     let end = end_of(file).ok()?;
     let whole = memrchr(b'\n', &end).map_or(&end[..], |newline| &end[..newline]);

@@ -19,7 +19,7 @@ use crate::last_line::LastLine;
 
 /// Where a log service logs to by custom.
 const MAIN: &[u8] = b"main";
-/// The system may not have told all arguments if there are so many bytes.
+/// If the arguments have this many bytes, the system may have cut them off.
 const ARGUMENTS_BYTES_MAX: usize = 4000;
 
 /// Command lines, by the arguments as the system tells them.

@@ -1,7 +1,7 @@
 //! Markers: which raw objects a merged object stands for.
 //!
 //! A marker has a line of JSON for each raw object, so that engines read markers as a table. Those of a group are numbered, and
-//! a number is given once: whoever creates a marker has seen all markers before it, so no raw object is in two.
+//! a number is given once: a run reads all markers of the group before it creates the next, so no raw object is in two.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

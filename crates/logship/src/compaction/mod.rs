@@ -35,7 +35,7 @@ pub(crate) struct Compaction<'s> {
     pub(crate) compacted: Store,
     /// Days before this one are merged: `2026-11-22`.
     pub(crate) before: String,
-    /// So many bytes of raw objects become one object.
+    /// Raw objects are merged until they have this many bytes together.
     pub(crate) object_bytes_max: u64,
     /// The level of zstd.
     pub(crate) level: i32,
