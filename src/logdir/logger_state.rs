@@ -148,14 +148,13 @@ impl LoggerState {
         memory.store(at + TASK_CHECKSUM, &bytes);
     }
 
-    /// Reads a state, which may be anything; `None` if it is none.
+    /// Reads a state, which may be anything; `None` if it is none. What follows the text may be missing.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<LoggerState> {
-        let bytes: &[u8; STATE_BYTES] = bytes.try_into().ok()?;
-        if !bytes.starts_with(MAGIC) {
+        if bytes.len() > STATE_BYTES || !bytes.starts_with(MAGIC) || bytes.len() < TEXT {
             return None;
         }
-        let length = usize::try_from(number(bytes, TEXT - 4)).ok().filter(|&length| length <= TEXT_BYTES_MAX)?;
+        let length = usize::try_from(number(bytes, TEXT - 4)).ok().filter(|&length| length <= bytes.len() - TEXT)?;
         let is_whole = |checksum: usize, end: usize| wide(bytes, checksum) == hash([&bytes[checksum + 8..end]]);
         if !is_whole(COUNTS_CHECKSUM, COUNTS_END) || !is_whole(TASK_CHECKSUM, TEXT + length) {
             return None;
@@ -179,15 +178,15 @@ impl LoggerState {
     }
 }
 
-fn number(bytes: &[u8; STATE_BYTES], at: usize) -> u32 {
+fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(*bytes[at..].first_chunk().expect("within the state"))
 }
 
-fn wide(bytes: &[u8; STATE_BYTES], at: usize) -> u64 {
+fn wide(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(*bytes[at..].first_chunk().expect("within the state"))
 }
 
-fn label(bytes: &[u8; STATE_BYTES], at: usize) -> Option<Label> {
+fn label(bytes: &[u8], at: usize) -> Option<Label> {
     Label::from_bytes(*bytes[at..].first_chunk().expect("within the state")).ok()
 }
 
@@ -241,6 +240,17 @@ mod tests {
         next.store_task(&mut room, 0);
 
         assert_eq!(LoggerState::read(&room), Some(next));
+    }
+
+    #[test]
+    fn a_state_is_read_without_what_follows_its_text() {
+        let state = state(Activity::Retrying, b"disk");
+        let bytes = stored(&state);
+
+        assert_eq!(LoggerState::read(&bytes[..TEXT + 4]), Some(state));
+        for length in 0..TEXT + 4 {
+            assert_eq!(LoggerState::read(&bytes[..length]), None, "{length}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::sys::file::{self, Lock};
 use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd;
 use crate::sys::replace::{ReplaceStep, Replacement};
-use crate::sys::stat::Stat;
+use crate::sys::stat::{FileId, Stat};
 use crate::sys::{Errno, fd};
 
 /// The directory, within the service directory.
@@ -112,6 +112,12 @@ impl Files {
     #[must_use]
     pub fn dir(&self) -> &Dir {
         &self.0
+    }
+
+    /// Which directory it is; `None` if the system cannot tell.
+    #[must_use]
+    pub fn identity(&self) -> Option<FileId> {
+        self.0.stat_self().ok().map(|stat| stat.identity)
     }
 
     /// The supervisor that runs: the process that holds the lock. `None` if that cannot be determined, or if others could have

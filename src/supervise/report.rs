@@ -68,13 +68,9 @@ impl fmt::Display for Error {
 impl Report {
     /// Reads the state of a service.
     pub fn of(service: &Dir) -> Result<Report, Error> {
-        let is_normally_up = service.target(DOWN).map_err(Error::Down)?.is_none();
+        let is_normally_up = is_normally_up(service)?;
         let files = Files::open(service).map_err(Error::Ok)?;
-        match files.fifo_of_supervisor(OK) {
-            Ok(_) => {}
-            Err(FileError::System(Errno::ENXIO)) => return Err(Error::NotRunning),
-            Err(error) => return Err(Error::Ok(error)),
-        }
+        check_supervisor(&files)?;
         let mut room = [0; Status::BYTES];
         let record = read(files.dir(), STATUS, &mut room)
             .and_then(|record| record.ok_or(FileError::System(Errno::ENOENT)))
@@ -83,6 +79,13 @@ impl Report {
         let reports = matches!(Options(service).notification_fd(), Ok(Some(_)));
         let readiness = Some(readiness(&files)).filter(|readiness| reports || *readiness != Readiness::NotReady);
         Ok(Report { status, is_normally_up, readiness, starts: files.starts(), last_exit: files.last_exit() })
+    }
+
+    /// Reads again what may change without a new file in `supervise`: whether the supervisor runs, and whether there is a file
+    /// `down`.
+    pub fn reread(&mut self, service: &Dir, files: &Files) -> Result<(), Error> {
+        self.is_normally_up = is_normally_up(service)?;
+        check_supervisor(files)
     }
 
     /// Whether the service runs and, if it reports readiness, is ready.
@@ -113,6 +116,19 @@ impl Report {
     #[must_use]
     pub fn is_down_by_mistake(&self) -> bool {
         self.status.process.is_none() && (self.is_normally_up || self.status.want == Want::Up)
+    }
+}
+
+fn is_normally_up(service: &Dir) -> Result<bool, Error> {
+    Ok(service.target(DOWN).map_err(Error::Down)?.is_none())
+}
+
+/// Fails if no supervisor runs.
+fn check_supervisor(files: &Files) -> Result<(), Error> {
+    match files.fifo_of_supervisor(OK) {
+        Ok(_) => Ok(()),
+        Err(FileError::System(Errno::ENXIO)) => Err(Error::NotRunning),
+        Err(error) => Err(Error::Ok(error)),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use logyard::logdir::names::{CURRENT, PREVIOUS, PROCESSED};
+use logyard::logdir::names::{PREVIOUS, PROCESSED};
 use logyard::sys::Result;
 use logyard::sys::clock::UnixTime;
 use logyard::sys::dir::Dir;
+use logyard::sys::stat::Stat;
 
 /// A directory is listed at most for this part of the time: one with very many archives takes long.
 const LISTING_SHARE: u32 = 50;
@@ -21,11 +22,9 @@ pub(crate) struct DiskUse {
 }
 
 impl DiskUse {
-    /// Adds up the sizes again, as far as they may have changed.
-    pub(crate) fn look(&mut self, dir: &Dir, now: Instant) {
-        if let Ok(stat) = dir.stat(CURRENT.as_bytes()) {
-            self.current_bytes = stat.filter(|stat| stat.is_plain).map_or(0, |stat| stat.size_bytes);
-        }
+    /// Adds up the sizes again, as far as they may have changed. `current` is the file of that name.
+    pub(crate) fn look(&mut self, dir: &Dir, current: Option<Stat>, now: Instant) {
+        self.current_bytes = current.map_or(0, |stat| stat.size_bytes);
         let Ok(changed) = dir.changed() else { return };
         let is_known = self.others.is_some_and(|(_, before)| before == changed);
         if is_known || self.not_before.is_some_and(|time| now < time) {
@@ -69,6 +68,7 @@ mod tests {
     fn archives_and_current_count() {
         let workdir = Workdir::new();
         let dir = Dir::reach(workdir.path()).unwrap();
+        let look = |disk_use: &mut DiskUse| disk_use.look(&dir, dir.stat(b"current").unwrap(), Instant::now());
         let mut disk_use = DiskUse::default();
         assert_eq!(disk_use.bytes(), None);
         for (name, length) in
@@ -76,16 +76,16 @@ mod tests {
         {
             std::fs::write(workdir.join(name), vec![b'x'; length]).unwrap();
         }
-        disk_use.look(&dir, Instant::now());
+        look(&mut disk_use);
         assert_eq!(disk_use.bytes(), Some(123));
 
         std::fs::write(workdir.join("current"), vec![b'x'; 7]).unwrap();
-        disk_use.look(&dir, Instant::now());
+        look(&mut disk_use);
         assert_eq!(disk_use.bytes(), Some(127));
 
         std::fs::remove_file(workdir.join("previous")).unwrap();
         until("the listing is new", || {
-            disk_use.look(&dir, Instant::now());
+            look(&mut disk_use);
             disk_use.bytes() == Some(107)
         });
     }

@@ -5,7 +5,7 @@ use logyard::logdir::names::{CURRENT, PREVIOUS};
 use logyard::sys::Result;
 use logyard::sys::dir::Dir;
 use logyard::sys::file::File;
-use logyard::sys::stat::FileId;
+use logyard::sys::stat::{FileId, Stat};
 use logyard::tai64n::Label;
 use memchr::memrchr;
 
@@ -24,9 +24,13 @@ pub(crate) struct LastLine {
 }
 
 impl LastLine {
-    /// Reads the last line again if there may be another.
-    pub(crate) fn look(&mut self, dir: &Dir) {
+    /// Reads the last line again if there may be another. `current` is the file of that name.
+    pub(crate) fn look(&mut self, dir: &Dir, current: Option<Stat>) {
+        if current.is_some_and(|stat| self.seen == Some((stat.identity, stat.size_bytes))) {
+            return;
+        }
         let Ok(file) = dir.open_to_read(CURRENT.as_bytes()).and_then(File::if_plain) else { return };
+        file.leave_access_time();
         let Ok(stat) = file.stat() else { return };
         let is_first = self.seen.is_none();
         if self.seen.replace((stat.identity, stat.size_bytes)) == Some((stat.identity, stat.size_bytes)) {
@@ -84,7 +88,8 @@ mod tests {
     use testkit::Workdir;
 
     fn look(last: &mut LastLine, dir: &Workdir) -> String {
-        last.look(&Dir::reach(dir.path()).unwrap());
+        let dir = Dir::reach(dir.path()).unwrap();
+        last.look(&dir, dir.stat(b"current").unwrap());
         last.text.clone()
     }
 

@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Instant;
 
 use logyard::logdir::destination::Destination;
+use logyard::logdir::names::CURRENT;
 use logyard::logdir::script_file::with_actions;
 use logyard::multilog::script::Script;
 use logyard::supervise::logger::reach;
@@ -13,6 +14,7 @@ use logyard::sys::dir::Dir;
 use logyard::sys::process::pid::Pid;
 use logyard::sys::process::pidfd;
 use logyard::sys::program::Arguments;
+use logyard::sys::stat::Stat;
 
 use crate::disk_use::DiskUse;
 use crate::last_line::LastLine;
@@ -80,7 +82,7 @@ impl LogFiles {
     /// Adds up the room that the directories take.
     pub(crate) fn look_at_disk(&mut self, now: Instant) {
         for directory in &mut self.directories {
-            directory.disk_use.look(&directory.dir, now);
+            directory.disk_use.look(&directory.dir, current_in(&directory.dir), now);
         }
     }
 
@@ -89,9 +91,12 @@ impl LogFiles {
         if self.looked_at.replace(now) == Some(now) {
             return;
         }
-        self.look_at_disk(now);
-        if let Some(first) = self.directories.first() {
-            self.last_line.look(&first.dir);
+        for (place, directory) in self.directories.iter_mut().enumerate() {
+            let current = current_in(&directory.dir);
+            directory.disk_use.look(&directory.dir, current, now);
+            if place == 0 {
+                self.last_line.look(&directory.dir, current);
+            }
         }
     }
 
@@ -130,6 +135,11 @@ impl LogFiles {
             _ => Some(path),
         }
     }
+}
+
+/// The file that is being written in a log directory.
+fn current_in(dir: &Dir) -> Option<Stat> {
+    dir.stat(CURRENT.as_bytes()).ok().flatten().filter(|stat| stat.is_plain)
 }
 
 fn directory(dir: Option<Dir>, name: &[u8], bound_bytes: Option<u64>) -> Option<Directory> {

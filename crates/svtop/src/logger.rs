@@ -10,6 +10,7 @@ use logyard::supervise::logger::{
 use logyard::sys::dir::Dir;
 use logyard::sys::process::pid::Pid;
 use logyard::sys::process::pidfd::AboutFile;
+use logyard::sys::process::run_count::RunCount;
 use logyard::sys::{Errno, Result};
 
 use crate::look::Look;
@@ -36,8 +37,18 @@ pub(crate) struct Logger {
     pub(crate) blocked_at: Option<Instant>,
     pub(crate) pipe: Result<PipeFill>,
     pub(crate) rates: Rates,
+    /// How often the logger had run at the last look at which it had logged nothing.
+    idle: Option<Idle>,
     /// How often a state may still be searched for at each look. Other loggers than multilog have none.
     searches_left: u8,
+}
+
+/// A logger that had nothing to do at the last look.
+#[derive(Debug)]
+struct Idle {
+    count: RunCount,
+    /// The count before that look; `None` if there was none yet.
+    seen: Option<u64>,
 }
 
 impl Logger {
@@ -51,6 +62,7 @@ impl Logger {
             blocked_at: None,
             pipe: Err(Errno::ENOENT),
             rates: Rates::default(),
+            idle: None,
             searches_left: SEARCHES,
         }
     }
@@ -80,6 +92,13 @@ impl Logger {
         if !look.is_turn && !look.is_thorough {
             return;
         }
+        let run_count = self.idle.as_ref().and_then(|idle| idle.count.read());
+        let has_slept = run_count.is_some() && self.idle.as_ref().is_some_and(|idle| idle.seen == run_count);
+        // Most loggers of a host have nothing to do most of the time.
+        if has_slept && !look.is_thorough && !look.asks_for_pipe {
+            self.rates.note_again(now);
+            return;
+        }
         self.blocked_at = None;
         match self.state(log, process, look.is_thorough) {
             Ok(state) => {
@@ -87,7 +106,8 @@ impl Logger {
                 let is_advancing = self.rates.note(now, state.counts);
                 self.condition = Condition::of(&state);
                 // What logs all the time is not asked each time whether it is stopped. It is when it logs no more.
-                if is_advancing && !look.asks_for_pipe {
+                if is_advancing && !look.is_thorough {
+                    self.idle = None;
                     return;
                 }
             }
@@ -97,10 +117,24 @@ impl Logger {
             }
         }
         self.look_at_processes();
+        self.note_idle(run_count);
+    }
+
+    /// Notes whether the logger has nothing to do. `run_count` was read before all else.
+    fn note_idle(&mut self, run_count: Option<u64>) {
+        let is_idle = self.condition == Condition::Logging && self.blocked_at.is_none();
+        // A run script that goes on beside its logger has a life of its own.
+        let logger = self.found.as_ref().map(|(_, logger, _)| *logger).filter(|_| is_idle && self.processes.len() == 1);
+        self.idle = match (self.idle.take(), logger) {
+            (Some(idle), Some(_)) => Some(Idle { seen: run_count, ..idle }),
+            (None, Some(logger)) => RunCount::open(logger).map(|count| Idle { count, seen: None }),
+            (_, None) => None,
+        };
     }
 
     fn forget(&mut self) {
         self.found = None;
+        self.idle = None;
         self.processes.clear();
         self.rates.clear();
     }
@@ -127,6 +161,7 @@ impl Logger {
             return Ok(state);
         }
         self.found = None;
+        self.idle = None;
         self.processes.clear();
         if !is_thorough && self.searches_left == 0 {
             return Err(match self.condition {

@@ -14,7 +14,7 @@ pub(crate) struct Look {
 
 /// How many looks a service that is not on the screen waits for its turn: what is urgent is to be seen within two looks.
 const BETWEEN_TURNS: usize = 2;
-const BETWEEN_PIPE: usize = 10;
+const BETWEEN_PIPE: usize = 20;
 /// The same for a thorough look, and for one of the rows on the screen.
 const BETWEEN_THOROUGH: usize = 60;
 const BETWEEN_THOROUGH_ON_SCREEN: usize = 4;
@@ -47,7 +47,7 @@ mod tests {
 
         let count = |asks: fn(&Look) -> bool| looks.iter().filter(|look| asks(look)).count();
         assert_eq!(count(|look| look.is_turn), 30);
-        assert_eq!(count(|look| look.asks_for_pipe), 6);
+        assert_eq!(count(|look| look.asks_for_pipe), 3);
         assert_eq!(count(|look| look.is_thorough), 1);
         assert!((0..60).all(|turn| Look::due(turn, true, false).is_turn));
     }

@@ -113,11 +113,11 @@ impl View {
                 // After a look that took long, the next one is not at once.
                 self.next_look = (self.next_look + self.interval).max(Instant::now() + self.interval / 2);
                 is_drawn = false;
-            } else if self.app.services.next_due().is_some_and(|due| now >= due) {
+            } else if self.app.services.next_due.is_some_and(|due| now >= due) {
                 self.app.look_at_due(now);
                 is_drawn = false;
             }
-            let next_look = self.app.services.next_due().map_or(self.next_look, |due| due.min(self.next_look));
+            let next_look = self.app.services.next_due.map_or(self.next_look, |due| due.min(self.next_look));
             let is_log = matches!(self.app.mode, Mode::Follow(_));
             let next_drawing = drawn_at + if is_log { BETWEEN_DRAWINGS } else { Duration::ZERO };
             if !is_drawn && now >= next_drawing {

@@ -29,6 +29,13 @@ impl Rates {
         last.is_some_and(|last| last.bytes != counts.bytes)
     }
 
+    /// Notes that nothing was logged since the last time.
+    pub(crate) fn note_again(&mut self, now: Instant) {
+        if let Some((_, counts)) = self.0.back().copied() {
+            self.note(now, counts);
+        }
+    }
+
     /// Forgets what was noted: another logger has begun.
     pub(crate) fn clear(&mut self) {
         self.0.clear();

@@ -86,6 +86,11 @@ impl Service {
         log.files.find(dir, log.logger.process(), look.is_thorough);
     }
 
+    /// When its logger will count as blocked, if it goes on waiting as it does.
+    pub(crate) fn blocked_at(&self) -> Option<Instant> {
+        self.log.as_ref()?.logger.blocked_at
+    }
+
     /// Looks at what only the rows on the screen show.
     pub(crate) fn look_closer(&mut self, now: Instant) {
         if let Some(log) = &mut self.log {

@@ -30,6 +30,8 @@ pub(crate) struct Services {
     pub(crate) error: Option<Errno>,
     looks: usize,
     watches: Watches,
+    /// When the next logger will count as blocked, if it goes on waiting as it does.
+    pub(crate) next_due: Option<Instant>,
 }
 
 /// What the order of the rows needs of all services, also of those that are not on the screen.
@@ -42,18 +44,19 @@ pub(crate) struct Needs {
 impl Services {
     /// The services in a directory. Nothing is looked at yet.
     pub(crate) fn new(path: Vec<u8>) -> Services {
-        Services { path, listed: None, all: Vec::new(), error: None, looks: 0, watches: Watches::new() }
+        Services { path, listed: None, all: Vec::new(), error: None, looks: 0, watches: Watches::new(), next_due: None }
     }
 
     /// Looks at all services. `is_on_screen` is asked with a place in `all`.
     pub(crate) fn look(&mut self, now: Instant, is_on_screen: impl Fn(usize) -> bool, needs: Needs) {
         self.looks = self.looks.wrapping_add(1);
-        let on_screen: HashSet<Vec<u8>> =
-            (0..self.all.len()).filter(|&i| is_on_screen(i)).map(|i| self.all[i].name.clone()).collect();
+        let on_screen: HashSet<FileId> =
+            (0..self.all.len()).filter(|&i| is_on_screen(i)).map(|i| self.all[i].identity).collect();
         self.watches.collect();
         self.error = self.list(now).err();
+        self.next_due = None;
         for i in 0..self.all.len() {
-            let is_on_screen = on_screen.contains(&self.all[i].name);
+            let is_on_screen = on_screen.contains(&self.all[i].identity);
             let look = Look::due(i.wrapping_add(self.looks), is_on_screen, needs.pipes);
             if look.is_thorough && self.all[i].unit.dir.is_err() {
                 let path = self.path_of(&self.all[i].name);
@@ -61,6 +64,7 @@ impl Services {
             }
             let service = &mut self.all[i];
             service.look(look, &self.watches, now);
+            self.next_due = earlier(self.next_due, service.blocked_at());
             if (needs.disk || look.is_thorough)
                 && let Some(log) = &mut service.log
             {
@@ -69,18 +73,14 @@ impl Services {
         }
     }
 
-    /// When the next logger will count as blocked, if it goes on waiting as it does.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        self.all.iter().filter_map(|service| service.log.as_ref()?.logger.blocked_at).min()
-    }
-
     /// Looks at the loggers that may count as blocked by now: nobody is to wait for that until the next look.
     pub(crate) fn look_at_due(&mut self, now: Instant) {
+        self.next_due = None;
         for service in &mut self.all {
-            let due = service.log.as_ref().and_then(|log| log.logger.blocked_at);
-            if due.is_some_and(|due| due <= now) {
+            if service.blocked_at().is_some_and(|due| due <= now) {
                 service.look(Look::DUE, &self.watches, now);
             }
+            self.next_due = earlier(self.next_due, service.blocked_at());
         }
     }
 
@@ -123,6 +123,10 @@ impl Services {
         let slash: &[u8] = if self.path.ends_with(b"/") { b"" } else { b"/" };
         [&self.path, slash, name].concat()
     }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 #[cfg(test)]

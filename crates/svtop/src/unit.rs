@@ -34,13 +34,17 @@ impl Unit {
 
     /// Reads what the supervisor says if it says something new, or if nothing tells whether it does.
     pub(crate) fn look(&mut self, look: Look, watches: &Watches) {
-        let asks = match self.watch {
-            Some(watch) => watches.has_changed(watch),
-            None => look.is_turn,
-        };
-        if asks || look.is_thorough {
+        let has_changed = self.watch.map_or(look.is_turn, |watch| watches.has_changed(watch));
+        if has_changed || (look.is_thorough && !self.is_as_before()) {
             self.ask(watches);
         }
+    }
+
+    /// Reads again what no change of a file in `supervise` tells; `false` if that is not enough.
+    fn is_as_before(&mut self) -> bool {
+        let (Ok(dir), Some(files), Ok(report)) = (&self.dir, &self.files, &mut self.report) else { return false };
+        let is_same = || Some(Files::open(dir).ok()?.identity()? == files.identity()?);
+        self.watch.is_some() && is_same() == Some(true) && report.reread(dir, files).is_ok()
     }
 
     fn ask(&mut self, watches: &Watches) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{peer, until};
 
@@ -20,7 +21,10 @@ impl Terminal {
 
     /// The same with another size.
     pub fn open_sized(dir: &Path, programs: &Path, (columns, rows): (u16, u16)) -> Option<Terminal> {
-        let terminal = Terminal { tmux: peer("tmux")?, socket: dir.join("tmux") };
+        // A server that is told to exit still answers for a moment, so each has a socket of its own.
+        static TERMINALS: AtomicUsize = AtomicUsize::new(0);
+        let socket = dir.join(format!("tmux{}", TERMINALS.fetch_add(1, Ordering::Relaxed)));
+        let terminal = Terminal { tmux: peer("tmux")?, socket };
         let shell = format!(
             "cd '{}'; PATH='{}':$PATH; PS1='$ '; PAGER='less -R'; LESS=; TZ=UTC; export PATH PS1 PAGER LESS TZ; exec /bin/sh",
             dir.display(),

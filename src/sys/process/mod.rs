@@ -15,6 +15,7 @@ pub mod pid;
 pub mod pidfd;
 pub mod priority;
 pub mod proctitle;
+pub mod run_count;
 pub mod spawn;
 pub mod trial;
 pub mod wait;

@@ -1,4 +1,4 @@
-//! The processor time with 1,000 services, half of which log. It runs for a minute, so it must be asked for.
+//! The processor time with 1,000 services, half of which log. It runs for three minutes, so it must be asked for.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};
@@ -9,8 +9,10 @@ use testkit::terminal::Terminal;
 use testkit::until;
 
 const SERVICES: usize = 1000;
-/// How long the time is measured, and how much of it svtop may use.
-const MEASURED: Duration = Duration::from_secs(30);
+/// How long the time is measured, how often, and how much of it svtop may use: the median counts, because what else the
+/// machine does changes the figure.
+const MEASURED: Duration = Duration::from_secs(15);
+const TIMES: usize = 5;
 const SHARE_MAX: f64 = 0.02;
 
 /// The processor time that a process has used, in ticks of which there are 100 a second.
@@ -23,15 +25,16 @@ fn ticks(process: i32) -> u64 {
 fn add_services(fixture: &ServiceFixture) {
     for number in 0..SERVICES {
         let name = format!("sv/s{number:04}");
-        let logs =
-            "exec perl -e '$|=1; while (1) { print \"a line of a service, as a mail server writes it\\n\"; sleep 1 }'";
+        // Each at its own moment: services that are started together do not go on in step for long.
+        let logs = "exec perl -e '$|=1; select undef, undef, undef, rand 1; \
+                    while (1) { print \"a line of a service, as a mail server writes it\\n\"; sleep 1 }'";
         fixture.script(&format!("{name}/run"), if number % 2 == 0 { logs } else { "exec sleep 100000" });
         fixture.script(&format!("{name}/log/run"), "exec multilog t s100000 n5 ./main");
     }
 }
 
 #[test]
-#[ignore = "runs for two minutes with 4,000 processes"]
+#[ignore = "runs for three minutes with 4,000 processes"]
 fn torture_a_thousand_services_cost_little() {
     let fixture = fixture("exec sleep 1000", "./main");
     add_services(&fixture);
@@ -47,10 +50,14 @@ fn torture_a_thousand_services_cost_little() {
                 && !row(&screen, "s0000").is_empty()
         });
         let process = fixture.processes_of("svtop --sort name sv")[0];
-        let (start, before) = (Instant::now(), ticks(process));
-        std::thread::sleep(MEASURED);
-        let share = (ticks(process) - before) as f64 / 100.0 / start.elapsed().as_secs_f64();
-        let _ = write!(report, "{size:?}: {:.2} % of a processor; ", share * 100.0);
+        let mut shares = [0.0; TIMES].map(|_: f64| {
+            let (start, before) = (Instant::now(), ticks(process));
+            std::thread::sleep(MEASURED);
+            (ticks(process) - before) as f64 / 100.0 / start.elapsed().as_secs_f64()
+        });
+        shares.sort_by(f64::total_cmp);
+        let share = shares[TIMES / 2];
+        let _ = write!(report, "{size:?}: {:.2} % of a processor ({shares:.4?}); ", share * 100.0);
         terminal.type_in("q");
         until("svtop has ended", || fixture.processes_of("svtop --sort name sv").is_empty());
         assert!(share <= SHARE_MAX, "{report}");

@@ -1,0 +1,56 @@
+//! How often a process has been given a processor. One that has not run since somebody looked is as it was then.
+
+use crate::sys::dir::Dir;
+use crate::sys::file::File;
+use crate::sys::process::pid::Pid;
+
+/// The count of a process, for programs that ask again and again. It stays that of the same process, whatever the process
+/// number means by then.
+#[derive(Debug)]
+pub struct RunCount(File);
+
+impl RunCount {
+    /// Opens `/proc/PID/schedstat`; `None` when there is no such process, or the system does not count.
+    #[must_use]
+    pub fn open(process: Pid) -> Option<RunCount> {
+        Dir::open(format!("/proc/{process}").as_str()).ok()?.open_to_read(b"schedstat").ok().map(RunCount)
+    }
+
+    /// How often the main thread of the process has been given a processor; also to be stopped by a signal, and to go on. `None`
+    /// when the process has been collected.
+    #[must_use]
+    pub fn read(&self) -> Option<u64> {
+        let mut text = [0; 128];
+        let length = self.0.read_at(0, &mut text).ok()?;
+        // Its time on a processor, its time in the queue for one, and the count.
+        std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::process::pidfd;
+    use crate::sys::signal::{self, Signal};
+    use testkit::until;
+
+    #[test]
+    fn a_process_that_sleeps_keeps_its_count_until_it_is_stopped() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Pid::new(child.id().cast_signed());
+        let count = RunCount::open(process).expect("the kernel counts");
+        let mut before = None;
+        until("it sleeps", || {
+            let now = count.read();
+            now.is_some() && std::mem::replace(&mut before, now) == now && pidfd::about(process).unwrap().state == b'S'
+        });
+
+        signal::send(process, Signal::SIGSTOP).unwrap();
+        until("it is stopped", || pidfd::about(process).unwrap().is_stopped());
+
+        assert!(count.read() > before);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(count.read(), None);
+    }
+}
