@@ -30,7 +30,6 @@ impl LastLine {
             return;
         }
         let Ok(file) = dir.open_to_read(CURRENT.as_bytes()).and_then(File::if_plain) else { return };
-        file.leave_access_time();
         let Ok(stat) = file.stat() else { return };
         let is_first = self.seen.is_none();
         if self.seen.replace((stat.identity, stat.size_bytes)) == Some((stat.identity, stat.size_bytes)) {
