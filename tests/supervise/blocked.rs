@@ -45,6 +45,35 @@ fn pid(fixture: &ServiceFixture, service: &str) -> Pid {
     Pid::from_raw(i32::try_from(service["pid"].as_i64().unwrap()).unwrap())
 }
 
+fn set_mode(fixture: &ServiceFixture, path: &str, mode: u32) {
+    fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Lets every user look at the services, but not at the log.
+fn open_to_others(fixture: &ServiceFixture) {
+    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
+        set_mode(fixture, path, 0o755);
+    }
+    // Whoever may write here learns that the supervisor runs.
+    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
+        set_mode(fixture, path, 0o666);
+    }
+}
+
+/// Runs svstat as a user without rights, in a group.
+fn svstat_as(fixture: &ServiceFixture, group: u32, arguments: &[&str]) -> (String, Option<i32>) {
+    let svstat = fixture.path("svstat");
+    if !svstat.exists() {
+        fs::copy(testkit::program("svstat"), &svstat).unwrap();
+        // A process that another test has just forked may still hold the copy open for writing.
+        until("the copy can be run", || Command::new(&svstat).output().is_ok());
+    }
+    let mut command = Command::new("./svstat");
+    command.args(arguments).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(group);
+    let output = command.output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
 fn until_logging(fixture: &ServiceFixture) {
     until("the logger logs", || {
         let log = log(fixture);
@@ -240,27 +269,9 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     let fixture = fixture(SLOW, "./main");
     fixture.svscan("sv");
     until_logging(&fixture);
-    let mode = |path: &str, mode: u32| {
-        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(mode)).unwrap();
-    };
-    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
-        mode(path, 0o755);
-    }
-    // Whoever may write here learns that the supervisor runs.
-    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
-        mode(path, 0o666);
-    }
-    mode("sv/a/log/main", 0o700);
-    let svstat = fixture.path("svstat");
-    fs::copy(testkit::program("svstat"), &svstat).unwrap();
-    // A process that another test has just forked may still hold the copy open for writing.
-    until("the copy can be run", || Command::new(&svstat).output().is_ok());
-    let as_nobody = |arguments: &[&str]| {
-        let mut command = Command::new("./svstat");
-        command.args(arguments).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(65534);
-        let output = command.output().unwrap();
-        (String::from_utf8(output.stdout).unwrap(), output.status.code())
-    };
+    open_to_others(&fixture);
+    set_mode(&fixture, "sv/a/log/main", 0o700);
+    let as_nobody = |arguments: &[&str]| svstat_as(&fixture, 65534, arguments);
 
     let (lines, _) = as_nobody(&["-l", "sv/a"]);
     assert!(lines.contains("waiting: unknown (access denied)\n    logger: unknown (access denied)\n"), "{lines}");
@@ -273,6 +284,13 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     let (metrics, _) = as_nobody(&["--prometheus", "sv/a"]);
     assert!(metrics.contains("logyard_logger_known{service=\"sv/a\"} 0"), "{metrics}");
     assert!(!metrics.contains("logyard_log_waiting_bytes{"), "{metrics}");
+
+    // Not even whether a supervisor runs, which is no reason to say that the logger is down.
+    set_mode(&fixture, "sv/a/log/supervise/ok", 0o600);
+    let (lines, _) = as_nobody(&["-l", "sv/a"]);
+    assert!(lines.contains("logger: unknown (access denied)\n"), "{lines}");
+    let (json, _) = as_nobody(&["--json", "sv/a"]);
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["log"]["logger"]["state"], "unknown");
 }
 
 #[test]
@@ -286,22 +304,9 @@ fn a_member_of_the_group_of_the_log_learns_what_the_logger_does() {
     fixture.write("sv/a/log/script", "g=54321\n./logs\n");
     fixture.svscan("sv");
     until_logging(&fixture);
-    for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
-        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-    for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
-        fs::set_permissions(fixture.path(path), fs::Permissions::from_mode(0o666)).unwrap();
-    }
-    let svstat = fixture.path("svstat");
-    fs::copy(testkit::program("svstat"), &svstat).unwrap();
-    until("the copy can be run", || Command::new(&svstat).output().is_ok());
-    let as_user_of = |group: u32| {
-        let mut command = Command::new("./svstat");
-        command.args(["-l", "sv/a"]).current_dir(fixture.path("")).stdin(Stdio::null()).uid(65534).gid(group);
-        String::from_utf8(command.output().unwrap().stdout).unwrap()
-    };
+    open_to_others(&fixture);
 
-    let (member, other) = (as_user_of(54321), as_user_of(54322));
+    let [(member, _), (other, _)] = [54321, 54322].map(|group| svstat_as(&fixture, group, &["-l", "sv/a"]));
 
     assert!(member.contains("logger: logs, or waits for input"), "{member}");
     assert!(other.contains("logger: unknown ("), "{other}");

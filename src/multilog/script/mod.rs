@@ -39,6 +39,7 @@ pub mod explain;
 pub mod expression;
 mod group;
 pub mod head_rule;
+mod literal;
 pub mod matcher;
 mod numbers;
 pub mod pattern;

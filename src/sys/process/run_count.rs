@@ -22,9 +22,15 @@ impl RunCount {
     pub fn read(&self) -> Option<u64> {
         let mut text = [0; 128];
         let length = self.0.read_at(0, &mut text).ok()?;
-        // Its time on a processor, its time in the queue for one, and the count.
-        std::str::from_utf8(&text[..length]).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
+        parse(&text[..length])
     }
+}
+
+/// Reads the text of `/proc/PID/schedstat`: the time on a processor, the time in the queue for one, and the count.
+fn parse(text: &[u8]) -> Option<u64> {
+    let count = std::str::from_utf8(text).ok()?.split_ascii_whitespace().nth(2)?.parse().ok();
+    // Some kernels have the file and do not count. Every process has run once.
+    count.filter(|&count| count > 0)
 }
 
 #[cfg(test)]
@@ -33,6 +39,13 @@ mod tests {
     use crate::sys::process::pidfd;
     use crate::sys::signal::{self, Signal};
     use testkit::until;
+
+    #[test]
+    fn a_kernel_that_does_not_count_is_noticed() {
+        assert_eq!(parse(b"1203 44 7\n"), Some(7));
+        assert_eq!(parse(b"0 0 0\n"), None);
+        assert_eq!(parse(b"1203 44"), None);
+    }
 
     #[test]
     fn a_process_that_sleeps_keeps_its_count_until_it_is_stopped() {

@@ -1,0 +1,52 @@
+//! The literals of which each match of a regular expression has one.
+
+use regex_syntax::ParserBuilder;
+use regex_syntax::hir::{Hir, HirKind};
+
+/// Literals of which each match of an expression has at least one, as long as possible; `None` if none were found. The
+/// expression must make sense, as bytes.
+pub(super) fn in_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
+    let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
+    let literals = literals(&expression)?;
+    Some(literals.into_iter().map(Into::into).collect())
+}
+
+fn literals(expression: &Hir) -> Option<Vec<&[u8]>> {
+    match expression.kind() {
+        HirKind::Literal(literal) => Some(vec![&literal.0]),
+        HirKind::Capture(group) => literals(&group.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => literals(&repetition.sub),
+        // Of two that are equally long the last: lines differ less in how they begin.
+        HirKind::Concat(parts) => parts.iter().filter_map(literals).max_by_key(|literals| shortest(literals)),
+        HirKind::Alternation(parts) => Some(parts.iter().map(literals).collect::<Option<Vec<_>>>()?.concat()),
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    }
+}
+
+fn shortest(literals: &[&[u8]]) -> usize {
+    literals.iter().map(|literal| literal.len()).min().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_match_lacks_all_literals() {
+        for (text, literals) in [
+            ("delivery [0-9]+: success", &[&b": success"[..]][..]),
+            ("^status: (?:sent|bounced)$", &[b"status: "]),
+            ("^a: (?:sent|bounced)$", &[b"sent", b"bounced"]),
+            ("(error)+", &[b"error"]),
+            ("(error)*x", &[b"x"]),
+            ("(a(bcd){2}e)f", &[b"bcd"]),
+            ("\\xff\\.", &[b"\xff."]),
+            ("deferral|failure [0-9]", &[b"deferral", b"failure "]),
+        ] {
+            assert_eq!(in_each_match(text), Some(literals.iter().map(|&literal| literal.into()).collect()), "{text}");
+        }
+        for text in ["a|[0-9]", "(?i)error", "[0-9]+", "", "^$", "(error)?"] {
+            assert_eq!(in_each_match(text), None, "{text}");
+        }
+    }
+}
