@@ -323,6 +323,15 @@ impl Matcher {
         row
     }
 
+    /// Apart, so that scripts without regular expressions do not pay for them.
+    #[inline(never)]
+    fn begin_with_expressions(&mut self, line: &[u8]) -> Row {
+        let Some(mut set) = self.expression_set.take() else { return self.beginning_row };
+        let row = self.begin_line(&mut set, line);
+        self.expression_set = Some(set);
+        row
+    }
+
     /// What was decided: see [`Matcher::match_line`].
     #[must_use]
     pub fn verdict(&self, number: usize) -> &Verdict {
@@ -333,14 +342,7 @@ impl Matcher {
     /// number are the same until the next call of [`Matcher::tidy`], but for [`UNKEPT`], which is valid until the next line.
     pub fn match_line(&mut self, line: &[u8]) -> usize {
         let seen = &line[..line.len().min(self.seen_bytes)];
-        let begin = match self.expression_set.take() {
-            None => self.beginning_row,
-            Some(mut set) => {
-                let row = self.begin_line(&mut set, line);
-                self.expression_set = Some(set);
-                row
-            }
-        };
+        let begin = if self.expression_set.is_none() { self.beginning_row } else { self.begin_with_expressions(line) };
         if begin == UNKNOWN {
             let matching = self.matching(&self.beginning, seen);
             return self.decide_plainly(&matching);
