@@ -54,7 +54,7 @@ fn open_to_others(fixture: &ServiceFixture) {
     for path in ["", "sv", "sv/a", "sv/a/log", "sv/a/supervise", "sv/a/log/supervise"] {
         set_mode(fixture, path, 0o755);
     }
-    // Whoever may write here learns that the supervisor runs.
+    // svstat can tell that the supervisor runs only if its user may write to this file.
     for path in ["sv/a/supervise/ok", "sv/a/log/supervise/ok"] {
         set_mode(fixture, path, 0o666);
     }

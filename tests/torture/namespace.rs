@@ -98,7 +98,7 @@ impl Scene {
     }
 }
 
-/// The stopped server of a file system: whoever uses the file system waits.
+/// The server of a FUSE file system, stopped by SIGSTOP: every process that uses the file system waits.
 pub struct StoppedServer(Pid);
 
 impl Drop for StoppedServer {

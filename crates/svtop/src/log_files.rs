@@ -10,6 +10,7 @@ use logyard::logdir::names::CURRENT;
 use logyard::logdir::script_file::with_actions;
 use logyard::multilog::script::Script;
 use logyard::supervise::logger::reach;
+use logyard::sys::Result;
 use logyard::sys::dir::Dir;
 use logyard::sys::process::pid::Pid;
 use logyard::sys::process::pidfd;
@@ -137,9 +138,9 @@ impl LogFiles {
     }
 }
 
-/// The file that is being written in a log directory.
-fn current_in(dir: &Dir) -> Option<Stat> {
-    dir.stat(CURRENT.as_bytes()).ok().flatten().filter(|stat| stat.is_plain)
+/// The file that is being written in a log directory, if there is one.
+fn current_in(dir: &Dir) -> Result<Option<Stat>> {
+    Ok(dir.stat(CURRENT.as_bytes())?.filter(|stat| stat.is_plain))
 }
 
 fn directory(dir: Option<Dir>, name: &[u8], bound_bytes: Option<u64>) -> Option<Directory> {

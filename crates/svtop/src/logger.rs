@@ -76,23 +76,22 @@ impl Logger {
         look: Look,
         now: Instant,
     ) {
-        if !look.is_turn && !look.is_thorough && !look.asks_for_pipe && process == self.service {
-            return;
+        if process != self.service {
+            self.forget();
+            self.service = process;
+            self.searches_left = SEARCHES;
         }
-        let run_count = self.idle.as_ref().and_then(|idle| idle.count.read());
-        let has_slept = run_count.is_some() && self.idle.as_ref().is_some_and(|idle| idle.seen == run_count);
+        let asks = look.is_turn || look.is_thorough || look.asks_for_pipe;
+        let idle = self.idle.as_ref().filter(|_| asks);
+        let run_count = idle.and_then(|idle| idle.count.read());
+        let has_slept = run_count.is_some() && idle.is_some_and(|idle| idle.seen == run_count);
         // Most loggers of a host have nothing to do most of the time. What comes into the pipe wakes its reader.
-        if has_slept && process == self.service && !look.is_thorough {
+        if has_slept && !look.is_thorough {
             self.rates.note_again(now);
             return;
         }
         if look.asks_for_pipe {
             self.pipe = supervise.map_or(Err(Errno::ENOENT), fill_in);
-        }
-        if process != self.service {
-            self.forget();
-            self.service = process;
-            self.searches_left = SEARCHES;
         }
         let Some(process) = process else {
             self.condition = Condition::Down;

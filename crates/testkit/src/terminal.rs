@@ -21,7 +21,7 @@ impl Terminal {
 
     /// The same with another size.
     pub fn open_sized(dir: &Path, programs: &Path, (columns, rows): (u16, u16)) -> Option<Terminal> {
-        // A server that is told to exit still answers for a moment, so each has a socket of its own.
+        // After kill-server, tmux still answers for a moment, so each terminal has a socket of its own.
         static TERMINALS: AtomicUsize = AtomicUsize::new(0);
         let socket = dir.join(format!("tmux{}", TERMINALS.fetch_add(1, Ordering::Relaxed)));
         let terminal = Terminal { tmux: peer("tmux")?, socket };

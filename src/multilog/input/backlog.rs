@@ -126,8 +126,8 @@ impl Backlog {
         self.handed_bytes = self.bytes.len();
     }
 
-    /// How many of so many bytes [`Backlog::push`] may be given: fewer if there is no room and nothing may be dropped,
-    /// because a line fills the memory of which a part is handed on.
+    /// How many of the next `bytes` bytes [`Backlog::push`] may be given. All of them, except while a single line fills the
+    /// memory and its beginning has been handed on: that line cannot be dropped any more.
     #[must_use]
     pub fn acceptable_bytes(&self, bytes: usize) -> usize {
         let room_bytes = self.buffer.bytes_max.saturating_sub(self.bytes.len());
@@ -257,7 +257,7 @@ impl Backlog {
         if is_within_line { self.line_end(self.handed_bytes) } else { Some(self.handed_bytes) }
     }
 
-    /// Drops the oldest lines, at least so many bytes of them.
+    /// Drops the oldest lines until at least `lack_bytes` bytes are free, or none is left that may be dropped.
     fn drop_oldest(&mut self, lack_bytes: usize) {
         let Some(from) = self.first_victim().filter(|&first| first < self.bytes.len()) else { return };
         let portion = lack_bytes.max(self.buffer.bytes_max / OLDEST_PORTION).min(self.bytes.len() - from);

@@ -80,7 +80,7 @@ pub struct Shared {
 /// What came of moving bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moved {
-    /// So many bytes; fewer than asked for if there are no more, or no more may be taken.
+    /// This many bytes were taken. Fewer than asked for: there are no more at the moment, or the memory has no room.
     Bytes(usize),
     /// There are none, and no process can write any more.
     End,

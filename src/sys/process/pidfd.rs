@@ -178,7 +178,7 @@ impl AboutFile {
     /// Opens `/proc/PID/stat`; `None` when there is no such process, or no `/proc`.
     #[must_use]
     pub fn open(process: Pid) -> Option<AboutFile> {
-        Dir::open(format!("/proc/{process}").as_str()).ok()?.open_to_read(b"stat").ok().map(AboutFile)
+        file_of(process, b"stat").map(AboutFile)
     }
 
     /// Asks; `None` when the process has been collected.
@@ -194,14 +194,14 @@ impl AboutFile {
 #[must_use]
 pub fn arguments(process: Pid) -> Vec<Vec<u8>> {
     let mut text = [0; 4096];
-    let length = read_at_once(&format!("/proc/{process}"), b"cmdline", &mut text).unwrap_or(0);
+    let length = file_of(process, b"cmdline").and_then(|file| fd::read(&file, &mut text).ok()).unwrap_or(0);
     let arguments = text[..length].strip_suffix(b"\0").unwrap_or(&text[..length]);
     arguments.split(|&byte| byte == 0).map(Into::into).collect()
 }
 
-fn read_at_once(dir: &str, name: &[u8], room: &mut [u8]) -> Option<usize> {
-    let file = Dir::open(dir).ok()?.open_to_read(name).ok()?;
-    fd::read(&file, room).ok()
+/// Opens a file of `/proc/PID`; `None` when there is no such process, or no such file.
+pub(in crate::sys) fn file_of(process: Pid, name: &[u8]) -> Option<File> {
+    Dir::open(format!("/proc/{process}").as_str()).ok()?.open_to_read(name).ok()
 }
 
 /// Which file a process has open under a descriptor; `None` where the system does not tell.

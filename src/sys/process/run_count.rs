@@ -1,8 +1,8 @@
 //! How often a process has been given a processor. One that has not run since somebody looked is as it was then.
 
-use crate::sys::dir::Dir;
 use crate::sys::file::File;
 use crate::sys::process::pid::Pid;
+use crate::sys::process::pidfd;
 
 /// The count of a process, for programs that ask again and again. It stays that of the same process, whatever the process
 /// number means by then.
@@ -13,7 +13,7 @@ impl RunCount {
     /// Opens `/proc/PID/schedstat`; `None` when there is no such process, or the system does not count.
     #[must_use]
     pub fn open(process: Pid) -> Option<RunCount> {
-        Dir::open(format!("/proc/{process}").as_str()).ok()?.open_to_read(b"schedstat").ok().map(RunCount)
+        pidfd::file_of(process, b"schedstat").map(RunCount)
     }
 
     /// How often the main thread of the process has been given a processor; also to be stopped by a signal, and to go on. `None`
@@ -36,7 +36,6 @@ fn parse(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::process::pidfd;
     use crate::sys::signal::{self, Signal};
     use testkit::until;
 
