@@ -61,7 +61,7 @@ pub trait Source {
         None
     }
 
-    /// Releases memory that only a high rate of input needs.
+    /// Releases memory that only a high rate of input needs, and gives back to the system what has been freed.
     fn shrink(&mut self) {}
 
     /// The beginning of a line that is as long as this cannot be left where it is until its end comes.

@@ -35,7 +35,7 @@ use crate::multilog::status::StatusFile;
 use crate::multilog::withheld::state::Withheld;
 use crate::multilog::writer::directory::Directory;
 use crate::multilog::writer::log_dir::LogDir;
-use crate::sys::{Errno, memory};
+use crate::sys::Errno;
 use crate::tai64n::{Label, Zone};
 
 mod ending;
@@ -299,8 +299,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
         // This runs regularly, the last time after the input has been quiet for a while.
         self.batch.shrink();
         self.reader.shrink();
+        // Last, because it gives back to the system what the others have freed.
         self.input.shrink();
-        memory::give_back();
         let now = Instant::now();
         for number in 0..self.directories.len() {
             if self.directories[number].is_sync_due(now) {

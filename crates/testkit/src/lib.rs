@@ -22,6 +22,7 @@ pub mod mounted;
 mod programs;
 pub mod replaced_programs;
 pub mod service_fixture;
+mod spawn;
 pub mod terminal;
 pub mod unread;
 

@@ -24,7 +24,7 @@ use crate::multilog::withheld::tally::Tally;
 use crate::sys::pipe::waiting_bytes;
 use crate::sys::signal::{Signal, SignalQueue, SignalWatch};
 use crate::sys::stat::FileId;
-use crate::sys::{Errno, Result, fd, poll};
+use crate::sys::{Errno, Result, fd, memory, poll};
 use crate::tai64n::Label;
 
 /// Standard input and the signals.
@@ -338,6 +338,7 @@ impl Source for StandardInput {
         if let Some(pipe) = &mut self.pipe {
             pipe.shrink();
         }
+        memory::give_back();
     }
 
     fn piece_bytes(&self) -> usize {
