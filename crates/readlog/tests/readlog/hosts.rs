@@ -77,9 +77,11 @@ impl Sshd {
             ),
         );
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // At home the shell would run what the user has it run at each login.
         let server = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host-key\nAuthorizedKeysFile {at}/user-key.pub\n\
-             StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nSetEnv PATH={at}/bin:/usr/bin:/bin TZ=Asia/Tokyo\n"
+             StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nMaxStartups 100\n\
+             SetEnv HOME={at} PATH={at}/bin:/usr/bin:/bin TZ=Asia/Tokyo\n"
         );
         let client = format!(
             "Host h*\n HostName 127.0.0.1\n Port {port}\nHost down\n HostName 127.0.0.1\n Port 1\nHost *\n\
