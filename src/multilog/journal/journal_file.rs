@@ -192,7 +192,8 @@ mod tests {
     use crate::multilog::journal::layout::{file_bytes, is_foreign, read};
     use crate::multilog::journal::record::{Clause, Origin, Rules};
     use crate::multilog::open_line::OpenLine;
-    use crate::multilog::script::expression::Expression;
+    use crate::multilog::script::automaton;
+    use crate::multilog::script::expression::{self, Expression};
     use crate::multilog::script::head_rule::{Arrival, HeadRule};
     use crate::multilog::script::pattern::Pattern;
     use crate::multilog::withheld::state::Change;
@@ -202,6 +203,7 @@ mod tests {
     use crate::tai64n::{Label, StampForm};
 
     fn heading(directories: usize) -> Heading {
+        expression::use_compiler(automaton::COMPILER);
         let mut clauses = vec![
             Clause::Deselect(Pattern::star(b"*")),
             Clause::Select(Pattern::star(b"*x*")),

@@ -2,7 +2,7 @@
 //! go is exact.
 
 use super::faults::{Calls, Fault};
-use super::tests::{Machine, Workload, for_each_call, lines};
+use super::tests::{Machine, Workload, for_calls, lines};
 use crate::logdir::names::{LOST, NEWLOST, SHIPPED};
 use crate::logdir::shipping::Lost;
 use crate::sys::Errno;
@@ -54,7 +54,7 @@ fn check(machine: &Machine, workload: &Workload, is_readable: bool, what: std::f
 #[test]
 fn a_kill_at_any_call_loses_nothing_that_is_held_and_the_count_is_exact() {
     for workload in [HELD, LOSING, FULL] {
-        let cases = for_each_call(|at| {
+        let cases = for_calls(|at| {
             let machine = machine(&workload);
             let calls = Calls::new(Fault::Kill { at });
             machine.run(&workload, &calls, false);
@@ -70,7 +70,7 @@ fn a_kill_at_any_call_loses_nothing_that_is_held_and_the_count_is_exact() {
 fn an_error_at_any_call_loses_nothing_that_is_held_and_the_count_is_exact() {
     for workload in [HELD, LOSING, FULL] {
         for errno in [Errno::EIO, Errno::ENOSPC, Errno::EACCES] {
-            for_each_call(|at| {
+            for_calls(|at| {
                 let machine = machine(&workload);
                 let calls = Calls::new(Fault::Once { at, errno });
                 machine.run(&workload, &calls, false);

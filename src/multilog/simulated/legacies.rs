@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use super::disk::Disk;
 use super::faults::{Calls, Fault};
 use super::pipe::Pipe;
-use super::tests::{End, Machine, Workload, for_each_call, line_numbers, lines, parse_script};
+use super::tests::{End, Machine, Workload, for_calls, for_each_call, line_numbers, lines, parse_script};
 use crate::cli::Exit;
 use crate::logdir::names::{CURRENT, JOURNAL};
 use crate::multilog::journal::journal_file::Journal;
@@ -44,7 +44,7 @@ fn is_doubtful(disk: &Disk) -> bool {
 #[test]
 fn a_kill_at_any_call_leaves_current_what_it_is() {
     let mut archived = 0;
-    let cases = for_each_call(|at| {
+    let cases = for_calls(|at| {
         let machine = machine(1);
         machine.pipe.write(&numbered(0..20));
         let calls = Calls::new(Fault::Kill { at });
@@ -128,7 +128,7 @@ fn what_the_disk_refused_becomes_an_unfinished_archive_whenever_the_logger_is_ki
     let processor = Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50] };
     let small = Workload { name: "small files", script: &[c"s4096", c"n1000", c"./a"], line_bytes: &[20] };
     for workload in [ONE_FILE, small, processor] {
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = machine(1);
             machine.pipe.write(&numbered(0..300));
             let calls = Calls::new(Fault::FailAndKill { at, errno: Errno::EIO, later: 1 });
@@ -152,7 +152,7 @@ fn a_file_whose_processor_had_finished_is_archived_once_whatever_fails_before_th
     let workload = Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50] };
     // With two pauses the attempt that is made after TERM fails as well.
     for (errno, pauses) in [(Errno::EIO, 1), (Errno::ENOSPC, 1), (Errno::EIO, 2)] {
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = machine(1);
             machine.pipe.write(&numbered(0..300));
             let calls = Calls::new(Fault::Fail { at, errno, pauses });
@@ -241,7 +241,7 @@ fn a_successor_with_another_script_loses_doubles_and_tears_nothing() {
             [b'a', b'b'].map(|letter| script.directories.iter().any(|one| one.path.to_bytes()[2] == letter))
         });
         let all = mixed().concat();
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = machine(2);
             machine.pipe.write(all.as_bytes());
             let calls = Calls::new(Fault::Kill { at });
@@ -280,7 +280,7 @@ fn a_batch_goes_where_the_old_selectors_sent_it_and_the_rest_where_the_new_ones_
     };
     let after = Workload { script: &[c"n1000", c"s4096", c"-*", c"+*j*", c"./b", c"+*", c"-*j*", c"./a"], ..before };
     let lines = mixed();
-    for_each_call(|at| {
+    for_calls(|at| {
         let machine = machine(2);
         machine.pipe.write(lines.concat().as_bytes());
         let calls = Calls::new(Fault::Kill { at });
@@ -304,7 +304,7 @@ fn a_batch_goes_where_the_old_selectors_sent_it_and_the_rest_where_the_new_ones_
 fn the_journal_of_a_directory_that_was_the_first_long_ago_means_nothing() {
     let [a_only, b_only, both] = [&[c"n1000", c"./a"][..], &[c"n1000", c"./b"], &[c"n1000", c"./a", c"./b"]]
         .map(|script| Workload { name: "stale", script, line_bytes: &[] });
-    for_each_call(|at| {
+    for_calls(|at| {
         let machine = machine(2);
         machine.pipe.write(&numbered(0..40));
         let calls = Calls::new(Fault::Kill { at });

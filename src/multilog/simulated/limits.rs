@@ -1,7 +1,7 @@
 //! Limits on archives: whatever goes wrong, what is left is the end of the log, and within the limits.
 
 use super::faults::{Calls, Fault};
-use super::tests::{Machine, Workload, for_each_call, kill_at_each_call, lines};
+use super::tests::{Machine, Workload, for_calls, kill_at_calls, lines};
 use crate::logdir::names::CURRENT;
 use crate::sys::Errno;
 
@@ -58,7 +58,7 @@ fn check(machine: &Machine, workload: &Workload, what: std::fmt::Arguments<'_>) 
 #[test]
 fn a_kill_at_any_call_leaves_the_end_of_the_log_within_the_limits() {
     for workload in WORKLOADS {
-        kill_at_each_call(workload, || machine(workload), |machine, what| check(machine, workload, what));
+        kill_at_calls(workload, || machine(workload), |machine, what| check(machine, workload, what));
     }
 }
 
@@ -66,7 +66,7 @@ fn a_kill_at_any_call_leaves_the_end_of_the_log_within_the_limits() {
 fn an_error_at_any_call_leaves_the_end_of_the_log_within_the_limits() {
     for workload in WORKLOADS {
         for errno in [Errno::EIO, Errno::ENOSPC, Errno::EACCES] {
-            for_each_call(|at| {
+            for_calls(|at| {
                 let machine = machine(workload);
                 let calls = Calls::new(Fault::Once { at, errno });
                 machine.run(workload, &calls, false);
@@ -84,7 +84,7 @@ fn an_error_at_any_call_leaves_the_end_of_the_log_within_the_limits() {
 fn a_power_cut_at_any_call_leaves_a_piece_of_the_log_without_a_gap() {
     for workload in WORKLOADS.iter().filter(|workload| workload.name == "total" || workload.name == "space") {
         let everything = [lines(workload).concat(), "\n".into()].concat();
-        for_each_call(|at| {
+        for_calls(|at| {
             let before = machine(workload);
             let calls = Calls::new(Fault::Kill { at });
             before.run(workload, &calls, false);

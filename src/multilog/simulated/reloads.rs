@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::disk::Disk;
 use super::faults::{Calls, Fault, Killed, lock};
 use super::pipe::{Pipe, PipeInput};
-use super::tests::for_each_call;
+use super::tests::for_calls;
 use crate::cli::{Exit, Messages};
 use crate::lines::reader::{Source, Taken};
 use crate::logdir::destination::Destination;
@@ -212,7 +212,7 @@ impl Machine {
 
 #[test]
 fn a_kill_at_any_call_loses_doubles_and_tears_nothing() {
-    let cases = for_each_call(|at| {
+    let cases = for_calls(|at| {
         let machine = Machine::new();
         let calls = Calls::new(Fault::Kill { at });
         machine.run(&calls);
@@ -226,7 +226,7 @@ fn a_kill_at_any_call_loses_doubles_and_tears_nothing() {
 #[test]
 fn an_error_at_any_call_loses_and_doubles_nothing() {
     for errno in [Errno::EIO, Errno::ENOSPC] {
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = Machine::new();
             let calls = Calls::new(Fault::Once { at, errno });
             machine.run(&calls);
@@ -240,7 +240,7 @@ fn an_error_at_any_call_loses_and_doubles_nothing() {
 #[test]
 fn an_error_and_then_a_kill_lose_and_double_nothing() {
     for later in [1, 5, 40] {
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = Machine::new();
             let calls = Calls::new(Fault::FailAndKill { at, errno: Errno::ENOSPC, later });
             machine.run(&calls);

@@ -1,7 +1,7 @@
 //! What other programs can read of a logger, whenever they look.
 
 use super::faults::{Calls, Fault};
-use super::tests::{End, Machine, Workload, for_each_call, lines};
+use super::tests::{End, Machine, Workload, for_calls, lines};
 use crate::logdir::logger_state::{Activity, LoggerState, STATE_BYTES};
 use crate::logdir::names::JOURNAL;
 use crate::sys::Errno;
@@ -45,7 +45,7 @@ fn an_idle_logger_shows_all_that_it_has_logged() {
 fn a_logger_that_is_killed_at_any_call_shows_the_truth_or_nothing() {
     for workload in [PLAIN, STAMPED, PROCESSED] {
         let (mut seen, length) = (0, lines(&workload).concat().len());
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = Machine::new(&workload, 1000);
             let end = machine.run(&workload, &Calls::new(Fault::Kill { at }), false);
             if let Some(state) = shown(&machine) {
@@ -65,7 +65,7 @@ fn a_logger_that_is_killed_at_any_call_shows_the_truth_or_nothing() {
 fn a_logger_whose_disk_refuses_a_step_shows_which() {
     for workload in [PLAIN, STAMPED, PROCESSED] {
         let mut sentences = std::collections::BTreeSet::new();
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = Machine::new(&workload, 1000);
             let fault = Fault::FailUntilKilled { at, errno: Errno::ENOSPC };
             let end = machine.run(&workload, &Calls::new(fault), false);

@@ -2,7 +2,7 @@
 
 use super::faults::{Calls, Fault};
 use super::pipe::Pipe;
-use super::tests::{End, Machine, Workload, for_each_call, kill_at_each_call};
+use super::tests::{End, Machine, Workload, for_calls, kill_at_calls};
 use crate::cli::Exit;
 use crate::sys::Errno;
 
@@ -78,7 +78,7 @@ fn check(machine: &Machine, workload: &Workload, what: std::fmt::Arguments<'_>) 
 #[test]
 fn a_kill_at_any_call_leaves_every_line_logged_or_counted() {
     for workload in WORKLOADS {
-        kill_at_each_call(workload, || machine(workload), |machine, what| check(machine, workload, what));
+        kill_at_calls(workload, || machine(workload), |machine, what| check(machine, workload, what));
     }
 }
 
@@ -101,7 +101,7 @@ fn kills_of_one_logger_after_the_other_leave_every_line_logged_or_counted() {
 fn an_error_at_any_call_leaves_every_line_logged_or_counted() {
     for workload in WORKLOADS {
         for errno in [Errno::ENOSPC, Errno::EIO] {
-            for_each_call(|at| {
+            for_calls(|at| {
                 let machine = machine(workload);
                 let calls = Calls::new(Fault::Once { at, errno });
                 machine.run(workload, &calls, false);
@@ -116,7 +116,7 @@ fn an_error_at_any_call_leaves_every_line_logged_or_counted() {
 #[test]
 fn term_during_trouble_leaves_the_counts_to_the_next_logger() {
     for workload in WORKLOADS {
-        for_each_call(|at| {
+        for_calls(|at| {
             let machine = machine(workload);
             let calls = Calls::new(Fault::Fail { at, errno: Errno::ENOSPC, pauses: 2 });
             machine.run(workload, &calls, true);
@@ -132,7 +132,7 @@ fn a_logger_without_the_actions_says_what_a_killed_one_has_counted() {
     let workload = WORKLOADS[2];
     let plain = Workload { script: &[c"s4096", c"n1000", c"./a", c"./b"], ..workload };
     let mut counted = 0;
-    for_each_call(|at| {
+    for_calls(|at| {
         let machine = machine(&workload);
         let calls = Calls::new(Fault::Kill { at });
         machine.run(&workload, &calls, false);
