@@ -1,6 +1,6 @@
 //! splogger with a syslog socket of the test, and with Debian's rsyslogd.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,8 +37,13 @@ fn receiver(socket: &Path) -> UnixDatagram {
 
 fn receive(receiver: &UnixDatagram) -> String {
     let mut room = [0; 4096];
-    let count = receiver.recv(&mut room).unwrap();
-    String::from_utf8(room[..count].to_vec()).unwrap()
+    loop {
+        match receiver.recv(&mut room) {
+            // A signal that another test takes ends the call too.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            count => return String::from_utf8(room[..count.unwrap()].to_vec()).unwrap(),
+        }
+    }
 }
 
 /// What is behind the moment.
