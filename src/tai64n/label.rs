@@ -30,6 +30,8 @@ pub struct Label(Tai64N);
 impl Label {
     /// The length of a label as text, `@` included.
     pub const TEXT_BYTES: usize = 25;
+    /// How much of the text tells the second: `@` and 16 digits.
+    pub const SECOND_BYTES: usize = 17;
 
     /// The moment that is now.
     #[must_use]
@@ -50,6 +52,20 @@ impl Label {
     /// Reads a label from its 12 bytes; nanoseconds of a second or more make no label.
     pub fn from_bytes(bytes: [u8; 12]) -> Result<Label, InvalidLabel> {
         Tai64N::try_from(bytes).map(Label).map_err(|_| InvalidLabel)
+    }
+
+    /// The nanoseconds in a label's text; `None` if they are not. For many labels of the same second this is quicker than
+    /// [`parse`](Label::parse).
+    #[inline]
+    #[must_use]
+    pub fn parse_nanoseconds(text: &[u8; Label::TEXT_BYTES]) -> Option<u32> {
+        let (mut nanoseconds, mut seen) = (0_u32, 0);
+        for &byte in &text[Label::SECOND_BYTES..] {
+            let digit = NIBBLES[usize::from(byte)];
+            seen |= digit;
+            nanoseconds = nanoseconds << 4 | u32::from(digit & 15);
+        }
+        (seen & NOT_HEX == 0 && nanoseconds <= NANOSECOND_MAX).then_some(nanoseconds)
     }
 
     /// The label's 12 bytes.

@@ -8,6 +8,7 @@ use logyard::tai64n::Label;
 /// Finds the first and the last label of a frame's lines. `begins_in_line` tells that the frame begins within a line.
 pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
     let mut labels = Labels::default();
+    let mut last = LastLabel::default();
     let mut at = 0;
     if begins_in_line {
         labels.flags.add(Flags::BEGINS_IN_LINE);
@@ -17,12 +18,18 @@ pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
         let line = &text[at..];
         match line[0] {
             b'@' => {
-                if let Some(label) = label(line) {
-                    let (first, last) = labels.ends.unwrap_or((label, label));
-                    if label < last {
+                if let Some(nanoseconds) = last.nanoseconds_of_same_second(line) {
+                    if nanoseconds < last.nanoseconds {
                         labels.flags.add(Flags::OUT_OF_ORDER);
                     }
-                    labels.ends = Some((first, label));
+                    last.line = line;
+                    last.nanoseconds = nanoseconds;
+                } else if let Some(label) = label(line) {
+                    if last.label().is_some_and(|last| label < last) {
+                        labels.flags.add(Flags::OUT_OF_ORDER);
+                    }
+                    labels.ends = labels.ends.or(Some((label, label)));
+                    last = LastLabel { line, nanoseconds: label.nanoseconds() };
                 }
             }
             b'0'..=b'9' if may_be_time(line) => labels.flags.add(Flags::OTHER_STAMPS),
@@ -30,7 +37,31 @@ pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
         }
         at = line_end(text, at);
     }
+    if let (Some((_, end)), Some(last)) = (&mut labels.ends, last.label()) {
+        *end = last;
+    }
     labels
+}
+
+/// The label seen last: the next one is often of the same second, and then the nanoseconds tell which is later.
+#[derive(Default)]
+struct LastLabel<'t> {
+    /// Begins with the label; empty if there was none.
+    line: &'t [u8],
+    nanoseconds: u32,
+}
+
+impl LastLabel<'_> {
+    fn label(&self) -> Option<Label> {
+        label(self.line)
+    }
+
+    /// The nanoseconds of the label of a line, if it has a label of the same second.
+    fn nanoseconds_of_same_second(&self, line: &[u8]) -> Option<u32> {
+        let text = line.first_chunk()?;
+        let is_same = self.line.get(..Label::SECOND_BYTES) == Some(&text[..Label::SECOND_BYTES]);
+        if is_same && !is_followed_by_digit(line) { Label::parse_nanoseconds(text) } else { None }
+    }
 }
 
 /// Where the line ends that `at` is in, newline included.
@@ -40,10 +71,15 @@ fn line_end(text: &[u8], at: usize) -> usize {
 
 /// The label of a line. More than 24 digits are none.
 fn label(line: &[u8]) -> Option<Label> {
-    if matches!(line.get(Label::TEXT_BYTES), Some(b'0'..=b'9' | b'a'..=b'f')) {
+    if is_followed_by_digit(line) {
         return None;
     }
     Label::parse(line.get(..Label::TEXT_BYTES)?).ok()
+}
+
+/// Tells whether a label of a line would have more than 24 digits.
+fn is_followed_by_digit(line: &[u8]) -> bool {
+    matches!(line.get(Label::TEXT_BYTES), Some(b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Tells whether a line may begin with a time that is no label: a date (`2026-11-22`), or the seconds since 1970 with a fraction.
@@ -84,6 +120,23 @@ mod tests {
         assert!(flags("2026-11-22_11:06:00.54536 a\n").has(Flags::OTHER_STAMPS));
         assert!(flags("1790000000.123456 a\n").has(Flags::OTHER_STAMPS));
         assert_eq!(flags("250 ok\n12: frame\n404-not\n20-11-22\n2026-11 half\n"), Flags::default());
+    }
+
+    #[test]
+    fn labels_of_one_second_are_told_apart_by_their_nanoseconds() {
+        let at = |nanoseconds: &str| format!("{}{nanoseconds}", &at(5)[..Label::SECOND_BYTES]);
+        let found = |nanoseconds: [&str; 3]| {
+            let labels = find(nanoseconds.map(|text| at(text) + " line\n").concat().as_bytes(), false);
+            let (first, last) = labels.ends.expect("there are labels");
+            (first.to_string(), last.to_string(), labels.flags.has(Flags::OUT_OF_ORDER))
+        };
+
+        assert_eq!(found(["00000001", "00000002", "0000000a"]), (at("00000001"), at("0000000a"), false));
+        assert_eq!(found(["00000001", "00000003", "00000002"]), (at("00000001"), at("00000002"), true));
+        // No labels: too many nanoseconds, a capital, a digit too many.
+        for none in ["3b9aca00", "0000000A", "000000030"] {
+            assert_eq!(found(["00000001", "00000002", none]), (at("00000001"), at("00000002"), false), "{none}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Reads the input, compresses it frame by frame, and writes the frames and the index.
 //!
-//! With several threads, frame after frame goes to one thread after the other. Before a thread gets its next frame, the one that
-//! it has finished is written. So frames are written in order, and each thread holds one.
+//! With several threads, frame after frame goes to one thread after the other. Each thread holds [`FRAMES_EACH`], so that it need
+//! not wait for the one that reads and writes. Before it gets another one, its first is written: so frames are written in order.
 
 use std::fmt;
 use std::io;
@@ -19,6 +19,8 @@ use crate::labels;
 
 /// The compressor keeps its tables elsewhere.
 const STACK_BYTES: usize = 256 << 10;
+/// How many frames a thread holds: the one that it compresses, and the next.
+const FRAMES_EACH: usize = 2;
 
 /// How a file is packed.
 #[derive(Clone, Copy, Debug)]
@@ -88,11 +90,14 @@ impl Packer {
     }
 }
 
-/// Those who compress, and whose turn it is.
+/// Those who compress.
 #[derive(Debug)]
 struct Packers {
     threads: Vec<WorkerThread<Frame, Result<Frame, Error>>>,
-    turn: usize,
+    /// How many frames have been given to the threads, one after the other.
+    given: usize,
+    /// How many of them have come back.
+    taken: usize,
     /// Compresses if there is no thread.
     own: Packer,
 }
@@ -103,26 +108,35 @@ impl Packers {
         while settings.threads > 1 && threads.len() < settings.threads {
             let mut packer = Packer::new(settings.level)?;
             // With little memory there are fewer threads, or none.
-            let Ok(thread) = WorkerThread::start(STACK_BYTES, 1, move |frame| packer.pack(frame)) else { break };
+            let Ok(thread) = WorkerThread::start(STACK_BYTES, FRAMES_EACH, move |frame| packer.pack(frame)) else {
+                break;
+            };
             threads.push(thread);
         }
-        Ok(Packers { threads, turn: 0, own: Packer::new(settings.level)? })
+        Ok(Packers { threads, given: 0, taken: 0, own: Packer::new(settings.level)? })
     }
 
     /// Gives a frame to the thread whose turn it is. Returns the frame that is finished next, if one had to be waited for.
     fn give(&mut self, frame: Frame) -> Result<Option<Frame>, Error> {
-        let Some(thread) = self.threads.get_mut(self.turn) else { return self.own.pack(frame).map(Some) };
-        let finished = thread.take_back(0).transpose()?;
-        thread.hand_over(frame);
-        self.turn = (self.turn + 1) % self.threads.len();
+        if self.threads.is_empty() {
+            return self.own.pack(frame).map(Some);
+        }
+        let is_full = self.given - self.taken == self.threads.len() * FRAMES_EACH;
+        let finished = if is_full { self.take()? } else { None };
+        let turn = self.given % self.threads.len();
+        self.threads[turn].hand_over(frame);
+        self.given += 1;
         Ok(finished)
     }
 
     /// Waits for the next frame; `None` if none is on its way.
-    fn finish(&mut self) -> Result<Option<Frame>, Error> {
-        let turn = self.turn;
-        self.turn = (turn + 1) % self.threads.len().max(1);
-        self.threads.get_mut(turn).and_then(|thread| thread.take_back(0)).transpose()
+    fn take(&mut self) -> Result<Option<Frame>, Error> {
+        if self.taken == self.given {
+            return Ok(None);
+        }
+        let turn = self.taken % self.threads.len();
+        self.taken += 1;
+        self.threads[turn].take_back(0).transpose()
     }
 }
 
@@ -153,10 +167,8 @@ pub fn pack(input: BorrowedFd<'_>, output: BorrowedFd<'_>, settings: Settings) -
         }
         frame = finished.unwrap_or_default();
     }
-    for _ in 0..settings.threads {
-        if let Some(finished) = packers.finish()? {
-            write(&finished)?;
-        }
+    while let Some(finished) = packers.take()? {
+        write(&finished)?;
     }
     assert_eq!(index.frames().len(), frames, "a thread has lost its frame");
     fd::write_all(output, &index.encode()).map_err(Error::Output)

@@ -11,12 +11,9 @@ use memchr::{memchr, memrchr};
 
 use crate::clock::LocalClock;
 use crate::filter::Pattern;
-use crate::stamp::{parse_nanoseconds, recognise};
+use crate::stamp::recognise;
 use crate::time_scale::TimeScale;
 use logyard::tai64n::Label;
-
-/// The part of a label that tells the second: `@` and 16 digits.
-const LABEL_SECOND_BYTES: usize = 17;
 
 /// What is searched for.
 #[derive(Clone, Debug)]
@@ -40,7 +37,7 @@ impl BlockSearch {
         let stamps = Stamps {
             scale: search.scale,
             clock: LocalClock::system(),
-            second: [0; LABEL_SECOND_BYTES],
+            second: [0; Label::SECOND_BYTES],
             are_labels: true,
         };
         BlockSearch { pattern: search.pattern.clone(), stamps }
@@ -178,7 +175,7 @@ struct Stamps {
     scale: TimeScale,
     clock: LocalClock,
     /// The second recognised last, as labels have it; no label begins with a NUL.
-    second: [u8; LABEL_SECOND_BYTES],
+    second: [u8; Label::SECOND_BYTES],
     /// Whether all were labels.
     are_labels: bool,
 }
@@ -187,10 +184,10 @@ impl Stamps {
     /// How long the stamp of a line is; 0 if it has none.
     #[inline]
     fn bytes(&mut self, line: &[u8]) -> usize {
-        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES + 1 }>()
-            && label[..LABEL_SECOND_BYTES] == self.second
-            && label[Label::TEXT_BYTES] == b' '
-            && parse_nanoseconds(label).is_some()
+        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES }>()
+            && label[..Label::SECOND_BYTES] == self.second
+            && line.get(Label::TEXT_BYTES) == Some(&b' ')
+            && Label::parse_nanoseconds(label).is_some()
         {
             return Label::TEXT_BYTES + 1;
         }
@@ -203,7 +200,7 @@ impl Stamps {
     fn other_bytes(&mut self, line: &[u8]) -> usize {
         let Some(stamp) = recognise(line, self.scale, &self.clock) else { return 0 };
         if stamp.is_label {
-            self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
+            self.second.copy_from_slice(&line[..Label::SECOND_BYTES]);
         }
         self.are_labels &= stamp.is_label;
         stamp.bytes

@@ -76,18 +76,6 @@ fn recognise_label(line: &[u8]) -> Option<Stamp> {
     Some(Stamp { label, text_bytes: Label::TEXT_BYTES, bytes: message, is_label: true })
 }
 
-/// The nanoseconds in a label.
-#[inline]
-pub(super) fn parse_nanoseconds(label: &[u8; Label::TEXT_BYTES + 1]) -> Option<u32> {
-    let (mut nanoseconds, mut seen) = (0_u32, 0);
-    for &byte in &label[17..Label::TEXT_BYTES] {
-        let digit = DIGIT[usize::from(byte)];
-        seen |= digit;
-        nanoseconds = nanoseconds << 4 | u32::from(digit & 15);
-    }
-    (seen & 0x80 == 0 && nanoseconds < 1_000_000_000).then_some(nanoseconds)
-}
-
 /// `YYYY-MM-DD?HH:MM:SS.` and the fraction.
 fn recognise_date(line: &[u8], scale: TimeScale, clock: &LocalClock) -> Option<Stamp> {
     const SHAPE: &[u8; 20] = b"dddd-dd-dd?dd:dd:dd.";

@@ -10,11 +10,8 @@ use memchr::memchr;
 use crate::clock::SECOND_BYTES;
 use crate::context::Context;
 use crate::output::Style;
-use crate::stamp::{parse_nanoseconds, recognise};
+use crate::stamp::recognise;
 use logyard::tai64n::{Label, put_nanoseconds};
-
-/// The part of a label that tells the second: `@` and 16 digits.
-const LABEL_SECOND_BYTES: usize = 17;
 
 /// Shows blocks of lines.
 #[derive(Debug)]
@@ -22,7 +19,7 @@ pub(crate) struct FastPrinter {
     context: Rc<Context>,
     style: Style,
     /// The second shown last, as labels have it; no label begins with a NUL.
-    second: [u8; LABEL_SECOND_BYTES],
+    second: [u8; Label::SECOND_BYTES],
     /// How it is shown, with room for the nanoseconds.
     time: [u8; SECOND_BYTES + 10],
 }
@@ -30,7 +27,7 @@ pub(crate) struct FastPrinter {
 impl FastPrinter {
     /// Shows nothing yet.
     pub(crate) fn new(style: Style, context: Rc<Context>) -> FastPrinter {
-        FastPrinter { context, style, second: [0; LABEL_SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
+        FastPrinter { context, style, second: [0; Label::SECOND_BYTES], time: [b'.'; SECOND_BYTES + 10] }
     }
 
     /// Appends a block of whole lines to `out`.
@@ -55,10 +52,10 @@ impl FastPrinter {
     /// Shows the stamp of a line, if it has one, and says how many bytes of the line that was.
     #[inline]
     fn print_stamp(&mut self, out: &mut Vec<u8>, line: &[u8]) -> usize {
-        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES + 1 }>()
-            && label[..LABEL_SECOND_BYTES] == self.second
-            && label[Label::TEXT_BYTES] == b' '
-            && let Some(nanoseconds) = parse_nanoseconds(label)
+        if let Some(label) = line.first_chunk::<{ Label::TEXT_BYTES }>()
+            && label[..Label::SECOND_BYTES] == self.second
+            && line.get(Label::TEXT_BYTES) == Some(&b' ')
+            && let Some(nanoseconds) = Label::parse_nanoseconds(label)
         {
             return match self.style {
                 Style::Tai64n => 0,
@@ -79,10 +76,10 @@ impl FastPrinter {
         let Context { scale, clock, .. } = &*self.context;
         let Some(stamp) = recognise(line, *scale, clock) else { return 0 };
         let second = if self.style == Style::Short { clock.show(scale.unix_seconds(stamp.label)) } else { None };
-        self.second = [0; LABEL_SECOND_BYTES];
+        self.second = [0; Label::SECOND_BYTES];
         // A time that cannot be shown is shown as a label.
         if stamp.is_label && (second.is_some() || self.style != Style::Short) {
-            self.second.copy_from_slice(&line[..LABEL_SECOND_BYTES]);
+            self.second.copy_from_slice(&line[..Label::SECOND_BYTES]);
         }
         match (self.style, second) {
             (Style::Cat, _) => return stamp.bytes,
