@@ -1,9 +1,10 @@
 //! How supervision scales: time until many services are up and down again, memory of an idle supervisor beside 0.76's,
-//! wake-ups of an idle tree, and how soon a new service is up.
+//! wake-ups of an idle tree, processor time to start and to restart a service, and how soon a new service is up.
 //!
-//! `cargo bench --bench supervise [services]`; by default 1,000 services without logs and 5,000 with. The services are
-//! `sleep` and `cat`, on whatever the temporary directory is. Both families run the same directories, one after the
-//! other; every service has to come up. 5,000 pairs take some 20,000 processes, and svscan 5,000 descriptors.
+//! `cargo bench --bench supervise [-- services]`; by default 1,000 services without logs, and 2,500 and 5,000 with. The services
+//! are `sleep` and `cat`, on whatever the temporary directory is. Both families run the same directories, one after the
+//! other; every service has to come up. 5,000 pairs take some 20,000 processes, and svscan 5,000 descriptors. With half of the
+//! pairs svscan is also killed, and another one takes its place.
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A report is printed, and a failed run is no measurement.
 
 use std::fs;
@@ -24,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(60);
 fn main() {
     let ours = Path::new(env!("CARGO_BIN_EXE_svscan")).parent().unwrap().to_owned();
     let theirs = PathBuf::from("/usr/bin");
-    let count = std::env::args().nth(1).and_then(|count| count.parse().ok());
+    let count = std::env::args().find_map(|word| word.parse().ok());
     let both =
         if theirs.join("svscan").exists() { vec![("ours", &ours), ("0.76", &theirs)] } else { vec![("ours", &ours)] };
 
@@ -38,9 +39,21 @@ fn main() {
         }
         tree.end(*name == "ours");
     }
-    let tree = Tree::start(&ours, count.unwrap_or(5000), true);
-    tree.report("ours");
-    tree.end(true);
+    let pairs = count.unwrap_or(5000);
+    let mut halves = Vec::new();
+    for part in [pairs / 2, pairs] {
+        let mut tree = Tree::start(&ours, part, true);
+        tree.report("ours");
+        halves.push(tree.processor_time());
+        tree.idle();
+        tree.restart();
+        if part < pairs {
+            // It takes five descriptors for each pair.
+            tree.replace_killed_svscan(&ours);
+        }
+        tree.end(true);
+    }
+    println!("twice as many pairs take {:.2} times the processor time to start", halves[1] / halves[0]);
 }
 
 fn new_service(bin: &Path) {
@@ -91,16 +104,15 @@ impl Tree {
             services.push(home);
         }
         let start = Instant::now();
-        let svscan = Command::new(bin.join("svscan"))
-            .arg(&scan)
-            .env("PATH", format!("{}:/usr/bin:/bin", bin.display()))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let svscan = svscan(bin, &scan);
         let mut tree = Tree { dir, svscan, services, took: Duration::ZERO };
         let mut waiting: Vec<&PathBuf> = tree.services.iter().collect();
-        while !waiting.is_empty() {
-            waiting.retain(|service| !is_up(service));
+        // One after the other: to look at all of them again and again would take a processor of its own.
+        while let Some(service) = waiting.last() {
+            if is_up(service) {
+                waiting.pop();
+                continue;
+            }
             assert!(start.elapsed() < Duration::from_secs(300), "{} services are not up", waiting.len());
             sleep(Duration::from_millis(10));
         }
@@ -132,6 +144,71 @@ impl Tree {
         let svscan = self.svscan.id().cast_signed();
         let descriptors = fs::read_dir(format!("/proc/{svscan}/fd")).unwrap().count();
         println!("  svscan holds {} kB (Rss), {descriptors} descriptors", kilobytes(svscan, "Rss:"));
+        let processor_time = self.processor_time();
+        let each = processor_time / self.services.len() as f64;
+        println!(
+            "  svscan and all supervise took {processor_time:.2} s of processor time, {:.2} ms for each",
+            each * 1e3
+        );
+    }
+
+    /// What svscan and all supervise have taken since they were started, in seconds.
+    fn processor_time(&self) -> f64 {
+        let all = self.supervisors().into_iter().chain([self.svscan.id().cast_signed()]);
+        all.map(nanoseconds).sum::<u64>() as f64 / 1e9
+    }
+
+    /// Restarts some services, and says what that takes.
+    fn restart(&self) {
+        let services = &self.services[..self.services.len().min(1000)];
+        let old: Vec<u32> = services.iter().map(|service| pid(service)).collect();
+        let (before, start) = (self.processor_time(), Instant::now());
+        for part in services.chunks(100) {
+            let svc = Path::new(env!("CARGO_BIN_EXE_svc"));
+            assert!(Command::new(svc).arg("-t").args(part).status().unwrap().success());
+        }
+        for (service, old) in services.iter().zip(&old) {
+            while [0, *old].contains(&pid(service)) {
+                assert!(start.elapsed() < Duration::from_secs(60), "services are not up again");
+                sleep(Duration::from_millis(10));
+            }
+        }
+        let took = start.elapsed();
+        let each = (self.processor_time() - before) / services.len() as f64;
+        println!(
+            "  {} services up again after {:.2} s; {:.3} ms of supervise for each",
+            old.len(),
+            took.as_secs_f64(),
+            each * 1e3
+        );
+    }
+
+    /// Kills svscan; another one has to take over the services as they are.
+    fn replace_killed_svscan(&mut self, bin: &Path) {
+        let pids = |services: &[PathBuf]| services.iter().map(|service| pid(service)).collect::<Vec<_>>();
+        let old = pids(&self.services);
+        self.svscan.kill().unwrap();
+        self.svscan.wait().unwrap();
+        let start = Instant::now();
+        self.svscan = svscan(bin, &self.scan());
+        let pid = self.svscan.id().cast_signed();
+        // It is done when it has rested for a second.
+        let mut last = (u64::MAX, Instant::now());
+        while last.1.elapsed() < Duration::from_secs(1) {
+            assert!(start.elapsed() < Duration::from_secs(300), "svscan does not come to rest");
+            sleep(Duration::from_millis(20));
+            let now = nanoseconds(pid);
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+        }
+        assert_eq!(pids(&self.services), old, "services go on when svscan is killed");
+        assert_eq!(self.supervisors().len(), self.services.len(), "each has one supervise");
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+        println!(
+            "  after kill -9, another svscan is at rest after {:.2} s, with {descriptors} descriptors",
+            (last.1 - start).as_secs_f64()
+        );
     }
 
     fn idle(&self) {
@@ -163,6 +240,22 @@ impl Tree {
     }
 }
 
+/// A run that fails leaves no services behind.
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if self.svscan.try_wait().is_ok_and(|status| status.is_none()) {
+            let _ = kill(Pid::from_raw(self.svscan.id().cast_signed()), Signal::SIGTERM);
+            let _ = self.svscan.wait();
+        }
+    }
+}
+
+fn svscan(bin: &Path, scan: &Path) -> Child {
+    let mut svscan = Command::new(bin.join("svscan"));
+    svscan.arg(scan).env("PATH", format!("{}:/usr/bin:/bin", bin.display())).stdin(Stdio::null());
+    svscan.spawn().unwrap()
+}
+
 fn service(home: &Path, with_log: bool) {
     let script = |dir: &Path, command: &str| {
         fs::create_dir_all(dir).unwrap();
@@ -176,7 +269,19 @@ fn service(home: &Path, with_log: bool) {
 }
 
 fn is_up(service: &Path) -> bool {
-    fs::read(service.join("supervise/status")).is_ok_and(|status| status.len() >= 18 && status[12..16] != [0; 4])
+    pid(service) != 0
+}
+
+/// The pid of a service; 0 if it is not up.
+fn pid(service: &Path) -> u32 {
+    let status = fs::read(service.join("supervise/status")).unwrap_or_default();
+    status.get(12..16).map_or(0, |pid| u32::from_le_bytes(pid.try_into().unwrap()))
+}
+
+/// How long a process has run.
+fn nanoseconds(pid: i32) -> u64 {
+    let times = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    times.split_ascii_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn kilobytes(pid: i32, what: &str) -> u64 {
