@@ -1,8 +1,8 @@
 //! How supervision scales: time until many services are up and down again, memory of an idle supervisor beside 0.76's,
 //! wake-ups of an idle tree, processor time to start and to restart a service, and how soon a new service is up.
 //!
-//! `cargo bench --bench supervise [-- services]`; by default 1,000 services without logs, and 2,500 and 5,000 with. The services
-//! are `sleep` and `cat`, on whatever the temporary directory is. Both families run the same directories, one after the
+//! `cargo bench --bench supervise [-- COUNT]`: so many services without logs (1,000 by default, which is the most that 0.76
+//! starts), then half as many pairs of service and log, and as many (2,500 and 5,000 by default). The services are `sleep` and `cat`, on whatever the temporary directory is. Both families run the same directories, one after the
 //! other; every service has to come up. 5,000 pairs take some 20,000 processes, and svscan 5,000 descriptors. With half of the
 //! pairs svscan is also killed, and another one takes its place.
 #![allow(clippy::print_stdout, clippy::unwrap_used)] // A report is printed, and a failed run is no measurement.
@@ -240,7 +240,7 @@ impl Tree {
     }
 }
 
-/// A run that fails leaves no services behind.
+/// A run of ours that fails leaves no services behind; 0.76's svscan leaves its supervise running.
 impl Drop for Tree {
     fn drop(&mut self) {
         if self.svscan.try_wait().is_ok_and(|status| status.is_none()) {

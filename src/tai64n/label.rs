@@ -54,8 +54,8 @@ impl Label {
         Tai64N::try_from(bytes).map(Label).map_err(|_| InvalidLabel)
     }
 
-    /// The nanoseconds in a label's text; `None` if they are not. For many labels of the same second this is quicker than
-    /// [`parse`](Label::parse).
+    /// The nanoseconds in a label's text; `None` if these 8 bytes are not lower-case hexadecimal, or are 1,000,000,000 or more.
+    /// The other bytes are not looked at: a reader that has just seen the same second need not [`parse`](Label::parse) it again.
     #[inline]
     #[must_use]
     pub fn parse_nanoseconds(text: &[u8; Label::TEXT_BYTES]) -> Option<u32> {
@@ -200,6 +200,9 @@ mod tests {
         ] {
             assert_eq!(Label::parse(text), Err(InvalidLabel), "{}", text.escape_ascii());
         }
+        for text in [b"@400000003ce2403d3b9aca00", b"@400000003ce2403d3677EA94", b"@400000003ce2403d3677ea9 "] {
+            assert_eq!(Label::parse_nanoseconds(text), None, "{}", text.escape_ascii());
+        }
     }
 
     proptest! {
@@ -208,6 +211,7 @@ mod tests {
             let label = Label::from(UnixTime { seconds, nanoseconds });
 
             prop_assert_eq!(Label::parse(&label.to_text()), Ok(label));
+            prop_assert_eq!(Label::parse_nanoseconds(&label.to_text()), Some(nanoseconds));
             prop_assert_eq!((label.unix_seconds(), label.nanoseconds()), (seconds, nanoseconds));
         }
 

@@ -1,7 +1,8 @@
 //! Reads the input, compresses it frame by frame, and writes the frames and the index.
 //!
-//! With several threads, frame after frame goes to one thread after the other. Each thread holds [`FRAMES_EACH`], so that it need
-//! not wait for the one that reads and writes. Before it gets another one, its first is written: so frames are written in order.
+//! With several threads, frame after frame goes to one thread after the other. Each thread has up to two frames, so that it need
+//! not wait for the one that reads and writes. They are taken back in the order in which they were given, and written in that
+//! order.
 
 use std::fmt;
 use std::io;
@@ -19,7 +20,7 @@ use crate::labels;
 
 /// The compressor keeps its tables elsewhere.
 const STACK_BYTES: usize = 256 << 10;
-/// How many frames a thread holds: the one that it compresses, and the next.
+/// How many frames a thread has at most: the one that it compresses, and one that waits before or after that.
 const FRAMES_EACH: usize = 2;
 
 /// How a file is packed.
@@ -90,7 +91,7 @@ impl Packer {
     }
 }
 
-/// Those who compress.
+/// The threads that compress, and the frames on their way.
 #[derive(Debug)]
 struct Packers {
     threads: Vec<WorkerThread<Frame, Result<Frame, Error>>>,

@@ -338,6 +338,7 @@ impl Source for StandardInput {
         if let Some(pipe) = &mut self.pipe {
             pipe.shrink();
         }
+        // Here and not in the engine: the simulated machine has no memory to give back, and would do it very often.
         memory::give_back();
     }
 

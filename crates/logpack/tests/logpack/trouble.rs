@@ -53,10 +53,11 @@ fn a_file_without_an_index_is_not_listed() {
 #[test]
 fn an_output_that_cannot_be_written_exits_111() {
     let dir = Workdir::new();
-    std::fs::write(dir.join("log"), labelled(1000)).unwrap();
+    // Many frames, so that some are with the threads when a write fails.
+    std::fs::write(dir.join("log"), labelled(20_000)).unwrap();
     for (output, cause) in [("/dev/full", "out of disk space"), ("&-", "file descriptor not open")] {
-        for task in ["", "-d"] {
-            let script = format!("\"$0\" <log >packed; exec \"$0\" {task} <packed >{output}");
+        for options in ["-s4k -t2", "-d"] {
+            let script = format!("\"$0\" <log >packed; exec \"$0\" {options} <packed >{output}");
             let output =
                 Command::new("/bin/sh").args(["-c", &script, LOGPACK]).current_dir(dir.path()).output().unwrap();
 

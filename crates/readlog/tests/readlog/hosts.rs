@@ -77,7 +77,8 @@ impl Sshd {
             ),
         );
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        // At home the shell would run what the user has it run at each login.
+        // With the user's HOME the shell would run the user's start-up files. By default sshd refuses some of more than 10
+        // connections that are not yet authenticated.
         let server = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {at}/host-key\nAuthorizedKeysFile {at}/user-key.pub\n\
              StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nMaxStartups 100\n\
