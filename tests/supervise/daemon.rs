@@ -55,8 +55,7 @@ fn a_file_named_down_keeps_a_service_from_starting() {
 fn the_successor_of_a_killed_supervise_adopts_the_service() {
     let fixture = ServiceFixture::with_service("echo started >>starts; exec sleep 1000");
     let first = fixture.supervise("sv/a");
-    fixture.until_stat("sv/a", "up");
-    let service = fixture.pid("sv/a");
+    let service = fixture.until_runs("sv/a");
     let line = fixture.stat("sv/a");
 
     kill_by_id(first);
@@ -99,8 +98,7 @@ fn the_wanted_state_survives_a_killed_supervise() {
 fn a_process_that_reuses_the_pid_is_not_taken_for_the_service() {
     let fixture = ServiceFixture::with_service("exec sleep 1000");
     let first = fixture.supervise("sv/a");
-    fixture.until_stat("sv/a", "up");
-    let service = fixture.pid("sv/a");
+    let service = fixture.until_runs("sv/a");
     kill_by_id(first);
     fixture.wait(first);
     // One that was started in the same tick of the kernel's clock would bear the service's whole name.

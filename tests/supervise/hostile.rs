@@ -332,8 +332,7 @@ fn a_supervise_directory_may_be_elsewhere() {
     fs::create_dir(fixture.path("elsewhere")).unwrap();
     symlink(fixture.path("elsewhere/a"), fixture.path("sv/a/supervise")).unwrap();
     let first = fixture.supervise("sv/a");
-    fixture.until_stat("sv/a", "up");
-    let process = fixture.pid("sv/a");
+    let process = fixture.until_runs("sv/a");
 
     kill_by_id(first);
     fixture.wait(first);

@@ -24,7 +24,7 @@ fn the_successor_of_a_killed_supervise_runs_finish() {
     let fixture = ServiceFixture::with_service("exec sleep 1000");
     fixture.script("sv/a/finish", "echo \"$1 $2\" >>finished");
     let first = fixture.supervise("sv/a");
-    fixture.until_stat("sv/a", "up");
+    fixture.until_runs("sv/a");
     kill_by_id(first);
     fixture.wait(first);
     fixture.supervise("sv/a");

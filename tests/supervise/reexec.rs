@@ -162,8 +162,7 @@ fn svc_replaces_a_single_supervise_with_an_adopted_service() {
     fixture.write("sv/a/notification-fd", "5\n");
     let programs = ReplacedPrograms::new(&fixture);
     let first = fixture.start_command("out", programs.command("supervise", &["sv/a"]));
-    fixture.until_stat("sv/a", "up");
-    let service = fixture.pid("sv/a");
+    let service = fixture.until_runs("sv/a");
     kill_by_id(first);
     fixture.wait(first);
     let second = fixture.start_command("out", programs.command("supervise", &["sv/a"]));

@@ -178,6 +178,15 @@ impl ServiceFixture {
         until(&format!("{dir} is {words:?}"), || self.is(dir, words));
     }
 
+    /// Waits until a service runs its program, and returns its process. One that has not come so far ends if its supervisor is
+    /// killed, and then runs nothing.
+    #[track_caller]
+    pub fn until_runs(&self, dir: &str) -> i32 {
+        let command = || fs::read_to_string(format!("/proc/{}/comm", self.pid(dir))).unwrap_or_default();
+        until(&format!("{dir} runs"), || self.is(dir, "up") && !["", "supervise\n"].contains(&&command()[..]));
+        self.pid(dir)
+    }
+
     /// The process of a service, 0 when there is none.
     pub fn pid(&self, dir: &str) -> i32 {
         let status = fs::read(self.path(dir).join("supervise/status")).unwrap_or_default();
