@@ -604,6 +604,8 @@ fn replace_and_kill(services: usize, rounds: u64) {
         if victim == Victim::Svscan {
             fixture.wait(tree.svscan);
             tree.svscan = fixture.start_command("out", tree.programs.command("svscan", &["sv"]));
+            // Before that, it has nobody to ask.
+            until("svscan has found every supervise", || found_supervisors(tree.svscan) == tree.count() - 1);
         }
         tree.until_moving();
         if victim != Victim::Nobody {
@@ -617,6 +619,13 @@ fn replace_and_kill(services: usize, rounds: u64) {
         assert_eq!(kept, before.len() - ended, "round {round}, {victim:?}: {}", fixture.read("out"));
     }
     tree.end();
+}
+
+/// How many supervisors a svscan has found running: it holds their FIFOs.
+fn found_supervisors(svscan: i32) -> usize {
+    let descriptors = fs::read_dir(format!("/proc/{svscan}/fd")).into_iter().flatten().flatten();
+    let targets = descriptors.filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    targets.filter(|target| target.ends_with("supervise/ok")).count()
 }
 
 #[test]
