@@ -27,20 +27,41 @@ impl Receiver {
         Receiver::start(program, workdir, &arguments, 0)
     }
 
-    /// Starts a receiver on a port that is free.
+    /// Starts a receiver on a port that is free. If somebody takes it first, another one is tried.
     pub(crate) fn inet(program: &str, options: &[&str]) -> Receiver {
-        let port = free_port();
-        Receiver::start(program, Workdir::new(), &[options, &["inet", "127.0.0.1", &port.to_string()]].concat(), port)
+        loop {
+            let port = free_port();
+            let digits = port.to_string();
+            let arguments = [options, &["inet", "127.0.0.1", &digits]].concat();
+            let mut receiver = Receiver::start_at(program, Workdir::new(), &arguments, port);
+            until("it listens, or has ended", || receiver.is_listening() || receiver.has_ended());
+            if receiver.is_listening() || !receiver.messages().contains("address already used") {
+                assert!(receiver.is_listening(), "{}", receiver.messages());
+                return receiver;
+            }
+        }
     }
 
     fn start(program: &str, workdir: Workdir, arguments: &[&str], port: u16) -> Receiver {
+        let receiver = Receiver::start_at(program, workdir, arguments, port);
+        until("it listens", || receiver.is_listening());
+        receiver
+    }
+
+    fn start_at(program: &str, workdir: Workdir, arguments: &[&str], port: u16) -> Receiver {
         let file = |name: &str| Stdio::from(File::create(workdir.join(name)).unwrap());
         let mut command = Command::new(program);
         command.args(arguments).current_dir(workdir.path()).stdin(Stdio::null());
         let child = command.stdout(file("out")).stderr(file("err")).spawn().unwrap();
-        let receiver = Receiver { workdir, child, port };
-        until("it listens", || receiver.messages().contains("starting"));
-        receiver
+        Receiver { workdir, child, port }
+    }
+
+    fn is_listening(&self) -> bool {
+        self.messages().contains("starting")
+    }
+
+    fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     pub(crate) fn path(&self) -> PathBuf {
