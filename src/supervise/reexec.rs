@@ -268,15 +268,17 @@ pub fn own_path() -> CString {
 /// The state that an earlier program in this process has handed on, if there was one. To be called before the program
 /// opens anything.
 #[must_use]
+#[inline(never)]
 pub fn take_state() -> Option<Vec<u8>> {
     let number = program::take_variable(VARIABLE).ok().flatten()?;
     let number: RawFd = std::str::from_utf8(&number).ok()?.parse().ok()?;
     let carrier = HandedOn::take_all([number]).and_then(|mut handed| handed.take(number)).ok()?;
     // What cannot be read is no state, and is not accepted.
-    Some(read_all(&carrier).unwrap_or_default())
+    Some(read_all(carrier.as_fd()).unwrap_or_default())
 }
 
 /// Says whether the program accepts the state in its standard input: `--check-state`.
+#[inline(never)]
 #[must_use]
 pub fn check_state(program: Program, read: impl Fn(&[u8]) -> std::result::Result<(), Rejection>) -> Exit {
     let state = match read_all(fd::stdin()) {
@@ -292,10 +294,12 @@ pub fn check_state(program: Program, read: impl Fn(&[u8]) -> std::result::Result
     }
 }
 
-fn read_all(source: impl AsFd) -> Result<Vec<u8>> {
+/// Not inlined: the stack that its room takes would stay taken while the service runs.
+#[inline(never)]
+fn read_all(source: BorrowedFd<'_>) -> Result<Vec<u8>> {
     let (mut bytes, mut room) = (Vec::new(), [0; 4096]);
     loop {
-        match fd::read(&source, &mut room)? {
+        match fd::read(source, &mut room)? {
             0 => return Ok(bytes),
             count => bytes.extend(&room[..count]),
         }

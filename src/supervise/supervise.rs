@@ -13,6 +13,7 @@
 //! continues with the state in `supervise/status`. A process runs only after it has been recorded, so the next
 //! supervisor cannot miss one.
 
+use std::ffi::CStr;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -68,15 +69,27 @@ pub fn run(arguments: &program::Arguments) -> Exit {
         return reexec::check_state(PROGRAM, |text| HandedSupervisor::read(text).map(drop));
     }
     fd::occupy_standard();
-    let handed = reexec::take_state().map(|text| HandedSupervisor::take(&text));
-    standard_error::never_block(PROGRAM, Threads::None);
-    let begun = match handed {
-        None => Supervisor::begin(dir.to_bytes(), Reexec::new(reexec::own_path(), arguments)),
-        Some(handed) => Supervisor::take_over(dir.to_bytes(), arguments, handed),
-    };
-    match begun {
-        Ok(supervisor) => supervisor.go_on(),
+    match begin(dir, arguments) {
+        Ok(mut supervisor) => supervisor.go_on(),
         Err(exit) => exit,
+    }
+}
+
+/// Begins, or continues as the new program.
+///
+/// Not inlined, like other functions here that are seldom called and need much stack: a page of stack that was used once is
+/// held for ever, and there are thousands of supervisors.
+#[inline(never)]
+fn begin(dir: &CStr, arguments: &program::Arguments) -> std::result::Result<Box<Supervisor>, Exit> {
+    let handed = reexec::take_state();
+    standard_error::never_block(PROGRAM, Threads::None);
+    match handed {
+        None => {
+            let mut supervisor = Supervisor::begin(dir.to_bytes(), Reexec::new(reexec::own_path(), arguments))?;
+            supervisor.settle()?;
+            Ok(supervisor)
+        }
+        Some(text) => Supervisor::take_over(dir.to_bytes(), arguments, HandedSupervisor::take(&text)),
     }
 }
 
@@ -139,7 +152,8 @@ struct Supervisor {
 impl Supervisor {
     /// Takes control of a service, in 0.76's order: the lock, the control FIFO, the status, and last the FIFO that
     /// shows that the supervisor accepts commands.
-    fn begin(name: &[u8], reexec: Reexec) -> std::result::Result<Supervisor, Exit> {
+    #[inline(never)]
+    fn begin(name: &[u8], reexec: Reexec) -> std::result::Result<Box<Supervisor>, Exit> {
         let shown = Shown(name).to_string();
         let about = |verb: &str, file: &str, error: Error| {
             PROGRAM.fatal(format_args!("unable to {verb} {shown}{file}: {error}"))
@@ -162,7 +176,7 @@ impl Supervisor {
             PROGRAM.warn(format_args!("{shown}/supervise/control was writable by others: permissions corrected"));
         }
 
-        let mut supervisor = Supervisor {
+        Ok(Box::new(Supervisor {
             name: name.to_vec(),
             service,
             files,
@@ -186,21 +200,29 @@ impl Supervisor {
             reexec,
             is_to_execute: false,
             is_exiting: false,
-        };
-        supervisor.open_store();
-        supervisor.remember();
-        supervisor.adopt();
-        supervisor.announce();
-        let (ok, was_open) =
-            supervisor.files.fifo_to_share(OK, Access::Read).map_err(|error| about("read", "/supervise/ok", error))?;
-        if was_open {
-            PROGRAM.warn(format_args!("{shown}/supervise/ok was writable by others: permissions corrected"));
-        }
-        supervisor.ok = Some(ok);
-        Ok(supervisor)
+        }))
     }
 
-    fn go_on(mut self) -> Exit {
+    /// Does the rest of the start: takes over what a supervisor before has left, and accepts commands.
+    #[inline(never)]
+    fn settle(&mut self) -> std::result::Result<(), Exit> {
+        self.open_store();
+        self.remember();
+        self.adopt();
+        self.announce();
+        let name = Shown(&self.name);
+        let (ok, was_open) = self
+            .files
+            .fifo_to_share(OK, Access::Read)
+            .map_err(|error| PROGRAM.fatal(format_args!("unable to read {name}/supervise/ok: {error}")))?;
+        if was_open {
+            PROGRAM.warn(format_args!("{name}/supervise/ok was writable by others: permissions corrected"));
+        }
+        self.ok = Some(ok);
+        Ok(())
+    }
+
+    fn go_on(&mut self) -> Exit {
         while !self.is_exiting {
             self.start_if_due();
             if self.is_exiting {

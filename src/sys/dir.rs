@@ -3,6 +3,9 @@
 //!
 //! No call here follows a symbolic link in the last place, and files are opened without waiting, so that a FIFO or a
 //! link that somebody planted is an error and not a trap.
+//!
+//! Each call by a name makes room for the name on the stack, a kilobyte. Those that a supervisor makes again and again are not
+//! inlined: otherwise its loop would hold the room of all of them together.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -67,6 +70,7 @@ impl Dir {
     }
 
     /// Takes hold of a directory in this one, to reach what is in it; the name may be a link to it.
+    #[inline(never)]
     pub fn reach_dir(&self, name: &[u8]) -> Result<Dir> {
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(Dir)
@@ -104,6 +108,7 @@ impl Dir {
     }
 
     /// Opens a file for reading; a symbolic link is followed. A FIFO without a writer is at its end.
+    #[inline(never)]
     pub fn open_to_read_through_links(&self, name: &[u8]) -> Result<File> {
         let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         uninterrupted(|| openat(&self.0, name, flags, Mode::empty())).map(File::from)
@@ -142,11 +147,13 @@ impl Dir {
         self.open_file(name, OFlag::O_WRONLY | OFlag::O_TRUNC | OFlag::O_CREAT, mode)
     }
 
+    #[inline(never)]
     fn open_file(&self, name: &[u8], flags: OFlag, mode: u32) -> Result<File> {
         uninterrupted(|| openat(&self.0, name, flags | SAFELY, Mode::from_bits_truncate(mode))).map(File::from)
     }
 
     /// Asks what a name stands for; `None` if for nothing.
+    #[inline(never)]
     pub fn stat(&self, name: &[u8]) -> Result<Option<Stat>> {
         match uninterrupted(|| fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW)) {
             Ok(stat) => Ok(Some(Stat::from(&stat))),
@@ -156,6 +163,7 @@ impl Dir {
     }
 
     /// Asks what a name stands for in the end, through links; `None` if for nothing.
+    #[inline(never)]
     pub fn target(&self, name: &[u8]) -> Result<Option<Target>> {
         match uninterrupted(|| fstatat(&self.0, name, AtFlags::empty())) {
             Ok(stat) => Ok(Some(Target {
@@ -170,6 +178,7 @@ impl Dir {
 
     /// Whether this process may execute what a name stands for in the end.
     #[must_use]
+    #[inline(never)]
     pub fn is_executable(&self, name: &[u8]) -> bool {
         let ask = |flags| uninterrupted(|| faccessat(&self.0, name, AccessFlags::X_OK, flags));
         match ask(AtFlags::AT_EACCESS) {
@@ -196,6 +205,7 @@ impl Dir {
     }
 
     /// Renames within the directory, over what has the new name.
+    #[inline(never)]
     pub fn rename(&self, from: &[u8], to: &[u8]) -> Result<()> {
         uninterrupted(|| renameat(&self.0, from, &self.0, to))
     }
@@ -219,6 +229,7 @@ impl Dir {
     }
 
     /// Takes a name away from a file. A name that is not there is an error.
+    #[inline(never)]
     pub fn unlink(&self, name: &[u8]) -> Result<()> {
         uninterrupted(|| unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
     }

@@ -34,6 +34,9 @@ pub fn stderr() -> BorrowedFd<'static> {
 ///
 /// What takes them can neither be read nor written, so that a closed descriptor still answers `EBADF`, and it is closed
 /// on exec, so that a child finds what was inherited.
+///
+/// Not inlined: the stack that it needs would be that of `main`, and stay taken.
+#[inline(never)]
 pub fn occupy_standard() {
     for descriptor in 0..=2 {
         // SAFETY: only asked for its flags; a closed descriptor answers EBADF.

@@ -24,6 +24,7 @@ pub fn own_path() -> Option<Vec<u8>> {
 
 /// The path that this program was executed by, from the root. If it leads through links, it does so again when it is used
 /// again. To be called before the program changes its directory.
+#[inline(never)]
 #[must_use]
 pub fn path_at_start() -> Option<Vec<u8>> {
     // SAFETY: asks for one of the numbers that the kernel gave this process when it was executed.

@@ -174,6 +174,7 @@ impl Supervisor {
     }
 
     /// Asks the file at the program's path whether it accepts the state.
+    #[inline(never)]
     pub(super) fn begin_to_hand_on(&mut self) {
         let state = self.state_to_hand_on();
         let begun = self.reexec.begin(state, Some(self.lock.as_fd()));
@@ -181,6 +182,7 @@ impl Supervisor {
     }
 
     /// Executes it once it has.
+    #[inline(never)]
     pub(super) fn hand_on(&mut self) {
         let state = self.state_to_hand_on();
         let refused = self.reexec.proceed(state, Some(self.lock.as_fd()), &mut self.signals);
@@ -195,11 +197,12 @@ impl Supervisor {
     }
 
     /// Continues as the new program.
+    #[inline(never)]
     pub(super) fn take_over(
         name: &[u8],
         arguments: &Arguments,
         handed: Result<(HandedSupervisor, HandedOn), String>,
-    ) -> Result<Supervisor, Exit> {
+    ) -> Result<Box<Supervisor>, Exit> {
         let fatal = |why: &str| PROGRAM.fatal(format_args!("unable to take over the state of {}: {why}", Shown(name)));
         let (handed, descriptors) = handed.map_err(|why| fatal(&why))?;
         let mut supervisor =
@@ -214,7 +217,7 @@ impl Supervisor {
         arguments: &Arguments,
         handed: HandedSupervisor,
         mut descriptors: HandedOn,
-    ) -> Result<Supervisor, Errno> {
+    ) -> Result<Box<Supervisor>, Errno> {
         let signals = SignalQueue::new(&SIGNALS)?;
         signal::ignore_in_children(handed.ignored_in_children);
         signal::ignore(Signal::SIGPIPE)?;
@@ -222,7 +225,7 @@ impl Supervisor {
         let mut fifo = |number| descriptors.take(number).and_then(Fifo::handed_on);
         let (control, ok) = (fifo(handed.control)?, fifo(handed.ok)?);
         let notify = handed.notify.map(&mut fifo).transpose()?;
-        Ok(Supervisor {
+        Ok(Box::new(Supervisor {
             name: name.to_vec(),
             service: Dir::from(descriptors.take(handed.service)?),
             files: Files::from(Dir::from(descriptors.take(handed.files)?)),
@@ -247,6 +250,6 @@ impl Supervisor {
             reexec: Reexec::new(handed.path, arguments),
             is_to_execute: false,
             is_exiting: false,
-        })
+        }))
     }
 }
