@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::libc;
 use nix::sys::stat::Mode;
 
 use crate::sys::stat::Stat;
@@ -76,6 +77,22 @@ pub fn take_inherited(number: RawFd) -> Result<OwnedFd> {
 /// Reads the bytes that are available, at most as many as `room` holds; 0 means end of file.
 pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
     uninterrupted(|| nix::unistd::read(source.as_fd(), room))
+}
+
+/// Reads the bytes that are available behind those that `bytes` holds already, at most `most`, and says how many; 0 means end of
+/// file. Room is not cleared before it is read into.
+pub fn read_behind(source: impl AsFd, bytes: &mut Vec<u8>, most: usize) -> Result<usize> {
+    bytes.reserve(most);
+    let room = &mut bytes.spare_capacity_mut()[..most];
+    let descriptor = source.as_fd().as_raw_fd();
+    let count = uninterrupted(|| {
+        // SAFETY: the call writes at most as many bytes as the room has, and reads none of them.
+        let answer = unsafe { libc::read(descriptor, room.as_mut_ptr().cast(), room.len()) };
+        Errno::result(answer).map(isize::unsigned_abs)
+    })?;
+    // SAFETY: the room follows the bytes, and the call has written `count` bytes at its beginning.
+    unsafe { bytes.set_len(bytes.len() + count) };
+    Ok(count)
 }
 
 /// Writes some of `bytes`, and says how many.

@@ -51,17 +51,13 @@ impl<'f> Cutter<'f> {
                 self.is_in_line = true;
                 return Ok((!text.is_empty()).then_some(begins_in_line));
             }
-            let filled = text.len();
-            text.resize(size, 0);
-            let answer = self.read(&mut text[filled..]);
-            text.truncate(filled + answer.unwrap_or(0));
-            is_end = answer? == 0;
+            is_end = self.read(text, size - text.len())? == 0;
         }
     }
 
-    fn read(&self, room: &mut [u8]) -> Result<usize> {
+    fn read(&self, text: &mut Vec<u8>, most: usize) -> Result<usize> {
         loop {
-            match fd::read(self.input, room) {
+            match fd::read_behind(self.input, text, most) {
                 // Somebody made the shared descriptor non-blocking.
                 Err(Errno::EAGAIN) => drop(poll::readable([self.input], None)?),
                 answer => return answer,

@@ -1,46 +1,73 @@
 //! The labels of the lines in a frame.
 
-use memchr::memchr;
+use memchr::memchr_iter;
 
 use crate::index::{Flags, Labels};
+use logyard::sys::newlines::{BLOCK_BYTES, newlines_in};
 use logyard::tai64n::Label;
 
 /// Finds the first and the last label of a frame's lines. `begins_in_line` tells that the frame begins within a line.
 pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
-    let mut labels = Labels::default();
-    let mut last = LastLabel::default();
-    let mut at = 0;
+    let mut finder = Finder::default();
     if begins_in_line {
-        labels.flags.add(Flags::BEGINS_IN_LINE);
-        at = line_end(text, 0);
+        finder.labels.flags.add(Flags::BEGINS_IN_LINE);
+    } else {
+        finder.see(text);
     }
-    while at < text.len() {
-        let line = &text[at..];
-        match line[0] {
-            b'@' => {
-                if let Some(nanoseconds) = last.nanoseconds_of_same_second(line) {
-                    if nanoseconds < last.nanoseconds {
-                        labels.flags.add(Flags::OUT_OF_ORDER);
-                    }
-                    last.line = line;
-                    last.nanoseconds = nanoseconds;
-                } else if let Some(label) = label(line) {
-                    if last.label().is_some_and(|last| label < last) {
-                        labels.flags.add(Flags::OUT_OF_ORDER);
-                    }
-                    labels.ends = labels.ends.or(Some((label, label)));
-                    last = LastLabel { line, nanoseconds: label.nanoseconds() };
-                }
-            }
-            b'0'..=b'9' if may_be_time(line) => labels.flags.add(Flags::OTHER_STAMPS),
+    let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
+    for (number, block) in blocks.iter().enumerate() {
+        let mut newlines = newlines_in(block);
+        while newlines != 0 {
+            let newline = number * BLOCK_BYTES + newlines.trailing_zeros() as usize;
+            finder.see(&text[newline + 1..]);
+            newlines &= newlines - 1;
+        }
+    }
+    memchr_iter(b'\n', rest).for_each(|newline| finder.see(&rest[newline + 1..]));
+    finder.labels()
+}
+
+/// What is known of the lines so far.
+#[derive(Default)]
+struct Finder<'t> {
+    labels: Labels,
+    last: LastLabel<'t>,
+}
+
+impl<'t> Finder<'t> {
+    /// Looks at the beginning of the next line. What stands behind the line does not matter.
+    #[inline]
+    fn see(&mut self, line: &'t [u8]) {
+        match line.first() {
+            // Lines that came together have the same label.
+            Some(b'@') if self.last.is_that_of(line) => {}
+            Some(b'@') => self.see_label(line),
+            Some(b'0'..=b'9') if may_be_time(line) => self.labels.flags.add(Flags::OTHER_STAMPS),
             _ => {}
         }
-        at = line_end(text, at);
     }
-    if let (Some((_, end)), Some(last)) = (&mut labels.ends, last.label()) {
-        *end = last;
+
+    fn see_label(&mut self, line: &'t [u8]) {
+        if let Some(nanoseconds) = self.last.nanoseconds_of_same_second(line) {
+            if nanoseconds < self.last.nanoseconds {
+                self.labels.flags.add(Flags::OUT_OF_ORDER);
+            }
+            self.last = LastLabel { line, nanoseconds };
+        } else if let Some(label) = label(line) {
+            if self.last.label().is_some_and(|last| label < last) {
+                self.labels.flags.add(Flags::OUT_OF_ORDER);
+            }
+            self.labels.ends = self.labels.ends.or(Some((label, label)));
+            self.last = LastLabel { line, nanoseconds: label.nanoseconds() };
+        }
     }
-    labels
+
+    fn labels(mut self) -> Labels {
+        if let (Some((_, end)), Some(last)) = (&mut self.labels.ends, self.last.label()) {
+            *end = last;
+        }
+        self.labels
+    }
 }
 
 /// The label seen last: the next one is often of the same second, and then the nanoseconds tell which is later.
@@ -56,17 +83,18 @@ impl LastLabel<'_> {
         label(self.line)
     }
 
+    /// Tells whether a line has this label.
+    fn is_that_of(&self, line: &[u8]) -> bool {
+        let text = line.first_chunk::<{ Label::TEXT_BYTES }>();
+        text.is_some() && text == self.line.first_chunk() && !is_followed_by_digit(line)
+    }
+
     /// The nanoseconds of the label of a line, if it has a label of the same second.
     fn nanoseconds_of_same_second(&self, line: &[u8]) -> Option<u32> {
         let text = line.first_chunk()?;
         let is_same = self.line.get(..Label::SECOND_BYTES) == Some(&text[..Label::SECOND_BYTES]);
         if is_same && !is_followed_by_digit(line) { Label::parse_nanoseconds(text) } else { None }
     }
-}
-
-/// Where the line ends that `at` is in, newline included.
-fn line_end(text: &[u8], at: usize) -> usize {
-    memchr(b'\n', &text[at..]).map_or(text.len(), |newline| at + newline + 1)
 }
 
 /// The label of a line. More than 24 digits are none.

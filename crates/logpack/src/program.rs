@@ -2,11 +2,12 @@
 
 use std::ffi::CStr;
 use std::fmt::Display;
+use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 
 use crate::list;
 use crate::options::{self, Request, Task, USAGE};
-use crate::pack::pack;
+use crate::pack::{Error, Packers, Settings};
 use crate::unpack::unpack;
 use logyard::cli::{Exit, Program, Shown, cause, message};
 use logyard::sys::file::File;
@@ -36,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             message::say(format_args!("logpack: compressed data is not written to a terminal\n"));
             return PROGRAM.usage(USAGE);
         }
-        Task::Pack(settings) => pack(fd::stdin(), fd::stdout(), settings).map_err(|error| error.to_string()),
+        Task::Pack(settings) => pack_all(settings).map_err(|error| error.to_string()),
         Task::Unpack if files.is_empty() => unpack(fd::stdin(), fd::stdout()).map_err(|error| error.to_string()),
         Task::Unpack => each(files, |file| unpack(file.as_fd(), fd::stdout())),
         Task::List => list_all(files),
@@ -45,6 +46,12 @@ pub fn run(arguments: &Arguments) -> Exit {
         Ok(()) => Exit::OK,
         Err(text) => PROGRAM.fatal(text),
     }
+}
+
+fn pack_all(settings: Settings) -> Result<(), Error> {
+    // The program ends, and takes its memory and its threads with it: faster than freeing them one by one.
+    let mut packers = ManuallyDrop::new(Packers::start(settings)?);
+    packers.pack(fd::stdin(), fd::stdout())
 }
 
 /// Does the same to each file, up to the first that fails.

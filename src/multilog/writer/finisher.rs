@@ -61,6 +61,8 @@ pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
     trimmer: Trimmer,
     job: Option<Job<D::File>>,
+    /// The file that was finished last, until [`Finisher::let_go`].
+    finished: Option<D::File>,
     /// How many times in a row the processor failed.
     failures: u32,
 }
@@ -71,7 +73,7 @@ const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 impl<D: Directory> Finisher<D> {
     /// A finisher of a directory's files.
     pub fn new(place: SharedPlace<D>) -> Finisher<D> {
-        Finisher { place, trimmer: Trimmer::default(), job: None, failures: 0 }
+        Finisher { place, trimmer: Trimmer::default(), job: None, finished: None, failures: 0 }
     }
 
     /// Takes over a file that has just become `previous`. The file before it is finished; or it was given up, and the
@@ -88,7 +90,10 @@ impl<D: Directory> Finisher<D> {
             match self.take_step(&mut job, patience) {
                 Ok(next) => {
                     self.failures = 0;
-                    self.job = next.map(|step| Job { step, ..job });
+                    match next {
+                        Some(step) => self.job = Some(Job { step, ..job }),
+                        None => self.finished = Some(job.previous.file),
+                    }
                 }
                 Err(error) => {
                     let is_processor = matches!(job.step, FinishStep::Process);
@@ -143,6 +148,17 @@ impl<D: Directory> Finisher<D> {
             }
             _ => Task::new(Activity::Finishing, &format!("{name}/previous is being written to disk")),
         }
+    }
+
+    /// Closes the file that was finished last. If a processor has made another of it, its space is free now.
+    pub fn let_go(&mut self) {
+        self.finished = None;
+    }
+
+    /// Tells whether files are processed before they become archives.
+    #[must_use]
+    pub fn has_processor(&self) -> bool {
+        self.place.rules().processor.is_some()
     }
 
     /// Tells whether a file is being finished.
