@@ -5,20 +5,26 @@
 //! backtracks, so no line takes long.
 //!
 //! Where there are few expressions, and each match of any of them has one of a few literals, a line without these literals does
-//! not get that far: looking for them is some ten times as fast.
+//! not get that far: looking for them is some ten times as fast. Where there is one expression, and each match begins with one of
+//! a few literals, only what follows such a literal gets there.
 
 use memchr::memmem::Finder;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
-use regex_automata::{Input, MatchKind};
+use regex_automata::{Anchored, Input, MatchKind};
 
 use crate::multilog::script::expression::{Compiler, Expressions, LINE_BYTES_MAX};
 use crate::multilog::script::literal;
 
 /// So many literals at most are searched for first: each of them costs a pass through the line.
 const LITERALS_MAX: usize = 4;
+/// Shorter beginnings are not looked for: lines have too many of them.
+const BEGINNING_BYTES_MIN: usize = 2;
+/// After so many beginnings of which none was that of a match, the rest of the line is searched in one pass, so that no line takes
+/// long.
+const BEGINNINGS_MAX: usize = 4;
 /// What one expression may take when it is compiled.
 const ONE_BYTES_MAX: usize = 1024 * 1024;
 /// What the states may take that lines lead to. When it is full, all are forgotten.
@@ -66,6 +72,8 @@ struct Automaton {
     count: usize,
     /// Literals of which a line has one if it matches an expression; none if there is no such set, or it is large.
     literals: Vec<Finder<'static>>,
+    /// Of one expression: literals of which each match begins with one; none if there is no such set, or it is large.
+    beginnings: Vec<Finder<'static>>,
     /// A bit for each expression.
     matching: Vec<u64>,
 }
@@ -85,8 +93,50 @@ impl Automaton {
             .expect("each of them was compiled");
         let states = automaton.create_cache();
         let count = texts.len();
-        let literals = finders(texts).unwrap_or_default();
-        Automaton { automaton, states, count, literals, matching: vec![0; count.div_ceil(64)] }
+        let beginnings = match texts {
+            [text] => finders(literal::begin_each_match(text)).filter(|all| all.iter().all(is_long_enough)),
+            _ => None,
+        };
+        let beginnings = beginnings.unwrap_or_default();
+        let mut literals = if texts.len() <= LITERALS_MAX {
+            let literals = texts.iter().map(|text| literal::in_each_match(text)).collect::<Option<Vec<_>>>();
+            finders(literals.map(|literals| literals.concat())).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        if literals.iter().map(Finder::needle).eq(beginnings.iter().map(Finder::needle)) {
+            // One search does.
+            literals.clear();
+        }
+        Automaton { automaton, states, count, literals, beginnings, matching: vec![0; count.div_ceil(64)] }
+    }
+}
+
+/// With one expression.
+impl Automaton {
+    fn matches_one(&mut self, line: &[u8]) -> bool {
+        let mut from = 0;
+        if !self.beginnings.is_empty() {
+            for _ in 0..BEGINNINGS_MAX {
+                let Some(at) = self.next_beginning(line, from) else { return false };
+                if self.finds(Input::new(line).range(at..).anchored(Anchored::Yes)) {
+                    return true;
+                }
+                from = at + 1;
+            }
+        }
+        self.finds(Input::new(line).range(from..))
+    }
+
+    /// Where the next literal is that a match may begin with.
+    fn next_beginning(&self, line: &[u8], from: usize) -> Option<usize> {
+        let found = self.beginnings.iter().filter_map(|beginning| beginning.find(&line[from..])).min()?;
+        Some(from + found)
+    }
+
+    fn finds(&mut self, input: Input<'_>) -> bool {
+        let found = self.automaton.try_search_fwd(&mut self.states, &input.earliest(true));
+        found.expect("no byte stops it, and it forgets as often as it must").is_some()
     }
 }
 
@@ -95,6 +145,10 @@ impl Expressions for Automaton {
         self.matching.fill(0);
         let line = &line[..line.len().min(LINE_BYTES_MAX)];
         if !self.literals.is_empty() && self.literals.iter().all(|literal| literal.find(line).is_none()) {
+            return &self.matching;
+        }
+        if self.count == 1 {
+            self.matching[0] = u64::from(self.matches_one(line));
             return &self.matching;
         }
         let mut left = self.count;
@@ -123,15 +177,14 @@ impl Expressions for Automaton {
     }
 }
 
-/// What finds the literals of which each match of an expression has one; `None` if an expression has none, or there are many.
-fn finders(texts: &[&str]) -> Option<Vec<Finder<'static>>> {
-    // Each has one at least.
-    if texts.len() > LITERALS_MAX {
-        return None;
-    }
-    let literals = texts.iter().map(|text| literal::in_each_match(text)).collect::<Option<Vec<_>>>()?.concat();
-    let is_few = literals.len() <= LITERALS_MAX;
-    is_few.then(|| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
+/// What finds literals; `None` if there are many.
+fn finders(literals: Option<Vec<Vec<u8>>>) -> Option<Vec<Finder<'static>>> {
+    let literals = literals.filter(|literals| literals.len() <= LITERALS_MAX)?;
+    Some(literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
+}
+
+fn is_long_enough(beginning: &Finder<'_>) -> bool {
+    beginning.needle().len() >= BEGINNING_BYTES_MIN
 }
 
 /// Notes the expressions that match in a state, and says how many of them are new.
@@ -195,6 +248,25 @@ mod tests {
         assert_eq!(numbers(&mut expressions, &line[1..1000]), [1]);
         assert_eq!(numbers(&mut expressions, &line[1..1001]), [0]);
         assert_eq!(numbers(&mut expressions, b""), [2]);
+    }
+
+    #[test]
+    fn a_match_is_found_behind_any_number_of_its_beginnings() {
+        for count in 0..2 * BEGINNINGS_MAX {
+            let mut one = compiled(&["ab[0-9]".to_owned()]);
+            assert!(!one.beginnings.is_empty());
+            assert_eq!(numbers(&mut one, format!("{}ab7", "ab ".repeat(count)).as_bytes()), [0], "{count}");
+            assert_eq!(numbers(&mut one, "ab ".repeat(count).as_bytes()), [0; 0], "{count}");
+        }
+        for (text, line, is_match) in
+            [("\\bab", "xab ab", true), ("\\bab", "xab", false), ("^(ab|cd)$", "cd", true), ("^(ab|cd)$", " cd", false)]
+        {
+            assert_eq!(
+                numbers(&mut compiled(&[text.to_owned()]), line.as_bytes()).len(),
+                usize::from(is_match),
+                "{text} {line}"
+            );
+        }
     }
 
     #[test]

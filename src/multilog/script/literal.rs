@@ -11,6 +11,28 @@ pub(super) fn in_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
     Some(literals.into_iter().map(Into::into).collect())
 }
 
+/// Literals of which each match of an expression begins with one; `None` if none were found. The expression must make sense, as
+/// bytes.
+pub(super) fn begin_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
+    let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
+    let beginnings = beginnings(&expression)?;
+    Some(beginnings.into_iter().map(Into::into).collect())
+}
+
+fn beginnings(expression: &Hir) -> Option<Vec<&[u8]>> {
+    match expression.kind() {
+        HirKind::Literal(literal) => Some(vec![&literal.0]),
+        HirKind::Capture(group) => beginnings(&group.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => beginnings(&repetition.sub),
+        // What looks around takes no bytes.
+        HirKind::Concat(parts) => {
+            beginnings(parts.iter().find(|part| !matches!(part.kind(), HirKind::Look(_) | HirKind::Empty))?)
+        }
+        HirKind::Alternation(parts) => Some(parts.iter().map(beginnings).collect::<Option<Vec<_>>>()?.concat()),
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    }
+}
+
 fn literals(expression: &Hir) -> Option<Vec<&[u8]>> {
     match expression.kind() {
         HirKind::Literal(literal) => Some(vec![&literal.0]),
@@ -47,6 +69,21 @@ mod tests {
         }
         for text in ["a|[0-9]", "(?i)error", "[0-9]+", "", "^$", "(error)?"] {
             assert_eq!(in_each_match(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_match_begins_with_one_of_the_beginnings() {
+        for (text, beginnings) in [
+            ("delivery [0-9]+: success", &[&b"delivery "[..]][..]),
+            ("^\\b(?:sent|bounced) x$", &[b"sent", b"bounced"]),
+            ("(error)+", &[b"error"]),
+            ("deferral [0-9]|failure", &[b"deferral ", b"failure"]),
+        ] {
+            assert_eq!(begin_each_match(text), Some(beginnings.iter().map(|&one| one.into()).collect()), "{text}");
+        }
+        for text in ["[0-9]+: x", "(error)*x", "x?y", "", "^$", "a|[0-9]b", "(?i)error"] {
+            assert_eq!(begin_each_match(text), None, "{text}");
         }
     }
 }

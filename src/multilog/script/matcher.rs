@@ -319,7 +319,12 @@ impl Matcher {
             }
             row
         });
-        *latest = (matching.into(), row);
+        if latest.0.len() == matching.len() {
+            latest.0.copy_from_slice(matching);
+            latest.1 = row;
+        } else {
+            *latest = (matching.into(), row);
+        }
         row
     }
 
