@@ -108,7 +108,7 @@ impl BlockSearch {
                 }
             }
             let end = self.group_end(block, found.max(message));
-            if proves_match || self.pattern.matches(&block[message..end]) {
+            if proves_match || self.pattern.matches_at(&block[message..end], found.saturating_sub(message)) {
                 wanted.push(group..end);
             } else if let Some(finder) = self.pattern.finder() {
                 finder.miss();

@@ -123,6 +123,12 @@ impl Pattern {
         }) || self.regex.is_match(&message[start..])
     }
 
+    /// The same where the finder has found something in the message, up to a place.
+    pub(super) fn matches_at(&self, message: &[u8], found: usize) -> bool {
+        let begin = self.finder.as_ref().map_or(0, |finder| finder.begin(message, found));
+        self.matches(&message[begin..])
+    }
+
     /// The pattern that is marked in printed lines.
     pub(super) fn marks(&self) -> Option<&Regex> {
         (!self.is_inverted).then_some(&self.regex)

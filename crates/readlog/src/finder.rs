@@ -7,7 +7,7 @@
 //! - The wide pattern is the user's pattern without everything that depends on the bytes around the message: it has no
 //!   beginning of a line, and no boundary of a word. No part of it matches a newline, so no match is longer than a line.
 //! - If every match contains one of a few words, the buffer is searched for those words, as long as the lines that contain
-//!   them do match.
+//!   them do match. Where only some bytes can stand before the word in a match, the line is matched from the first of them on.
 //! - If most lines may match, the search gains nothing: see [`Finder::is_useful`].
 
 use std::cell::Cell;
@@ -35,11 +35,64 @@ const GRACE_BYTES: u64 = 1 << 16;
 #[derive(Clone, Debug)]
 pub(super) struct Finder {
     words: Option<Searcher>,
+    /// What can stand before the word in a match; `None` if that is not known.
+    before_word: Option<BeforeWord>,
     wide: Searcher,
     /// Whether the wide pattern is no wider than the user's in a message by itself.
     is_exact: bool,
     /// The longest match of the wide pattern.
     match_bytes_max: Option<usize>,
+}
+
+/// What can stand between the beginning of a match and the first word that is searched for.
+#[derive(Clone, Debug)]
+struct BeforeWord {
+    can_stand: Box<[bool; 256]>,
+    word_bytes_max: usize,
+}
+
+impl BeforeWord {
+    /// What stands before one part of a pattern, which is one of `words`. The newline is in no part.
+    fn new(parts: &[Hir], words: &[Box<[u8]>]) -> BeforeWord {
+        let mut can_stand = Box::new([false; 256]);
+        parts.iter().for_each(|part| allow(part, &mut can_stand));
+        can_stand[usize::from(b'\n')] = false;
+        BeforeWord { can_stand, word_bytes_max: words.iter().map(|word| word.len()).max().unwrap_or(0) }
+    }
+
+    /// Where matches begin at the earliest, in a message in which the first word to end does so at `found`.
+    fn begin(&self, message: &[u8], found: usize) -> usize {
+        // Each other word begins behind this, too.
+        let word = found.saturating_sub(self.word_bytes_max);
+        let stands = |byte: &u8| !self.can_stand[usize::from(*byte)];
+        message[..word].iter().rposition(stands).map_or(0, |place| place + 1)
+    }
+}
+
+/// Notes the bytes that a part of a pattern can match.
+fn allow(part: &Hir, can_stand: &mut [bool; 256]) {
+    match part.kind() {
+        HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) => literal.0.iter().for_each(|&byte| can_stand[usize::from(byte)] = true),
+        HirKind::Class(Class::Bytes(class)) => {
+            for range in class.ranges() {
+                can_stand[usize::from(range.start())..=usize::from(range.end())].fill(true);
+            }
+        }
+        HirKind::Class(Class::Unicode(class)) => {
+            for range in class.ranges() {
+                let place = |character: char| usize::try_from(u32::from(character)).unwrap_or(usize::MAX);
+                let (start, end) = (place(range.start()), place(range.end()));
+                can_stand[start.min(0x80)..(end + 1).min(0x80)].fill(true);
+                if end >= 0x80 {
+                    can_stand[0x80..].fill(true);
+                }
+            }
+        }
+        HirKind::Repetition(repetition) => allow(&repetition.sub, can_stand),
+        HirKind::Capture(capture) => allow(&capture.sub, can_stand),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().for_each(|part| allow(part, can_stand)),
+    }
 }
 
 /// A pattern that is wider than the user's, and how often its lines match.
@@ -78,11 +131,12 @@ impl Finder {
         let words = required(&wide).filter(|words| {
             words.len() <= WORDS_MAX && words.iter().all(|word| word.len() >= WORD_BYTES_MIN) && !is_words(&wide)
         });
+        let before_word = words.as_ref().filter(|_| is_exact).and_then(|words| before_word(&wide, words));
         let words = words.and_then(|words| {
             let words = Hir::alternation(words.into_iter().map(Hir::literal).collect());
             Searcher::new(&words, WORD_MISS_BYTES)
         });
-        Some(Finder { words, wide: Searcher::new(&wide, WIDE_MISS_BYTES)?, is_exact, match_bytes_max })
+        Some(Finder { words, before_word, wide: Searcher::new(&wide, WIDE_MISS_BYTES)?, is_exact, match_bytes_max })
     }
 
     /// Tells whether searching is faster than matching each line.
@@ -102,6 +156,13 @@ impl Finder {
     pub(super) fn miss(&self) {
         let searcher = self.searcher();
         searcher.missed_bytes.set(searcher.missed_bytes.get() + searcher.miss_bytes);
+    }
+
+    /// Where a match begins at the earliest in a message in which something was found: the bytes before do not matter.
+    pub(super) fn begin(&self, message: &[u8], found: usize) -> usize {
+        let is_word = !std::ptr::eq(self.searcher(), &self.wide);
+        let before = self.before_word.as_ref().filter(|_| is_word);
+        before.map_or(0, |before| before.begin(message, found))
     }
 
     /// Tells whether the next place that is found proves a match, if the search begins with a message.
@@ -163,6 +224,13 @@ fn required(hir: &Hir) -> Option<Vec<Box<[u8]>>> {
     }
 }
 
+/// What can stand before the words that are [`required`] by a pattern, if they are one part after others.
+fn before_word(hir: &Hir, words: &[Box<[u8]>]) -> Option<BeforeWord> {
+    let HirKind::Concat(parts) = hir.kind() else { return None };
+    let at = parts.iter().position(|part| is_words(part) && required(part).is_some_and(|found| found == words))?;
+    Some(BeforeWord::new(&parts[..at], words))
+}
+
 /// Tells whether a pattern is nothing but words: then it is as quick by itself.
 fn is_words(hir: &Hir) -> bool {
     hir.properties().is_literal() || hir.properties().is_alternation_literal()
@@ -175,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    const PATTERNS: [&str; 28] = [
+    const PATTERNS: [&str; 33] = [
         "[0-9]{2}:[0-9]{2}.*(error|fail)",
         "^error",
         "error$",
@@ -204,6 +272,11 @@ mod tests {
         "\\w\\z",
         "(error|fail){2}",
         "x(error)?b",
+        "[a-c]+error",
+        "\\w+fail",
+        "[^ ]*(error|fail)x?",
+        "a b*error$",
+        "é+error",
     ];
 
     #[test]
@@ -222,6 +295,20 @@ mod tests {
             let words = words
                 .map(|words| words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect::<Vec<_>>());
             assert_eq!(words, expected.map(|words| words.into_iter().map(str::to_owned).collect()), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_matched_from_where_a_match_can_begin() {
+        for (pattern, message, begin) in [
+            ("[A-Z]\\w+_said", "1: sent/Remote_host_said:_250", 8),
+            ("(error|fail): .*x", "an error: y", 3),
+            ("[^:]+: [0-9]+ errors", "in a: b: 12 errors", 0),
+            ("^a+error", "b aerror", 0),
+        ] {
+            let finder = Finder::new(pattern, false).expect("a finder");
+            let found = finder.find(message.as_bytes()).expect("a word");
+            assert_eq!(finder.begin(message.as_bytes(), found), begin, "{pattern}");
         }
     }
 
@@ -258,6 +345,9 @@ mod tests {
                     if line.get(label..).is_some_and(|message| regex.is_match(message)) {
                         let found = finder.find(&text[at..]).map(|found| at + found);
                         prop_assert!(found.is_some_and(|found| found <= at + line.len()), "{:?} {:?}", line, found);
+                        let message = &line[label..];
+                        let begin = finder.begin(message, finder.find(message).expect("a match"));
+                        prop_assert!(regex.is_match(&message[begin..]), "{:?} from {}", message, begin);
                     }
                 }
                 at = end;
