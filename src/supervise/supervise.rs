@@ -210,13 +210,11 @@ impl Supervisor {
         self.remember();
         self.adopt();
         self.announce();
-        let name = Shown(&self.name);
-        let (ok, was_open) = self
-            .files
-            .fifo_to_share(OK, Access::Read)
-            .map_err(|error| PROGRAM.fatal(format_args!("unable to read {name}/supervise/ok: {error}")))?;
+        let (ok, was_open) =
+            self.files.fifo_to_share(OK, Access::Read).map_err(|error| self.fatal("read", "supervise/ok", &error))?;
         if was_open {
-            PROGRAM.warn(format_args!("{name}/supervise/ok was writable by others: permissions corrected"));
+            let shown = Shown(&self.name);
+            PROGRAM.warn(format_args!("{shown}/supervise/ok was writable by others: permissions corrected"));
         }
         self.ok = Some(ok);
         Ok(())
@@ -467,6 +465,10 @@ impl Supervisor {
             PROGRAM.warn(format_args!("unable to read {}/{bad}", Shown(&self.name)));
             None
         })
+    }
+
+    fn fatal(&self, verb: &str, file: &str, error: &Error) -> Exit {
+        PROGRAM.fatal(format_args!("unable to {verb} {}/{file}: {error}", Shown(&self.name)))
     }
 
     fn warn(&self, verb: &str, file: &str, error: &Error) {
