@@ -327,6 +327,8 @@ impl Batch {
         let heads_at = |start: usize| if start == 0 { heads } else { &heads_behind_first };
         self.matcher.tidy();
         self.matcher.begin(head);
+        // Where newlines are looked for from.
+        let mut from = 0;
         let mut newlines = memchr_iter(b'\n', window.bytes);
         // The lines that have the same verdict and have room where they go.
         let mut run = 0..0;
@@ -334,7 +336,7 @@ impl Batch {
         let mut left_bytes = 0;
         let mut is_announced = false;
         while run.end < window.bytes.len() {
-            let newline = newlines.next();
+            let newline = newlines.next().map(|newline| from + newline);
             let end = newline.unwrap_or(window.bytes.len());
             let text = &window.bytes[run.end..end];
             let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
@@ -370,6 +372,14 @@ impl Batch {
                 head = rest;
                 is_last_head = true;
                 self.matcher.begin(head);
+            } else if self.chosen.is_empty() {
+                // Few lines may be wanted: those between them are passed over.
+                let skipped_bytes = self.matcher.bytes_for_nowhere(&window.bytes[run.end..]);
+                if skipped_bytes > 0 {
+                    run.end += skipped_bytes;
+                    from = run.end;
+                    newlines = memchr_iter(b'\n', &window.bytes[from..]);
+                }
             }
         }
         self.input_bytes = run.end;

@@ -30,6 +30,34 @@ fn multilog_executes_the_program_beside_it() {
 }
 
 #[test]
+fn few_wanted_lines_are_found_among_many() {
+    let line = |number: u32| match number {
+        // By itself, side by side, and with a literal that is no match.
+        _ if number.is_multiple_of(977) || number % 5000 < 3 => format!("{number} error {number}\n"),
+        _ if number.is_multiple_of(311) => format!("{number} error none\n"),
+        _ => format!("{number} all is well{}\n", " here".repeat(number as usize % 40)),
+    };
+    let lines: Vec<String> = (0..60_000).map(line).collect();
+    let is_wanted = |line: &&String| line.split_once("error ").is_some_and(|(_, rest)| !rest.starts_with("none"));
+    let wanted: String = lines.iter().filter(is_wanted).map(String::as_str).collect();
+
+    for text in ["r+error [0-9]", "r+(error|trouble) [0-9]"] {
+        for head_bytes in [0, "@4000000000000000000000000 ".len() - 1] {
+            let mut fixture = LoggerFixture::new();
+            let mut command = Command::new(Multilog::Ours.path());
+            command.args((head_bytes > 0).then_some("t")).args(["s16777215", "-*", text, "./wanted"]);
+            let logger = fixture.start_command(&mut command);
+            fixture.write(lines.concat());
+            let workdir = fixture.end(logger);
+
+            let current = std::fs::read_to_string(workdir.join("wanted/current")).unwrap();
+            let found: String = current.split_inclusive('\n').map(|line| &line[head_bytes..]).collect();
+            assert_same(found, &wanted);
+        }
+    }
+}
+
+#[test]
 fn without_the_program_nothing_is_touched() {
     let workdir = Workdir::new();
     executable::copy(&program("multilog"), &workdir.join("multilog"));

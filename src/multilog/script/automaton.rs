@@ -9,6 +9,7 @@
 //! a few literals, only what follows such a literal gets there.
 
 use memchr::memmem::Finder;
+use memchr::memrchr;
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson;
@@ -74,6 +75,8 @@ struct Automaton {
     literals: Vec<Finder<'static>>,
     /// Of one expression: literals of which each match begins with one; none if there is no such set, or it is large.
     beginnings: Vec<Finder<'static>>,
+    /// Which of the literals was the first in the lines that were searched last.
+    found_last: usize,
     /// A bit for each expression.
     matching: Vec<u64>,
 }
@@ -108,7 +111,15 @@ impl Automaton {
             // One search does.
             literals.clear();
         }
-        Automaton { automaton, states, count, literals, beginnings, matching: vec![0; count.div_ceil(64)] }
+        Automaton {
+            automaton,
+            states,
+            count,
+            literals,
+            beginnings,
+            found_last: 0,
+            matching: vec![0; count.div_ceil(64)],
+        }
     }
 }
 
@@ -170,6 +181,23 @@ impl Expressions for Automaton {
             note(&self.automaton, &self.states, state, &mut self.matching);
         }
         &self.matching
+    }
+
+    fn bytes_without_match(&mut self, lines: &[u8]) -> usize {
+        let literals = if self.literals.is_empty() { &self.beginnings } else { &self.literals };
+        if literals.is_empty() {
+            return 0;
+        }
+        // The one that was found last comes first: the others are looked for up to it, so that a rare one is not looked for up
+        // to the end again and again.
+        let mut end = lines.len();
+        for number in (self.found_last..literals.len()).chain(0..self.found_last) {
+            if let Some(at) = literals[number].find(&lines[..end]) {
+                end = at;
+                self.found_last = number;
+            }
+        }
+        memrchr(b'\n', &lines[..end]).map_or(0, |newline| newline + 1)
     }
 
     fn shrink(&mut self) {
@@ -270,6 +298,19 @@ mod tests {
     }
 
     #[test]
+    fn lines_without_the_literals_are_passed_over() {
+        let mut expressions = compiled(&["(accepted|queued)_[a-z]".to_owned()]);
+        let lines = b"one\ntwo\nx queued_\naccepted\nthree\nfour";
+        let mut skip = |from: usize| expressions.bytes_without_match(&lines[from..]);
+
+        assert_eq!(skip(0), b"one\ntwo\n".len());
+        assert_eq!(skip(8), 0, "the line has a literal");
+        assert_eq!(skip(18), 0);
+        assert_eq!(skip(27), b"three\n".len(), "what has no end is no line");
+        assert_eq!(compiled(&["[0-9]+".to_owned()]).bytes_without_match(lines), 0);
+    }
+
+    #[test]
     fn lines_cannot_make_it_grow_beyond_its_memory() {
         // After each byte the automaton knows which of the last hundred bytes were an a.
         let mut expressions = compiled(&["a[ab]{100}c".to_owned()]);
@@ -303,6 +344,13 @@ mod tests {
             let one_by_one: Vec<_> =
                 texts.iter().map(|text| RegexBuilder::new(text).unicode(false).build().unwrap()).collect();
             let mut together = compiled(&texts);
+            let joined: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
+            let skipped = &joined[..together.bytes_without_match(&joined)];
+            prop_assert!(skipped.is_empty() || skipped.ends_with(b"\n"));
+            for line in skipped.split_inclusive(|&byte| byte == b'\n') {
+                let line = &line[..line.len() - 1];
+                prop_assert!(!one_by_one.iter().any(|one| one.is_match(line)), "{:?} {:?}", &texts, line);
+            }
             for line in lines {
                 let expected: Vec<usize> = (0..texts.len()).filter(|&number| one_by_one[number].is_match(&line)).collect();
                 prop_assert_eq!(numbers(&mut together, &line), expected, "{:?} {:?}", &texts, line);

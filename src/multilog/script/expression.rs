@@ -27,6 +27,9 @@ pub trait Expressions: fmt::Debug + Send {
     /// the first number on.
     fn matching(&mut self, line: &[u8]) -> &[u64];
 
+    /// How many bytes of whole lines, at the beginning of `lines`, certainly have no match; 0 if that is not quick to find out.
+    fn bytes_without_match(&mut self, lines: &[u8]) -> usize;
+
     /// Frees memory that can be made again.
     fn shrink(&mut self);
 }

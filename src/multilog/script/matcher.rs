@@ -355,6 +355,22 @@ impl Matcher {
         self.match_seen(begin, seen)
     }
 
+    /// How many bytes of whole lines, at the beginning of `lines`, certainly go nowhere, as the line did that was judged last; 0 if
+    /// that is not quick to find out.
+    #[must_use]
+    pub fn bytes_for_nowhere(&mut self, lines: &[u8]) -> usize {
+        let Some(set) = &self.expression_set else { return 0 };
+        let (matching, row) = &set.latest;
+        if *row == UNKNOWN || row & SPECIAL == 0 || matching.iter().any(|&bits| bits != 0) {
+            return 0;
+        }
+        // Where no expression matches, nothing else of the line matters.
+        let Kind::Decided(verdict) = self.state(row & !SPECIAL).kind else { return 0 };
+        let goes_nowhere = self.verdicts[verdict] == Verdict::default();
+        let set = self.expression_set.as_mut().filter(|_| goes_nowhere);
+        set.map_or(0, |set| set.expressions.bytes_without_match(lines))
+    }
+
     /// Judges what star patterns see of a line.
     fn match_seen(&mut self, begin: Row, line: &[u8]) -> usize {
         let mut row = begin;
