@@ -69,7 +69,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
         return reexec::check_state(PROGRAM, |text| HandedSupervisor::read(text).map(drop));
     }
     fd::occupy_standard();
-    match begin(dir, arguments) {
+    match begin_or_take_over(dir, arguments) {
         Ok(mut supervisor) => supervisor.go_on(),
         Err(exit) => exit,
     }
@@ -80,16 +80,16 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 /// Not inlined, like other functions here that are seldom called and need much stack: a page of stack that was used once is
 /// held for ever, and there are thousands of supervisors.
 #[inline(never)]
-fn begin(dir: &CStr, arguments: &program::Arguments) -> std::result::Result<Box<Supervisor>, Exit> {
-    let handed = reexec::take_state();
+fn begin_or_take_over(dir: &CStr, arguments: &program::Arguments) -> std::result::Result<Box<Supervisor>, Exit> {
+    let handed = reexec::take_state().map(|text| HandedSupervisor::take(&text));
     standard_error::never_block(PROGRAM, Threads::None);
     match handed {
         None => {
             let mut supervisor = Supervisor::begin(dir.to_bytes(), Reexec::new(reexec::own_path(), arguments))?;
-            supervisor.settle()?;
+            supervisor.finish_start()?;
             Ok(supervisor)
         }
-        Some(text) => Supervisor::take_over(dir.to_bytes(), arguments, HandedSupervisor::take(&text)),
+        Some(handed) => Supervisor::take_over(dir.to_bytes(), arguments, handed),
     }
 }
 
@@ -203,9 +203,9 @@ impl Supervisor {
         }))
     }
 
-    /// Does the rest of the start: takes over what a supervisor before has left, and accepts commands.
+    /// Does the rest of the start: takes over what an earlier supervisor left, and accepts commands.
     #[inline(never)]
-    fn settle(&mut self) -> std::result::Result<(), Exit> {
+    fn finish_start(&mut self) -> std::result::Result<(), Exit> {
         self.open_store();
         self.remember();
         self.adopt();

@@ -80,7 +80,7 @@ pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
 }
 
 /// Reads the bytes that are available behind those that `bytes` holds already, at most `most`, and says how many; 0 means end of
-/// file. Room is not cleared before it is read into.
+/// file, so `most` must not be 0. Room is not cleared before it is read into. After an error `bytes` are as they were.
 pub fn read_behind(source: impl AsFd, bytes: &mut Vec<u8>, most: usize) -> Result<usize> {
     bytes.reserve(most);
     let room = &mut bytes.spare_capacity_mut()[..most];
@@ -170,4 +170,27 @@ pub fn pipe_size(pipe: impl AsFd) -> Result<usize> {
 pub fn set_pipe_size(pipe: impl AsFd, bytes: usize) -> Result<()> {
     let bytes = i32::try_from(bytes).map_err(|_| Errno::EINVAL)?;
     fcntl(pipe, FcntlArg::F_SETPIPE_SZ(bytes)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::pipe;
+
+    #[test]
+    fn what_is_read_comes_behind_what_is_there() {
+        let (reads, writes) = pipe::new().unwrap();
+        let mut bytes = b"one ".to_vec();
+        write_all(&writes, b"two three").unwrap();
+
+        assert_eq!(read_behind(&reads, &mut bytes, 4), Ok(4));
+        assert_eq!(bytes, b"one two ");
+        assert_eq!(read_behind(&reads, &mut bytes, 1000), Ok(5), "as many as there are");
+        assert_eq!(bytes, b"one two three");
+        set_nonblocking(&reads).unwrap();
+        assert_eq!(read_behind(&reads, &mut bytes, 4), Err(Errno::EAGAIN));
+        drop(writes);
+        assert_eq!(read_behind(&reads, &mut bytes, 4), Ok(0));
+        assert_eq!(bytes, b"one two three");
+    }
 }

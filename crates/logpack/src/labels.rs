@@ -12,18 +12,18 @@ pub(crate) fn find(text: &[u8], begins_in_line: bool) -> Labels {
     if begins_in_line {
         finder.labels.flags.add(Flags::BEGINS_IN_LINE);
     } else {
-        finder.see(text);
+        finder.note(text);
     }
     let (blocks, rest) = text.as_chunks::<BLOCK_BYTES>();
     for (number, block) in blocks.iter().enumerate() {
         let mut newlines = newlines_in(block);
         while newlines != 0 {
             let newline = number * BLOCK_BYTES + newlines.trailing_zeros() as usize;
-            finder.see(&text[newline + 1..]);
+            finder.note(&text[newline + 1..]);
             newlines &= newlines - 1;
         }
     }
-    memchr_iter(b'\n', rest).for_each(|newline| finder.see(&rest[newline + 1..]));
+    memchr_iter(b'\n', rest).for_each(|newline| finder.note(&rest[newline + 1..]));
     finder.labels()
 }
 
@@ -35,19 +35,19 @@ struct Finder<'t> {
 }
 
 impl<'t> Finder<'t> {
-    /// Looks at the beginning of the next line. What stands behind the line does not matter.
+    /// Notes what the beginning of the next line tells. What stands behind the line does not matter.
     #[inline]
-    fn see(&mut self, line: &'t [u8]) {
+    fn note(&mut self, line: &'t [u8]) {
         match line.first() {
             // Lines that came together have the same label.
             Some(b'@') if self.last.is_that_of(line) => {}
-            Some(b'@') => self.see_label(line),
+            Some(b'@') => self.note_label(line),
             Some(b'0'..=b'9') if may_be_time(line) => self.labels.flags.add(Flags::OTHER_STAMPS),
             _ => {}
         }
     }
 
-    fn see_label(&mut self, line: &'t [u8]) {
+    fn note_label(&mut self, line: &'t [u8]) {
         if let Some(nanoseconds) = self.last.nanoseconds_of_same_second(line) {
             if nanoseconds < self.last.nanoseconds {
                 self.labels.flags.add(Flags::OUT_OF_ORDER);

@@ -216,3 +216,76 @@ fn line_start(block: &[u8], place: usize) -> usize {
 fn line_end(block: &[u8], place: usize) -> usize {
     memchr(b'\n', &block[place..]).map_or(block.len(), |newline| place + newline + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::filter::Case;
+
+    /// Patterns of words, classes and what looks around, one within the other.
+    fn pattern() -> impl Strategy<Value = String> {
+        const WORDS: [&str; 9] =
+            ["error", "fail", "rror", "4000", "a4 er", "é", "(?:err|errorfail)", "(?:rror|errorfail)", "(?:fail|lfa)"];
+        const PLACES: [&str; 8] = ["$", "(?m:$)", "\\z", "^", "\\b", "\\B", "(?m:^)", "()"];
+        const CLASSES: [&str; 11] =
+            [".", "[^e]", "\\w", "[0-9]", "(?i:err)", "(?s:.)", "\\s", "\\n", "[é-ü]", "(?-u:[^e])", "(?-u:\\xc3)"];
+        let part = prop_oneof![
+            5 => prop::sample::select(&WORDS[..]),
+            1 => prop::sample::select(&PLACES[..]),
+            4 => prop::sample::select(&CLASSES[..]),
+        ];
+        part.prop_map(str::to_owned).prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                6 => prop::collection::vec(inner.clone(), 1..5).prop_map(|parts| parts.concat()),
+                2 => prop::collection::vec(inner.clone(), 1..4).prop_map(|parts| format!("(?:{})", parts.join("|"))),
+                3 => (inner, prop::sample::select(&["*", "+", "?", "{2}", "{1,3}", "{0}", "+?"][..]))
+                    .prop_map(|(part, times)| format!("(?:{part}){times}")),
+            ]
+        })
+    }
+
+    /// Lines with labels, with other stamps, and without.
+    fn line() -> impl Strategy<Value = Vec<u8>> {
+        const STAMPS: [&str; 5] =
+            ["@400000006b02cca2200ccfa4 ", "@400000006b02cca2200ccfa5 ", "2026-11-22_11:06:00.54536 ", "", " "];
+        const PARTS: [&[u8]; 12] =
+            [b"error", b"fail", b"err", b"or", b" ", b"e", "é".as_bytes(), b"\xc3", b"\xff", b"\r", b"4000", b"a4 "];
+        let parts = prop::collection::vec(prop::sample::select(&PARTS[..]), 0..8);
+        (prop::sample::select(&STAMPS[..]), parts)
+            .prop_map(|(stamp, parts)| [stamp.as_bytes(), &parts.concat(), b"\n"].concat())
+    }
+
+    proptest! {
+        #[test]
+        fn those_groups_are_kept_that_match_one_by_one(
+            text in pattern(),
+            lines in prop::collection::vec(line(), 1..10),
+            is_inverted in any::<bool>(),
+            is_cut in any::<bool>(),
+            ignores_case in prop::bool::weighted(0.2),
+        ) {
+            let case = if ignores_case { Case::Ignored } else { Case::Regarded };
+            let Ok(pattern) = Pattern::new(&text, case, is_inverted) else { return Ok(()) };
+            let mut block = lines.concat();
+            block.truncate(block.len() - usize::from(is_cut));
+            let search = Search { pattern: pattern.clone(), scale: TimeScale::Djb };
+
+            let mut kept = Vec::new();
+            BlockSearch::new(&search).keep_wanted(&block, &mut kept);
+
+            let mut stamps = BlockSearch::new(&search).stamps;
+            let mut groups: Vec<(Vec<u8>, usize)> = Vec::new();
+            for line in block.split_inclusive(|byte| *byte == b'\n') {
+                match (groups.last_mut(), stamps.bytes(line)) {
+                    (Some((group, _)), 0) => group.extend_from_slice(line),
+                    (_, stamp_bytes) => groups.push((line.to_vec(), stamp_bytes)),
+                }
+            }
+            groups.retain(|(group, stamp_bytes)| pattern.selects(&group[*stamp_bytes..]));
+            let expected: Vec<u8> = groups.into_iter().flat_map(|(group, _)| group).collect();
+            prop_assert_eq!(kept.escape_ascii().to_string(), expected.escape_ascii().to_string(), "{:?}", text);
+        }
+    }
+}

@@ -7,7 +7,7 @@
 //! - The wide pattern is the user's pattern without everything that depends on the bytes around the message: it has no
 //!   beginning of a line, and no boundary of a word. No part of it matches a newline, so no match is longer than a line.
 //! - If every match contains one of a few words, the buffer is searched for those words, as long as the lines that contain
-//!   them do match. Where only some bytes can stand before the word in a match, the line is matched from the first of them on.
+//!   them do match. Where only some bytes can stand before the word in a match, the line is matched from where they begin.
 //! - If most lines may match, the search gains nothing: see [`Finder::is_useful`].
 
 use std::cell::Cell;
@@ -60,12 +60,12 @@ impl BeforeWord {
         BeforeWord { can_stand, word_bytes_max: words.iter().map(|word| word.len()).max().unwrap_or(0) }
     }
 
-    /// Where matches begin at the earliest, in a message in which the first word to end does so at `found`.
+    /// Where matches begin at the earliest, in a message in which the search for words has answered `found`.
     fn begin(&self, message: &[u8], found: usize) -> usize {
-        // Each other word begins behind this, too.
+        // No word begins before this: the search finds the leftmost, or the one that ends first.
         let word = found.saturating_sub(self.word_bytes_max);
-        let stands = |byte: &u8| !self.can_stand[usize::from(*byte)];
-        message[..word].iter().rposition(stands).map_or(0, |place| place + 1)
+        let cannot_stand = |byte: &u8| !self.can_stand[usize::from(*byte)];
+        message[..word].iter().rposition(cannot_stand).map_or(0, |place| place + 1)
     }
 }
 
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    const PATTERNS: [&str; 33] = [
+    const PATTERNS: [&str; 35] = [
         "[0-9]{2}:[0-9]{2}.*(error|fail)",
         "^error",
         "error$",
@@ -277,6 +277,8 @@ mod tests {
         "[^ ]*(error|fail)x?",
         "a b*error$",
         "é+error",
+        "(?:rror|errorfail)x?",
+        "[a-e]*(?:err|errorfail)[a-z]",
     ];
 
     #[test]

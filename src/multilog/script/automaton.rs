@@ -6,7 +6,7 @@
 //!
 //! Where there are few expressions, and each match of any of them has one of a few literals, a line without these literals does
 //! not get that far: looking for them is some ten times as fast. Where there is one expression, and each match begins with one of
-//! a few literals, only what follows such a literal gets there.
+//! a few literals, the automaton starts only where such a literal stands.
 
 use memchr::memmem::Finder;
 use memchr::memrchr;
@@ -40,6 +40,10 @@ fn check(text: &str) -> Result<usize, String> {
         .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(ONE_BYTES_MAX)))
         .build(text)
         .map_err(|error| cause(&error))?;
+    // A state would have to know the character before, of several bytes.
+    if compiled.look_set_any().contains_word_unicode() {
+        return Err("it has a word boundary of Unicode".to_owned());
+    }
     Ok(compiled.memory_usage())
 }
 
@@ -205,7 +209,7 @@ impl Expressions for Automaton {
     }
 }
 
-/// What finds literals; `None` if there are many.
+/// What finds literals; `None` if there are many, or none were given.
 fn finders(literals: Option<Vec<Vec<u8>>>) -> Option<Vec<Finder<'static>>> {
     let literals = literals.filter(|literals| literals.len() <= LITERALS_MAX)?;
     Some(literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
@@ -266,6 +270,9 @@ mod tests {
             reason(b"(a{1000}){1000}")
         );
         assert!(!reason(b"\\pL").contains('\n'));
+        for text in ["(?u)\\bab", "(?u:\\B)x"] {
+            assert_eq!(reason(text.as_bytes()), "it is no regular expression: it has a word boundary of Unicode");
+        }
     }
 
     #[test]

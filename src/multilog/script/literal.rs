@@ -1,4 +1,4 @@
-//! The literals of which each match of a regular expression has one.
+//! The literals of which each match of a regular expression has one, and those with which it begins.
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
@@ -6,17 +6,19 @@ use regex_syntax::hir::{Hir, HirKind};
 /// Literals of which each match of an expression has at least one, as long as possible; `None` if none were found. The
 /// expression must make sense, as bytes.
 pub(super) fn in_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
-    let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
-    let literals = literals(&expression)?;
-    Some(literals.into_iter().map(Into::into).collect())
+    found_in(text, literals)
 }
 
 /// Literals of which each match of an expression begins with one; `None` if none were found. The expression must make sense, as
 /// bytes.
 pub(super) fn begin_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
+    found_in(text, beginnings)
+}
+
+fn found_in(text: &str, find: fn(&Hir) -> Option<Vec<&[u8]>>) -> Option<Vec<Vec<u8>>> {
     let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
-    let beginnings = beginnings(&expression)?;
-    Some(beginnings.into_iter().map(Into::into).collect())
+    let found = find(&expression)?;
+    Some(found.into_iter().map(Into::into).collect())
 }
 
 fn beginnings(expression: &Hir) -> Option<Vec<&[u8]>> {

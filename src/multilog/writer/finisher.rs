@@ -61,7 +61,7 @@ pub struct Finisher<D: Directory> {
     place: SharedPlace<D>,
     trimmer: Trimmer,
     job: Option<Job<D::File>>,
-    /// The file that was finished last, until [`Finisher::let_go`].
+    /// The file that was finished last, until [`Finisher::close_finished`].
     finished: Option<D::File>,
     /// How many times in a row the processor failed.
     failures: u32,
@@ -82,7 +82,7 @@ impl<D: Directory> Finisher<D> {
         self.job = Some(Job { previous, step: FinishStep::Sync });
     }
 
-    /// Continues with the step that failed last time.
+    /// Continues with the step that failed last time. To be followed by [`Finisher::close_finished`].
     pub fn finish(&mut self, patience: &mut impl Patience) -> std::result::Result<(), Error> {
         while self.job.is_some() {
             patience.begin(self.task());
@@ -150,15 +150,9 @@ impl<D: Directory> Finisher<D> {
         }
     }
 
-    /// Closes the file that was finished last. If a processor has made another of it, its space is free now.
-    pub fn let_go(&mut self) {
+    /// Closes the file that was finished last. If a processor has made another of it, its space is free after this.
+    pub fn close_finished(&mut self) {
         self.finished = None;
-    }
-
-    /// Tells whether files are processed before they become archives.
-    #[must_use]
-    pub fn has_processor(&self) -> bool {
-        self.place.rules().processor.is_some()
     }
 
     /// Tells whether a file is being finished.

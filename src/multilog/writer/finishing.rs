@@ -83,7 +83,7 @@ impl<D: Directory> Finishing<D> {
         let Finishing::InEngine(finisher) = self else { return Ok(()) };
         let had_excess = finisher.has_excess();
         finisher.finish(patience)?;
-        finisher.let_go();
+        finisher.close_finished();
         if had_excess && finisher.has_excess() && !patience.is_exiting() {
             // Some of the surplus archives that were left last time.
             finisher.trim(patience)?;

