@@ -252,7 +252,8 @@ impl Drop for Tree {
 
 fn svscan(bin: &Path, scan: &Path) -> Child {
     let mut svscan = Command::new(bin.join("svscan"));
-    svscan.arg(scan).env("PATH", format!("{}:/usr/bin:/bin", bin.display())).stdin(Stdio::null());
+    // The environment is that of svscanboot: each supervise holds a copy.
+    svscan.arg(scan).env_clear().env("PATH", format!("{}:/usr/bin:/bin", bin.display())).stdin(Stdio::null());
     svscan.spawn().unwrap()
 }
 
