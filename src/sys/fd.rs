@@ -80,9 +80,10 @@ pub fn read(source: impl AsFd, room: &mut [u8]) -> Result<usize> {
 }
 
 /// Reads the bytes that are available behind those that `bytes` holds already, at most `most`, and says how many; 0 means end of
-/// file, so `most` must not be 0. Room is not cleared before it is read into. After an error `bytes` are as they were.
+/// file, so `most` must not be 0. Room is not cleared before it is read into. After an error `bytes` are as they were; `ENOMEM` if
+/// there is no room for more.
 pub fn read_behind(source: impl AsFd, bytes: &mut Vec<u8>, most: usize) -> Result<usize> {
-    bytes.reserve(most);
+    bytes.try_reserve(most).map_err(|_| Errno::ENOMEM)?;
     let room = &mut bytes.spare_capacity_mut()[..most];
     let descriptor = source.as_fd().as_raw_fd();
     let count = uninterrupted(|| {

@@ -50,6 +50,12 @@ pub(crate) fn parse(arguments: &Arguments) -> Result<Request<'_>, String> {
     let mut settings =
         Settings { level: LEVEL, frame_bytes: FRAME_BYTES, threads: processors.min(THREADS_BY_DEFAULT_MAX) };
     let (mut unpacks, mut lists, mut keeps_priority) = (false, false, false);
+    // What begins with two hyphens ends the options of this family, and would be passed over.
+    let mut before_end =
+        arguments[1..].iter().map(|argument| argument.to_bytes()).take_while(|argument| *argument != b"--");
+    if let Some(long) = before_end.find(|argument| argument.starts_with(b"--")) {
+        return Err(format!("logpack: illegal option {}", long.escape_ascii()));
+    }
     let mut options = Options::new(arguments, LETTERS);
     for option in options.by_ref() {
         let given = option.map_err(|error| error.to_string())?;
@@ -117,6 +123,8 @@ mod tests {
         let problem = |arguments: &Arguments| parse(arguments).err().unwrap_or_default();
 
         assert_eq!(problem(&[c"logpack", c"-z"]), "logpack: illegal option -- z");
+        assert_eq!(problem(&[c"logpack", c"--level=9"]), "logpack: illegal option --level=9");
+        assert_eq!(problem(&[c"logpack", c"-d", c"--", c"--file"]), "");
         assert_eq!(problem(&[c"logpack", c"-s", c"1"]), "logpack: bad value for -s: 1");
         assert_eq!(problem(&[c"logpack", c"-t0"]), "logpack: bad value for -t: 0");
         assert_eq!(problem(&[c"logpack", c"-d", c"-l"]), "logpack: -d and -l exclude each other");

@@ -95,7 +95,8 @@ impl Packer {
     fn pack(&mut self, mut frame: Frame) -> Result<Frame, Error> {
         frame.labels = labels::find(&frame.text, frame.begins_in_line);
         frame.packed.clear();
-        frame.packed.reserve(compress_bound(frame.text.len()));
+        let room = frame.packed.try_reserve(compress_bound(frame.text.len()));
+        room.map_err(|_| Error::Compress(io::ErrorKind::OutOfMemory.into()))?;
         self.0.compress_to_buffer(&frame.text, &mut frame.packed).map_err(Error::Compress)?;
         Ok(frame)
     }
