@@ -160,6 +160,18 @@ fn the_message_about_a_held_lock_names_the_holder() {
     }
 }
 
+#[test]
+fn a_lock_whose_holder_was_killed_is_waited_for() {
+    let workdir = Workdir::in_memory();
+    std::fs::create_dir(workdir.join("main")).unwrap();
+    // The lock is that of flock, which has ended, and stays as long as sleep has the file open.
+    let script = "exec 9>main/lock; flock -n 9 || exit 1; sleep 0.05 >/dev/null 2>&1 & exit 0";
+    let status = Command::new("sh").args(["-c", script]).current_dir(workdir.path()).status().unwrap();
+    assert!(status.success());
+
+    assert_eq!(log(Multilog::Ours, workdir.path(), &["./main"]), (Some(0), String::new()));
+}
+
 /// The inode number, mode, length and time of change of each file.
 fn identities(directory: &Path) -> BTreeMap<String, (u64, u32, u64, i64, i64)> {
     let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
