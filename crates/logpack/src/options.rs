@@ -50,12 +50,6 @@ pub(crate) fn parse(arguments: &Arguments) -> Result<Request<'_>, String> {
     let mut settings =
         Settings { level: LEVEL, frame_bytes: FRAME_BYTES, threads: processors.min(THREADS_BY_DEFAULT_MAX) };
     let (mut unpacks, mut lists, mut keeps_priority) = (false, false, false);
-    // What begins with two hyphens ends the options of this family, and would be passed over.
-    let mut before_end =
-        arguments[1..].iter().map(|argument| argument.to_bytes()).take_while(|argument| *argument != b"--");
-    if let Some(long) = before_end.find(|argument| argument.starts_with(b"--")) {
-        return Err(format!("logpack: illegal option {}", long.escape_ascii()));
-    }
     let mut options = Options::new(arguments, LETTERS);
     for option in options.by_ref() {
         let given = option.map_err(|error| error.to_string())?;
@@ -70,6 +64,13 @@ pub(crate) fn parse(arguments: &Arguments) -> Result<Request<'_>, String> {
         }
     }
     let files = options.rest();
+    // In this family whatever begins with two hyphens ends the options, and would be passed over.
+    let last_option = arguments.get(1..arguments.len() - files.len()).and_then(|options| options.last());
+    if let Some(long) = last_option.map(|option| option.to_bytes()).filter(|option| option.len() > 2)
+        && long.starts_with(b"--")
+    {
+        return Err(format!("logpack: illegal option {}", long.escape_ascii()));
+    }
     let task = match (unpacks, lists) {
         (false, false) if files.is_empty() => Task::Pack(settings),
         (true, false) => Task::Unpack,
@@ -124,7 +125,10 @@ mod tests {
 
         assert_eq!(problem(&[c"logpack", c"-z"]), "logpack: illegal option -- z");
         assert_eq!(problem(&[c"logpack", c"--level=9"]), "logpack: illegal option --level=9");
+        assert_eq!(problem(&[c"logpack", c"-p", c"-c", c"3", c"--fast"]), "logpack: illegal option --fast");
         assert_eq!(problem(&[c"logpack", c"-d", c"--", c"--file"]), "");
+        assert_eq!(problem(&[c"logpack", c"-d", c"file", c"--file"]), "", "options end before the first file");
+        assert_eq!(problem(&[]), "");
         assert_eq!(problem(&[c"logpack", c"-s", c"1"]), "logpack: bad value for -s: 1");
         assert_eq!(problem(&[c"logpack", c"-t0"]), "logpack: bad value for -t: 0");
         assert_eq!(problem(&[c"logpack", c"-d", c"-l"]), "logpack: -d and -l exclude each other");
