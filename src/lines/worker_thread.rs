@@ -72,6 +72,12 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
         }
     }
 
+    /// How many jobs were handed over whose results have not been taken back.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
     /// Hands over a job. Fewer than `capacity` may be under way.
     pub fn hand_over(&mut self, job: J) {
         debug_assert!(self.under_way < self.capacity, "a thread and its owner must not wait for each other");

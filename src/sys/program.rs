@@ -24,6 +24,8 @@ pub fn own_path() -> Option<Vec<u8>> {
 
 /// The path that this program was executed by, from the root. If it leads through links, it does so again when it is used
 /// again. To be called before the program changes its directory.
+///
+/// Not inlined: a supervisor would hold the stack that this needs as long as it runs.
 #[inline(never)]
 #[must_use]
 pub fn path_at_start() -> Option<Vec<u8>> {

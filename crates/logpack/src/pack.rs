@@ -116,8 +116,8 @@ type Thread = WorkerThread<Frame, Result<Frame, Error>>;
 #[derive(Debug)]
 pub(crate) struct Packers {
     frame_bytes: usize,
-    /// The other threads, and how many frames each of them has.
-    threads: Vec<(Thread, usize)>,
+    /// The other threads.
+    threads: Vec<Thread>,
     own: Packer,
     /// The frames that have not been written, in order.
     frames: VecDeque<OnItsWay>,
@@ -135,7 +135,7 @@ impl Packers {
             let Ok(thread) = Thread::start(STACK_BYTES, FRAMES_EACH, move |frame| packer.pack(frame)) else {
                 break;
             };
-            threads.push((thread, 0));
+            threads.push(thread);
         }
         let own = Packer::new(settings.level)?;
         Ok(Packers { frame_bytes: settings.frame_bytes, threads, own, frames: VecDeque::new(), spare: Vec::new() })
@@ -144,11 +144,10 @@ impl Packers {
     /// Gives a frame to the thread that has the fewest, or compresses it here if each has enough.
     fn give(&mut self, frame: Frame) -> Result<(), Error> {
         let threads = self.threads.iter_mut().enumerate();
-        let free = threads.min_by_key(|(_, (_, has))| *has).filter(|(_, (_, has))| *has < FRAMES_EACH);
-        let given = match free {
-            Some((number, (thread, has))) => {
+        let free = threads.min_by_key(|(_, thread)| thread.under_way());
+        let given = match free.filter(|(_, thread)| thread.under_way() < FRAMES_EACH) {
+            Some((number, thread)) => {
                 thread.hand_over(frame);
-                *has += 1;
                 OnItsWay::AtThread(number)
             }
             None => OnItsWay::Packed(self.own.pack(frame)?),
@@ -159,18 +158,12 @@ impl Packers {
 
     /// Takes from the threads what they have finished.
     fn collect(&mut self) -> Result<(), Error> {
-        let mut may_have: Vec<bool> = self.threads.iter().map(|(_, has)| *has > 0).collect();
-        for frame in &mut self.frames {
-            let OnItsWay::AtThread(number) = *frame else { continue };
-            if may_have[number] {
-                let (thread, has) = &mut self.threads[number];
-                match thread.take_back(FRAMES_EACH) {
-                    Some(packed) => {
-                        *has -= 1;
-                        *frame = OnItsWay::Packed(packed?);
-                    }
-                    None => may_have[number] = false,
-                }
+        for (number, thread) in self.threads.iter_mut().enumerate() {
+            let mut at_thread =
+                self.frames.iter_mut().filter(|frame| matches!(frame, OnItsWay::AtThread(at) if *at == number));
+            while let Some(packed) = thread.take_back(FRAMES_EACH) {
+                let place = at_thread.next().expect("a thread gives back what it has been given");
+                *place = OnItsWay::Packed(packed?);
             }
         }
         Ok(())
@@ -182,9 +175,7 @@ impl Packers {
         match self.frames.front() {
             Some(OnItsWay::Packed(_)) => {}
             Some(&OnItsWay::AtThread(number)) if self.frames.len() > most => {
-                let (thread, has) = &mut self.threads[number];
-                let packed = thread.take_back(0).expect("a thread gives back what it has been given");
-                *has -= 1;
+                let packed = self.threads[number].take_back(0).expect("a thread gives back what it has been given");
                 self.frames[0] = OnItsWay::Packed(packed?);
             }
             _ => return Ok(None),
