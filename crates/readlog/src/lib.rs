@@ -61,6 +61,7 @@ mod program;
 mod ranges;
 mod resolve;
 mod resume;
+mod sources;
 mod stamp;
 mod stream;
 mod surroundings;

@@ -24,7 +24,8 @@ use crate::output::{Paging, Printer, Sink, Style, Writer};
 use crate::overview;
 use crate::prefetch::Workers;
 use crate::ranges::{LastFile, Probe, plan};
-use crate::resolve::{Operand, Resolved, Source, resolve};
+use crate::resolve::Operand;
+use crate::sources::{Source, find as find_sources};
 use crate::stream::{Span, Stream};
 use crate::svg;
 use crate::tail::{SplitSpans, last_label, split_behind_last_line};
@@ -104,7 +105,7 @@ fn read(request: &Request) -> Exit {
     if request.has_hosts() {
         return read_hosts(request, &context);
     }
-    let sources = sources(request, &context);
+    let sources = find_sources(request, &context);
     if sources.is_empty() {
         // Nothing that may come is waited for.
         return context.warnings.exit();
@@ -189,33 +190,6 @@ fn host_services(names: &[Vec<u8>], request: &Request) -> Vec<Vec<u8>> {
     services.iter().zip(names).map(|(service, name)| if is_unique(service) { service } else { name }.clone()).collect()
 }
 
-/// What the arguments mean. With `-f`, a directory need not exist yet.
-fn sources(request: &Request, context: &Context) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for path in request.operands.iter().map(Operand::path) {
-        let (directory, only) = match resolve(&path) {
-            Resolved::Log(path) => (path, None),
-            Resolved::File { .. } if request.follows || request.cursor.is_some() => {
-                let option = if request.follows { "-f" } else { "--cursor" };
-                let path = Shown(&path);
-                context.warnings.warn(format_args!("unable to read {path} with {option}: name its directory"));
-                continue;
-            }
-            Resolved::File { directory, name } => (directory, Some(vec![name])),
-            Resolved::Nothing { path, .. } if request.follows => (path, None),
-            Resolved::Nothing { warning, .. } | Resolved::Several(warning) => {
-                context.warnings.warn(warning);
-                continue;
-            }
-        };
-        match sources.iter_mut().find(|source| source.directory == directory) {
-            Some(source) => source.join(only),
-            None => sources.push(Source { directory, only }),
-        }
-    }
-    sources
-}
-
 /// Opens the directories that can be opened.
 fn open_log_dirs(sources: &[Source], context: &Context) -> Vec<Rc<LogDir>> {
     let mut opened: Vec<(Dir, Source)> = Vec::new();
@@ -234,7 +208,7 @@ fn open_log_dirs(sources: &[Source], context: &Context) -> Vec<Rc<LogDir>> {
     }
     let services = tell_apart(&paths(sources));
     let service = |path: &Vec<u8>| sources.iter().zip(&services).find(|(source, _)| source.directory == *path);
-    let log_dir = |(dir, Source { directory, only }): (Dir, Source)| {
+    let log_dir = |(dir, Source { directory, only, .. }): (Dir, Source)| {
         let service = service(&directory).map_or_else(Vec::new, |(_, service)| service.clone());
         Rc::new(LogDir { path: directory, service, dir, only })
     };
@@ -312,9 +286,8 @@ fn writer(request: &Request, context: &Rc<Context>, services: Vec<Vec<u8>>, curs
 fn print_all(request: &Request, sources: &[Source], context: &Rc<Context>) -> Result<(), Error> {
     let cursor = request.cursor.as_deref().map(CursorFile::open).transpose()?;
     if request.follows {
-        let paths = paths(sources);
-        let mut writer = writer(request, context, tell_apart(&paths), cursor);
-        return follow(request, &paths, context, &mut writer);
+        let mut writer = writer(request, context, tell_apart(&paths(sources)), cursor);
+        return follow(request, sources, context, &mut writer);
     }
     let log_dirs = open_log_dirs(sources, context);
     let mut writer = writer(request, context, services(&log_dirs), cursor);

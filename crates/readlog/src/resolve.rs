@@ -45,55 +45,46 @@ impl Operand {
             Operand::Host(address) => address.path.clone(),
             Operand::Service(name) if name.contains(&b'/') => name.clone(),
             Operand::Service(name) => {
-                let paths: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {
-                    Some(services) => vec![join(services.as_bytes(), name)],
-                    None => SERVICES.iter().map(|services| join(services, name)).collect(),
-                };
-                // Where there is none, a message names the usual place, and -f waits there.
+                let paths: Vec<Vec<u8>> = service_places().iter().map(|services| join(services, name)).collect();
+                // Where there is none, -f waits in the usual place.
                 paths.iter().find(|path| as_path(path).exists()).unwrap_or(&paths[0]).clone()
             }
         }
+    }
+
+    /// Where a service has been looked for in vain.
+    pub(super) fn missing(&self) -> Option<String> {
+        match self {
+            Operand::Service(name) if !name.contains(&b'/') && !as_path(&self.path()).exists() => {
+                let places: Vec<String> = service_places().iter().map(|path| Shown(path).to_string()).collect();
+                Some(format!("unable to find the service {}: not in {}", Shown(name), places.join(", ")))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The directories of services, in the order in which a name is looked up.
+fn service_places() -> Vec<Vec<u8>> {
+    match std::env::var_os(SERVICES_VARIABLE) {
+        Some(services) => vec![services.as_bytes().to_vec()],
+        None => SERVICES.map(<[u8]>::to_vec).into(),
     }
 }
 
 /// The services that have a log, in the first directory of services that exists.
 pub(super) fn all_services() -> Vec<Operand> {
-    let services: Vec<Vec<u8>> = match std::env::var_os(SERVICES_VARIABLE) {
-        Some(services) => vec![services.as_bytes().to_vec()],
-        None => SERVICES.map(<[u8]>::to_vec).into(),
-    };
+    let services = service_places();
     let names = |services: &Vec<u8>| Dir::open(&services[..]).and_then(|dir| dir.names()).ok();
     let Some((services, names)) = services.iter().find_map(|services| Some((services, names(services)?))) else {
         return Vec::new();
     };
     let paths = names.into_iter().filter(|(name, _)| !name.starts_with(b".")).map(|(name, _)| join(services, &name));
     let has_log =
-        |path: &Vec<u8>| as_path(path).is_dir() && matches!(resolve(path), Resolved::Log(_) | Resolved::Several(_));
+        |path: &Vec<u8>| as_path(path).is_dir() && matches!(resolve(path), Resolved::Log(_) | Resolved::Unclear(_));
     let mut paths: Vec<Vec<u8>> = paths.filter(has_log).collect();
     paths.sort_unstable();
     paths.into_iter().map(Operand::Path).collect()
-}
-
-/// A log directory that is read, or some of its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Source {
-    /// The path of the directory.
-    pub(super) directory: Vec<u8>,
-    /// The files, if not all are read.
-    pub(super) only: Option<Vec<Vec<u8>>>,
-}
-
-impl Source {
-    /// Reads what another source names too.
-    pub(super) fn join(&mut self, other: Option<Vec<Vec<u8>>>) {
-        self.only = match (self.only.take(), other) {
-            (Some(mut one), Some(other)) => {
-                one.extend(other);
-                Some(one)
-            }
-            _ => None,
-        };
-    }
 }
 
 /// The meaning of a path.
@@ -103,16 +94,22 @@ pub(super) enum Resolved {
     Log(Vec<u8>),
     /// This file of a directory.
     File { directory: Vec<u8>, name: Vec<u8> },
-    /// No log directory. One may appear at `path`.
-    Nothing { path: Vec<u8>, warning: String },
-    /// More than one log directory. The text is a warning.
-    Several(String),
+    /// No log directory. One may appear at `path`. `is_unlogged` if this is a service that has no log service.
+    Nothing { path: Vec<u8>, warning: String, is_unlogged: bool },
+    /// More than one log directory, or a file that is not of a log directory. The text is a warning.
+    Unclear(String),
 }
 
 /// Finds the log directory that a path means.
 pub(super) fn resolve(path: &[u8]) -> Resolved {
     if let Some((directory, name)) = log_file(path) {
         return Resolved::File { directory, name };
+    }
+    if as_path(path).metadata().is_ok_and(|stat| !stat.is_dir()) {
+        let (shown, log_files) = (Shown(path), "current, previous, processed or @label.s");
+        return Resolved::Unclear(format!(
+            "unable to open directory {shown}: not a directory, nor a plain file of one ({log_files})"
+        ));
     }
     if holds_log(path) != Some(false) {
         return Resolved::Log(path.to_vec());
@@ -132,11 +129,18 @@ pub(super) fn resolve(path: &[u8]) -> Resolved {
     let shown = Shown(&base).to_string();
     if !logs.is_empty() {
         let names: Vec<String> = logs.iter().map(|name| Shown(name).to_string()).collect();
-        return Resolved::Several(format!("several logs in {shown}, name one of them: {}", names.join(", ")));
+        return Resolved::Unclear(format!("several logs in {shown}, name one of them: {}", names.join(", ")));
     }
     let warning = format!("no log in {shown}: it has neither current nor archives");
-    let is_service = base != path || has(&base, RUN);
-    Resolved::Nothing { path: if is_service { main } else { base }, warning }
+    let is_unlogged = base == path && has(path, RUN) && !is_log_service(path);
+    let path = if is_unlogged {
+        join(&join(path, LOG), MAIN)
+    } else if base != path || has(path, RUN) {
+        main
+    } else {
+        base
+    };
+    Resolved::Nothing { path, warning, is_unlogged }
 }
 
 fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
@@ -155,6 +159,11 @@ fn is_there(path: &[u8]) -> bool {
 
 fn has(path: &[u8], name: &[u8]) -> bool {
     Dir::open(path).is_ok_and(|directory| matches!(directory.stat(name), Ok(Some(_))))
+}
+
+/// Tells whether a service directory is that of a log service: it has the name of one, or is in another service directory.
+fn is_log_service(path: &[u8]) -> bool {
+    as_path(path).file_name().is_some_and(|name| name.as_bytes() == LOG) || has(&join(path, b".."), RUN)
 }
 
 /// Tells whether a directory is one that a logger writes to; `None` if it cannot be read.

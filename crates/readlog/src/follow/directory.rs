@@ -25,16 +25,17 @@ pub(super) struct Directory {
     path: Vec<u8>,
     service: Vec<u8>,
     open: Option<OpenDir>,
-    /// Why the directory could not be opened, if a message said so.
+    /// Why the directory could not be opened, if no message is to say so again.
     last_failure: Option<Errno>,
     /// Where an earlier run stopped.
     position: Option<Position>,
 }
 
 impl Directory {
-    /// A directory that has not been opened.
-    pub(super) fn new(path: &[u8], service: Vec<u8>, position: Option<Position>) -> Directory {
-        Directory { path: path.to_vec(), service, open: None, last_failure: None, position }
+    /// A directory that has not been opened. If it is optional, no message says that it does not exist yet.
+    pub(super) fn new(path: &[u8], service: Vec<u8>, position: Option<Position>, is_optional: bool) -> Directory {
+        let last_failure = is_optional.then_some(Errno::ENOENT);
+        Directory { path: path.to_vec(), service, open: None, last_failure, position }
     }
 
     /// The path.

@@ -37,6 +37,7 @@ use crate::hosts::announcement::announce_caught_up;
 use crate::log_dir::tell_apart;
 use crate::merge::Merge;
 use crate::output::Writer;
+use crate::sources::Source;
 use crate::stream::Stream;
 use logyard::cli::{Shown, cause};
 use logyard::sys::inotify::{Event, Notification, Notifier, Watch};
@@ -54,7 +55,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 struct Follow<'r> {
     request: &'r Request,
-    paths: &'r [Vec<u8>],
+    sources: &'r [Source],
     context: Rc<Context>,
     /// `None` if the system allows no inotify instance.
     notifier: Option<Notifier>,
@@ -70,19 +71,21 @@ struct Follow<'r> {
 /// Prints all lines, and those that are written from then on, until nobody reads the output any more.
 pub(super) fn follow(
     request: &Request,
-    paths: &[Vec<u8>],
+    sources: &[Source],
     context: &Rc<Context>,
     writer: &mut Writer,
 ) -> std::result::Result<(), Error> {
     signal::exit_on(Signal::SIGINT, INTERRUPTED).map_err(Error::Follow)?;
     let notifier = Notifier::new();
-    let services = tell_apart(paths);
-    let directory =
-        |(path, service): (&Vec<u8>, Vec<u8>)| Directory::new(path, service, writer.position(path).cloned());
-    let directories = paths.iter().zip(services).map(directory).collect();
+    let paths: Vec<Vec<u8>> = sources.iter().map(|source| source.directory.clone()).collect();
+    let directory = |(source, service): (&Source, Vec<u8>)| {
+        let position = writer.position(&source.directory).cloned();
+        Directory::new(&source.directory, service, position, source.is_optional)
+    };
+    let directories = sources.iter().zip(tell_apart(&paths)).map(directory).collect();
     let mut follow = Follow {
         request,
-        paths,
+        sources,
         context: Rc::clone(context),
         notifier: None,
         directories,
@@ -188,7 +191,7 @@ impl Follow<'_> {
                 }
                 Err(errno) => {
                     if self.directories[i].is_new_failure(errno) {
-                        let path = Shown(&self.paths[i]);
+                        let path = Shown(&self.sources[i].directory);
                         self.context.warnings.announce(format_args!(
                             "unable to open directory {path}: {}, waiting for it",
                             cause(errno)
@@ -216,7 +219,7 @@ impl Follow<'_> {
     /// Watches the nearest existing directory above; `false` if it was watched already. The system does not report that a
     /// directory was removed as long as it is open, but it reports that its name has gone from the one above.
     fn watch_ancestor(&mut self, i: usize) -> bool {
-        let path = PathBuf::from(OsStr::from_bytes(&self.paths[i]));
+        let path = PathBuf::from(OsStr::from_bytes(&self.sources[i].directory));
         let path = std::path::absolute(&path).unwrap_or(path);
         let Some(notifier) = &self.notifier else { return false };
         let watch = path.ancestors().skip(1).find_map(|ancestor| match notifier.watch_names(ancestor) {

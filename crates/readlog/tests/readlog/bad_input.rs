@@ -28,7 +28,10 @@ fn what_is_no_directory_is_told() {
     complains(
         &dir,
         &["nothing", "main", "file"],
-        &["unable to open directory nothing: file does not exist", "unable to open directory file: not a directory"],
+        &[
+            "unable to open directory file: not a directory, nor a plain file of one (current, previous, processed or @label.s)",
+            "unable to open directory nothing: file does not exist",
+        ],
         &lines(0, 20),
     );
 }

@@ -22,9 +22,13 @@ fn a_service_is_found_by_its_name() {
     assert_eq!(text(&run(&["-o", "tai64n", "-u", "services/one"])), lines(0, 20), "a path");
     let output = run(&["-u", "three"]);
     assert_eq!(output.status.code(), Some(1));
-    let path = dir.join("services/three");
-    let complaint = format!("unable to open directory {}: file does not exist\n", path.display());
-    assert!(messages(&output).ends_with(&complaint), "{output:?}");
+    let services = dir.join("services");
+    let complaint = format!("readlog: warning: unable to find the service three: not in {}\n", services.display());
+    assert_eq!(messages(&output), complaint);
+    let output = readlog(dir.path(), &["-u", "no\x1bservice"]).env_remove("SVDIR").output().unwrap();
+    let places = "/service, /etc/service, /var/service, /var/log";
+    let complaint = format!("readlog: warning: unable to find the service no\\x1bservice: not in {places}\n");
+    assert_eq!((output.status.code(), messages(&output)), (Some(1), complaint));
     assert_eq!(run(&["-u", ""]).status.code(), Some(100));
 }
 
@@ -69,14 +73,26 @@ fn a_file_that_is_no_plain_file_or_no_log_file_is_told() {
     let dir = Workdir::new();
     ten_seconds_each(&dir, "main", 1);
     std::fs::write(dir.join("notes"), "x").unwrap();
+    std::fs::write(dir.join("main/lock"), "").unwrap();
     std::os::unix::fs::symlink("/etc/passwd", dir.join(format!("main/{}.s", second(5)))).unwrap();
 
-    for path in ["notes".to_owned(), format!("main/{}.s", second(5)), format!("main/{}.s", second(6))] {
+    let no_log = "not a directory, nor a plain file of one (current, previous, processed or @label.s)";
+    for (path, problem) in [
+        ("notes".to_owned(), no_log),
+        ("/dev/null".to_owned(), no_log),
+        ("main/lock".to_owned(), no_log),
+        (format!("main/{}.s", second(5)), no_log),
+        (format!("main/{}.s", second(6)), "file does not exist"),
+        ("notes/current".to_owned(), "not a directory"),
+    ] {
         let output = run(dir.path(), &[&path]);
 
-        assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{path}");
-        assert!(messages(&output).starts_with(&format!("readlog: warning: unable to open directory {path}: ")));
+        let complaint = format!("readlog: warning: unable to open directory {path}: {problem}\n");
+        assert_eq!((output.status.code(), messages(&output)), (Some(1), complaint));
+        assert_eq!(output.stdout, b"", "{path}");
     }
+    // A file is not waited for as a directory is.
+    assert_eq!(run(dir.path(), &["-f", "notes"]).status.code(), Some(1));
 }
 
 #[test]

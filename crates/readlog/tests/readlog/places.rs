@@ -76,6 +76,52 @@ fn what_holds_no_log_is_told() {
     }
 }
 
+/// `/service/*` names services with a log and services without.
+#[test]
+fn among_several_a_service_without_a_log_service_is_left_out() {
+    let dir = Workdir::new();
+    ten_seconds_each(&dir, "service/one/log/main", 1);
+    for name in ["cron", "getty"] {
+        log_directory(&dir, &format!("service/{name}"), &[("run", b"#!/bin/sh\n")]);
+    }
+    let answer = |arguments: &[&str]| {
+        let output = run(dir.path(), arguments);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let all = ["service/cron", "service/getty", "service/one"];
+    let complaint = |name| format!("readlog: warning: no log in service/{name}: it has neither current nor archives\n");
+
+    let expected = (Some(0), lines(0, 20), String::new());
+    assert_eq!(answer(&[&["-o", "tai64n"], &all[..]].concat()), expected);
+    let (code, list, messages) = answer(&[&["--list"], &all[..]].concat());
+    assert_eq!((code, list.lines().count(), &messages[..]), (Some(0), 2, ""), "{list}");
+    // Where nothing else is read, each is told.
+    assert_eq!(answer(&all[..1]), (Some(1), String::new(), complaint("cron")));
+    assert_eq!(answer(&all[..2]), (Some(1), String::new(), complaint("cron") + &complaint("getty")));
+    // A log service that has not written anything is told always.
+    service(&dir, "service/two");
+    let (code, _, messages) = answer(&[&all[..], &["service/two"]].concat());
+    assert_eq!((code, messages), (Some(1), complaint("two/log")));
+    let (code, _, messages) = answer(&["service/one", "service/two/log"]);
+    assert_eq!((code, messages), (Some(1), complaint("two/log")));
+}
+
+#[test]
+fn a_service_without_a_log_service_is_waited_for_without_a_message() {
+    let dir = Workdir::new();
+    log_directory(&dir, "service/cron", &[("run", b"#!/bin/sh\n")]);
+    log_directory(&dir, "service/one/log/main", &[("current", lines(0, 1).as_bytes())]);
+    let mut reader = follower(&dir, &["-f", "-o", "cat", "service/cron", "service/one"]);
+    until("the log is printed", || text(&dir, "out") == "line 0\n");
+
+    log_directory(&dir, "service/cron/log/main", &[("current", lines(3, 4).as_bytes())]);
+
+    until("its line was printed", || text(&dir, "out") == "line 0\nline 3\n");
+    reader.signal(Signal::SIGINT);
+    assert_eq!((reader.end().code(), text(&dir, "err")), (Some(130), String::new()));
+}
+
 #[test]
 fn a_log_directory_without_lines_is_no_complaint() {
     let dir = Workdir::new();
