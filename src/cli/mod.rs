@@ -4,6 +4,7 @@
 //! - [`standard_error`]: where messages go, and what becomes of them when nobody reads it. [`standard_output`]: the same for
 //!   lines. [`outlet`]: what both are.
 //! - [`mod@cause`]: the family's own words for what a system call may answer.
+//! - [`entry`]: how a program begins; `--version`.
 //! - [`exit`]: 0, 100 and 111. [`Program::usage`] prints the usage and returns 100, for a wrong command line.
 //! - [`getopt`]: options as the family reads them.
 //! - [`json`]: bytes as JSON values. [`prometheus`]: metrics. [`size`]: bytes in units.
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cause;
+pub mod entry;
 pub mod exit;
 pub mod getopt;
 pub mod json;

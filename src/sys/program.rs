@@ -63,16 +63,10 @@ pub fn take_variable(name: &CStr) -> Result<Option<Vec<u8>>> {
     Ok(Some(value))
 }
 
-/// Defines the C `main` of a program: `logyard::program!(logyard::multilog::program::run);`, or, for one that shows something in
-/// the process list, `logyard::program!(title: …)`.
+/// Defines the C `main` of a program. [`program!`](crate::program) does so for the commands.
+#[doc(hidden)]
 #[macro_export]
-macro_rules! program {
-    ($run:path) => {
-        $crate::program!($run, $crate::sys::program::enter);
-    };
-    (title: $run:path) => {
-        $crate::program!($run, $crate::sys::process::proctitle::enter);
-    };
+macro_rules! c_main {
     ($run:path, $enter:path) => {
         #[doc(hidden)]
         #[allow(unsafe_code)]

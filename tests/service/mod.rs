@@ -10,6 +10,7 @@
 //! | splogger: messages, folding, a syslog daemon that is late, slow or restarted | [`splogger`] |
 //! | every command has a manual page that renders; every page is installed | [`manual`] |
 //! | every message, option and exit code is in a manual page | [`messages`] |
+//! | `--version` | [`version`] |
 //! | the examples: executable scripts, a valid systemd unit | [`examples`] |
 //!
 //! Fixtures: [`root`] makes root directories and boots systems in them; [`syslogd`] runs Debian's syslog daemon.
@@ -25,3 +26,4 @@ mod root;
 mod setup;
 mod splogger;
 mod syslogd;
+mod version;

@@ -111,7 +111,7 @@ fn command() -> Command {
         )
         .arg(path("svg", "Write one picture of all of them"));
     Command::new("logbench")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!(env!("CARGO_PKG_VERSION"), " (logyard)"))
         .about("Benchmark loggers and verify their output")
         .override_usage(
             "logbench [run] [options]\n       logbench syslog [options]\n       logbench corpus shape size [options]\n       \

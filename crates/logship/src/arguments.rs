@@ -114,7 +114,7 @@ system refused.";
 /// The command line's grammar.
 pub(crate) fn command() -> Command {
     Command::new("logship")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!(env!("CARGO_PKG_VERSION"), " (logyard)"))
         .about("Ship finished archives of log directories to an object store, each exactly once")
         .after_help(EXAMPLES)
         .arg(

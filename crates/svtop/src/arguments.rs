@@ -51,7 +51,7 @@ pub(crate) enum Parsed {
 /// The grammar.
 fn command() -> Command {
     Command::new("svtop")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!(env!("CARGO_PKG_VERSION"), " (logyard)"))
         .about("Show a live table of supervised services and their loggers")
         .after_help(HELP)
         .override_usage("svtop [options] [dir]")

@@ -45,7 +45,7 @@ Exit codes: 0 everything was read; 1 something could not be read, and a message 
 pub(super) fn command() -> Command {
     let choice = || PossibleValuesParser::new(["auto", "always", "never"]);
     let mut command = Command::new("readlog")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(concat!(env!("CARGO_PKG_VERSION"), " (logyard)"))
         .about("Read log directories of multilog, svlogd and s6-log")
         .after_help(EXAMPLES)
         .override_usage("readlog [options] dir ...")
