@@ -2,7 +2,7 @@
 //!
 //! An option is a letter after `-`; letters may be bundled (`-nx`); a value follows its letter directly or is the next
 //! argument (`-o10`, `-o 10`). Options end before the first argument that does not begin with `-`, before a `-` alone,
-//! and after any argument that begins with `--`.
+//! and after any argument that begins with `--`; where 0.76 has no such program, only after `--` itself.
 
 use std::ffi::CStr;
 use std::fmt::{self, Display};
@@ -29,6 +29,8 @@ pub struct Options<'a> {
     at: usize,
     /// What is left of a bundle of letters, which has been taken out of the arguments.
     bundle: &'a [u8],
+    /// Words behind `--` are an error.
+    refuses_words: bool,
 }
 
 /// An option as it was given.
@@ -45,14 +47,28 @@ pub struct Given<'a> {
 pub struct Error<'a> {
     /// The name under which the program was called, without its directory.
     program: &'a [u8],
-    letter: u8,
-    lacks_value: bool,
+    problem: Problem<'a>,
+}
+
+/// What is wrong with an option.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem<'a> {
+    /// There is no such letter.
+    Letter(u8),
+    /// There is no such word, here with its hyphens.
+    Word(&'a [u8]),
+    /// Nothing follows the letter.
+    NoValue(u8),
 }
 
 impl Display for Error<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let problem = if self.lacks_value { "option requires an argument" } else { "illegal option" };
-        write!(out, "{}: {problem} -- {}", Shown(self.program), Shown(&[self.letter]))
+        let (problem, letter) = match self.problem {
+            Problem::Word(word) => return write!(out, "{}: illegal option {}", Shown(self.program), Shown(word)),
+            Problem::Letter(letter) => ("illegal option", letter),
+            Problem::NoValue(letter) => ("option requires an argument", letter),
+        };
+        write!(out, "{}: {problem} -- {}", Shown(self.program), Shown(&[letter]))
     }
 }
 
@@ -63,7 +79,13 @@ impl<'a> Options<'a> {
     pub fn new(arguments: &'a Arguments, known: &'a [u8]) -> Options<'a> {
         let name = arguments.first().map_or(&[][..], |name| name.to_bytes());
         let program = name.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        Options { program, arguments, known, at: 1, bundle: &[] }
+        Options { program, arguments, known, at: 1, bundle: &[], refuses_words: false }
+    }
+
+    /// The same, but an argument such as `--anything` is an error. 0.76's programs pass over it.
+    #[must_use]
+    pub fn without_words(arguments: &'a Arguments, known: &'a [u8]) -> Options<'a> {
+        Options { refuses_words: true, ..Options::new(arguments, known) }
     }
 
     /// The arguments after the options; to be asked for when there are no more options.
@@ -86,6 +108,9 @@ impl<'a> Iterator for Options<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.bundle.is_empty() {
             match self.rest().first()?.to_bytes() {
+                word @ [b'-', b'-', _, ..] if self.refuses_words => {
+                    return Some(Err(Error { program: self.program, problem: Problem::Word(word) }));
+                }
                 [b'-', b'-', ..] => {
                     self.take();
                     return None;
@@ -99,15 +124,15 @@ impl<'a> Iterator for Options<'a> {
         }
         let (&letter, rest) = self.bundle.split_first()?;
         self.bundle = rest;
-        let bad = |lacks_value| Error { program: self.program, letter, lacks_value };
+        let bad = |problem| Error { program: self.program, problem };
         // A colon is not a letter of its own, wherever it stands.
         let Some(known) = self.known.iter().position(|&one| one == letter && one != b':') else {
-            return Some(Err(bad(false)));
+            return Some(Err(bad(Problem::Letter(letter))));
         };
         if self.known.get(known + 1) != Some(&b':') {
             return Some(Ok(Given { letter, value: &[] }));
         }
-        let bad = bad(true);
+        let bad = bad(Problem::NoValue(letter));
         self.bundle = &[];
         let value = if rest.is_empty() { self.take().map(CStr::to_bytes) } else { Some(rest) };
         Some(value.map(|value| Given { letter, value }).ok_or(bad))
@@ -148,6 +173,21 @@ mod tests {
         assert_eq!(read(&[c"p", c"--anything", c"-n"], b"n").1, [c"-n"]);
         assert_eq!(read(&[c"p", c"", c"-n"], b"n").1, [c"", c"-n"]);
         assert_eq!(read(&[], b"n").1, [c""; 0]);
+    }
+
+    #[test]
+    fn words_may_be_refused() {
+        let first = |arguments: &Arguments| {
+            Options::without_words(arguments, b"na:").next().map(|option| option.err().map(|bad| bad.to_string()))
+        };
+
+        assert_eq!(
+            first(&[c"p", c"--any\x1bthing", c"-n"]),
+            Some(Some("p: illegal option --any\\x1bthing".to_owned()))
+        );
+        assert_eq!(first(&[c"p", c"-a", c"--anything"]), Some(None), "a value");
+        assert_eq!(first(&[c"p", c"--", c"--anything"]), None);
+        assert_eq!(first(&[c"p", c"dir", c"--anything"]), None);
     }
 
     #[test]

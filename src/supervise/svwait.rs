@@ -35,7 +35,7 @@ enum Goal {
 pub fn run(arguments: &program::Arguments) -> Exit {
     let mut goal = None;
     let mut limit = None;
-    let mut options = Options::new(arguments, b"uUdt:");
+    let mut options = Options::without_words(arguments, b"uUdt:");
     for option in options.by_ref() {
         match option {
             Ok(given) if given.letter == b'u' => goal = Some(Goal::Up),

@@ -266,10 +266,15 @@ fn every_option_and_action_is_in_the_manual_page() {
     for (name, paths) in SOURCES {
         for (_, code) in paths.iter().flat_map(|path| texts(&source(path))) {
             let mut rest = code.as_str();
-            while let Some(at) = ["Options::new(arguments, b\"", "OPTIONS: &[u8] = b\"", "LETTERS: &[u8] = b\""]
-                .iter()
-                .filter_map(|start| rest.find(start).map(|at| at + start.len()))
-                .min()
+            while let Some(at) = [
+                "Options::new(arguments, b\"",
+                "Options::without_words(arguments, b\"",
+                "OPTIONS: &[u8] = b\"",
+                "LETTERS: &[u8] = b\"",
+            ]
+            .iter()
+            .filter_map(|start| rest.find(start).map(|at| at + start.len()))
+            .min()
             {
                 let end = rest[at..].find('"').unwrap();
                 wanted.extend(letters(name, &rest[at..at + end]));

@@ -50,7 +50,7 @@ pub(crate) fn parse(arguments: &Arguments) -> Result<Request<'_>, String> {
     let mut settings =
         Settings { level: LEVEL, frame_bytes: FRAME_BYTES, threads: processors.min(THREADS_BY_DEFAULT_MAX) };
     let (mut unpacks, mut lists, mut keeps_priority) = (false, false, false);
-    let mut options = Options::new(arguments, LETTERS);
+    let mut options = Options::without_words(arguments, LETTERS);
     for option in options.by_ref() {
         let given = option.map_err(|error| error.to_string())?;
         let bad = || format!("logpack: bad value for -{}: {}", char::from(given.letter), given.value.escape_ascii());
@@ -64,13 +64,6 @@ pub(crate) fn parse(arguments: &Arguments) -> Result<Request<'_>, String> {
         }
     }
     let files = options.rest();
-    // In this family whatever begins with two hyphens ends the options, and would be passed over.
-    let last_option = arguments.get(1..arguments.len() - files.len()).and_then(|options| options.last());
-    if let Some(long) = last_option.map(|option| option.to_bytes()).filter(|option| option.len() > 2)
-        && long.starts_with(b"--")
-    {
-        return Err(format!("logpack: illegal option {}", long.escape_ascii()));
-    }
     let task = match (unpacks, lists) {
         (false, false) if files.is_empty() => Task::Pack(settings),
         (true, false) => Task::Unpack,
@@ -125,6 +118,7 @@ mod tests {
 
         assert_eq!(problem(&[c"logpack", c"-z"]), "logpack: illegal option -- z");
         assert_eq!(problem(&[c"logpack", c"--level=9"]), "logpack: illegal option --level=9");
+        assert_eq!(problem(&[c"logpack", c"-c", c"--fast"]), "logpack: bad value for -c: --fast");
         assert_eq!(problem(&[c"logpack", c"-p", c"-c", c"3", c"--fast"]), "logpack: illegal option --fast");
         assert_eq!(problem(&[c"logpack", c"-d", c"--", c"--file"]), "");
         assert_eq!(problem(&[c"logpack", c"-d", c"file", c"--file"]), "", "options end before the first file");

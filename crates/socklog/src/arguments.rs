@@ -61,18 +61,20 @@ pub enum Source {
 pub enum Bad {
     /// It is to be explained how the program is called.
     Usage,
+    /// An option does not exist, or lacks its value.
+    Option(String),
     /// An option, an address or a number makes no sense.
     Value(String),
 }
 
 /// Reads the command line.
 pub fn parse(arguments: &Arguments) -> Result<Request, Bad> {
-    let mut options = Options::new(arguments, b"rRUpstud:");
+    let mut options = Options::without_words(arguments, b"rRUpstud:");
     let (mut is_raw, mut is_only_raw, mut respects_umask) = (false, false, false);
     let (mut shows_credentials, mut is_stream, mut only_tcp, mut only_udp) = (false, false, false, false);
     let mut discards_after = None;
     for option in options.by_ref() {
-        let given = option.map_err(|_| Bad::Usage)?;
+        let given = option.map_err(|bad| Bad::Option(bad.to_string()))?;
         match given.letter {
             b'r' => is_raw = true,
             b'R' => is_only_raw = true,
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_named() {
-        assert_eq!(parse(&[c"socklog", c"-x"]), Err(Bad::Usage));
+        assert_eq!(parse(&[c"socklog", c"-x"]), Err(Bad::Option("socklog: illegal option -- x".into())));
+        assert_eq!(parse(&[c"socklog", c"--syslog"]), Err(Bad::Option("socklog: illegal option --syslog".into())));
         assert_eq!(parse(&[c"socklog", c"pipe"]), Err(Bad::Usage));
         assert_eq!(parse(&[c"socklog", c"inet", c"1.2.3"]), Err(Bad::Value("bad ip address: 1.2.3".into())));
         assert_eq!(parse(&[c"socklog", c"inet", c"::1", c"abc"]), Err(Bad::Value("bad port number: abc".into())));

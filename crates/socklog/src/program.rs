@@ -26,6 +26,10 @@ pub fn run(arguments: &Arguments) -> Exit {
     let request = match arguments::parse(arguments) {
         Ok(request) => request,
         Err(Bad::Usage) => return PROGRAM.usage(SYNOPSIS),
+        Err(Bad::Option(text)) => {
+            say(format_args!("{text}\n"));
+            return PROGRAM.usage(SYNOPSIS);
+        }
         Err(Bad::Value(text)) => return PROGRAM.fatal(text),
     };
     if let Err(errno) = signal::ignore(Signal::SIGPIPE) {

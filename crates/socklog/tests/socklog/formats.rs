@@ -115,7 +115,10 @@ fn the_process_and_user_of_the_sender_are_written_if_asked_for() {
 #[test]
 fn a_wrong_command_line_is_explained() {
     for (arguments, code, words) in [
-        (&["-x"][..], 100, "socklog: usage: socklog "),
+        (&["-x"][..], 100, "socklog: illegal option -- x\nsocklog: usage: socklog "),
+        (&["-d"], 100, "socklog: option requires an argument -- d\nsocklog: usage: socklog "),
+        (&["--help"], 100, "socklog: illegal option --help\nsocklog: usage: socklog "),
+        (&["--version", "unix"], 100, "socklog: illegal option --version\nsocklog: usage: socklog "),
         (&["pipe"], 100, "socklog: usage: socklog "),
         (&["inet", "127.0.0.1", "x"], 111, "socklog: fatal: bad port number: x\n"),
         (&["unix", "/nonexistent/log"], 111, "socklog: fatal: unable to bind /nonexistent/log: file does not exist\n"),
@@ -125,6 +128,8 @@ fn a_wrong_command_line_is_explained() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
         assert!(text.starts_with(words), "{text}");
     }
+    let output = Command::new(SOCKLOG).arg("--version").output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"socklog 0."), "{output:?}");
 }
 
 #[test]
