@@ -103,7 +103,7 @@ fn until_blocked(fixture: &ServiceFixture, by: Option<(&str, &str)>) {
             assert!(lines.contains("logger: logs, or waits for input"), "{lines}");
             let mut lines = metrics.lines().filter(|line| line.starts_with("logyard_logger_blocked{"));
             assert!(lines.all(|line| line.ends_with("} 0")), "{metrics}");
-            assert!(check.starts_with("SVSTAT OK: 1 services, no problems |") && code == 0, "{check}");
+            assert!(check.starts_with("SVSTAT OK: 1 service, no problems |") && code == 0, "{check}");
         }
     }
 }
@@ -280,7 +280,7 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     assert_eq!(json["log"]["waiting_bytes"], Value::Null);
     assert_eq!(json["log"]["logger"]["state"], "unknown");
     let (check, code) = as_nobody(&["--check", "sv/a"]);
-    assert!(check.starts_with("SVSTAT UNKNOWN: 1 services, ") && code == Some(3), "{check}");
+    assert!(check.starts_with("SVSTAT UNKNOWN: 1 service, ") && code == Some(3), "{check}");
     let (metrics, _) = as_nobody(&["--prometheus", "sv/a"]);
     assert!(metrics.contains("logyard_logger_known{service=\"sv/a\"} 0"), "{metrics}");
     assert!(!metrics.contains("logyard_log_waiting_bytes{"), "{metrics}");
@@ -291,6 +291,9 @@ fn whoever_may_not_look_is_told_that_nothing_is_known() {
     assert!(lines.contains("logger: unknown (access denied)\n"), "{lines}");
     let (json, _) = as_nobody(&["--json", "sv/a"]);
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["log"]["logger"]["state"], "unknown");
+    let (metrics, _) = as_nobody(&["--prometheus", "sv/a"]);
+    assert!(metrics.contains("logyard_service_up{service=\"sv/a\",unit=\"service\"} 1\n"), "{metrics}");
+    assert!(!metrics.contains("logyard_service_up{service=\"sv/a\",unit=\"log\"}"), "not known: {metrics}");
 }
 
 #[test]
@@ -355,7 +358,7 @@ fn the_check_tells_what_is_down_flapping_or_far_behind() {
     assert!(
         check(&["sv/c"]).0.contains("sv/c down 0 seconds, normally up") || check(&["sv/c"]).0.contains("normally up")
     );
-    assert!(check(&["sv/nothing"]).0.starts_with("SVSTAT CRITICAL: 1 services, sv/nothing unable to chdir"));
+    assert!(check(&["sv/nothing"]).0.starts_with("SVSTAT CRITICAL: 1 service, sv/nothing unable to chdir"));
 
     let logger = pid(&fixture, "sv/a/log");
     nix::sys::signal::kill(logger, Signal::SIGSTOP).unwrap();
@@ -365,6 +368,70 @@ fn the_check_tells_what_is_down_flapping_or_far_behind() {
     nix::sys::signal::kill(logger, Signal::SIGCONT).unwrap();
     for wrong in [&["--backlog", "x", "sv/a"][..], &["--what", "sv/a"], &["--"], &[]] {
         assert_eq!(check(wrong).1, 3, "{wrong:?}");
+    }
+}
+
+/// The names of an object's members, with those of the objects in it.
+fn members(value: &Value) -> Vec<String> {
+    let Some(object) = value.as_object() else { return Vec::new() };
+    let inner = |(name, value): (&String, &Value)| {
+        let inner = members(value).into_iter().map(move |member| format!("{name}.{member}"));
+        [name.clone()].into_iter().chain(inner).collect::<Vec<_>>()
+    };
+    object.iter().flat_map(inner).collect()
+}
+
+#[test]
+fn json_has_the_same_members_in_every_state() {
+    let fixture = fixture(SLOW, "./main");
+    fixture.script("sv/b/run", "exec sleep 1000");
+    fixture.script("sv/b/log/run", "exec sleep 1000");
+    let shape = |service: &str| {
+        let (text, _) = svstat(&fixture, &["--json", service]);
+        let json: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        (members(&json), json)
+    };
+    let (unsupervised, json) = shape("sv/a");
+    assert_eq!(json["error"], "unable to open supervise/ok: file does not exist");
+    assert_eq!(json["log"]["logger"]["state"], "down");
+    let without = |list: &[String], beginning: &str| -> Vec<String> {
+        list.iter().filter(|name| !name.starts_with(beginning)).cloned().collect()
+    };
+
+    fixture.svscan("sv");
+    until_logging(&fixture);
+    fixture.until_stat("sv/b/log", "up");
+
+    let (up, json) = shape("sv/a");
+    assert_eq!((&json["error"], &json["state"], &json["last_exit"]), (&Value::Null, &"up".into(), &Value::Null));
+    assert_eq!(up, unsupervised);
+    assert_eq!(shape("sv/b").0, unsupervised, "a logger that says nothing");
+    let logger = pid(&fixture, "sv/a/log");
+    nix::sys::signal::kill(logger, Signal::SIGSTOP).unwrap();
+    until("it is blocked", || log(&fixture)["logger"]["state"] == "blocked");
+    assert_eq!(shape("sv/a").0, unsupervised);
+    nix::sys::signal::kill(logger, Signal::SIGCONT).unwrap();
+    let (missing, json) = shape("sv/nothing");
+    assert_eq!(without(&missing, "log."), without(&unsupervised, "log."));
+    assert_eq!(json["log"], Value::Null);
+    fixture.svc(&["-d", "sv/b"]);
+    fixture.until_stat("sv/b", "down");
+    let (down, json) = shape("sv/b");
+    assert_eq!(json["last_exit"], serde_json::json!({"code": null, "signal": 15}));
+    assert_eq!(without(&down, "last_exit."), unsupervised);
+}
+
+#[test]
+fn an_alert_sees_a_service_without_a_supervisor() {
+    let fixture = fixture("exec sleep 1000", "./main");
+
+    let (metrics, _) = svstat(&fixture, &["--prometheus", "sv/a", "sv/nothing"]);
+
+    for service in ["sv/a", "sv/nothing"] {
+        for metric in ["up", "supervised"] {
+            let line = format!("logyard_service_{metric}{{service=\"{service}\",unit=\"service\"}} 0\n");
+            assert!(metrics.contains(&line), "{metrics}");
+        }
     }
 }
 

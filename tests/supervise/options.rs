@@ -131,6 +131,8 @@ fn svwait_waits_for_several_services_to_go_down() {
     for arguments in [&[][..], &["-u"], &["sv/a"], &["-u", "-t", "soon", "sv/a"]] {
         assert_eq!(transcript(&fixture.run(Maker::Ours, "svwait", arguments)), usage, "{arguments:?}");
     }
+    let (code, _, words) = transcript(&fixture.run(Maker::Ours, "svwait", &["-d", "--timeout", "sv/a"]));
+    assert_eq!((code, words), (Some(100), format!("svwait: illegal option --timeout\n{}", usage.2)));
 }
 
 #[test]
@@ -172,10 +174,14 @@ fn svstat_shows_a_service_and_its_log_as_text_and_as_json() {
         ]
     );
     let pid = fixture.pid("sv/a");
-    assert!(json.starts_with(&format!("{{\"service\":\"sv/a\",\"state\":\"up\",\"pid\":{pid},\"seconds\":")), "{json}");
-    assert!(json.contains("\"starts\":2,\"last_exit\":{\"code\":7},\"log\":{\"service\":\"sv/a/log\","), "{json}");
     assert!(
-        json.ends_with("\n{\"service\":\"missing\",\"error\":\"unable to chdir: file does not exist\"}\n"),
+        json.starts_with(&format!("{{\"service\":\"sv/a\",\"error\":null,\"state\":\"up\",\"pid\":{pid},\"seconds\":")),
         "{json}"
     );
+    assert!(
+        json.contains("\"starts\":2,\"last_exit\":{\"code\":7,\"signal\":null},\"log\":{\"service\":\"sv/a/log\","),
+        "{json}"
+    );
+    let missing = "\n{\"service\":\"missing\",\"error\":\"unable to chdir: file does not exist\",\"state\":null,";
+    assert!(json.contains(missing) && json.ends_with(",\"log\":null,\"svscan\":null}\n"), "{json}");
 }

@@ -70,8 +70,9 @@ pub(super) fn run(arguments: &program::Arguments) -> Exit {
     let said: Vec<String> = problems.iter().map(|(_, text)| text.replace('|', "/")).collect();
     let text = if said.is_empty() { "no problems".to_owned() } else { said.join("; ") };
     let count = snapshots.len();
+    let noun = if count == 1 { "service" } else { "services" };
     let line = format!(
-        "SVSTAT {}: {count} services, {text} | services={count} problems={} waiting={waiting}B\n",
+        "SVSTAT {}: {count} {noun}, {text} | services={count} problems={} waiting={waiting}B\n",
         level.word(),
         problems.len()
     );

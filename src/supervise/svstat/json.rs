@@ -1,7 +1,7 @@
-//! `svstat --json`: an object a line.
+//! `svstat --json`: an object a line. Every object has all members; what is not known or does not apply is null.
 
 use std::ffi::CStr;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use crate::cli::json;
 use crate::supervise::last_exit::LastExit;
@@ -17,98 +17,105 @@ pub(super) fn object(dir: &CStr) -> String {
     let mut text = String::from("{\"service\":");
     json::print(&mut text, dir.to_bytes());
     members(&mut text, &report);
-    if let Some(seen) = seen {
-        match log {
-            Some(log) => {
-                text.push_str(",\"log\":{\"service\":");
-                json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
-                members(&mut text, &log.report);
-                logger(&mut text, &log.logger);
-                text.push('}');
-            }
-            None => text.push_str(",\"log\":null"),
+    match log {
+        Some(log) => {
+            text.push_str(",\"log\":{\"service\":");
+            json::print(&mut text, &[dir.to_bytes(), b"/log"].concat());
+            members(&mut text, &log.report);
+            logger(&mut text, &log.logger);
+            text.push('}');
         }
-        text.push_str(",\"svscan\":");
-        json::print(&mut text, seen.to_string().as_bytes());
+        None => text.push_str(",\"log\":null"),
     }
+    sentence(&mut text, "svscan", seen);
     text.push_str("}\n");
     text
 }
 
+/// A member: a number, a word of JSON, or null.
+fn plain(text: &mut String, name: &str, value: Option<impl Display>) {
+    // Writing to a string cannot fail.
+    let _ = match value {
+        Some(value) => write!(text, ",\"{name}\":{value}"),
+        None => write!(text, ",\"{name}\":null"),
+    };
+}
+
+/// A member that is a word of ours, which needs no escapes, or null.
+fn word(text: &mut String, name: &str, value: Option<impl Display>) {
+    plain(text, name, value.map(|value| format!("\"{value}\"")));
+}
+
+/// A member that is any text, or null.
+fn sentence(text: &mut String, name: &str, value: Option<impl Display>) {
+    let value = value.map(|value| {
+        let mut string = String::new();
+        json::print(&mut string, value.to_string().as_bytes());
+        string
+    });
+    plain(text, name, value);
+}
+
 /// What is known of the logger.
 fn logger(text: &mut String, logger: &Logger) {
-    // Writing to a string cannot fail.
-    let _ = match logger.pipe {
-        Ok(fill) => {
-            write!(text, ",\"waiting_bytes\":{},\"pipe_bytes\":{}", fill.waiting_bytes, fill.capacity_bytes)
-        }
-        Err(_) => write!(text, ",\"waiting_bytes\":null,\"pipe_bytes\":null"),
+    let fill = logger.pipe.ok();
+    plain(text, "waiting_bytes", fill.map(|fill| fill.waiting_bytes));
+    plain(text, "pipe_bytes", fill.map(|fill| fill.capacity_bytes));
+    let (state, obstacle, reason) = match &logger.condition {
+        Condition::Logging => ("logging", None, None),
+        Condition::Exiting => ("exiting", None, None),
+        Condition::Down => ("down", None, None),
+        Condition::Unknown(unknown) => ("unknown", None, Some(unknown)),
+        Condition::Blocked(obstacle) => ("blocked", Some(obstacle), None),
     };
-    text.push_str(",\"logger\":{\"state\":");
-    match &logger.condition {
-        Condition::Logging => text.push_str("\"logging\""),
-        Condition::Exiting => text.push_str("\"exiting\""),
-        Condition::Down => text.push_str("\"down\""),
-        Condition::Unknown(unknown) => {
-            text.push_str("\"unknown\",\"reason\":");
-            json::print(text, unknown.to_string().as_bytes());
-        }
-        Condition::Blocked(obstacle) => {
-            let _ = write!(text, "\"blocked\",\"by\":\"{}\"", obstacle.by.word());
-            if let Some((since, seconds)) = obstacle.since.zip(obstacle.seconds()) {
-                let _ = write!(text, ",\"since\":\"{since}\",\"seconds\":{seconds}");
-            }
-            text.push_str(",\"text\":");
-            json::print(text, obstacle.text.as_bytes());
-        }
-    }
-    if let Some(counts) = logger.counts {
-        let _ = write!(text, ",\"lines\":{},\"bytes\":{}", counts.lines, counts.bytes);
-        let _ = match counts.last_came {
-            Some(label) => write!(text, ",\"last_came\":\"{label}\""),
-            None => write!(text, ",\"last_came\":null"),
-        };
-    }
+    text.push_str(",\"logger\":{\"state\":\"");
+    text.push_str(state);
+    text.push('"');
+    word(text, "by", obstacle.map(|obstacle| obstacle.by.word()));
+    word(text, "since", obstacle.and_then(|obstacle| obstacle.since));
+    plain(text, "seconds", obstacle.and_then(|obstacle| obstacle.seconds()));
+    sentence(text, "text", obstacle.map(|obstacle| &obstacle.text));
+    sentence(text, "reason", reason);
+    plain(text, "lines", logger.counts.map(|counts| counts.lines));
+    plain(text, "bytes", logger.counts.map(|counts| counts.bytes));
+    word(text, "last_came", logger.counts.and_then(|counts| counts.last_came));
     text.push('}');
 }
 
 fn members(text: &mut String, report: &Result<Report, Failure>) {
-    let report = match report {
-        Ok(report) => report,
-        Err(error) => {
-            text.push_str(",\"error\":");
-            return json::print(text, error.to_string().as_bytes());
-        }
+    sentence(text, "error", report.as_ref().err());
+    let report = report.as_ref().ok();
+    let status = report.map(|report| &report.status);
+    let process = status.and_then(|status| status.process);
+    word(text, "state", status.map(|_| if process.is_some() { "up" } else { "down" }));
+    plain(text, "pid", process);
+    plain(text, "seconds", status.map(|status| status.age_seconds()));
+    word(text, "since", status.map(|status| status.changed));
+    let want = status.and_then(|status| match status.want {
+        Want::Up => Some("up"),
+        Want::Down => Some("down"),
+        Want::Once => None,
+    });
+    word(text, "want", want);
+    word(text, "normally", report.map(|report| if report.is_normally_up { "up" } else { "down" }));
+    plain(text, "paused", status.map(|status| status.is_paused));
+    let ready_since = match report.and_then(|report| report.readiness) {
+        Some(Readiness::Ready(label)) => Some(label),
+        Some(Readiness::NotReady) | None => None,
     };
-    let status = &report.status;
-    let is_up = status.process.is_some();
-    let state = if is_up { "up" } else { "down" };
-    let pid = status.process.map_or("null".to_owned(), |process| process.to_string());
-    let want = match status.want {
-        Want::Up => "\"up\"",
-        Want::Down => "\"down\"",
-        Want::Once => "null",
-    };
-    let normally = if report.is_normally_up { "up" } else { "down" };
-    let _ = write!(text, ",\"state\":\"{state}\",\"pid\":{pid},\"seconds\":{}", status.age_seconds());
-    let _ = write!(text, ",\"since\":\"{}\",\"want\":{want},\"normally\":\"{normally}\"", status.changed);
-    let _ = write!(text, ",\"paused\":{}", status.is_paused);
-    let _ = match report.readiness {
-        None => write!(text, ",\"ready\":null"),
-        Some(Readiness::NotReady) => write!(text, ",\"ready\":false"),
-        Some(Readiness::Ready(label)) => {
-            let seconds = (Label::now().unix_seconds() - label.unix_seconds()).max(0);
-            write!(text, ",\"ready\":{is_up},\"ready_seconds\":{seconds}")
-        }
-    };
-    let _ = match report.starts {
-        None => write!(text, ",\"starts\":null"),
-        Some(starts) => write!(text, ",\"starts\":{starts}"),
-    };
-    let _ = match report.last_exit {
-        None => write!(text, ",\"last_exit\":null"),
-        Some(LastExit::Exit(code)) => write!(text, ",\"last_exit\":{{\"code\":{code}}}"),
-        Some(LastExit::Signal(signal)) => write!(text, ",\"last_exit\":{{\"signal\":{signal}}}"),
-        Some(LastExit::Unknown) => write!(text, ",\"last_exit\":{{}}"),
-    };
+    let is_ready = process.is_some() && ready_since.is_some();
+    plain(text, "ready", report.and_then(|report| report.readiness).map(|_| is_ready));
+    let ready_seconds = ready_since.map(|since| (Label::now().unix_seconds() - since.unix_seconds()).max(0));
+    plain(text, "ready_seconds", ready_seconds);
+    plain(text, "starts", report.and_then(|report| report.starts));
+    let last_exit = report.and_then(|report| report.last_exit).map(|last_exit| {
+        let (code, signal) = match last_exit {
+            LastExit::Exit(code) => (Some(code), None),
+            LastExit::Signal(signal) => (None, Some(signal)),
+            LastExit::Unknown => (None, None),
+        };
+        let word = |number: Option<_>| number.map_or("null".to_owned(), |number: i32| number.to_string());
+        format!("{{\"code\":{},\"signal\":{}}}", word(code), word(signal))
+    });
+    plain(text, "last_exit", last_exit);
 }

@@ -38,9 +38,15 @@ fn services(page: &mut Page, snapshots: &[Snapshot]) {
     let supervised = units(snapshots).map(|(labels, report)| (labels, u8::from(report.is_ok())));
     let help = "Whether a supervisor runs for the service and its state can be read.";
     page.metric("logyard_service_supervised", "gauge", help, supervised);
+    // An alert must see a service whose supervisor is gone. Where the permission is missing, the service may be up.
+    let up = units(snapshots).filter_map(|(labels, report)| match report {
+        Ok(report) => Some((labels, u8::from(report.status.process.is_some()))),
+        Err(failure) if failure.is_refusal() => None,
+        Err(_) => Some((labels, 0)),
+    });
+    let help = "Whether the service has a process and a supervisor.";
+    page.metric("logyard_service_up", "gauge", help, up);
     let reports = || units(snapshots).filter_map(|(labels, report)| Some((labels, report.as_ref().ok()?)));
-    let up = reports().map(|(labels, report)| (labels, u8::from(report.status.process.is_some())));
-    page.metric("logyard_service_up", "gauge", "Whether the service has a process.", up);
     let normally_up = reports().map(|(labels, report)| (labels, u8::from(report.is_normally_up)));
     let help = "Whether the service starts with its supervisor: it has no file down.";
     page.metric("logyard_service_normally_up", "gauge", help, normally_up);
