@@ -10,7 +10,7 @@ use crate::setup::{layout, syslog, uninstall};
 use crate::sys::program::Arguments;
 use crate::sys::root_dir::Tree;
 use crate::sys::signal::{self, Signal};
-use crate::sys::{dir, fd};
+use crate::sys::{Errno, dir, fd};
 
 use crate::setup::boot::Method;
 use crate::setup::layout::SERVICE;
@@ -37,16 +37,21 @@ pub fn run(arguments: &Arguments) -> Exit {
     let Some(options) = Options::parse(arguments.get(1..).unwrap_or_default()) else {
         return PROGRAM.usage(SYNOPSIS);
     };
-    let done = Tree::open(&options.root).and_then(|tree| {
-        let lock = tree.lock()?;
-        Ok((tree, lock))
-    });
-    let (tree, _lock) = match done {
-        Ok(opened) => opened,
-        Err(errno) => {
-            let root = Shown(options.root.to_bytes());
-            return PROGRAM.fatal(format_args!("unable to lock directory {root}: {}", cause(errno)));
+    let root = Shown(options.root.to_bytes());
+    let tree = match Tree::open(&options.root) {
+        Ok(tree) => tree,
+        // A directory that was made for a wrong name would look like a system that has been prepared.
+        Err(Errno::ENOENT) => {
+            return PROGRAM
+                .fatal(format_args!("unable to open root directory {root}: it does not exist, create it first"));
         }
+        Err(errno) => {
+            return PROGRAM.fatal(format_args!("unable to open root directory {root}: {}", cause(errno)));
+        }
+    };
+    let _lock = match tree.lock() {
+        Ok(lock) => lock,
+        Err(errno) => return PROGRAM.fatal(format_args!("unable to lock directory {root}: {}", cause(errno))),
     };
     let mut report = Report { is_dry: options.dry_run, did_anything: false };
     let done = if options.remove {

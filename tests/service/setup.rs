@@ -7,7 +7,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
 use super::root::Root;
-use testkit::until;
+use testkit::{Workdir, until};
 
 #[test]
 fn setup_installs_into_a_bare_root_and_removes_everything() {
@@ -177,6 +177,26 @@ fn setup_prints_its_usage_for_wrong_arguments() {
         assert!(refused.stderr.starts_with(b"logyard-setup: usage: logyard-setup [--root dir]"), "{arguments:?}");
         assert_eq!(root.listing(), BTreeMap::new());
     }
+}
+
+#[test]
+fn a_root_directory_must_exist() {
+    let root = Root::new();
+    let dir = Workdir::new();
+    std::fs::write(dir.join("file"), "").unwrap();
+    for (name, problem) in [("image", "it does not exist, create it first"), ("file", "not a directory")] {
+        for more in [&[][..], &["--dry-run"], &["--remove"]] {
+            let path = dir.join(name);
+
+            let refused = root.setup(&[&["--root", path.to_str().unwrap()], more].concat());
+
+            assert_eq!(refused.status.code(), Some(111), "{more:?}");
+            let complaint =
+                format!("logyard-setup: fatal: unable to open root directory {}: {problem}\n", path.display());
+            assert_eq!(String::from_utf8_lossy(&refused.stderr), complaint);
+        }
+    }
+    assert!(!dir.join("image").exists());
 }
 
 #[test]
