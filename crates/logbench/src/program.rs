@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -17,10 +18,11 @@ use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
 use crate::{calls, chart, history, history_chart, html, json, syslog, table, watch};
-use logyard::cli::{Exit, Program, Shown};
+use logyard::cli::size::human;
+use logyard::cli::{Exit, Messages, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
-use logyard::sys::{fd, memory};
+use logyard::sys::{fd, memory, terminal};
 use logyard_corpus::{Corpus, Counts};
 
 /// The exit code if a log was not right.
@@ -53,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Exit {
             let directory = request.directory.clone().unwrap_or_else(in_memory);
             let command_line =
                 words.iter().map(|word| shell_word(&word.to_string_lossy())).collect::<Vec<_>>().join(" ");
-            syslog::compare(&request, &directory, &command_line)
+            syslog::compare(&request, &directory, &command_line, Messages::of(PROGRAM))
                 .and_then(|report| print(report.as_bytes()))
                 .map(|()| Exit::OK)
         }
@@ -164,6 +166,7 @@ fn compare(request: &Request, words: &[OsString]) -> Result<Exit, Error> {
         patience: request.patience,
         interruptions,
     };
+    announce(request.runs, &subjects, input.len());
     let results = measure(request, subjects, &mut runner)?;
     let source = match &request.source {
         Source::Made { shape, .. } => shape.name().to_owned(),
@@ -262,6 +265,17 @@ fn in_memory() -> PathBuf {
     if in_memory.is_dir() { in_memory } else { std::env::temp_dir() }
 }
 
+/// Says what is to be run, which takes minutes: a progress bar is shown on a terminal only.
+fn announce(turns: usize, subjects: &[Subject], input_bytes: usize) {
+    let names: Vec<&str> = subjects.iter().map(|subject| &subject.name[..]).collect();
+    let bytes = human(input_bytes as u64);
+    PROGRAM.say(format_args!(
+        "{turns} runs of each of {} subjects, {bytes} of input each: {}",
+        names.len(),
+        names.join(", ")
+    ));
+}
+
 /// Runs the subjects in turns, and shows the progress.
 fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -> Result<Vec<SubjectResults>, Error> {
     let counts_calls = request.counts_calls && calls::can_be_counted();
@@ -272,7 +286,13 @@ fn measure(request: &Request, subjects: Vec<Subject>, runner: &mut Runner<'_>) -
     let steps = results.len() * (request.runs + usize::from(counts_calls));
     let bar = ProgressBar::new(steps as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}").expect("the template is well formed"));
+    let start = Instant::now();
     for turn in 0..request.runs {
+        if turn == 1 && !terminal::is_terminal(fd::stderr()) {
+            let rest = start.elapsed() * u32::try_from(request.runs - 1).unwrap_or(u32::MAX);
+            PROGRAM
+                .say(format_args!("the first run of each is done, about {} seconds are left", rest.as_secs().max(1)));
+        }
         for turn_of in 0..results.len() {
             let number = (turn + turn_of) % results.len();
             bar.set_message(results[number].subject.name.clone());

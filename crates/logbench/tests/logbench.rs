@@ -364,6 +364,22 @@ fn a_syslog_daemon_is_measured_and_killed() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the directories of the runs are removed");
 }
 
+/// Standard error is no terminal, so nothing else shows that it works.
+#[test]
+fn the_runs_are_announced() {
+    let dir = Workdir::new();
+    let (ours, cat) = (format!("ours={}", multilog("t ./main")), "none=cat >/dev/null");
+    let more = ["--runs", "2", "--only-given", "--no-limit", "--logger", &ours, "--logger", cat];
+
+    let output = compared(dir.path(), &[&more[..], &["--json", "/dev/stdout"]].concat());
+
+    let words = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = words.lines().collect();
+    let [first, second] = lines[..] else { panic!("{words}") };
+    assert_eq!(first, "logbench: 2 runs of each of 2 subjects, 293k of input each: ours, none");
+    assert!(second.starts_with("logbench: the first run of each is done, about "), "{words}");
+}
+
 #[test]
 fn what_makes_no_sense_is_told_and_exits_100() {
     let dir = Workdir::new();

@@ -30,9 +30,15 @@ use crate::error::Error;
 use crate::scratch_dir::ScratchDir;
 use crate::syslog::measured::Measured;
 use crate::syslog::request::SyslogRequest;
+use logyard::cli::Messages;
 
-/// Compares the daemons in turns, and returns the report.
-pub(crate) fn compare(request: &SyslogRequest, directory: &Path, command_line: &str) -> Result<String, Error> {
+/// Compares the daemons in turns, and returns the report. The messages say what is to be run.
+pub(crate) fn compare(
+    request: &SyslogRequest,
+    directory: &Path,
+    command_line: &str,
+    messages: Messages,
+) -> Result<String, Error> {
     let scratch_dir = ScratchDir::new(directory)?;
     let mut tables = Vec::new();
     for &transport in &request.transports {
@@ -40,6 +46,15 @@ pub(crate) fn compare(request: &SyslogRequest, directory: &Path, command_line: &
         daemons.retain(|daemon| request.daemons.is_empty() || request.daemons.contains(&daemon.name.to_owned()));
         let mut all: Vec<Measured> =
             daemons.into_iter().map(|daemon| Measured { daemon, speeds: Vec::new(), kills: None }).collect();
+        let names: Vec<&str> = all.iter().map(|measured| &measured.daemon.name[..]).collect();
+        messages.say(format_args!(
+            "{}: {} runs of each of {} daemons, {} messages each: {}",
+            transport.name(),
+            request.runs,
+            names.len(),
+            request.messages,
+            names.join(", ")
+        ));
         for turn in 0..request.runs {
             for turn_of in 0..all.len() {
                 let at = (turn + turn_of) % all.len();
