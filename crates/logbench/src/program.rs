@@ -18,7 +18,6 @@ use crate::scratch_dir::{self, ScratchDir};
 use crate::subject::{self, Subject};
 use crate::task::{Expected, LogTask, Task};
 use crate::{calls, chart, history, history_chart, html, json, syslog, table, watch};
-use logyard::cli::size::human;
 use logyard::cli::{Exit, Messages, Program, Shown};
 use logyard::sys::program::Arguments;
 use logyard::sys::signal::{self, Signal, SignalQueue};
@@ -268,9 +267,9 @@ fn in_memory() -> PathBuf {
 /// Says what is to be run, which takes minutes: a progress bar is shown on a terminal only.
 fn announce(turns: usize, subjects: &[Subject], input_bytes: usize) {
     let names: Vec<&str> = subjects.iter().map(|subject| &subject.name[..]).collect();
-    let bytes = human(input_bytes as u64);
+    let megabytes = input_bytes as f64 / 1e6;
     PROGRAM.say(format_args!(
-        "{turns} runs of each of {} subjects, {bytes} of input each: {}",
+        "{turns} runs of each of {} subjects, {megabytes:.1} MB of input each: {}",
         names.len(),
         names.join(", ")
     ));

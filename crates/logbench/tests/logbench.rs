@@ -369,15 +369,16 @@ fn a_syslog_daemon_is_measured_and_killed() {
 fn the_runs_are_announced() {
     let dir = Workdir::new();
     let (ours, cat) = (format!("ours={}", multilog("t ./main")), "none=cat >/dev/null");
-    let more = ["--runs", "2", "--only-given", "--no-limit", "--logger", &ours, "--logger", cat];
+    let few = ["run", "--bytes", "300k", "--runs", "2", "--dir", ".", "--no-calls", "--only-given", "--no-limit"];
 
-    let output = compared(dir.path(), &[&more[..], &["--json", "/dev/stdout"]].concat());
+    let output = logbench(dir.path(), &[&few[..], &["--logger", &ours, "--logger", cat]].concat());
 
     let words = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = words.lines().collect();
     let [first, second] = lines[..] else { panic!("{words}") };
-    assert_eq!(first, "logbench: 2 runs of each of 2 subjects, 293k of input each: ours, none");
+    assert_eq!(first, "logbench: 2 runs of each of 2 subjects, 0.3 MB of input each: ours, none");
     assert!(second.starts_with("logbench: the first run of each is done, about "), "{words}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("logbench: "), "the report alone: {output:?}");
 }
 
 #[test]
