@@ -5,10 +5,11 @@ use std::fmt::{Display, Write};
 
 use crate::cli::json;
 use crate::supervise::last_exit::LastExit;
-use crate::supervise::logger::{Condition, Logger};
+use crate::supervise::logger::{Condition, Logger, Obstacle};
 use crate::supervise::report::{Readiness, Report};
 use crate::supervise::snapshot::{Failure, Snapshot};
 use crate::supervise::state::Want;
+use crate::supervise::status::Status;
 use crate::tai64n::Label;
 
 /// The object of a service, with a newline.
@@ -73,7 +74,7 @@ fn logger(text: &mut String, logger: &Logger) {
     text.push('"');
     word(text, "by", obstacle.map(|obstacle| obstacle.by.word()));
     word(text, "since", obstacle.and_then(|obstacle| obstacle.since));
-    plain(text, "seconds", obstacle.and_then(|obstacle| obstacle.seconds()));
+    plain(text, "seconds", obstacle.and_then(Obstacle::seconds));
     sentence(text, "text", obstacle.map(|obstacle| &obstacle.text));
     sentence(text, "reason", reason);
     plain(text, "lines", logger.counts.map(|counts| counts.lines));
@@ -89,7 +90,7 @@ fn members(text: &mut String, report: &Result<Report, Failure>) {
     let process = status.and_then(|status| status.process);
     word(text, "state", status.map(|_| if process.is_some() { "up" } else { "down" }));
     plain(text, "pid", process);
-    plain(text, "seconds", status.map(|status| status.age_seconds()));
+    plain(text, "seconds", status.map(Status::age_seconds));
     word(text, "since", status.map(|status| status.changed));
     let want = status.and_then(|status| match status.want {
         Want::Up => Some("up"),

@@ -46,7 +46,7 @@ pub(crate) fn compare(
         daemons.retain(|daemon| request.daemons.is_empty() || request.daemons.contains(&daemon.name.to_owned()));
         let mut all: Vec<Measured> =
             daemons.into_iter().map(|daemon| Measured { daemon, speeds: Vec::new(), kills: None }).collect();
-        let names: Vec<&str> = all.iter().map(|measured| &measured.daemon.name[..]).collect();
+        let names: Vec<&str> = all.iter().map(|measured| measured.daemon.name).collect();
         messages.say(format_args!(
             "{}: {} runs of each of {} daemons, {} messages each: {}",
             transport.name(),
