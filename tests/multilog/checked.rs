@@ -244,7 +244,7 @@ fn the_numbers_of_a_directory_are_those_that_a_logger_keeps_to() {
 fn random_script(random: &mut Random) -> Vec<&'static str> {
     const HEADS: [&str; 4] = ["t", "p=p", "e", "-*"];
     const WORDS: [&str; 24] = [
-        "-*", "+*", "-*a*", "+*b*", "-a*", "+a", "e", "1", "1=x", "=status", "=other", "./a", "./b", "././a", "./c",
+        "-*", "+*", "-*x*", "+*y*", "-x*", "+x", "e", "1", "1=x", "=status", "=other", "./a", "./b", "././a", "./c",
         "s5000", "n5", "n7", "S", "main", "t", "R1h", "ex", "s",
     ];
     let mut script = vec![HEADS[random.below(HEADS.len())]];
@@ -256,7 +256,8 @@ fn random_script(random: &mut Random) -> Vec<&'static str> {
 
 #[test]
 fn random_scripts_do_what_their_explanations_say() {
-    let input = b"a\nb\nab\nba\nc\n\n";
+    // No digit of a stamp is one of these.
+    let input = b"x\ny\nxy\nyx\nz\n\n";
     for seed in 0..60 {
         let script = random_script(&mut Random::new(seed));
         let workdir = Workdir::in_memory();
