@@ -63,14 +63,14 @@ type MakeInput = fn(Messages, bool) -> sys::Result<StandardInput>;
 
 fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     let words = arguments.get(1..).unwrap_or_default();
+    let Program(name) = PROGRAM;
+    memory::end_when_exhausted(name);
     if let Some((_, words)) = words.split_first().filter(|(first, _)| is_check(first)) {
         return check(arguments, words, ScriptFile::find(words));
     }
     let file = ScriptFile::find(words);
     fd::occupy_standard();
     standard_error::never_block(PROGRAM, Threads::Allowed);
-    let Program(name) = PROGRAM;
-    memory::end_when_exhausted(name);
     memory::use_one_arena();
     dir::set_umask(UMASK);
     let exit = match start(words, file, input) {

@@ -19,10 +19,9 @@ use crate::tai64n::Boundary;
 pub fn explain(arguments: &Arguments, script: &Script, is_ignored: &[bool], review: &Review<'_>) -> String {
     let mut text = String::new();
     let mut directories = script.directories.iter();
-    let mut findings = review.findings.iter().peekable();
     for (place, argument) in arguments.iter().enumerate() {
         let bytes = argument.to_bytes();
-        let mut meaning: Cow<'static, str> = match bytes.first() {
+        let meaning: Cow<'static, str> = match bytes.first() {
             _ if is_ignored[place] => "ignored".into(),
             Some(b't' | b'T') => "puts a timestamp before each line".into(),
             Some(b'p') => "puts a text before each line".into(),
@@ -39,17 +38,15 @@ pub fn explain(arguments: &Arguments, script: &Script, is_ignored: &[bool], revi
             }),
             Some(_) | None => "holds for the directories that follow".into(),
         };
-        let mut besides = String::new();
-        while let Some(finding) = findings.next_if(|finding| finding.place == place) {
-            if finding.is_all {
-                meaning.clone_from(&finding.text);
-            } else {
-                besides.push_str("; ");
-                besides.push_str(&finding.text);
-            }
-        }
+        let findings = &review.findings[place];
+        let meaning = findings.iter().find(|finding| finding.is_all).map_or(&meaning[..], |finding| &finding.text);
         // A string takes whatever is written to it.
-        let _ = writeln!(text, "{}: {meaning}{besides}", Shown(bytes));
+        let _ = write!(text, "{}: {meaning}", Shown(bytes));
+        for finding in findings.iter().filter(|finding| !finding.is_all) {
+            text.push_str("; ");
+            text.push_str(&finding.text);
+        }
+        text.push('\n');
     }
     if review.writes_nothing {
         text.push_str(WRITES_NOTHING);

@@ -1,19 +1,19 @@
 //! Characters at the ends of an argument that nobody sees: an editor, another system or a copied text has left them.
 
-use std::borrow::Cow;
-
-/// What an argument ends in, if that cannot be seen.
-pub(super) fn at_end(argument: &[u8]) -> Option<Cow<'static, str>> {
-    let last = argument.utf8_chunks().last().filter(|chunk| chunk.invalid().is_empty())?;
-    name(last.valid().chars().next_back()?)
+/// How an argument begins or ends, if that cannot be seen, and the name of the character: `ends in`, `a blank`.
+pub(super) fn invisible(argument: &[u8]) -> Option<(&'static str, String)> {
+    let mut chunks = argument.utf8_chunks();
+    let first = chunks.next()?;
+    let last = chunks.last().unwrap_or_else(|| first.clone());
+    if last.invalid().is_empty()
+        && let Some(name) = last.valid().chars().next_back().and_then(name)
+    {
+        return Some(("ends in", name));
+    }
+    Some(("begins with", first.valid().chars().next().and_then(name)?))
 }
 
-/// What an argument begins with, if that cannot be seen.
-pub(super) fn at_beginning(argument: &[u8]) -> Option<Cow<'static, str>> {
-    name(argument.utf8_chunks().next()?.valid().chars().next()?)
-}
-
-fn name(character: char) -> Option<Cow<'static, str>> {
+fn name(character: char) -> Option<String> {
     let known = match character {
         ' ' => "a blank",
         '\t' => "a tab",
@@ -26,8 +26,8 @@ fn name(character: char) -> Option<Cow<'static, str>> {
         _ => return None,
     };
     Some(match known {
-        "" => format!("the invisible character U+{:04X}", u32::from(character)).into(),
-        known => known.into(),
+        "" => format!("the invisible character U+{:04X}", u32::from(character)),
+        known => known.to_owned(),
     })
 }
 
@@ -37,26 +37,29 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_has_a_name() {
-        for (argument, name) in [
-            (&b"n5 "[..], Some("a blank")),
-            (b"n5\t", Some("a tab")),
-            (b"n5\r", Some("a carriage return")),
-            (b"n5\n", Some("a newline")),
-            ("n5\u{a0}".as_bytes(), Some("the invisible character U+00A0")),
-            ("n5\u{200b}".as_bytes(), Some("the invisible character U+200B")),
-            (b"n5\x1b", Some("the invisible character U+001B")),
-            (b" ", Some("a blank")),
-            (b"", None),
-            (b"n 5", None),
-            ("./\u{fc}".as_bytes(), None),
+        for (argument, expected) in [
+            (&b"n5 "[..], "ends in a blank"),
+            (b"n5\t", "ends in a tab"),
+            (b"n5\r", "ends in a carriage return"),
+            (b"n5\n", "ends in a newline"),
+            ("n5\u{a0}".as_bytes(), "ends in the invisible character U+00A0"),
+            ("n5\u{200b}".as_bytes(), "ends in the invisible character U+200B"),
+            (b"n5\x1b", "ends in the invisible character U+001B"),
+            (b"\xff\t", "ends in a tab"),
+            (b" ", "ends in a blank"),
+            (b" t", "begins with a blank"),
+            (b"\tt\xff", "begins with a tab"),
+            ("\u{feff}t".as_bytes(), "begins with a byte order mark"),
+            (b"", ""),
+            (b"n 5", ""),
+            ("./\u{fc}".as_bytes(), ""),
             // These are shown as bytes.
-            (b"n5\xa0", None),
-            (b"n5 \xff", None),
+            (b"n5\xa0", ""),
+            (b"n5 \xff", ""),
+            (b"\xff t", ""),
         ] {
-            assert_eq!(at_end(argument).as_deref(), name, "{argument:?}");
+            let found = invisible(argument).map_or_else(String::new, |(how, name)| format!("{how} {name}"));
+            assert_eq!(found, expected, "{argument:?}");
         }
-        assert_eq!(at_beginning("\u{feff}t".as_bytes()).as_deref(), Some("a byte order mark"));
-        assert_eq!(at_beginning(b"\xfft"), None);
-        assert_eq!(at_beginning(b"t "), None);
     }
 }

@@ -2,16 +2,14 @@
 //!
 //! Such a script runs as it does with 0.76, without a word; only who has it checked is told.
 
-use std::borrow::Cow;
 use std::ffi::CStr;
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::cli::Shown;
 use crate::multilog::script::head_rule::HeadRule;
+use crate::multilog::script::invisible::invisible;
 use crate::multilog::script::numbers::{begins_with_digit, parse_number, parse_size, parse_time};
-use crate::multilog::script::{
-    FILES_LEAST, Ignored, REPEATS_LONGEST, SIZE_LEAST_BYTES, SYNC_MOST_SECONDS, Script, invisible,
-};
+use crate::multilog::script::{FILES_LEAST, Ignored, REPEATS_LONGEST, SIZE_LEAST_BYTES, SYNC_MOST_SECONDS, Script};
 use crate::sys::program::Arguments;
 use crate::tai64n::StampForm;
 
@@ -21,8 +19,8 @@ pub const WRITES_NOTHING: &str = "no action writes: every line is dropped";
 /// What was found in a script.
 #[derive(Debug)]
 pub struct Review<'s> {
-    /// In the order of the arguments.
-    pub findings: Vec<Finding>,
+    /// What was found about each argument.
+    pub findings: Vec<Vec<Finding>>,
     /// No line is written anywhere.
     pub writes_nothing: bool,
     ignored: &'s [Ignored],
@@ -31,12 +29,10 @@ pub struct Review<'s> {
 /// What was found about an argument.
 #[derive(Debug)]
 pub struct Finding {
-    /// The place of the argument.
-    pub place: usize,
     /// The argument.
     pub argument: &'static CStr,
     /// A sentence of which the argument is the subject.
-    pub text: Cow<'static, str>,
+    pub text: String,
     /// The argument does nothing else.
     pub is_all: bool,
     /// The script is hardly meant so.
@@ -64,7 +60,7 @@ impl<'s> Review<'s> {
         let mut walk = Walk {
             script,
             arguments,
-            findings: Vec::new(),
+            findings: arguments.iter().map(|_| Vec::new()).collect(),
             selected: Lines::All,
             waiting: Vec::new(),
             selectors: Vec::new(),
@@ -81,28 +77,29 @@ impl<'s> Review<'s> {
             walk.name_invisible(place, argument.to_bytes(), is_ignored[place]);
         }
         walk.end();
-        let Walk { mut findings, writes, .. } = walk;
-        findings.sort_by_key(|finding| finding.place);
-        // One reason why an argument does nothing is enough.
-        let mut idle = None;
-        findings.retain(|finding| !finding.is_all || idle.replace(finding.place) != Some(finding.place));
+        let Walk { findings, writes, .. } = walk;
         Review { findings, writes_nothing: !writes, ignored: &script.ignored }
     }
 
     /// What is wrong with the script. The warnings of a logger that runs it come first.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let ignored = self.ignored.iter().map(|ignored| {
+        let mut warnings = Vec::new();
+        for ignored in self.ignored {
             let argument = ignored.argument.to_bytes();
-            match (invisible::at_end(argument), invisible::at_beginning(argument)) {
-                (Some(end), _) => format!("{ignored} (it ends in {end})"),
-                (None, Some(beginning)) => format!("{ignored} (it begins with {beginning})"),
-                (None, None) if argument.is_empty() => format!("{ignored} (it is empty)"),
-                (None, None) => ignored.to_string(),
+            let mut warning = ignored.to_string();
+            if argument.is_empty() {
+                warning.push_str(" (it is empty)");
             }
-        });
-        let faults = self.findings.iter().filter(|finding| finding.is_fault).map(ToString::to_string);
-        let mut warnings: Vec<String> = ignored.chain(faults).collect();
+            if let Some((how, character)) = invisible(argument) {
+                // A string takes whatever is written to it.
+                let _ = write!(warning, " (it {how} {character})");
+            }
+            warnings.push(warning);
+        }
+        for finding in self.findings.iter().flatten().filter(|finding| finding.is_fault) {
+            warnings.push(finding.to_string());
+        }
         if self.writes_nothing && !warnings.is_empty() {
             warnings.push(WRITES_NOTHING.to_owned());
         }
@@ -114,7 +111,7 @@ impl<'s> Review<'s> {
 struct Walk<'s> {
     script: &'s Script,
     arguments: &'s Arguments,
-    findings: Vec<Finding>,
+    findings: Vec<Vec<Finding>>,
     selected: Lines,
     /// The settings that no directory has followed yet: what they set, and their places.
     waiting: Vec<(u8, usize)>,
@@ -133,18 +130,22 @@ struct Walk<'s> {
 type Path<'s> = (bool, Vec<&'s [u8]>);
 
 impl<'s> Walk<'s> {
-    fn add(&mut self, place: usize, text: impl Into<Cow<'static, str>>, is_all: bool, is_fault: bool) {
+    fn add(&mut self, place: usize, text: &str, is_all: bool, is_fault: bool) {
         let argument = self.arguments[place];
-        self.findings.push(Finding { place, argument, text: text.into(), is_all, is_fault });
+        let known = &mut self.findings[place];
+        // One reason why an argument does nothing is enough.
+        if !is_all || known.iter().all(|before| !before.is_all) {
+            known.push(Finding { argument, text: text.to_owned(), is_all, is_fault });
+        }
     }
 
     /// The argument does nothing, which is hardly meant.
-    fn add_idle(&mut self, place: usize, text: impl Into<Cow<'static, str>>) {
+    fn add_idle(&mut self, place: usize, text: &str) {
         self.add(place, text, true, true);
     }
 
     /// The argument does something, but not what is meant.
-    fn add_doubt(&mut self, place: usize, text: impl Into<Cow<'static, str>>) {
+    fn add_doubt(&mut self, place: usize, text: &str) {
         self.add(place, text, false, true);
     }
 
@@ -195,7 +196,7 @@ impl<'s> Walk<'s> {
     fn look_for_rest(&mut self, place: usize, bytes: &[u8]) {
         if bytes.len() > 1 && bytes[0] != b'T' {
             let letter = char::from(bytes[0]);
-            self.add_doubt(place, format!("counts as {letter}: what follows the letter is ignored"));
+            self.add_doubt(place, &format!("counts as {letter}: what follows the letter is ignored"));
         }
     }
 
@@ -204,7 +205,7 @@ impl<'s> Walk<'s> {
         let file = |action: &'s [u8]| action.splitn(2, |&byte| byte == b'=').nth(1).filter(|_| action[0] == b'M');
         // A later action may be meant to overrule one of a script file, or of a variable; not if another file gets nothing.
         let is_fault = file(old) != file(new);
-        self.add(before, format!("{effect}: {} replaces it", Shown(new)), true, is_fault);
+        self.add(before, &format!("{effect}: {} replaces it", Shown(new)), true, is_fault);
     }
 
     /// Which lines a star pattern can match.
@@ -231,7 +232,7 @@ impl<'s> Walk<'s> {
         match (selects, self.selected, lines) {
             (_, _, Lines::None) => {
                 let head = if self.script.head.stamp.is_some() { "a timestamp" } else { "the prefix" };
-                self.add_idle(place, format!("matches no line: each begins with {head}"));
+                self.add_idle(place, &format!("matches no line: each begins with {head}"));
             }
             // Whoever selects all lines has them selected.
             (true, Lines::All, _) => {
@@ -280,14 +281,13 @@ impl<'s> Walk<'s> {
             [b'R', b'@', ..] => b"@",
             _ => &bytes[..1],
         };
-        let waiting = std::mem::take(&mut self.waiting);
-        let (replaced, kept): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(one, _)| what.contains(one));
-        for (_, before) in replaced {
-            if !kept.iter().any(|&(_, place)| place == before) {
+        for one in what {
+            let Some(at) = self.waiting.iter().position(|(other, _)| other == one) else { continue };
+            let (_, before) = self.waiting.swap_remove(at);
+            if self.waiting.iter().all(|&(_, place)| place != before) {
                 self.add_replaced(before, place, "holds for no directory");
             }
         }
-        self.waiting = kept;
         self.waiting.extend(what.iter().map(|&one| (one, place)));
     }
 
@@ -305,25 +305,22 @@ impl<'s> Walk<'s> {
         };
         let letter = char::from(letter);
         if rest.is_empty() {
-            self.add_doubt(place, format!("has no number and counts as {letter}{counts}"));
+            self.add_doubt(place, &format!("has no number and counts as {letter}{counts}"));
         } else if given != counts || !begins_with_digit(rest) {
-            self.add(place, format!("counts as {letter}{counts}"), false, false);
+            self.add(place, &format!("counts as {letter}{counts}"), false, false);
         }
     }
 
     fn name_invisible(&mut self, place: usize, bytes: &[u8], is_ignored: bool) {
-        if let Some(end) = invisible::at_end(bytes) {
-            let is_fault = match bytes[0] {
-                _ if is_ignored => false,
-                b'.' | b'/' | b'=' | b'M' => true,
-                // The shell passes over blanks.
-                b'!' => !bytes.ends_with(b" ") && !bytes.ends_with(b"\t") && !bytes.ends_with(b"\n"),
-                _ => false,
-            };
-            self.add(place, format!("ends in {end}"), false, is_fault);
-        } else if let Some(beginning) = invisible::at_beginning(bytes) {
-            self.add(place, format!("begins with {beginning}"), false, false);
-        }
+        let Some((how, character)) = invisible(bytes) else { return };
+        let is_fault = match bytes[0] {
+            _ if is_ignored => false,
+            b'.' | b'/' | b'=' | b'M' => true,
+            // The shell passes over blanks.
+            b'!' => !matches!(bytes.last(), Some(b' ' | b'\t' | b'\n')),
+            _ => false,
+        };
+        self.add(place, &format!("{how} {character}"), false, is_fault);
     }
 
     fn end(&mut self) {
@@ -361,6 +358,7 @@ mod tests {
         review
             .findings
             .iter()
+            .flatten()
             .map(|finding| format!("{}{} {}", mark(finding), Shown(finding.argument.to_bytes()), finding.text))
             .collect()
     }
@@ -545,18 +543,19 @@ mod tests {
             let (script, is_ignored) = Script::parse_marking(&all);
             let review = Review::new(&all, &script, &is_ignored);
             let (lines, before) = behaviour(&all);
-            for finding in &review.findings {
+            let found = review.findings.iter().enumerate();
+            for (place, finding) in found.flat_map(|(place, some)| some.iter().map(move |one| (place, one))) {
                 let text = &finding.text;
                 if text.starts_with("gets no line") {
                     let mut with_another = all.clone();
-                    with_another.insert(finding.place, c"./new");
+                    with_another.insert(place, c"./new");
                     let (lines, after) = behaviour(&with_another);
                     let new = after.directories.iter().position(|one| one.path == c"./new").unwrap();
                     prop_assert!(!lines.iter().any(|line| line.split(']').next().unwrap().contains(&new.to_string())));
                 }
                 if finding.is_all {
                     let mut less = all.clone();
-                    less.remove(finding.place);
+                    less.remove(place);
                     let (lines_of_less, after) = behaviour(&less);
                     prop_assert_eq!(&lines, &lines_of_less, "{} {}", Shown(finding.argument.to_bytes()), text);
                     prop_assert_eq!(&before.directories, &after.directories);
@@ -583,7 +582,7 @@ mod tests {
             for place in 0..all.len() {
                 let mut less = all.clone();
                 less.remove(place);
-                let is_found = review.findings.iter().any(|finding| finding.place == place && finding.is_all);
+                let is_found = review.findings[place].iter().any(|finding| finding.is_all);
                 prop_assert_eq!(is_found, Script::parse(&less).directories == script.directories, "{:?}", all);
             }
         }
