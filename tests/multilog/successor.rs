@@ -7,6 +7,7 @@ use std::path::Path;
 
 use logyard::logdir::checksum::hash;
 use logyard::multilog::journal::layout;
+use logyard::sys::pipe::waiting_bytes;
 use logyard::sys::signal::{self, Signal};
 
 use testkit::logdir::{LogDirFiles, current_bytes, put, without_stamps};
@@ -27,6 +28,8 @@ fn log_and_kill(script: &[&str], lines: &[u8]) -> LoggerFixture {
     let logger = fixture.start(script);
     fixture.write(lines);
     fixture.until_current(lines.len());
+    // If it is killed before, its successor finds the lines in the pipe, and cannot know that they are logged.
+    until("the lines are removed from the pipe", || waiting_bytes(&fixture.output) == Ok(0));
     logger.kill();
     fixture
 }
