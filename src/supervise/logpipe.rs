@@ -1,9 +1,10 @@
 //! The pipe from a service to its logger, which outlives both.
 //!
-//! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing, so it never lacks
-//! a reader or a writer; the service and the logger open it themselves, for writing or reading only, so that the logger
-//! sees the end of file once svscan has closed its end and the service has exited. Whichever of them is killed, the
-//! bytes stay as long as one is left, and a new svscan opens the same pipe.
+//! It is a FIFO in the service's `supervise` directory. svscan holds it open for reading and writing. The service and the
+//! logger have openings of their own. That of the logger is for reading only, so that it sees the end of file once svscan
+//! has closed its end and the service has exited. That of the service is for both, although it only writes: so the pipe has
+//! a reader as long as the service lives, and no SIGPIPE comes if svscan, the logger and all supervisors are killed.
+//! Whichever of them is killed, the bytes stay as long as one is left, and a new svscan opens the same pipe.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -81,7 +82,7 @@ impl LogPipe {
     /// The end that the service writes to.
     pub fn end_to_write(&self, service: &Dir) -> Result<End<'_>> {
         match self {
-            LogPipe::Named(fifo) => own_end(fifo, service, Access::Write),
+            LogPipe::Named(fifo) => own_end(fifo, service, Access::Both),
             LogPipe::Nameless { writes, .. } => writes.as_ref().map(|end| End::Shared(end.as_fd())).ok_or(Errno::EPIPE),
         }
     }

@@ -418,7 +418,7 @@ impl Supervisor {
 
     /// Makes the log pipe standard output, and restarts the service if it has been writing elsewhere.
     fn join(&mut self) {
-        let joined = self.files.own_fifo(LOGPIPE, Access::Write).and_then(|pipe| {
+        let joined = self.files.own_fifo(LOGPIPE, Access::Both).and_then(|pipe| {
             if fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default() {
                 return Ok(false);
             }

@@ -39,20 +39,45 @@ impl Tree {
     }
 
     fn kill(&mut self, victim: Victim) {
+        self.processes(victim).into_iter().for_each(kill_by_id);
+        if victim == Victim::Svscan {
+            self.restart_svscan();
+        }
+    }
+
+    fn processes(&self, victim: Victim) -> Vec<i32> {
         let all = |command: &str| self.fixture.processes_of(command);
-        let victims = match victim {
+        match victim {
             Victim::Svscan => vec![self.svscan],
             Victim::Supervise => all("supervise a"),
             Victim::LogSupervise => all("supervise a/log"),
             Victim::Logger => all("multilog n100000 ./main"),
             Victim::Service => all("/bin/sh ./run"),
-        };
-        victims.into_iter().for_each(kill_by_id);
-        if victim == Victim::Svscan {
-            // As init would.
-            self.fixture.wait(self.svscan);
-            self.svscan = self.fixture.svscan("sv");
         }
+    }
+
+    /// As init would.
+    fn restart_svscan(&mut self) {
+        self.fixture.wait(self.svscan);
+        self.svscan = self.fixture.svscan("sv");
+    }
+
+    /// Kills svscan and the others, and starts svscan again only when the service has gone on writing for a while.
+    fn kill_all_before_svscan_restarts(&mut self, others: &[Victim]) {
+        let service = self.fixture.pid("sv/a");
+        kill_by_id(self.svscan);
+        for victim in others {
+            self.processes(*victim).into_iter().for_each(kill_by_id);
+            until(&format!("{victim:?} is gone"), || self.processes(*victim).is_empty());
+        }
+        let written = || self.fixture.read(&format!("sv/a/written.{service}")).trim().parse().unwrap_or(0_u64);
+        let before = written();
+        until("the service goes on writing", || written() > before + 50);
+
+        self.restart_svscan();
+        self.until_moving();
+
+        assert_eq!(self.fixture.pid("sv/a"), service, "the service did not have to be restarted");
     }
 
     /// Waits until lines that the service writes now are logged, and everything is supervised.
@@ -84,6 +109,23 @@ impl Tree {
         });
         numbered::check(&self.fixture, "a");
     }
+}
+
+#[test]
+fn nothing_is_lost_while_the_service_alone_is_left() {
+    thread::scope(|scope| {
+        for others in
+            [&[Victim::LogSupervise, Victim::Logger][..], &[Victim::LogSupervise, Victim::Logger, Victim::Supervise]]
+        {
+            scope.spawn(move || {
+                let mut tree = Tree::new();
+                for _ in 0..3 {
+                    tree.kill_all_before_svscan_restarts(others);
+                }
+                tree.check();
+            });
+        }
+    });
 }
 
 fn pairs() -> Vec<(Victim, Victim)> {

@@ -1,7 +1,8 @@
 //! Processes: ours, our children, and those of others.
 //!
 //! - [`fork`](mod@fork): a copy of this process, a session of its own. [`exec`](mod@exec): another program in its place.
-//! - [`child`]: processes that we start. [`spawn`]: services and their supervisors. [`wait`](mod@wait): how they end.
+//! - [`child`]: processes that we start. [`spawn`]: services and their supervisors, [`light_fork`] where descriptors are many.
+//!   [`wait`](mod@wait): how they end.
 //! - [`trial`]: a program that is to take this process's place is asked whether it can.
 //! - [`pid`]: their numbers. [`pidfd`]: processes that may be somebody else's children.
 //! - [`priority`]: how much of the processors and disks this one gets.
@@ -11,6 +12,7 @@ pub mod child;
 pub mod ended;
 pub mod exec;
 pub mod fork;
+mod light_fork;
 pub mod pid;
 pub mod pidfd;
 pub mod priority;

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
+use crate::sys::process::light_fork::{Forked, light_fork};
 use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
@@ -149,23 +150,34 @@ impl Program<'_> {
     /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in the
     /// child. Only for programs of one thread.
     pub fn start(&self, complain: impl Fn(Errno)) -> Result<Pid> {
+        match light_fork(&self.standard) {
+            Some(Forked::Parent(child)) => return Ok(child),
+            Some(Forked::Child(ready)) => self.execute_or_exit(ready, complain),
+            None => {}
+        }
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => Ok(child.into()),
-            ForkResult::Child => {
-                let Err(errno) = self.execute();
-                complain(errno);
-                exit_child()
-            }
+            ForkResult::Child => self.execute_or_exit(self.place_standard(), complain),
         }
     }
 
-    fn execute(&self) -> Result<Infallible> {
+    fn execute_or_exit(&self, ready: Result<()>, complain: impl Fn(Errno)) -> ! {
+        let Err(errno) = ready.and_then(|()| self.execute());
+        complain(errno);
+        exit_child()
+    }
+
+    fn place_standard(&self) -> Result<()> {
         for (descriptor, number) in self.standard.iter().zip(0..) {
             if let Some(descriptor) = descriptor {
                 place(*descriptor, number)?;
             }
         }
+        Ok(())
+    }
+
+    fn execute(&self) -> Result<Infallible> {
         signal::restore_in_child()?;
         limit::restore_in_child()?;
         let ended = |strings: &[&CStr]| -> Vec<*const libc::c_char> {
