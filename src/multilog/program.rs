@@ -1,5 +1,7 @@
 //! The program: opens what the script names, and runs the engine.
 
+use std::ffi::CStr;
+
 use crate::cli::standard_error::{self, Threads};
 use crate::cli::{Exit, Messages, Program, standard_output};
 use crate::logdir::destination::Destination;
@@ -19,6 +21,7 @@ use crate::multilog::script::Script;
 use crate::multilog::script::automaton;
 use crate::multilog::script::explain::explain;
 use crate::multilog::script::expression;
+use crate::multilog::script::review::Review;
 use crate::multilog::script::script_file::ScriptFile;
 use crate::multilog::status::StatusFile;
 use crate::multilog::writer::directory::{Directory, PathDir};
@@ -60,16 +63,14 @@ type MakeInput = fn(Messages, bool) -> sys::Result<StandardInput>;
 
 fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     let words = arguments.get(1..).unwrap_or_default();
-    let is_check = words.first().is_some_and(|first| first.to_bytes() == CHECK.as_bytes());
-    let words = &words[usize::from(is_check)..];
-    let file = ScriptFile::find(words);
-    if is_check {
-        return check(arguments, words, file);
-    }
-    fd::occupy_standard();
-    standard_error::never_block(PROGRAM, Threads::Allowed);
     let Program(name) = PROGRAM;
     memory::end_when_exhausted(name);
+    if let Some((_, words)) = words.split_first().filter(|(first, _)| is_check(first)) {
+        return check(arguments, words, ScriptFile::find(words));
+    }
+    let file = ScriptFile::find(words);
+    fd::occupy_standard();
+    standard_error::never_block(PROGRAM, Threads::Allowed);
     memory::use_one_arena();
     dir::set_umask(UMASK);
     let exit = match start(words, file, input) {
@@ -83,17 +84,17 @@ fn run_on(arguments: &Arguments, input: MakeInput) -> Exit {
     exit
 }
 
+fn is_check(argument: &&'static CStr) -> bool {
+    argument.to_bytes() == CHECK.as_bytes()
+}
+
 /// What a buffer needs, with its thread.
 fn buffer_bytes(script: &Script) -> usize {
     script.buffer.map_or(0, |buffer| buffer.bytes_max + DIRECTORY_BYTES)
 }
 
-/// Tells whether a script has regular expressions, and this program no code for them.
-fn lacks_compiler(script: &Script) -> bool {
-    script.has_expressions() && !expression::has_compiler()
-}
-
-/// Explains a script on standard output. Exits 100 if part of it is ignored. It opens nothing but the script file.
+/// Explains a script on standard output. Exits 100 if part of it is ignored or has no effect. It opens nothing but the script
+/// file.
 fn check(arguments: &Arguments, words: &Arguments, file: Option<ScriptFile>) -> Exit {
     let all = match file.map_or_else(|| Ok(words.to_vec()), |mut file| file.read()) {
         Ok(all) => all,
@@ -102,17 +103,26 @@ fn check(arguments: &Arguments, words: &Arguments, file: Option<ScriptFile>) -> 
             return Exit::USAGE;
         }
     };
-    let script = Script::parse(&all);
-    if lacks_compiler(&script) {
+    let (script, is_ignored) = Script::parse_marking(&all);
+    if script.lacks_compiler() {
         return regex_program::execute(arguments);
     }
-    for ignored in &script.ignored {
-        PROGRAM.warn(ignored);
+    let review = Review::new(&all, &script, &is_ignored);
+    let mut warnings = review.warnings();
+    if words.first().is_some_and(is_check) {
+        warnings.push("the script begins with --check: multilog would only check it".to_owned());
     }
-    if let Err(errno) = fd::write_all(fd::stdout(), explain(&all, &script).as_bytes()) {
+    if all.len() < words.len() {
+        warnings.push("the script file has no action".to_owned());
+    }
+    for warning in &warnings {
+        PROGRAM.warn(warning);
+    }
+    let explanation = explain(&all, &script, &is_ignored, &review);
+    if let Err(errno) = fd::write_all(fd::stdout(), explanation.as_bytes()) {
         return PROGRAM.fatal(Error::unable("write to standard output", errno));
     }
-    if script.ignored.is_empty() { Exit::OK } else { Exit::USAGE }
+    if warnings.is_empty() { Exit::OK } else { Exit::USAGE }
 }
 
 fn messages() -> Messages {
@@ -131,7 +141,7 @@ fn start(
         Some(file) => Script::parse(&file.read()?),
         None => Script::parse(words),
     };
-    if lacks_compiler(&script) {
+    if script.lacks_compiler() {
         return Err(Error::want_of_compiler());
     }
     memory::look_whether_scarce(BUSY_BYTES + script.directories.len() * DIRECTORY_BYTES + buffer_bytes(&script));
@@ -164,7 +174,7 @@ impl ScriptSource<PathDir> for FileSource {
     fn read(&mut self) -> Result<Script, Error> {
         let FileSource(file) = self;
         let script = Script::parse(&file.read()?);
-        if lacks_compiler(&script) {
+        if script.lacks_compiler() {
             return Err(Error::unexplained("regular expressions are new in it, restart multilog"));
         }
         match script.ignored_besides(file.own_arguments()) {

@@ -86,7 +86,10 @@ fn a_check_exits_100_for_each_bad_argument_and_a_logger_ignores_it_with_one_warn
         ("T@", "it is no form of timestamp such as T@local, T@utc or T@epoch"),
         ("T@mars", "it is no form of timestamp such as T@local, T@utc or T@epoch"),
         ("Tfoo", "no such action; a log directory begins with . or /"),
-        ("p", "no such action; a log directory begins with . or /"),
+        ("p", "its text is missing, as in p=web:"),
+        ("S", "its size is missing, as in S2G"),
+        ("H", "its size is missing, as in H10G"),
+        ("f=", "its file is missing, as in f=script"),
         ("p=", "a prefix is 1 to 60 bytes without a newline"),
         ("p=two\nlines", "a prefix is 1 to 60 bytes without a newline"),
         (

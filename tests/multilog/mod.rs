@@ -3,6 +3,7 @@
 //! | behaviour | file |
 //! |---|---|
 //! | error messages and exit codes; nothing is changed by a script that cannot run; the lock | [`messages`] |
+//! | `--check`: what it says of a script is what a logger does | [`checked`] |
 //! | the same files as 0.76 from random scripts and inputs (made by [`cases`]): selectors, `s`, `n`, `!`, `e`, `=`; lines longer than 1000 bytes; where files end | [`differential`] |
 //! | `=file` | [`status_file`] |
 //! | `!processor`: what it gets, its state, failures, retries; `n` | [`processor`] |
@@ -33,6 +34,7 @@
 #![allow(unreachable_pub)]
 
 mod cases;
+mod checked;
 pub mod copies;
 mod differential;
 mod handover;

@@ -77,10 +77,10 @@ fn without_the_program_nothing_is_touched() {
 
 #[test]
 fn a_script_with_regular_expressions_is_explained() {
-    let output = Command::new(Multilog::Ours.path()).args(["--check", "r+a|b", "r-(", "./main"]).output().unwrap();
+    let output = Command::new(Multilog::Ours.path()).args(["--check", "r-a|b", "r-(", "./main"]).output().unwrap();
 
     assert_eq!(output.status.code(), Some(100));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("r+a|b"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("r-a|b"), "{output:?}");
     let expected = "multilog: warning: ignoring the action r-(: it is no regular expression: unclosed group\n";
     assert_eq!(String::from_utf8_lossy(&output.stderr), expected);
 }

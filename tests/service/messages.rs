@@ -287,7 +287,7 @@ fn every_option_and_action_is_in_the_manual_page() {
     assert!(wanted.contains(&("logyard-setup.8", "--dry-run".to_owned())), "long ones too: {wanted:?}");
     // multilog's actions, by the first character of each argument.
     let scripts = texts(&source("multilog/script"));
-    let (_, parsed) = scripts.iter().find_map(|(_, code)| code.split_once("pub fn parse(arguments")).unwrap();
+    let (_, parsed) = scripts.iter().find_map(|(_, code)| code.split_once("pub fn parse_marking(arguments")).unwrap();
     let parsed = parsed.split("\n    }\n").next().unwrap();
     let mut actions: Vec<char> = Vec::new();
     for piece in parsed.split("b'").skip(1) {

@@ -1,5 +1,6 @@
 //! Explains a script: what each argument means, and what is in force for each log directory.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use crate::cli::Shown;
@@ -7,37 +8,64 @@ use crate::logdir::destination::Destination;
 use crate::logdir::limits::{Amount, Limits};
 use crate::logdir::restraint::Rate;
 use crate::multilog::script::Script;
+use crate::multilog::script::buffer::{Buffer, Victims, parse_buffer};
+use crate::multilog::script::numbers::parse_interval;
+use crate::multilog::script::review::{Review, WRITES_NOTHING};
 use crate::sys::program::Arguments;
 use crate::tai64n::Boundary;
 
-/// Explains the arguments of a script, one a line.
+/// Explains the arguments of a script, one a line, with what the review found.
 #[must_use]
-pub fn explain(arguments: &Arguments, script: &Script) -> String {
+pub fn explain(arguments: &Arguments, script: &Script, is_ignored: &[bool], review: &Review<'_>) -> String {
     let mut text = String::new();
     let mut directories = script.directories.iter();
-    for (number, argument) in arguments.iter().enumerate() {
+    for (place, argument) in arguments.iter().enumerate() {
         let bytes = argument.to_bytes();
-        let meaning = match bytes.first() {
-            Some(_) if script.is_ignored(argument) => "ignored".to_owned(),
-            Some(b't' | b'T') if number == 0 => "puts a timestamp before each line".to_owned(),
-            Some(b'p') => "puts a text before each line".to_owned(),
-            Some(b'r') if bytes.starts_with(b"r-") => "deselects the lines that match".to_owned(),
-            Some(b'r') => "selects the lines that match".to_owned(),
-            Some(b'-') => "deselects the lines that match".to_owned(),
-            Some(b'+') => "selects the lines that match".to_owned(),
-            Some(b'e') => "prints selected lines on standard error".to_owned(),
-            Some(b'1') => "prints selected lines on standard output".to_owned(),
-            Some(b'=') => "writes the last selected line to the file".to_owned(),
-            Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()),
-            Some(b'B') => "keeps lines in memory while the disk takes none".to_owned(),
-            Some(b'M') => "writes metrics to the file".to_owned(),
-            Some(_) => "holds for the directories that follow".to_owned(),
-            None => "ignored".to_owned(),
+        let meaning: Cow<'static, str> = match bytes.first() {
+            _ if is_ignored[place] => "ignored".into(),
+            Some(b't' | b'T') => "puts a timestamp before each line".into(),
+            Some(b'p') => "puts a text before each line".into(),
+            Some(b'r') if bytes.starts_with(b"r-") => "deselects the lines that match".into(),
+            Some(b'r' | b'+') => "selects the lines that match".into(),
+            Some(b'-') => "deselects the lines that match".into(),
+            Some(b'e') => "prints selected lines on standard error".into(),
+            Some(b'1') => "prints selected lines on standard output".into(),
+            Some(b'=') => "writes the last selected line to the file".into(),
+            Some(b'.' | b'/') => directories.next().map_or_else(String::new, |one| Settings(one).to_string()).into(),
+            Some(b'B') => memory(parse_buffer(&bytes[1..]).flatten()),
+            Some(b'M') => parse_interval(argument).map_or_else(Cow::default, |(interval, _)| {
+                format!("writes metrics to the file every {} seconds", interval.as_secs()).into()
+            }),
+            Some(_) | None => "holds for the directories that follow".into(),
         };
+        let findings = &review.findings[place];
+        let meaning = findings.iter().find(|finding| finding.is_all).map_or(&meaning[..], |finding| &finding.text);
         // A string takes whatever is written to it.
-        let _ = writeln!(text, "{}: {meaning}", Shown(bytes));
+        let _ = write!(text, "{}: {meaning}", Shown(bytes));
+        for finding in findings.iter().filter(|finding| !finding.is_all) {
+            text.push_str("; ");
+            text.push_str(&finding.text);
+        }
+        text.push('\n');
+    }
+    if review.writes_nothing {
+        text.push_str(WRITES_NOTHING);
+        text.push('\n');
     }
     text
+}
+
+/// What `B` asks for.
+fn memory(buffer: Option<Buffer>) -> Cow<'static, str> {
+    let Some(Buffer { bytes_max, victims }) = buffer else { return "keeps no lines in memory".into() };
+    let victims = match victims {
+        Victims::Oldest => "oldest",
+        Victims::Newest => "newest",
+    };
+    format!(
+        "keeps lines in memory while the disk takes none: at most {bytes_max} bytes, then drops the {victims} lines"
+    )
+    .into()
 }
 
 /// What is in force for a log directory.
@@ -48,8 +76,10 @@ impl fmt::Display for Settings<'_> {
         let Destination { size_max_bytes, limits, rotation, restraint, processor, group, sync_interval, .. } = self.0;
         let Limits { files_max, archive_bytes_max, age_max, free, held_bytes_max } = limits;
         write!(out, "logs selected lines: at most {files_max} files of at most {size_max_bytes} bytes")?;
-        if let Some(bytes) = archive_bytes_max {
-            write!(out, ", archives of at most {bytes} bytes in all")?;
+        match archive_bytes_max {
+            None => {}
+            Some(0) => out.write_str(", no archive but the newest")?,
+            Some(bytes) => write!(out, ", archives of at most {bytes} bytes in all")?,
         }
         if let Some(age) = age_max {
             write!(out, ", archives of at most {} seconds", age.as_secs())?;
@@ -69,8 +99,8 @@ impl fmt::Display for Settings<'_> {
         }
         match rotation.boundary {
             None => {}
-            Some(Boundary::Hour) => write!(out, ", rotates at each local hour")?,
-            Some(Boundary::Midnight) => write!(out, ", rotates at each local midnight")?,
+            Some(Boundary::Hour) => out.write_str(", rotates at each local hour")?,
+            Some(Boundary::Midnight) => out.write_str(", rotates at each local midnight")?,
         }
         if let Some(Rate { lines, burst }) = restraint.rate {
             write!(out, ", at most {lines} lines a second after {burst} at once")?;
@@ -84,8 +114,12 @@ impl fmt::Display for Settings<'_> {
         if let Some(group) = group {
             write!(out, ", readable for group {group}")?;
         }
-        if let Some(command) = processor {
-            write!(out, ", with the processor {}", Shown(command.to_bytes()))?;
+        match processor {
+            None => {}
+            Some(command) if command.to_bytes().trim_ascii().is_empty() => {
+                out.write_str(", with an empty processor, which empties each archive")?;
+            }
+            Some(command) => write!(out, ", with the processor {}", Shown(command.to_bytes()))?,
         }
         Ok(())
     }
@@ -96,7 +130,8 @@ mod tests {
     use super::*;
 
     fn explained(arguments: &Arguments) -> String {
-        explain(arguments, &Script::parse(arguments))
+        let (script, is_ignored) = Script::parse_marking(arguments);
+        explain(arguments, &script, &is_ignored, &Review::new(arguments, &script, &is_ignored))
     }
 
     #[test]
@@ -137,8 +172,60 @@ mod tests {
 
     #[test]
     fn an_argument_that_is_ignored_in_part_is_explained_and_names_cannot_control_a_terminal() {
-        assert_eq!(explained(&[c"B1M"]), "B1M: keeps lines in memory while the disk takes none\n");
-        assert_eq!(explained(&[c"n3x"]), "n3x: holds for the directories that follow\n");
-        assert_eq!(explained(&[c"x\x1b[2J"]), "x\\x1b[2J: ignored\n");
+        assert_eq!(
+            explained(&[c"n3x", c"./a"]),
+            "n3x: holds for the directories that follow\n\
+             ./a: logs selected lines: at most 3 files of at most 99999 bytes\n"
+        );
+        assert_eq!(explained(&[c"x\x1b[2J", c"e"]), "x\\x1b[2J: ignored\ne: prints selected lines on standard error\n");
+    }
+
+    #[test]
+    fn the_numbers_that_count_are_shown() {
+        assert_eq!(
+            explained(&[c"B1", c"B2G:newest", c"B0", c"M90000=x", c"s1", c"n", c"y", c"D9w", c"S1k", c"!", c"./a"]),
+            "B1: holds for no directory: B2G:newest replaces it\n\
+             B2G:newest: holds for no directory: B0 replaces it\n\
+             B0: keeps no lines in memory\n\
+             M90000=x: writes metrics to the file every 86400 seconds\n\
+             s1: holds for the directories that follow; counts as s4096\n\
+             n: holds for the directories that follow; has no number and counts as n2\n\
+             y: holds for the directories that follow; has no number and counts as y0\n\
+             D9w: holds for the directories that follow; counts as D86400\n\
+             S1k: holds for the directories that follow\n\
+             !: holds for the directories that follow\n\
+             ./a: logs selected lines: at most 2 files of at most 4096 bytes, no archive but the newest, repeated lines \
+             counted for at most 86400 seconds, with an empty processor, which empties each archive\n"
+        );
+        assert_eq!(
+            explained(&[c"B1", c"./a"]).lines().next(),
+            Some(
+                "B1: keeps lines in memory while the disk takes none: at most 524288 bytes, then drops the oldest lines"
+            )
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_ignored_only_where_it_stands_is_explained_where_it_counts() {
+        assert_eq!(
+            explained(&[c"t", c"t", c"p=a", c"p=a", c"e"]),
+            "t: puts a timestamp before each line\n\
+             t: ignored\n\
+             p=a: puts a text before each line\n\
+             p=a: ignored\n\
+             e: prints selected lines on standard error\n"
+        );
+    }
+
+    #[test]
+    fn a_script_without_an_action_that_writes_says_so() {
+        assert_eq!(explained(&[]), "no action writes: every line is dropped\n");
+        assert_eq!(
+            explained(&[c"t", c"s5000", c"n5 "]),
+            "t: puts a timestamp before each line\n\
+             s5000: holds for no directory: none follows\n\
+             n5 : holds for no directory: none follows; ends in a blank\n\
+             no action writes: every line is dropped\n"
+        );
     }
 }

@@ -39,10 +39,12 @@ pub mod explain;
 pub mod expression;
 mod group;
 pub mod head_rule;
+mod invisible;
 mod literal;
 pub mod matcher;
 mod numbers;
 pub mod pattern;
+pub mod review;
 pub mod script_file;
 pub mod selector;
 
@@ -154,6 +156,12 @@ impl Script {
     /// Parses the arguments, the program's name left out.
     #[must_use]
     pub fn parse(arguments: &Arguments) -> Script {
+        Script::parse_marking(arguments).0
+    }
+
+    /// Parses the arguments, and tells of each whether all of it is ignored.
+    #[must_use]
+    pub fn parse_marking(arguments: &Arguments) -> (Script, Vec<bool>) {
         let stamp = arguments.first().and_then(|first| parse_stamp(first.to_bytes()));
         let mut script = Script { head: HeadRule { stamp, prefix: Vec::new() }, ..Script::default() };
         let mut size_max_bytes = SIZE_DEFAULT_BYTES;
@@ -164,7 +172,9 @@ impl Script {
         let mut processor = None;
         let mut sync_interval = None;
         let mut group = None;
-        for &argument in arguments.iter().skip(usize::from(stamp.is_some())) {
+        let mut is_ignored = vec![false; arguments.len()];
+        for (place, &argument) in arguments.iter().enumerate().skip(usize::from(stamp.is_some())) {
+            let known = script.ignored.len();
             let bytes = argument.to_bytes();
             let rest = bytes.get(1..).unwrap_or_default();
             match bytes.first() {
@@ -268,10 +278,23 @@ impl Script {
                     None => script.ignore(argument, "it is no number and no group in /etc/group"),
                 },
                 Some(b'p') if rest.starts_with(b"=") => script.set_prefix(argument, &rest[1..]),
-                _ => script.ignore(argument, NO_ACTION),
+                _ => script.ignore(argument, missing(bytes).unwrap_or(NO_ACTION)),
+            }
+            if script.ignored.get(known).is_some_and(|ignored| !ignored.is_partial) {
+                is_ignored[place] = true;
+                // The same word is named once.
+                if script.ignored[..known].iter().any(|before| before.argument == argument) {
+                    script.ignored.pop();
+                }
             }
         }
-        script
+        (script, is_ignored)
+    }
+
+    /// Tells whether a script has regular expressions, and this program no code for them.
+    #[must_use]
+    pub fn lacks_compiler(&self) -> bool {
+        self.has_expressions() && !expression::has_compiler()
     }
 
     /// Tells whether some selectors are regular expressions.
@@ -342,15 +365,8 @@ impl Script {
         self.ignored.iter().find(|ignored| !known.iter().any(|&known| std::ptr::eq(known, ignored.argument)))
     }
 
-    /// Tells whether all of an argument is ignored.
-    fn is_ignored(&self, argument: &CStr) -> bool {
-        self.ignored.iter().any(|ignored| ignored.argument == argument && !ignored.is_partial)
-    }
-
     fn ignore(&mut self, argument: &'static CStr, reason: impl Into<Cow<'static, str>>) {
-        if !self.ignored.iter().any(|known| known.argument == argument) {
-            self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: false });
-        }
+        self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: false });
     }
 
     /// 0.76 silently reads missing digits as 0; text behind the number is reported.
@@ -359,6 +375,25 @@ impl Script {
             self.ignored.push(Ignored { argument, reason: reason.into(), is_partial: true });
         }
     }
+}
+
+/// What an action lacks that is a letter alone.
+fn missing(argument: &[u8]) -> Option<&'static str> {
+    Some(match argument {
+        b"S" => "its size is missing, as in S2G",
+        b"A" => "its age is missing, as in A30d",
+        b"F" => "its space is missing, as in F10%",
+        b"H" => "its size is missing, as in H10G",
+        b"R" => "its time is missing, as in R12h",
+        b"L" => "its number of lines is missing, as in L100",
+        b"D" => "its time is missing, as in D60",
+        b"B" => "its size is missing, as in B16M",
+        b"M" => "its seconds and its file are missing, as in M15=/var/lib/node_exporter/main.prom",
+        b"f" | b"f=" => "its file is missing, as in f=script",
+        b"g" => "its group is missing, as in g=adm",
+        b"p" => "its text is missing, as in p=web:",
+        _ => return None,
+    })
 }
 
 /// Tells whether a text can be put before lines.

@@ -1,7 +1,7 @@
 //! Processes: ours, our children, and those of others.
 //!
 //! - [`fork`](mod@fork): a copy of this process, a session of its own. [`exec`](mod@exec): another program in its place.
-//! - [`child`]: processes that we start. [`spawn`]: services and their supervisors, [`light_fork`] where descriptors are many.
+//! - [`child`]: processes that we start. [`spawn`]: services and their supervisors, `light_fork` where descriptors are many.
 //!   [`wait`](mod@wait): how they end.
 //! - [`trial`]: a program that is to take this process's place is asked whether it can.
 //! - [`pid`]: their numbers. [`pidfd`]: processes that may be somebody else's children.
