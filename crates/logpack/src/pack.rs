@@ -10,11 +10,11 @@ use std::os::fd::BorrowedFd;
 
 use logyard::cli::cause;
 use logyard::lines::worker_thread::WorkerThread;
-use logyard::sys::{Errno, fd};
+use logyard::sys::{Errno, fd, memory};
 use zstd::bulk::Compressor;
 use zstd::zstd_safe::{CParameter, compress_bound};
 
-use crate::cutter::Cutter;
+use crate::cutter::{Cutter, SURPLUS_BYTES_MAX};
 use crate::index::{FrameIndex, Labels};
 use crate::labels;
 
@@ -39,6 +39,15 @@ pub struct Settings {
     pub frame_bytes: usize,
     /// How many frames are compressed at the same time.
     pub threads: usize,
+}
+
+impl Settings {
+    /// The memory that frames take if each holds a line that is very long: before compression and after it, in room that may
+    /// have grown to twice that.
+    pub(crate) fn long_lines_bytes(self) -> usize {
+        let frame_bytes = self.frame_bytes + SURPLUS_BYTES_MAX;
+        frame_bytes.saturating_mul(4).saturating_mul(self.threads * FRAMES_EACH)
+    }
 }
 
 /// Why a file cannot be packed.
@@ -188,7 +197,8 @@ impl Packers {
 
     /// Packs all of an input. Not to be called again after an error.
     pub(crate) fn pack(&mut self, input: BorrowedFd<'_>, output: BorrowedFd<'_>) -> Result<(), Error> {
-        let mut cutter = Cutter::new(input, self.frame_bytes);
+        let surplus_bytes_max = if memory::is_scarce() { 0 } else { SURPLUS_BYTES_MAX };
+        let mut cutter = Cutter::new(input, self.frame_bytes, surplus_bytes_max);
         let mut index = FrameIndex::default();
         let mut write = |frame: &Frame| {
             fd::write_all(output, &frame.packed).map_err(Error::Output)?;

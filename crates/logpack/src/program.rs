@@ -13,7 +13,7 @@ use logyard::cli::{Exit, Program, Shown, cause, message};
 use logyard::sys::file::File;
 use logyard::sys::process::priority;
 use logyard::sys::program::Arguments;
-use logyard::sys::{fd, terminal};
+use logyard::sys::{fd, memory, terminal};
 use logyard::tai64n::Zone;
 
 const PROGRAM: Program = Program("logpack");
@@ -49,6 +49,7 @@ pub fn run(arguments: &Arguments) -> Exit {
 }
 
 fn pack_all(settings: Settings) -> Result<(), Error> {
+    memory::look_whether_scarce(settings.long_lines_bytes());
     // The program ends, and takes its memory and its threads with it: faster than freeing them one by one.
     let mut packers = ManuallyDrop::new(Packers::start(settings)?);
     packers.pack(fd::stdin(), fd::stdout())

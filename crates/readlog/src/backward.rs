@@ -6,8 +6,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
+use crate::carry::Carry;
 use crate::content::is_packed;
 use crate::context::Context;
 use crate::files::LogFile;
@@ -23,6 +24,8 @@ use logyard::tai64n::Label;
 
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 1 << 18;
+/// Of how many bytes groups are made at a time where each line is one.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// A group with its own copy of the bytes.
 #[derive(Debug)]
@@ -71,7 +74,9 @@ pub(super) struct Backward {
     spans: Vec<Span>,
     rest: Option<(Rest, Rc<LogFile>)>,
     /// Bytes that have been read and belong to no group yet.
-    carry: Vec<u8>,
+    carry: Carry,
+    /// Where the first line begins that is a group by itself, as all behind it are.
+    single_lines: Option<usize>,
     /// Where in `carry` a file begins, the last first.
     begins: Vec<(usize, Rc<LogFile>)>,
     groups: Vec<OwnedGroup>,
@@ -87,7 +92,8 @@ impl Backward {
             context,
             spans,
             rest: None,
-            carry: Vec::new(),
+            carry: Carry::default(),
+            single_lines: None,
             begins: Vec::new(),
             groups: Vec::new(),
             has_no_label_left: false,
@@ -115,21 +121,27 @@ impl Backward {
         }
     }
 
-    /// Reads the block before what has been read, and finds the groups in it; `false` if there is none.
+    /// Finds groups in what has been read, or in the block before that, which is read; `false` if there is none.
     fn read_block(&mut self) -> bool {
+        if let Some(first) = self.single_lines {
+            self.split_single_lines(first);
+            return true;
+        }
         let Some(Block { bytes, log_file, is_start }) = self.take_block() else { return false };
-        self.put_before(bytes, &log_file);
-        let start =
-            if is_start { self.first_stamp(0) } else { self.first_line().and_then(|line| self.first_stamp(line)) };
-        match start {
+        let new = self.put_before(bytes, &log_file);
+        let first_line = || memchr(b'\n', &self.carry[..new]).map(|newline| newline + 1);
+        let start = if is_start { Some(0) } else { first_line() };
+        match start.and_then(|start| self.first_stamp(start, new)) {
             Some(start) => self.split(start),
             // Lines without any stamp: they are their own groups when there is nothing that they could belong to.
             None if self.carry.len() > GROUP_BYTES_MAX => {
                 let is_too_long = self.carry.len() > LINE_BYTES_MAX;
-                match self.first_line() {
-                    Some(line) if is_too_long || !self.has_label_before(&[]) => self.split(line),
-                    None if is_too_long => self.split(0),
-                    _ => {}
+                if is_too_long || !self.has_label_before(&[]) {
+                    match memchr(b'\n', &self.carry) {
+                        Some(newline) => self.single_lines = Some(newline + 1),
+                        None if is_too_long => self.split(0),
+                        None => {}
+                    }
                 }
             }
             None => {}
@@ -137,20 +149,23 @@ impl Backward {
         true
     }
 
-    fn first_line(&self) -> Option<usize> {
-        memchr(b'\n', &self.carry).map(|newline| newline + 1)
-    }
-
-    fn first_stamp(&self, mut start: usize) -> Option<usize> {
-        loop {
-            if start >= self.carry.len() {
-                return None;
-            }
+    /// Where the first stamp is in the lines that begin between two places. No line behind them has one.
+    fn first_stamp(&self, mut start: usize, end: usize) -> Option<usize> {
+        while start <= end && start < self.carry.len() {
             if self.context.recognise(&self.carry[start..]).is_some() {
                 return Some(start);
             }
             start += memchr(b'\n', &self.carry[start..])? + 1;
         }
+        None
+    }
+
+    /// Makes groups of the last lines that are groups by themselves: not of all at once, because each has memory of its own.
+    fn split_single_lines(&mut self, first: usize) {
+        let piece = self.carry.len().saturating_sub(PIECE_BYTES);
+        let start = memrchr(b'\n', &self.carry[..piece]).map_or(0, |newline| newline + 1).max(first);
+        self.single_lines = Some(first).filter(|first| start > *first);
+        self.split(start);
     }
 
     /// The last block that has not been read.
@@ -213,8 +228,9 @@ impl Backward {
         Ok(Opened::Rest(Rest::Plain { file, from: span.from.min(to), to }))
     }
 
-    /// Puts a block before what is carried over, with a newline between if a line ends there that has none.
-    fn put_before(&mut self, mut block: Vec<u8>, log_file: &Rc<LogFile>) {
+    /// Puts a block before what is carried over, with a newline between if a line ends there that has none. Returns how many
+    /// bytes that are.
+    fn put_before(&mut self, mut block: Vec<u8>, log_file: &Rc<LogFile>) -> usize {
         let is_same_file = self.begins.last().is_some_and(|(_, last)| Rc::ptr_eq(last, log_file));
         let is_torn = !is_same_file && block.last() != Some(&b'\n');
         // What carries no stamp continues the line, unless an outage may have cut it short.
@@ -227,12 +243,13 @@ impl Backward {
         if is_same_file {
             self.begins.pop();
         }
+        let new = block.len();
         for (at, _) in &mut self.begins {
-            *at += block.len();
+            *at += new;
         }
         self.begins.push((0, Rc::clone(log_file)));
-        block.extend_from_slice(&self.carry);
-        self.carry = block;
+        self.carry.put_before(block);
+        new
     }
 
     /// Tells whether a line of a block has a stamp, or one before it.

@@ -79,7 +79,8 @@ impl BlockSearch {
 
     /// Appends the wanted groups of a block to `kept`. The block begins with a group, and its last group is whole.
     pub(super) fn keep_wanted(&mut self, block: &[u8], kept: &mut Vec<u8>) {
-        let mut wanted = Wanted { block, kept, is_inverted: self.pattern.is_inverted(), matched: 0..0 };
+        let kept_before = kept.len();
+        let mut wanted = Wanted { block, kept: &mut *kept, is_inverted: self.pattern.is_inverted(), matched: 0..0 };
         // The group that the search begins with, and its message.
         let (mut group, mut message) = (0, self.stamps.bytes(block));
         while group < block.len() {
@@ -116,6 +117,21 @@ impl BlockSearch {
             (group, message) = (end, end + self.stamps.bytes(&block[end..]));
         }
         wanted.finish();
+        if self.pattern.is_inverted() {
+            // No stamp was looked at where nothing was found.
+            self.note_other_stamps(&kept[kept_before..]);
+        }
+    }
+
+    /// Notes stamps that are no labels.
+    fn note_other_stamps(&mut self, lines: &[u8]) {
+        let mut line = 0;
+        while self.stamps.are_labels && line < lines.len() {
+            if lines[line].is_ascii_digit() {
+                self.stamps.bytes(&lines[line..]);
+            }
+            line = line_end(lines, line);
+        }
     }
 
     /// Where the group ends that a place is in.

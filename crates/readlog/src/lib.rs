@@ -16,7 +16,8 @@
 //!   finder ───── finds lines that may match a pattern, in whole buffers (block_search: keeps the groups that do match)
 //! merge ──────── the groups of several directories in the order of their labels
 //! surroundings ─ the lines around a match
-//! backward ───── groups from the last to the first (unpacked: a packed file from its end; last_lines: -n)
+//! backward ───── groups from the last to the first (carry: bytes that belong to no group yet; unpacked: a packed file from its
+//!                end; last_lines: -n)
 //! tail ───────── where a reader begins if earlier lines are not wanted
 //! output ─────── how lines are shown, and where they are written; histogram and svg: how many there are
 //! overview ───── --list and --disk-usage
@@ -38,6 +39,7 @@
 mod arguments;
 mod backward;
 mod block_search;
+mod carry;
 mod clock;
 pub mod content;
 mod context;

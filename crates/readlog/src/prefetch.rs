@@ -542,6 +542,16 @@ mod tests {
     }
 
     #[test]
+    fn other_stamps_are_noticed_where_the_pattern_finds_nothing() {
+        let label = "@400000006b02cca200000000";
+        let text = format!("{label} a\n{label} b\n2026-11-22_11:06:00.54537 c\n{label} d\n{label} e\n");
+
+        let [head, wanted, tail] = sent(text.as_bytes(), &search("x", true));
+
+        assert_eq!((head + &tail, &*wanted), (text, ""));
+    }
+
+    #[test]
     fn a_group_that_its_reader_divides_is_not_judged() {
         let label = "@400000003ce2403d00000000";
         let long = format!("{label} long\n{}", " trace\n".repeat(GROUP_BYTES_MAX / 7 + 1));

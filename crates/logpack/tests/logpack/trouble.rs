@@ -92,3 +92,17 @@ fn threads_that_cannot_be_had_are_done_without() {
     assert!(unlimited.status.success() && limited.status.success(), "{limited:?}");
     assert!(unlimited.stdout == limited.stdout);
 }
+
+#[test]
+fn a_very_long_line_needs_no_more_memory_than_others() {
+    let dir = Workdir::new();
+    let text = [&labelled(100)[..], &vec![b'x'; 24_000_000], b"\n", &labelled(100)].concat();
+    std::fs::write(dir.join("log"), &text).unwrap();
+    for threads in ["-t1", "-t2"] {
+        let script = format!("ulimit -v 30000; exec \"$0\" {threads} <log");
+        let output = Command::new("/bin/sh").args(["-c", &script, LOGPACK]).current_dir(dir.path()).output().unwrap();
+
+        assert!(output.status.success(), "{threads}: {}", words(&output));
+        assert!(logpack(&["-d"], &output.stdout).stdout == text, "{threads}");
+    }
+}

@@ -72,6 +72,19 @@ fn a_packed_file_is_read_backwards_in_bounded_memory() {
 }
 
 #[test]
+fn many_short_lines_without_a_label_are_read_backwards_in_bounded_memory() {
+    let dir = Workdir::new();
+    // Each is a group by itself.
+    let text = "\n".repeat(2_500_000) + "last\n";
+    log_directory(&dir, "main", &[("current", text.as_bytes())]);
+
+    let last = after(&dir, "ulimit -v 70000", &["-n", "3", "main"]).output().unwrap();
+
+    assert_eq!((last.status.code(), &words(&last)[..]), (Some(0), ""));
+    assert_eq!(String::from_utf8_lossy(&last.stdout), "\n\nlast\n");
+}
+
+#[test]
 fn a_file_packed_with_a_long_window_is_read() {
     let Some(zstd) = tool("zstd") else { return };
     let dir = Workdir::new();

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use regex::bytes::RegexBuilder;
 
-use super::{log_directory, run, second};
+use super::{log_directory, printed, run, second};
 use testkit::Workdir;
 
 /// Patterns in which something is special about lines, labels, or the way that a search takes.
@@ -157,4 +157,16 @@ proptest! {
             prop_assert_eq!(shown(&["-r"]), wanted.concat(), "{} backwards", pattern);
         }
     }
+}
+
+#[test]
+fn lines_without_a_match_are_printed_with_labels_whatever_their_stamps_are() {
+    let dir = Workdir::new();
+    let line = |i: u64| format!("{} line {i}\n", second(i));
+    let current = line(0) + &line(1) + "2026-09-21_14:13:22.00000 line 2\n" + &line(3) + &line(4);
+    log_directory(&dir, "main", &[("current", current.as_bytes())]);
+
+    let printed = printed(&dir, &["-v", "-g", "error", "-o", "tai64n", "main"]);
+
+    assert_eq!(printed, (0..5).map(line).collect::<String>());
 }
