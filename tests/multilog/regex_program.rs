@@ -30,6 +30,22 @@ fn multilog_executes_the_program_beside_it() {
 }
 
 #[test]
+fn an_expression_examines_as_much_of_a_line_as_the_script_asks_for() {
+    let long = |byte: &str| format!("{}needle\n", byte.repeat(5000));
+    for (examine, wanted) in [(None, String::new()), (Some("r8k"), long("b"))] {
+        let mut fixture = LoggerFixture::new();
+        let mut command = Command::new(Multilog::Ours.path());
+        command.args(["t", "-*"]).args(examine).args(["r+^b+needle$", "./main"]);
+        let logger = fixture.start_command(&mut command);
+        fixture.write(long("a") + &long("b"));
+        let workdir = fixture.end(logger);
+
+        let current = std::fs::read_to_string(workdir.join("main/current")).unwrap();
+        assert_same(current.split_once(' ').map_or("", |(_, line)| line), &wanted);
+    }
+}
+
+#[test]
 fn few_wanted_lines_are_found_among_many() {
     let line = |number: u32| match number {
         // By itself, side by side, and with a literal that is no match.

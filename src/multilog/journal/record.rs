@@ -13,7 +13,7 @@ use crate::logdir::destination::Destination;
 use crate::logdir::restraint::{Rate, Restraint};
 use crate::multilog::input::ledger::Told;
 use crate::multilog::open_line::OpenLine;
-use crate::multilog::script::expression::Expression;
+use crate::multilog::script::expression::{EXAMINED_BYTES_LEAST, Expression};
 use crate::multilog::script::head_rule::{Arrival, HeadRule};
 use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::{Action, Script};
@@ -51,6 +51,8 @@ const DESELECT_CODES: [u8; 2] = *b"-v";
 const LOG_CODE: u8 = b'.';
 /// The byte for a copy, with its prefix.
 const COPY_CODE: u8 = b'1';
+/// The byte for how much of a line regular expressions examine.
+const EXAMINE_CODE: u8 = b'r';
 
 /// One step of the rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Clause {
     Log(Restraint),
     /// `1`, with its prefix.
     Copy(Vec<u8>),
+    /// How many bytes of a line the regular expressions examine.
+    Examine(usize),
 }
 
 impl Rules {
@@ -74,6 +78,7 @@ impl Rules {
             Action::Deselect(pattern) => Some(Clause::Deselect(pattern.clone())),
             Action::Log(number) => Some(Clause::Log(script.directories[*number].restraint)),
             Action::Copy(copy) => Some(Clause::Copy(script.copies[*copy].clone())),
+            Action::Examine(bytes) => Some(Clause::Examine(*bytes)),
             Action::Alert | Action::Status(_) => None,
         };
         Rules { head: script.head.clone(), clauses: script.actions.iter().filter_map(clause).collect() }
@@ -103,13 +108,14 @@ impl Rules {
                 Clause::Deselect(pattern) => Action::Deselect(pattern.clone()),
                 Clause::Log(_) => Action::Log(script.directories.len()),
                 Clause::Copy(_) => Action::Copy(script.copies.len()),
+                Clause::Examine(bytes) => Action::Examine(*bytes),
             });
             match clause {
                 Clause::Log(restraint) => {
                     script.directories.push(Destination { restraint: *restraint, ..Destination::endless(c".") });
                 }
                 Clause::Copy(prefix) => script.copies.push(prefix.clone()),
-                Clause::Select(_) | Clause::Deselect(_) => {}
+                Clause::Select(_) | Clause::Deselect(_) | Clause::Examine(_) => {}
             }
         }
         script
@@ -175,6 +181,11 @@ impl Heading {
                     bytes.extend(prefix);
                     continue;
                 }
+                Clause::Examine(examined_bytes) => {
+                    bytes.push(EXAMINE_CODE);
+                    bytes.extend(count(*examined_bytes));
+                    continue;
+                }
             };
             let (code, text) = match pattern {
                 Pattern::Star(selector) => (codes[0], selector.pattern()),
@@ -204,6 +215,10 @@ impl Heading {
             let [code] = take(rest)?;
             if code == LOG_CODE {
                 clauses.push(Clause::Log(restraint_of(&take::<24>(rest)?)?));
+                continue;
+            }
+            if code == EXAMINE_CODE {
+                clauses.push(Clause::Examine(take_count(rest)?.max(EXAMINED_BYTES_LEAST)));
                 continue;
             }
             let text = take_bytes(rest)?;
@@ -486,6 +501,7 @@ mod tests {
             c"L5:9",
             c"D60",
             c"s5000",
+            c"r8k",
             c"+",
             c"-x*",
             c"=f",

@@ -16,7 +16,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use crate::multilog::script::expression::{Compiler, Expressions, LINE_BYTES_MAX};
+use crate::multilog::script::expression::{Compiler, Expressions};
 use crate::multilog::script::literal;
 
 /// So many literals at most are searched for first: each of them costs a pass through the line.
@@ -158,7 +158,6 @@ impl Automaton {
 impl Expressions for Automaton {
     fn matching(&mut self, line: &[u8]) -> &[u64] {
         self.matching.fill(0);
-        let line = &line[..line.len().min(LINE_BYTES_MAX)];
         if !self.literals.is_empty() && self.literals.iter().all(|literal| literal.find(line).is_none()) {
             return &self.matching;
         }
@@ -273,16 +272,6 @@ mod tests {
         for text in ["(?u)\\bab", "(?u:\\B)x"] {
             assert_eq!(reason(text.as_bytes()), "it is no regular expression: it has a word boundary of Unicode");
         }
-    }
-
-    #[test]
-    fn the_first_thousand_bytes_count() {
-        let mut expressions = compiled(&["b".to_owned(), "a$".to_owned(), "^$".to_owned()]);
-        let line = [[b'a'; 1000], [b'b'; 1000]].concat();
-        assert_eq!(numbers(&mut expressions, &line), [1]);
-        assert_eq!(numbers(&mut expressions, &line[1..1000]), [1]);
-        assert_eq!(numbers(&mut expressions, &line[1..1001]), [0]);
-        assert_eq!(numbers(&mut expressions, b""), [2]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::logdir::limits::{Amount, Limits};
 use crate::logdir::restraint::Rate;
 use crate::multilog::script::Script;
 use crate::multilog::script::buffer::{Buffer, Victims, parse_buffer};
-use crate::multilog::script::numbers::parse_interval;
+use crate::multilog::script::numbers::{begins_with_digit, parse_interval};
 use crate::multilog::script::review::{Review, WRITES_NOTHING};
 use crate::sys::program::Arguments;
 use crate::tai64n::Boundary;
@@ -25,6 +25,9 @@ pub fn explain(arguments: &Arguments, script: &Script, is_ignored: &[bool], revi
             _ if is_ignored[place] => "ignored".into(),
             Some(b't' | b'T') => "puts a timestamp before each line".into(),
             Some(b'p') => "puts a text before each line".into(),
+            Some(b'r') if begins_with_digit(&bytes[1..]) => {
+                format!("regular expressions examine the first {} bytes of a line", script.examined_bytes()).into()
+            }
             Some(b'r') if bytes.starts_with(b"r-") => "deselects the lines that match".into(),
             Some(b'r' | b'+') => "selects the lines that match".into(),
             Some(b'-') => "deselects the lines that match".into(),

@@ -7,8 +7,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-/// An expression sees so many bytes of a line: whatever is in front of it does not count.
-pub const LINE_BYTES_MAX: usize = 1000;
+/// Expressions examine so many bytes of a line, without what stands in front of it, until an action asks for more.
+pub const EXAMINED_BYTES_LEAST: usize = 1000;
+/// The most that they examine: a line of this length waits as a whole in a pipe of the size that multilog asks for.
+pub const EXAMINED_BYTES_MOST: usize = 64 * 1024;
 /// What all expressions of a script may take together.
 pub const ALL_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -23,8 +25,7 @@ pub struct Compiler {
 
 /// The expressions of a script, in its order, compiled together.
 pub trait Expressions: fmt::Debug + Send {
-    /// Finds those that match a line, of which the first [`LINE_BYTES_MAX`] bytes count: a bit for each, from the lowest of
-    /// the first number on.
+    /// Finds those that match what is to be examined of a line: a bit for each, from the lowest of the first number on.
     fn matching(&mut self, line: &[u8]) -> &[u64];
 
     /// How many bytes of whole lines, at the beginning of `lines`, certainly have no match; 0 if that is not quick to find out.

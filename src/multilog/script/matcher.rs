@@ -109,6 +109,8 @@ impl Clause {
 #[derive(Debug)]
 struct ExpressionSet {
     expressions: Box<dyn Expressions>,
+    /// So much of a line is examined.
+    examined_bytes: usize,
     /// By the bits of those that match.
     rows: BTreeMap<Box<[u64]>, Row>,
     /// Those that matched the last line.
@@ -116,9 +118,14 @@ struct ExpressionSet {
 }
 
 impl ExpressionSet {
-    fn new(expressions: &[&Expression]) -> Box<ExpressionSet> {
+    fn new(expressions: &[&Expression], examined_bytes: usize) -> Box<ExpressionSet> {
         let expressions = expression::compile(expressions);
-        Box::new(ExpressionSet { expressions, rows: BTreeMap::new(), latest: (Box::default(), UNKNOWN) })
+        Box::new(ExpressionSet {
+            expressions,
+            examined_bytes,
+            rows: BTreeMap::new(),
+            latest: (Box::default(), UNKNOWN),
+        })
     }
 
     /// The states are others now.
@@ -203,6 +210,7 @@ impl Matcher {
             let (pattern, selects) = match action {
                 Action::Select(pattern) => (pattern, true),
                 Action::Deselect(pattern) => (pattern, false),
+                Action::Examine(_) => continue,
                 _ => {
                     is_in_run = false;
                     let met = actions.last_mut().expect("there is one for no run");
@@ -211,7 +219,7 @@ impl Matcher {
                         Action::Copy(copy) => met.copy = met.copy.or(Some(*copy)),
                         Action::Status(file) => met.statuses.push(*file),
                         Action::Log(directory) => met.directories.push(*directory),
-                        Action::Select(_) | Action::Deselect(_) => {}
+                        Action::Select(_) | Action::Deselect(_) | Action::Examine(_) => {}
                     }
                     continue;
                 }
@@ -256,7 +264,8 @@ impl Matcher {
             seen_bytes: SEEN_BYTES,
             beginning: Vec::new(),
             beginning_row: UNKNOWN,
-            expression_set: (!expressions.is_empty()).then(|| ExpressionSet::new(&expressions)),
+            expression_set: (!expressions.is_empty())
+                .then(|| ExpressionSet::new(&expressions, script.examined_bytes())),
             states: Vec::new(),
             table: Vec::new(),
             rows: BTreeMap::new(),
@@ -302,8 +311,8 @@ impl Matcher {
     /// The state in which a line begins that regular expressions are compared with. Leaves what is pending there in
     /// `beginning` if there is no room for the state.
     fn begin_line(&mut self, set: &mut ExpressionSet, line: &[u8]) -> Row {
-        let ExpressionSet { expressions, rows, latest } = set;
-        let matching = expressions.matching(line);
+        let ExpressionSet { expressions, examined_bytes, rows, latest } = set;
+        let matching = expressions.matching(&line[..line.len().min(*examined_bytes)]);
         if latest.0[..] == *matching && latest.1 != UNKNOWN {
             return latest.1;
         }
@@ -571,6 +580,8 @@ mod tests {
     use proptest::prelude::*;
     use regex::bytes::RegexBuilder;
 
+    use std::ffi::CStr;
+
     use super::*;
     use crate::multilog::script::automaton;
 
@@ -619,6 +630,26 @@ mod tests {
             _ => Action::Deselect(expression(&pattern)),
         });
         Script { actions: actions.collect(), ..Script::parse(&Vec::new()) }
+    }
+
+    #[test]
+    fn expressions_examine_the_first_thousand_bytes_or_as_many_as_are_asked_for() {
+        expression::use_compiler(automaton::COMPILER);
+        let expressions = [c"r+b", c"./a", c"-*", c"r+a$", c"./b", c"-*", c"r+^$", c"./c"];
+        for (examine, bytes) in [(None, 1000), (Some(c"r2k"), 2048), (Some(c"r1"), 1000), (Some(c"r1G"), 65536)] {
+            let actions: Vec<&'static CStr> = [c"-*"].into_iter().chain(expressions).chain(examine).collect();
+            let mut matcher = Matcher::new(&Script::parse(&actions));
+            let mut directories = |line: &[u8]| {
+                let number = matcher.match_line(line);
+                matcher.verdict(number).directories.clone()
+            };
+            let line = [vec![b'a'; bytes], vec![b'b'; bytes]].concat();
+
+            assert_eq!(directories(&line), [1], "{examine:?}");
+            assert_eq!(directories(&line[1..bytes]), [1], "{examine:?}");
+            assert_eq!(directories(&line[1..=bytes]), [0], "{examine:?}");
+            assert_eq!(directories(b""), [2], "{examine:?}");
+        }
     }
 
     /// Few different bytes, so that patterns and lines meet.

@@ -59,11 +59,11 @@ use crate::logdir::limits::Limits;
 use crate::logdir::restraint::Restraint;
 use crate::logdir::script_file::named_by;
 use crate::multilog::script::buffer::{Buffer, parse_buffer};
-use crate::multilog::script::expression::{ALL_BYTES_MAX, Expression};
+use crate::multilog::script::expression::{ALL_BYTES_MAX, EXAMINED_BYTES_LEAST, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
-    begins_with_digit, parse_free, parse_interval, parse_number, parse_rate, parse_rotation, parse_size, parse_time,
-    parse_total,
+    begins_with_digit, parse_examined, parse_free, parse_interval, parse_number, parse_rate, parse_rotation,
+    parse_size, parse_time, parse_total,
 };
 use crate::multilog::script::pattern::Pattern;
 use crate::sys::program::Arguments;
@@ -118,6 +118,8 @@ pub enum Action {
     Select(Pattern),
     /// `-pattern` or `r-expression`.
     Deselect(Pattern),
+    /// `r8k`: how many bytes of a line the regular expressions examine, wherever they stand. The last one counts.
+    Examine(usize),
     /// `e`.
     Alert,
     /// `1`.
@@ -181,6 +183,10 @@ impl Script {
                 Some(b'+') => script.actions.push(Action::Select(Pattern::star(rest))),
                 Some(b'-') => script.actions.push(Action::Deselect(Pattern::star(rest))),
                 Some(b'r') if rest.starts_with(b"+") || rest.starts_with(b"-") => script.add_expression(argument, rest),
+                Some(b'r') if begins_with_digit(rest) => match parse_examined(rest) {
+                    Some((_, counts)) => script.actions.push(Action::Examine(counts)),
+                    None => script.ignore(argument, "it is no number of bytes such as r8k"),
+                },
                 Some(b'e') => script.actions.push(Action::Alert),
                 Some(b'=') => {
                     script.actions.push(Action::Status(script.statuses.len()));
@@ -303,6 +309,16 @@ impl Script {
         self.expressions().next().is_some()
     }
 
+    /// How many bytes of a line the regular expressions examine.
+    #[must_use]
+    pub fn examined_bytes(&self) -> usize {
+        let examined = self.actions.iter().rev().find_map(|action| match action {
+            Action::Examine(bytes) => Some(*bytes),
+            _ => None,
+        });
+        examined.unwrap_or(EXAMINED_BYTES_LEAST)
+    }
+
     fn expressions(&self) -> impl Iterator<Item = &Expression> {
         self.actions.iter().filter_map(|action| match action {
             Action::Select(Pattern::Expression(one)) | Action::Deselect(Pattern::Expression(one)) => Some(one),
@@ -389,6 +405,7 @@ fn missing(argument: &[u8]) -> Option<&'static str> {
         b"D" => "its time is missing, as in D60",
         b"B" => "its size is missing, as in B16M",
         b"M" => "its seconds and its file are missing, as in M15=/var/lib/node_exporter/main.prom",
+        b"r" => "its expression is missing, as in r+fail(ed|ure)",
         b"f" | b"f=" => "its file is missing, as in f=script",
         b"g" => "its group is missing, as in g=adm",
         b"p" => "its text is missing, as in p=web:",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::logdir::destination::RotationTimes;
 use crate::logdir::limits::{ARCHIVES_LEFT_DEFAULT, Amount, FreeSpace};
 use crate::logdir::restraint::Rate;
+use crate::multilog::script::expression::{EXAMINED_BYTES_LEAST, EXAMINED_BYTES_MOST};
 use crate::tai64n::Boundary;
 
 /// Reads leading decimal digits; none are 0, and what is too large to count is the largest that can be counted.
@@ -27,6 +28,13 @@ pub(super) fn parse_size(text: &[u8]) -> (u64, &[u8]) {
         _ => return (number, rest),
     };
     (number.saturating_mul(1024_u64.pow(power)), &rest[1..])
+}
+
+/// Reads how many bytes of a line are to be examined, and nothing else: the number that is given, and the one that counts.
+pub(super) fn parse_examined(text: &[u8]) -> Option<(u64, usize)> {
+    let (given, rest) = parse_size(text);
+    let counts = given.clamp(EXAMINED_BYTES_LEAST as u64, EXAMINED_BYTES_MOST as u64);
+    (begins_with_digit(text) && rest.is_empty()).then_some((given, counts as usize))
 }
 
 /// Reads a number of seconds, an equals sign and a path; the number is at most that of a day.

@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use crate::cli::Shown;
 use crate::multilog::script::head_rule::HeadRule;
 use crate::multilog::script::invisible::invisible;
-use crate::multilog::script::numbers::{begins_with_digit, parse_number, parse_size, parse_time};
+use crate::multilog::script::numbers::{begins_with_digit, parse_examined, parse_number, parse_size, parse_time};
 use crate::multilog::script::{FILES_LEAST, Ignored, REPEATS_LONGEST, SIZE_LEAST_BYTES, SYNC_MOST_SECONDS, Script};
 use crate::sys::program::Arguments;
 use crate::tai64n::StampForm;
@@ -67,6 +67,7 @@ impl<'s> Review<'s> {
             directories: Vec::new(),
             buffer: None,
             metrics: None,
+            examined: None,
             writes: false,
             prints_every_line: false,
         };
@@ -122,6 +123,8 @@ struct Walk<'s> {
     buffer: Option<usize>,
     /// The last `M`.
     metrics: Option<usize>,
+    /// The last `r` with a number.
+    examined: Option<usize>,
     writes: bool,
     prints_every_line: bool,
 }
@@ -155,6 +158,7 @@ impl<'s> Walk<'s> {
         match letter {
             b't' | b'T' => self.look_for_rest(place, bytes),
             b'+' | b'-' => self.select(place, *letter == b'+', self.lines_of_star(rest)),
+            b'r' if begins_with_digit(rest) => self.examine(place, rest),
             b'r' => self.select(place, rest[0] == b'+', if rest.len() == 1 { Lines::All } else { Lines::Some }),
             b'e' => {
                 self.look_for_rest(place, bytes);
@@ -197,6 +201,17 @@ impl<'s> Walk<'s> {
         if bytes.len() > 1 && bytes[0] != b'T' {
             let letter = char::from(bytes[0]);
             self.add_doubt(place, &format!("counts as {letter}: what follows the letter is ignored"));
+        }
+    }
+
+    /// How much of a line regular expressions examine.
+    fn examine(&mut self, place: usize, number: &[u8]) {
+        if !self.script.has_expressions() {
+            self.add_idle(place, "has no effect: the script has no regular expression");
+        }
+        self.compare_number(place, b'r', number);
+        if let Some(before) = self.examined.replace(place) {
+            self.add_replaced(before, place, "has no effect");
         }
     }
 
@@ -296,6 +311,7 @@ impl<'s> Walk<'s> {
         let (given, counts) = match letter {
             b's' => (parse_size(rest).0, parse_size(rest).0.max(SIZE_LEAST_BYTES)),
             b'n' => (parse_number(rest).0, parse_number(rest).0.max(FILES_LEAST)),
+            b'r' => parse_examined(rest).map_or((0, 0), |(given, counts)| (given, counts as u64)),
             b'y' => (parse_number(rest).0, parse_number(rest).0.min(SYNC_MOST_SECONDS)),
             b'D' => {
                 let seconds = parse_time(rest).flatten().map_or(0, |time| time.as_secs());
@@ -344,6 +360,7 @@ mod tests {
 
     use super::*;
     use crate::multilog::script::matcher::Matcher;
+    use crate::multilog::script::{automaton, expression};
 
     fn warnings(arguments: &Arguments) -> Vec<String> {
         let (script, is_ignored) = Script::parse_marking(arguments);
@@ -361,6 +378,18 @@ mod tests {
             .flatten()
             .map(|finding| format!("{}{} {}", mark(finding), Shown(finding.argument.to_bytes()), finding.text))
             .collect()
+    }
+
+    #[test]
+    fn how_much_expressions_examine_is_compared_with_what_counts() {
+        expression::use_compiler(automaton::COMPILER);
+        assert_eq!(findings(&[c"r8k", c"./a"]), ["! r8k has no effect: the script has no regular expression"]);
+        assert_eq!(findings(&[c"-*", c"r+a", c"./a", c"r8k"]), [""; 0]);
+        assert_eq!(
+            findings(&[c"r1", c"r1M", c"-*", c"r+a", c"./a"]),
+            ["r1 counts as r1000", "r1 has no effect: r1M replaces it", "r1M counts as r65536"]
+        );
+        assert_eq!(warnings(&[c"r8kB", c"./a"]), ["ignoring the action r8kB: it is no number of bytes such as r8k"]);
     }
 
     #[test]
