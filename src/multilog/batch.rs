@@ -432,10 +432,14 @@ impl Batch {
     fn begin_line(&mut self, head: &[u8], line: &[u8], restrained: Option<&Restrained>) -> bool {
         let preface = |directory| restrained.map_or(&[][..], |restrained| restrained.preface(directory));
         let mut taken = line.len();
+        // The successor of a killed logger judges the line by what the batch holds of it.
+        let judged = line.len().min(self.matcher.examined_bytes());
         for &directory in &self.chosen {
             let share = &mut self.shares[directory];
             let before_line = preface(directory).len() + head.len();
-            if share.left() < before_line + line.len() && share.room().may_end_after_line() {
+            let is_short = share.left() < before_line + line.len() && share.room().may_end_after_line();
+            let is_too_short = share.left() < before_line + judged && share.room().filled_bytes > 0;
+            if is_short || is_too_short {
                 share.is_full = true;
             }
             taken = taken.min(share.left().saturating_sub(before_line));

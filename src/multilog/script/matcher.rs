@@ -346,6 +346,12 @@ impl Matcher {
         row
     }
 
+    /// How many bytes of a line may decide where it goes, beside what star patterns see.
+    #[must_use]
+    pub fn examined_bytes(&self) -> usize {
+        self.expression_set.as_ref().map_or(0, |set| set.examined_bytes)
+    }
+
     /// What was decided: see [`Matcher::match_line`].
     #[must_use]
     pub fn verdict(&self, number: usize) -> &Verdict {

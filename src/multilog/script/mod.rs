@@ -59,7 +59,7 @@ use crate::logdir::limits::Limits;
 use crate::logdir::restraint::Restraint;
 use crate::logdir::script_file::named_by;
 use crate::multilog::script::buffer::{Buffer, parse_buffer};
-use crate::multilog::script::expression::{ALL_BYTES_MAX, EXAMINED_BYTES_LEAST, Expression};
+use crate::multilog::script::expression::{ALL_BYTES_MAX, EXAMINED_BYTES_LEAST, EXAMINED_BYTES_MOST, Expression};
 use crate::multilog::script::head_rule::{HeadRule, PREFIX_BYTES_MAX};
 use crate::multilog::script::numbers::{
     begins_with_digit, parse_examined, parse_free, parse_interval, parse_number, parse_rate, parse_rotation,
@@ -82,6 +82,8 @@ const FILES_LEAST: u64 = 2;
 /// The largest time that `y` accepts: a day.
 const SYNC_MOST_SECONDS: u64 = 24 * 60 * 60;
 
+/// More than what stands in front of a line: a timestamp, a prefix, and the report of lines that are missing.
+const HEADS_BYTES_MAX: u64 = 1000;
 /// The longest time that `D` accepts: a day.
 const REPEATS_LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Why arguments are ignored.
@@ -294,7 +296,22 @@ impl Script {
                 }
             }
         }
+        let most = script.examined_bytes_most();
+        for action in &mut script.actions {
+            if let Action::Examine(bytes) = action {
+                *bytes = (*bytes).min(most);
+            }
+        }
         (script, is_ignored)
+    }
+
+    /// How much regular expressions may examine: what is examined of a line must fit into one file, as the logger's successor,
+    /// if it completes the batch that ends there, judges the line by it.
+    pub(in crate::multilog::script) fn examined_bytes_most(&self) -> usize {
+        let smallest = self.directories.iter().map(|directory| directory.size_max_bytes).min().unwrap_or(u64::MAX);
+        let most =
+            smallest.saturating_sub(HEADS_BYTES_MAX).clamp(EXAMINED_BYTES_LEAST as u64, EXAMINED_BYTES_MOST as u64);
+        most as usize
     }
 
     /// Tells whether a script has regular expressions, and this program no code for them.

@@ -311,7 +311,10 @@ impl<'s> Walk<'s> {
         let (given, counts) = match letter {
             b's' => (parse_size(rest).0, parse_size(rest).0.max(SIZE_LEAST_BYTES)),
             b'n' => (parse_number(rest).0, parse_number(rest).0.max(FILES_LEAST)),
-            b'r' => parse_examined(rest).map_or((0, 0), |(given, counts)| (given, counts as u64)),
+            b'r' => {
+                let (given, counts) = parse_examined(rest).unwrap_or_default();
+                (given, counts.min(self.script.examined_bytes_most()) as u64)
+            }
             b'y' => (parse_number(rest).0, parse_number(rest).0.min(SYNC_MOST_SECONDS)),
             b'D' => {
                 let seconds = parse_time(rest).flatten().map_or(0, |time| time.as_secs());
@@ -389,6 +392,7 @@ mod tests {
             findings(&[c"r1", c"r1M", c"-*", c"r+a", c"./a"]),
             ["r1 counts as r1000", "r1 has no effect: r1M replaces it", "r1M counts as r65536"]
         );
+        assert_eq!(findings(&[c"r8k", c"-*", c"r+a", c"s5000", c"./a", c"s1M", c"./b"]), ["r8k counts as r4000"]);
         assert_eq!(warnings(&[c"r8kB", c"./a"]), ["ignoring the action r8kB: it is no number of bytes such as r8k"]);
     }
 

@@ -52,6 +52,11 @@ const WORKLOADS: &[Workload] = &[
         script: &[c"t", c"s4096", c"n1000", c"r-^[0-9]*[13579] ", c"./a", c"s5000", c"r+.", c"./b"],
         line_bytes: &[5, 400, 6000],
     },
+    Workload {
+        name: "expressions that examine more",
+        script: &[c"t", c"r3k", c"s4096", c"n1000", c"-*", c"r+(abcdefghij){150}", c"./a", c"s5000", c"r+.", c"./b"],
+        line_bytes: &[400, 2500, 1600],
+    },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
     Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
@@ -120,7 +125,9 @@ impl Machine {
                 })
                 .collect();
             let (pipe, calls) = (self.pipe.clone(), calls.clone());
-            let input = PipeInput { pipe, calls, look_bytes: 1000, ahead_bytes: 0, boot: self.boot, terms_at_pause };
+            // Where more than a thousand bytes are examined, that much is seen.
+            let look_bytes = if script.examined_bytes() > 1000 { 8000 } else { 1000 };
+            let input = PipeInput { pipe, calls, look_bytes, ahead_bytes: 0, boot: self.boot, terms_at_pause };
             match locked.and_then(|directories| {
                 let claimed = Claimed { directories, left_behind: vec![] };
                 assemble(parse_script(workload.script), input, claimed, vec![], Messages::DROPPED)
