@@ -54,8 +54,21 @@ const WORKLOADS: &[Workload] = &[
     },
     Workload {
         name: "expressions that examine more",
-        script: &[c"t", c"r3k", c"s4096", c"n1000", c"-*", c"r+(abcdefghij){150}", c"./a", c"s5000", c"r+.", c"./b"],
-        line_bytes: &[400, 2500, 1600],
+        script: &[
+            c"t",
+            c"r3k",
+            c"s4096",
+            c"n1000",
+            c"-*",
+            c"r+^[0-9]*[02468] ",
+            c"r+(abcdefghij){230}",
+            c"./a",
+            c"s5000",
+            c"r+.",
+            c"./b",
+        ],
+        // Behind a line of the first length there is room for one of the second to begin, but not for all that matches.
+        line_bytes: &[1850, 2500],
     },
     Workload { name: "spares", script: &[c"t", c"s7000", c"n1000", c"./a"], line_bytes: &[1, 60, 300] },
     // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
