@@ -62,6 +62,26 @@ fn svscan_works_and_obeys_term_if_nobody_reads_its_messages() {
 }
 
 #[test]
+fn svscan_says_on_a_terminal_why_a_supervisor_cannot_be_started() {
+    let fixture = ServiceFixture::new();
+    let dir = Workdir::new();
+    let mut terminal = Unread::new(Kind::Terminal, &dir);
+    terminal.read();
+    fixture.script("sv/a/run", "exec sleep 1000");
+    // Where there is no supervise, and without whatever else this test was started with.
+    fs::copy(Maker::Ours.program("svscan"), fixture.path("svscan")).unwrap();
+    let start = "for fd in /proc/$$/fd/*; do n=${fd##*/}; [ $n -le 2 ] || eval \"exec $n>&-\"; done; exec ./svscan sv";
+    let mut command = fixture.command("/bin/bash", &["-c", start]);
+    command.env("PATH", "/nonexistent");
+    let scanner = fixture.start_with_stderr(command, terminal.stdio());
+
+    terminal.read_until("it says why", |text| text.contains("unable to start supervise a: file does not exist"));
+
+    send(scanner, Signal::SIGTERM);
+    fixture.wait(scanner);
+}
+
+#[test]
 fn svscan_survives_the_end_of_the_reader_of_its_messages() {
     let fixture = ServiceFixture::new();
     fixture.script("sv/sticky/run", "exec sleep 1000");

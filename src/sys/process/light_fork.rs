@@ -4,66 +4,114 @@
 //! each of thousands of services, that would be most of what a start costs, and the time to start all services would grow
 //! with the square of their number. Here the child shares the table until it takes only the part of it that it needs.
 
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
 
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::{libc, unistd};
 
 use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd};
 
+/// Before this version, a table that is taken in part may have numbers that stay taken although nothing is open there
+/// (CVE-2024-45025): a program would run out of descriptors too early, if svscan has many.
+const KERNEL_LEAST: (u32, u32) = (6, 11);
+/// The exit code of a child that could not execute the program.
+const CANNOT_RUN: i32 = 111;
+
 /// What a child gets in place of the standard input, output and error of this process.
 pub(super) type Standard<'a> = [Option<BorrowedFd<'a>>; 3];
 
-/// Where a fork continues.
-pub(super) enum Forked {
-    /// In this process, once its child has executed a program or exited.
-    Parent(Pid),
-    /// In the child, which knows whether it has a table of its own.
-    Child(Result<()>),
+/// A child that was forked.
+pub(super) struct Forked {
+    pub(super) child: Pid,
+    /// Why it could not execute the program; it has exited then.
+    pub(super) failure: Option<Errno>,
 }
 
-/// Forks a child that has these standard descriptors, and of the others only those that this process inherited. Only for
-/// programs of one thread. `None` if the system cannot do that; nothing has happened then.
-pub(super) fn light_fork(standard: &Standard<'_>) -> Option<Forked> {
-    let first = first_unneeded()?;
+/// Forks a child that has these standard descriptors, and of the others only those that this process inherited, and waits
+/// until it has executed a program or exited. `execute` says why it could not. `None` if the system cannot fork like that;
+/// nothing has happened then.
+///
+/// # Safety
+///
+/// This process has one thread: another one would be missing from the copy, with whatever it had locked, and would see the
+/// standard descriptors change.
+pub(super) unsafe fn light_fork(standard: &Standard<'_>, execute: impl FnOnce() -> Errno) -> Option<Forked> {
+    let Ground { first, failure } = ground()?;
     let exchanged = Exchanged::new(standard)?;
+    failure.store(0, Ordering::Relaxed);
     let flags = libc::c_long::from(libc::CLONE_FILES | libc::CLONE_VFORK | libc::SIGCHLD);
+    let nothing: libc::c_long = 0;
     // SAFETY: a copy of this process, with a copy of its memory and stack, as of fork(2). It has one thread, so the copy is
     // whole. The descriptors are shared, but this process waits until the child has executed a program or exited.
-    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+    match unsafe { libc::syscall(libc::SYS_clone, flags, nothing, nothing, nothing, nothing) } {
         0 => {
             // The parent changes them back.
             std::mem::forget(exchanged);
-            Some(Forked::Child(close_from(first)))
+            let errno = close_from(*first).map_or_else(|errno| errno, |()| execute());
+            failure.store(errno as i32, Ordering::Relaxed);
+            // SAFETY: ends the copy at once, without running what the parent has registered for its own end.
+            unsafe { libc::_exit(CANNOT_RUN) }
         }
         process => {
             let process = i32::try_from(process).ok().filter(|process| *process > 0)?;
-            Some(Forked::Parent(unistd::Pid::from_raw(process).into()))
+            let failure = Some(failure.load(Ordering::Relaxed)).filter(|errno| *errno != 0).map(Errno::from_raw);
+            Some(Forked { child: unistd::Pid::from_raw(process).into(), failure })
         }
     }
 }
 
-/// The number from which on no descriptor is meant for children; `None` if the system cannot close them as needed.
+/// What is found out once.
+struct Ground {
+    /// The number from which on no descriptor is meant for children.
+    first: libc::c_uint,
+    /// Where a child leaves the reason of its failure: in memory that it shares, as its descriptors for messages are closed.
+    failure: &'static AtomicI32,
+}
+
+/// `None` if the system cannot fork like that.
+fn ground() -> Option<&'static Ground> {
+    static GROUND: OnceLock<Option<Ground>> = OnceLock::new();
+    GROUND.get_or_init(|| Some(Ground { first: first_unneeded()?, failure: shared_number()? })).as_ref()
+}
+
 fn first_unneeded() -> Option<libc::c_uint> {
-    static FIRST: OnceLock<Option<libc::c_uint>> = OnceLock::new();
-    *FIRST.get_or_init(|| {
-        // Closes nothing, as there is no such number.
-        close_from(libc::c_uint::MAX).ok()?;
-        let mut first = 3;
-        for entry in std::fs::read_dir("/proc/self/fd").ok()? {
-            let number = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            if number >= first && closes_on_exec(number) == Some(false) {
-                first = number + 1;
-            }
+    // On s390x the call takes its arguments in another order.
+    if cfg!(target_arch = "s390x") || kernel_version()? < KERNEL_LEAST {
+        return None;
+    }
+    // Closes nothing, as there is no such number.
+    close_from(libc::c_uint::MAX).ok()?;
+    let mut first = 3;
+    for entry in std::fs::read_dir("/proc/self/fd").ok()? {
+        let number = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        if number >= first && closes_on_exec(number) == Some(false) {
+            first = number + 1;
         }
-        libc::c_uint::try_from(first).ok()
-    })
+    }
+    libc::c_uint::try_from(first).ok()
+}
+
+fn kernel_version() -> Option<(u32, u32)> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    let mut numbers = release.split(|other: char| !other.is_ascii_digit()).map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
+/// A number that children share with this process.
+fn shared_number() -> Option<&'static AtomicI32> {
+    let length = NonZeroUsize::new(size_of::<AtomicI32>())?;
+    let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: the system chooses where; the memory is of nobody else, zero, aligned to a page, and stays for good.
+    unsafe { Some(mmap_anonymous(None, length, protection, MapFlags::MAP_SHARED).ok()?.cast().as_ref()) }
 }
 
 /// Closes all descriptors from this number on, in a table that is this process's own from then on.
 fn close_from(first: libc::c_uint) -> Result<()> {
-    // SAFETY: plain numbers. In a child, no owner of a descriptor that is closed runs again.
+    // SAFETY: plain numbers. In a child, nobody who has a descriptor that is closed uses it again: it executes or exits.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE) };
     Errno::result(answer).map(drop)
 }

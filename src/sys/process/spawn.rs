@@ -3,7 +3,8 @@
 //! A service's process is not let go until it has been recorded: it waits on a pipe, the *gate*, and exits when its
 //! parent dies before opening it. So there is never a service that runs and that no file tells of.
 //!
-//! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec.
+//! Children get what this process inherited: signals, limits and descriptors; what we opened is closed on exec, or before it where
+//! descriptors are many: see `light_fork.rs`.
 
 use std::convert::Infallible;
 use std::ffi::{CStr, CString};
@@ -147,25 +148,29 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in the
-    /// child. Only for programs of one thread.
+    /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in this process
+    /// or in the child, which exits. Only for programs of one thread.
     pub fn start(&self, complain: impl Fn(Errno)) -> Result<Pid> {
-        match light_fork(&self.standard) {
-            Some(Forked::Parent(child)) => return Ok(child),
-            Some(Forked::Child(ready)) => self.execute_or_exit(ready, complain),
-            None => {}
+        // SAFETY: the callers are programs of one thread.
+        if let Some(Forked { child, failure }) = unsafe { light_fork(&self.standard, || self.execute_or_fail()) } {
+            if let Some(errno) = failure {
+                complain(errno);
+            }
+            return Ok(child);
         }
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
         match unsafe { fork() }? {
             ForkResult::Parent { child } => Ok(child.into()),
-            ForkResult::Child => self.execute_or_exit(self.place_standard(), complain),
+            ForkResult::Child => {
+                complain(self.place_standard().map_or_else(|errno| errno, |()| self.execute_or_fail()));
+                exit_child()
+            }
         }
     }
 
-    fn execute_or_exit(&self, ready: Result<()>, complain: impl Fn(Errno)) -> ! {
-        let Err(errno) = ready.and_then(|()| self.execute());
-        complain(errno);
-        exit_child()
+    fn execute_or_fail(&self) -> Errno {
+        let Err(errno) = self.execute();
+        errno
     }
 
     fn place_standard(&self) -> Result<()> {
