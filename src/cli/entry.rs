@@ -1,14 +1,16 @@
 //! How a program begins: with its command line, or with `--version`.
 //!
-//! 0.76 has no such option. Only where `--version` is all of the command line, it has no other use in any of the commands; beside
-//! other arguments it means what it means to 0.76: a selector of multilog, the name of a service or of a program.
+//! 0.76 has no such option. `--version` asks for the version only if it is all of the command line, where 0.76 would have little
+//! use for it: a script without a directory, or a service of that name. Beside other arguments it means what it means to 0.76: a
+//! selector of multilog, the name of a service or of a program.
 
 use crate::cli::{Exit, Program, cause};
 use crate::sys::fd;
 use crate::sys::program::Arguments;
 
-/// Defines the `main` of a program: `logyard::program!(logyard::multilog::program::run);`. It prints the version if it is asked for
-/// that. One whose argument is shown in the process list is defined by `logyard::program!(title: …)`, and is never asked.
+/// Defines the `main` of a program: `logyard::program!(logyard::multilog::program::run);`. It prints the version if
+/// `--version` is its only argument. `logyard::program!(title: …)` defines a program that shows its argument in the process list; it
+/// has no `--version`.
 #[macro_export]
 macro_rules! program {
     ($run:path) => {

@@ -2,7 +2,7 @@
 //!
 //! An option is a letter after `-`; letters may be bundled (`-nx`); a value follows its letter directly or is the next
 //! argument (`-o10`, `-o 10`). Options end before the first argument that does not begin with `-`, before a `-` alone,
-//! and after any argument that begins with `--`; where 0.76 has no such program, only after `--` itself.
+//! and after any argument that begins with `--`; with [`Options::without_words`], only after `--` itself.
 
 use std::ffi::CStr;
 use std::fmt::{self, Display};

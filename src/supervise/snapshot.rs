@@ -40,6 +40,17 @@ impl Failure {
         self.refusal().is_some()
     }
 
+    /// Tells whether there is no such directory, or no supervisor for it.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Failure::Unreachable(errno) | Failure::Report(report::Error::Ok(FileError::System(errno))) => {
+                matches!(errno, Errno::ENOENT | Errno::ENOTDIR)
+            }
+            Failure::Report(error) => *error == report::Error::NotRunning,
+        }
+    }
+
     /// What a logger does if no more is known of its log service: it may run if it is only the permission that is missing.
     #[must_use]
     pub fn logger(&self) -> Condition {

@@ -52,7 +52,7 @@ impl Operand {
         }
     }
 
-    /// Where a service has been looked for in vain.
+    /// The message for a service that is in no directory of services.
     pub(super) fn missing(&self) -> Option<String> {
         match self {
             Operand::Service(name) if !name.contains(&b'/') && !as_path(&self.path()).exists() => {

@@ -12,7 +12,7 @@ pub(super) struct Source {
     pub(super) directory: Vec<u8>,
     /// The files, if not all are read.
     pub(super) only: Option<Vec<Vec<u8>>>,
-    /// Nobody misses the directory as long as it does not exist.
+    /// No message says that the directory does not exist yet.
     pub(super) is_optional: bool,
 }
 

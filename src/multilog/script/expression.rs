@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-/// Expressions examine so many bytes of a line, without what stands in front of it, until an action asks for more.
+/// How many bytes of a line, without timestamp and prefix, expressions examine by default.
 pub const EXAMINED_BYTES_LEAST: usize = 1000;
 /// The most that they examine: a line of this length waits as a whole in a pipe of the size that multilog asks for.
 pub const EXAMINED_BYTES_MOST: usize = 64 * 1024;

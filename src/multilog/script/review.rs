@@ -1,6 +1,6 @@
-//! What of a script has not the effect that was meant. It depends on where an action stands.
+//! Finds the parts of a script that do not have the intended effect, which depends on where an action stands.
 //!
-//! Such a script runs as it does with 0.76, without a word; only who has it checked is told.
+//! A logger runs such a script as 0.76 does; only `--check` reports them.
 
 use std::ffi::CStr;
 use std::fmt::{self, Write};
@@ -35,7 +35,7 @@ pub struct Finding {
     pub text: String,
     /// The argument does nothing else.
     pub is_all: bool,
-    /// The script is hardly meant so.
+    /// It is probably a mistake.
     pub is_fault: bool,
 }
 
@@ -142,7 +142,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// The argument does nothing, which is hardly meant.
+    /// The argument does nothing, which is probably a mistake.
     fn add_idle(&mut self, place: usize, text: &str) {
         self.add(place, text, true, true);
     }
@@ -249,7 +249,7 @@ impl<'s> Walk<'s> {
                 let head = if self.script.head.stamp.is_some() { "a timestamp" } else { "the prefix" };
                 self.add_idle(place, &format!("matches no line: each begins with {head}"));
             }
-            // Whoever selects all lines has them selected.
+            // To select all lines where all are selected may be a habit.
             (true, Lines::All, _) => {
                 self.add(place, "has no effect: every line is selected here", true, lines != Lines::All);
             }
@@ -323,9 +323,9 @@ impl<'s> Walk<'s> {
             _ => return,
         };
         let letter = char::from(letter);
-        if rest.is_empty() {
+        if !begins_with_digit(rest) {
             self.add_doubt(place, &format!("has no number and counts as {letter}{counts}"));
-        } else if given != counts || !begins_with_digit(rest) {
+        } else if given != counts {
             self.add(place, &format!("counts as {letter}{counts}"), false, false);
         }
     }
@@ -347,7 +347,7 @@ impl<'s> Walk<'s> {
             self.add_idle(place, "holds for no directory: none follows");
         }
         for place in std::mem::take(&mut self.selectors) {
-            // Who deselects every line wants nothing to be written.
+            // A script that deselects every line is meant to write nothing.
             let is_meant = !self.writes && self.arguments[place].to_bytes() == b"-*";
             self.add(place, "has no effect: no action that writes follows", true, !is_meant);
         }

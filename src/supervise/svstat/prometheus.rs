@@ -38,11 +38,10 @@ fn services(page: &mut Page, snapshots: &[Snapshot]) {
     let supervised = units(snapshots).map(|(labels, report)| (labels, u8::from(report.is_ok())));
     let help = "Whether a supervisor runs for the service and its state can be read.";
     page.metric("logyard_service_supervised", "gauge", help, supervised);
-    // An alert must see a service whose supervisor is gone. Where the permission is missing, the service may be up.
+    // An alert must see a service whose supervisor is gone. If anything else is wrong, the service may be up.
     let up = units(snapshots).filter_map(|(labels, report)| match report {
         Ok(report) => Some((labels, u8::from(report.status.process.is_some()))),
-        Err(failure) if failure.is_refusal() => None,
-        Err(_) => Some((labels, 0)),
+        Err(failure) => failure.is_absence().then_some((labels, 0)),
     });
     let help = "Whether the service has a process and a supervisor.";
     page.metric("logyard_service_up", "gauge", help, up);
