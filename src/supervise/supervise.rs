@@ -36,7 +36,7 @@ use crate::sys::file::Lock;
 use crate::sys::process::ended::Ended;
 use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
-use crate::sys::process::spawn::{self, Waiting};
+use crate::sys::process::spawn::Waiting;
 use crate::sys::process::wait::{self, Reaped};
 use crate::sys::replace::ReplaceStep;
 use crate::sys::signal::{self, Signal, SignalQueue};
@@ -418,19 +418,25 @@ impl Supervisor {
 
     /// Makes the log pipe standard output, and restarts the service if it has been writing elsewhere.
     fn join(&mut self) {
-        let joined = self.files.own_fifo(LOGPIPE, Access::Both).and_then(|pipe| {
-            if fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default() {
-                return Ok(false);
-            }
-            pipe.set_blocking()?;
-            spawn::replace_standard(pipe.as_fd(), 1)?;
-            Ok(true)
-        });
+        let joined = self.write_to_log_pipe(|is_output| !is_output);
         match joined {
             Ok(true) if self.state.phase == Phase::Up => self.stop(),
             Ok(_) => {}
             Err(error) => self.warn("open", "supervise/logpipe", &error),
         }
+    }
+
+    /// Opens the log pipe as standard output, if that is wanted, which may depend on whether it is standard output already.
+    /// Tells whether it was done.
+    fn write_to_log_pipe(&self, is_wanted: impl FnOnce(bool) -> bool) -> std::result::Result<bool, Error> {
+        let pipe = self.files.own_fifo(LOGPIPE, Access::Both)?;
+        let is_output = fifo::identity(&pipe)? == fifo::identity(fd::stdout()).unwrap_or_default();
+        if !is_wanted(is_output) {
+            return Ok(false);
+        }
+        pipe.set_blocking()?;
+        fd::place(pipe.as_fd(), 1, false)?;
+        Ok(true)
     }
 
     fn announce(&self) {

@@ -47,7 +47,7 @@ pub fn run(arguments: &program::Arguments) -> Exit {
 fn begin(dir: &'static CStr) -> Result<Boot> {
     fd::occupy_standard();
     let null = Dir::open(c"/dev")?.open_device(b"null")?;
-    (0..=2).try_for_each(|number| spawn::replace_standard(null.as_fd(), number))?;
+    (0..=2).try_for_each(|number| fd::place(null.as_fd(), number, false))?;
     let signals =
         SignalQueue::new(&[Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGURG])?;
     // Processes that a killed svscan leaves behind stay in this tree.

@@ -156,6 +156,16 @@ pub fn set_close_on_exec(descriptor: impl AsFd, on: bool) -> Result<()> {
     fcntl(descriptor, FcntlArg::F_SETFD(flags)).map(drop)
 }
 
+/// Makes a number a duplicate of a descriptor. The number is a standard descriptor's, or, in a child that is about to execute a
+/// program, any: what had it is closed.
+pub fn place(source: BorrowedFd<'_>, number: RawFd, closes_on_exec: bool) -> Result<()> {
+    // By dup2: dup3 is younger, and a filter may not know it.
+    // SAFETY: plain numbers; no object owns a standard descriptor, and in such a child none is used again.
+    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) })?;
+    // SAFETY: the number is open now.
+    set_close_on_exec(unsafe { BorrowedFd::borrow_raw(number) }, closes_on_exec)
+}
+
 /// From now on, reading and writing answer `EAGAIN` instead of waiting; so for all who share the opening.
 pub fn set_nonblocking(descriptor: impl AsFd) -> Result<()> {
     let flags = OFlag::from_bits_retain(fcntl(descriptor.as_fd(), FcntlArg::F_GETFL)?);

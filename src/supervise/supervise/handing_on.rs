@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, RawFd};
 use super::{PROGRAM, Running, SIGNALS, Supervisor};
 use crate::cli::{Exit, Shown, cause};
 use crate::supervise::fdstore::{FdStore, HandedStore};
-use crate::supervise::files::{Files, LOGPIPE};
+use crate::supervise::files::Files;
 use crate::supervise::handed_state::{HandedState, Rejection, StateReader, StateWriter, word_of};
 use crate::supervise::last_exit::LastExit;
 use crate::supervise::record::ServiceScript;
@@ -14,15 +14,14 @@ use crate::supervise::reexec::{Reexec, Refusal};
 use crate::supervise::state::{Phase, ServiceState, Want};
 use crate::supervise::throttle::Throttle;
 use crate::sys::dir::Dir;
-use crate::sys::fifo::{self, Access, Fifo};
+use crate::sys::fifo::Fifo;
 use crate::sys::file::{File, Lock};
 use crate::sys::passing::HandedOn;
 use crate::sys::process::pid::Pid;
 use crate::sys::process::pidfd::Pidfd;
-use crate::sys::process::spawn;
 use crate::sys::program::Arguments;
 use crate::sys::signal::{self, Signal, SignalQueue};
-use crate::sys::{Errno, boot_id, fd};
+use crate::sys::{Errno, boot_id};
 use crate::tai64n::Label;
 
 const PHASES: [(&str, Phase); 4] =
@@ -210,20 +209,10 @@ impl Supervisor {
             Supervisor::continue_with(name, arguments, handed, descriptors).map_err(|errno| fatal(cause(errno)))?;
         // Signals of children that have ended meanwhile may be lost; the children are not.
         supervisor.take_signals();
-        supervisor.open_pipe_for_both();
+        // Older versions had opened the log pipe for writing only; the service gets it anew when it is next started. If this
+        // fails, the pipe stays as it was.
+        let _ = supervisor.write_to_log_pipe(|is_output| is_output);
         Ok(supervisor)
-    }
-
-    /// Opens the log pipe for reading too, as older versions did not: see `LogPipe`. The service gets it so when it is next started.
-    fn open_pipe_for_both(&self) {
-        // Where it fails, the pipe is what it was.
-        let _ = self.files.own_fifo(LOGPIPE, Access::Both).and_then(|pipe| {
-            if fifo::identity(&pipe)? == fifo::identity(fd::stdout())? {
-                pipe.set_blocking()?;
-                spawn::replace_standard(pipe.as_fd(), 1)?;
-            }
-            Ok(())
-        });
     }
 
     fn continue_with(

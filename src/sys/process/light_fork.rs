@@ -5,41 +5,36 @@
 //! with the square of their number. Here the child shares the table until it takes only the part of it that it needs.
 
 use std::num::NonZeroUsize;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 use nix::{libc, unistd};
 
+use crate::sys::process::exit::exit_child;
 use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd};
 
 /// Before this version, a table that is taken in part may have numbers that stay taken although nothing is open there
 /// (CVE-2024-45025): a program would run out of descriptors too early, if svscan has many.
 const KERNEL_LEAST: (u32, u32) = (6, 11);
-/// The exit code of a child that could not execute the program.
-const CANNOT_RUN: i32 = 111;
-
 /// What a child gets in place of the standard input, output and error of this process.
 pub(super) type Standard<'a> = [Option<BorrowedFd<'a>>; 3];
 
-/// A child that was forked.
-pub(super) struct Forked {
-    pub(super) child: Pid,
-    /// Why it could not execute the program; it has exited then.
-    pub(super) failure: Option<Errno>,
-}
-
 /// Forks a child that has these standard descriptors, and of the others only those that this process inherited, and waits
-/// until it has executed a program or exited. `execute` says why it could not. `None` if the system cannot fork like that;
-/// nothing has happened then.
+/// until it has executed a program or exited. `execute` answers why it could not, and `complain` says so, in this process, but on
+/// the standard error of the child. `None` if the system cannot fork like that; nothing has happened then.
 ///
 /// # Safety
 ///
 /// This process has one thread: another one would be missing from the copy, with whatever it had locked, and would see the
 /// standard descriptors change.
-pub(super) unsafe fn light_fork(standard: &Standard<'_>, execute: impl FnOnce() -> Errno) -> Option<Forked> {
+pub(super) unsafe fn light_fork(
+    standard: &Standard<'_>,
+    execute: impl FnOnce() -> Errno,
+    complain: impl Fn(Errno),
+) -> Option<Pid> {
     let Ground { first, failure } = ground()?;
     let exchanged = Exchanged::new(standard)?;
     failure.store(0, Ordering::Relaxed);
@@ -53,13 +48,16 @@ pub(super) unsafe fn light_fork(standard: &Standard<'_>, execute: impl FnOnce() 
             std::mem::forget(exchanged);
             let errno = close_from(*first).map_or_else(|errno| errno, |()| execute());
             failure.store(errno as i32, Ordering::Relaxed);
-            // SAFETY: ends the copy at once, without running what the parent has registered for its own end.
-            unsafe { libc::_exit(CANNOT_RUN) }
+            exit_child()
         }
         process => {
             let process = i32::try_from(process).ok().filter(|process| *process > 0)?;
-            let failure = Some(failure.load(Ordering::Relaxed)).filter(|errno| *errno != 0).map(Errno::from_raw);
-            Some(Forked { child: unistd::Pid::from_raw(process).into(), failure })
+            let failure = failure.load(Ordering::Relaxed);
+            if failure != 0 {
+                complain(Errno::from_raw(failure));
+            }
+            drop(exchanged);
+            Some(unistd::Pid::from_raw(process).into())
         }
     }
 }
@@ -116,17 +114,6 @@ fn close_from(first: libc::c_uint) -> Result<()> {
     Errno::result(answer).map(drop)
 }
 
-/// Makes a number a duplicate of a descriptor.
-fn put(source: RawFd, number: RawFd, closes_on_exec: bool) -> Result<()> {
-    if source == number {
-        // SAFETY: the number is a standard descriptor's, which is always open.
-        return fd::set_close_on_exec(unsafe { BorrowedFd::borrow_raw(number) }, closes_on_exec);
-    }
-    let flags = if closes_on_exec { libc::O_CLOEXEC } else { 0 };
-    // SAFETY: plain numbers; the second is a standard descriptor's, which no object owns.
-    Errno::result(unsafe { libc::dup3(source, number, flags) }).map(drop)
-}
-
 /// `None` if the descriptor is not open.
 fn closes_on_exec(number: RawFd) -> Option<bool> {
     // SAFETY: asks for a flag of a number.
@@ -152,7 +139,7 @@ impl Exchanged {
             let descriptor =
                 unsafe { OwnedFd::from_raw_fd(Errno::result(libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3)).ok()?) };
             exchanged.0[number as usize] = Some(Saved { descriptor, closes_on_exec });
-            put(source.as_raw_fd(), number, false).ok()?;
+            fd::place(*source, number, false).ok()?;
         }
         Some(exchanged)
     }
@@ -163,7 +150,7 @@ impl Drop for Exchanged {
         for (number, saved) in (0..).zip(&self.0) {
             if let Some(Saved { descriptor, closes_on_exec }) = saved {
                 // It cannot fail: both are open.
-                let _ = put(descriptor.as_raw_fd(), number, *closes_on_exec);
+                let _ = fd::place(descriptor.as_fd(), number, *closes_on_exec);
             }
         }
     }

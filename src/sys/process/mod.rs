@@ -11,6 +11,7 @@
 pub mod child;
 pub mod ended;
 pub mod exec;
+mod exit;
 pub mod fork;
 mod light_fork;
 pub mod pid;

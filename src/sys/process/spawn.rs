@@ -13,12 +13,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use nix::libc;
 use nix::unistd::{ForkResult, fork, setsid};
 
-use crate::sys::process::light_fork::{Forked, light_fork};
+use crate::sys::process::exit::exit_child;
+use crate::sys::process::light_fork::light_fork;
 use crate::sys::process::pid::Pid;
 use crate::sys::{Errno, Result, fd, limit, pipe, signal};
 
-/// The exit code of a child that could not become what it was started for.
-const CANNOT_RUN: i32 = 111;
 /// The number of the first stored descriptor, as the convention has it.
 pub const FIRST_STORED: RawFd = 3;
 
@@ -93,10 +92,10 @@ fn become_service(service: &Service<'_>) -> Result<Infallible> {
     let extra = service.extra.map(|(source, number)| above(source, end).map(|source| (source, number))).transpose()?;
     let stored = service.stored.iter().map(|source| above(*source, end)).collect::<Result<Vec<_>>>()?;
     for (source, number) in stored.iter().zip(FIRST_STORED..) {
-        place(source.as_fd(), number)?;
+        fd::place(source.as_fd(), number, false)?;
     }
     if let Some((source, number)) = &extra {
-        place(source.as_fd(), *number)?;
+        fd::place(source.as_fd(), *number, false)?;
     }
     set_variables(service);
     signal::restore_in_child()?;
@@ -148,14 +147,11 @@ pub struct Program<'a> {
 }
 
 impl Program<'_> {
-    /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, in this process
-    /// or in the child, which exits. Only for programs of one thread.
+    /// Starts the program and says its process number. What goes wrong after the fork is for `complain` to say, on the standard
+    /// error of the child, which exits. Only for programs of one thread.
     pub fn start(&self, complain: impl Fn(Errno)) -> Result<Pid> {
         // SAFETY: the callers are programs of one thread.
-        if let Some(Forked { child, failure }) = unsafe { light_fork(&self.standard, || self.execute_or_fail()) } {
-            if let Some(errno) = failure {
-                complain(errno);
-            }
+        if let Some(child) = unsafe { light_fork(&self.standard, || self.execute_or_fail(), &complain) } {
             return Ok(child);
         }
         // SAFETY: the callers are programs of one thread, so that the child is a whole process and may do anything.
@@ -176,7 +172,7 @@ impl Program<'_> {
     fn place_standard(&self) -> Result<()> {
         for (descriptor, number) in self.standard.iter().zip(0..) {
             if let Some(descriptor) = descriptor {
-                place(*descriptor, number)?;
+                fd::place(*descriptor, number, false)?;
             }
         }
         Ok(())
@@ -206,26 +202,4 @@ impl Program<'_> {
         }
         Err(errno)
     }
-}
-
-/// Puts a descriptor under this number, open across exec. What had the number goes: in a child that is about to execute,
-/// nobody needs it.
-pub(super) fn place(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
-    if source.as_raw_fd() == number {
-        return fd::set_close_on_exec(source, false);
-    }
-    // SAFETY: plain descriptor numbers; no object of this copy of the process is used again.
-    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
-}
-
-/// Exits immediately, without running what the parent has registered for its own end.
-pub(super) fn exit_child() -> ! {
-    // SAFETY: ends the process.
-    unsafe { libc::_exit(CANNOT_RUN) }
-}
-
-/// Makes standard output or input of this process something else, for its children too.
-pub fn replace_standard(source: BorrowedFd<'_>, number: RawFd) -> Result<()> {
-    // SAFETY: a standard descriptor, which no object owns.
-    Errno::result(unsafe { libc::dup2(source.as_raw_fd(), number) }).map(drop)
 }

@@ -6,8 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use nix::libc;
 use nix::unistd::{ForkResult, fork};
 
+use crate::sys::process::exit::exit_child;
 use crate::sys::process::pid::Pid;
-use crate::sys::process::spawn::{exit_child, place};
 use crate::sys::program::Arguments;
 use crate::sys::{Errno, Result, dir, fd, limit, signal};
 
@@ -50,8 +50,8 @@ impl Trial<'_> {
 
     fn execute(&self) -> Result<()> {
         dir::change_to(c"/")?;
-        place(self.answer, 1)?;
-        place(self.question, 0)?;
+        fd::place(self.answer, 1, false)?;
+        fd::place(self.question, 0, false)?;
         signal::restore_in_child()?;
         limit::restore_in_child()?;
         let arguments: Vec<*const libc::c_char> =

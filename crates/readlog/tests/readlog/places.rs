@@ -96,10 +96,10 @@ fn among_several_a_service_without_a_log_service_is_left_out() {
     assert_eq!(answer(&[&["-o", "tai64n"], &all[..]].concat()), expected);
     let (code, list, messages) = answer(&[&["--list"], &all[..]].concat());
     assert_eq!((code, list.lines().count(), &messages[..]), (Some(0), 2, ""), "{list}");
-    // Where nothing else is read, each is told.
+    // If no other log is read, there is a message for each service.
     assert_eq!(answer(&all[..1]), (Some(1), String::new(), complaint("cron")));
     assert_eq!(answer(&all[..2]), (Some(1), String::new(), complaint("cron") + &complaint("getty")));
-    // A log service that has not written anything is told always.
+    // There is always a message for a log service that has not written anything.
     service(&dir, "service/two");
     let (code, _, messages) = answer(&[&all[..], &["service/two"]].concat());
     assert_eq!((code, messages), (Some(1), complaint("two/log")));
