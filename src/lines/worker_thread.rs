@@ -1,7 +1,8 @@
 //! A thread that runs jobs for its owner, in order and in the background.
 //!
 //! A job belongs to the thread from [`WorkerThread::hand_over`] on; its result belongs to the owner from
-//! [`WorkerThread::take_back`] on. Both ways are bounded channels. The thread ends when its owner drops the handle.
+//! [`WorkerThread::take_back`] on. Both ways are bounded channels. The thread ends when its owner drops the handle, or
+//! asks for its end.
 //!
 //! The thread parks while it has no job. A channel's own `recv` yields the processor a few times before it sleeps, and Linux
 //! then schedules the thread late when the next job wakes it: measured on a file system, multilog lost a fifth of its speed.
@@ -95,6 +96,13 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
         }
     }
 
+    /// Takes no more jobs, waits until the thread has ended, and returns its last result. Only for a thread that has nothing
+    /// to do: it may take as long as the jobs that are left.
+    pub fn end(&mut self) -> Option<R> {
+        self.dismiss();
+        self.results.iter().last()
+    }
+
     /// Waits until at most `most` jobs are under way. Takes back the first result; `None` if there is none.
     pub fn take_back(&mut self, most: usize) -> Option<R> {
         let result = if self.under_way > most { self.results.recv().ok() } else { self.results.try_recv().ok() };
@@ -103,11 +111,18 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
     }
 }
 
-impl<J, R> Drop for WorkerThread<J, R> {
-    fn drop(&mut self) {
+impl<J, R> WorkerThread<J, R> {
+    /// Lets the thread end when it has done what it was given.
+    fn dismiss(&mut self) {
         // In this order: a thread that is woken first would see that there is an owner, and park again.
         self.jobs = None;
         self.thread.unpark();
+    }
+}
+
+impl<J, R> Drop for WorkerThread<J, R> {
+    fn drop(&mut self) {
+        self.dismiss();
     }
 }
 
@@ -152,6 +167,22 @@ mod tests {
             back.push(number);
         }
         assert_eq!(back, (0..100).map(|number| 2 * number).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_thread_that_is_ended_does_its_jobs_and_gives_its_state_back() {
+        let add = |mut sum: u32, inbox: Inbox<u32>, outbox: Sender<u32>| {
+            while let Some(number) = inbox.wait() {
+                sum += number;
+            }
+            let _ = outbox.send(sum);
+        };
+        let Ok(mut thread) = WorkerThread::start_loop(64 * 1024, 2, 1, add) else { return };
+        thread.give(10);
+        thread.give(100);
+
+        assert_eq!(thread.end(), Some(111));
+        assert_eq!(thread.end(), None);
     }
 
     #[test]

@@ -27,7 +27,7 @@
 //! | the metrics file | [`metrics`] |
 //! | the script file, and HUP | [`reload`] |
 //! | `g=`: a group may read the directory | [`sharing`] |
-//! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
+//! | the thread that finishes files and of a busy logger; too little of it | [`memory`] |
 //! | the number of system calls | [`system_calls`] |
 //!
 //! Kills under load, full disks, file systems, processors that hang and damaged journals: `torture`. Refused system calls: `kernels`.
@@ -59,6 +59,7 @@ mod status_file;
 mod successor;
 mod system_calls;
 mod takeover;
+mod threads;
 mod unread;
 mod withheld;
 

@@ -1,4 +1,5 @@
-//! Where files are finished: in the engine until the first rotation, then in a thread if one can be started.
+//! Where files are finished: in a thread if one can be started, and in the engine otherwise. The thread is started when there
+//! is something to do, and ended when there has been nothing for a while: a host has hundreds of loggers, and most are idle.
 
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ pub(super) enum Finishing<D: Directory> {
     /// In the engine.
     InEngine(Finisher<D>),
     /// In a thread.
-    InThread(Worker<D::File>),
+    InThread(Worker<D>),
     /// While the finisher moves from the engine to the thread.
     Moving,
 }
@@ -76,6 +77,15 @@ impl<D: Directory> Finishing<D> {
             }
             other => other,
         };
+    }
+
+    /// Ends the thread if it has nothing to do; the answer is false if it has.
+    pub(super) fn end_idle_thread(&mut self) -> bool {
+        if let Finishing::InThread(worker) = self {
+            let Some(finisher) = worker.retire() else { return false };
+            *self = Finishing::InEngine(finisher);
+        }
+        true
     }
 
     /// Without a thread: finishes the current file, and prepares the next one.

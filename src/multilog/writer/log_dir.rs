@@ -183,10 +183,8 @@ impl<D: Directory> LogDir<D> {
             if let Some(timetable) = &mut self.timetable {
                 timetable.note_rotation();
             }
-            if self.reserve.is_any(self.room.filled_bytes) {
-                // Schedules the check that releases the space if nothing more is written.
-                self.schedule.note_write();
-            }
+            // Schedules the check that releases the space, and ends the thread, if nothing more is written.
+            self.schedule.want_check();
         }
         // If this fails, the retry must not rotate the new file.
         self.finish_here(patience)?;
@@ -212,6 +210,7 @@ impl<D: Directory> LogDir<D> {
     /// Begins to remove the surplus archives of a predecessor.
     pub(super) fn trim(&mut self, trimmer: Trimmer, messages: Messages) {
         self.finishing.trim(trimmer, self.reserve.next(), messages);
+        self.schedule.want_check();
     }
 
     fn finish_here(&mut self, patience: &mut impl Patience) -> Result<(), Error> {
@@ -241,8 +240,8 @@ impl<D: Directory> LogDir<D> {
         is_due
     }
 
-    /// Does what is due: fsyncs `current`, checks that its name still leads to this file, and checks the limits on
-    /// archives.
+    /// Does what is due: fsyncs `current`, checks that its name still leads to this file, ends a thread that has nothing to
+    /// do, and checks the limits on archives.
     pub fn keep_up(&mut self, now: Instant, patience: &mut impl Patience) -> Result<(), Error> {
         if self.schedule.is_sync_due(now) {
             self.sync(patience);
@@ -252,6 +251,9 @@ impl<D: Directory> LogDir<D> {
             self.find_current(patience)?;
             self.schedule.note_check();
             self.give_back();
+            if !self.finishing.end_idle_thread() {
+                self.schedule.want_check();
+            }
         }
         if self.schedule.is_limits_check_due(now) {
             self.check_limits(patience);
@@ -263,6 +265,7 @@ impl<D: Directory> LogDir<D> {
     fn check_limits(&mut self, patience: &mut impl Patience) {
         let has_excess = self.finishing.check_limits(self.reserve.next(), patience);
         self.schedule.note_limits_check(has_excess);
+        self.schedule.want_check();
     }
 
     /// Waits until `current` is on the disk. A failure is announced and remembered.

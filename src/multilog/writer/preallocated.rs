@@ -74,12 +74,6 @@ impl<D: Directory> Preallocated<D> {
         }
     }
 
-    /// Whether a file is preallocated or requested.
-    #[must_use]
-    pub fn is_wanted(&self) -> bool {
-        matches!(*self.state(), NextFile::Wanted | NextFile::Ready(_))
-    }
-
     /// Drops the file or the request; tells whether there was a file, whose room is free again.
     pub fn forget(&self) -> bool {
         let mut state = self.state();

@@ -76,11 +76,6 @@ impl<D: Directory> Reserve<D> {
         self.filling_since = Instant::now();
     }
 
-    /// Tells whether there is space to release, or will be, if `current` holds `filled_bytes`.
-    pub(super) fn is_any(&self, filled_bytes: u64) -> bool {
-        self.current_bytes > filled_bytes || self.next.is_wanted()
-    }
-
     /// Releases everything, and returns whether there was any.
     pub(super) fn give_back(&mut self, current: &D::File, filled_bytes: u64) -> bool {
         let had_next = self.next.forget();

@@ -16,7 +16,7 @@ pub struct Schedule {
     sync_interval: Option<Duration>,
     /// The first write since the last sync.
     unsynced_since: Option<Instant>,
-    /// The first write since the last check.
+    /// The first write since the last check, or what else there is to check on.
     unchecked_since: Option<Instant>,
     /// How often the limits on archives are checked, and when the next time is.
     limits: Option<(Duration, Instant)>,
@@ -41,6 +41,11 @@ impl Schedule {
             self.unsynced_since.get_or_insert(now);
             self.unchecked_since.get_or_insert(now);
         }
+    }
+
+    /// Something else was done that is to be checked on.
+    pub fn want_check(&mut self) {
+        self.unchecked_since.get_or_insert_with(Instant::now);
     }
 
     /// An fsync has been tried.

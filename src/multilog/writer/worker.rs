@@ -6,6 +6,8 @@
 //! Between two files it [preallocates](crate::multilog::writer::preallocated) the next file, if that is wanted, and
 //! removes surplus archives.
 //!
+//! The thread does not stay while there is nothing to finish: [`Worker::retire`].
+//!
 //! One file is finished at a time. The engine waits for [`Worker::under_way`] before it rotates again. When the logger
 //! exits, the engine calls [`Worker::exit_soon`]: the worker kills a processor that runs and starts no other, and the
 //! unprocessed file becomes an unfinished archive. Any other step that fails is retried once.
@@ -15,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 
-use crossbeam_channel::TryRecvError;
+use crossbeam_channel::{Sender, TryRecvError};
 
 use crate::cli::Messages;
 use crate::lines::worker_thread::{Inbox, WorkerThread};
@@ -78,24 +80,21 @@ struct Shared {
 
 /// A thread that finishes files.
 #[derive(Debug)]
-pub struct Worker<F> {
-    thread: WorkerThread<Job<F>, ()>,
+pub struct Worker<D: Directory> {
+    thread: WorkerThread<Job<D::File>, Finisher<D>>,
     shared: Arc<Shared>,
     is_busy: bool,
     /// How many jobs were given to the thread.
     given: u64,
 }
 
-impl<F: Send + 'static> Worker<F> {
+impl<D: Directory> Worker<D> {
     /// Starts the thread; returns the finisher if no thread can be started.
-    pub fn start<D>(
+    pub fn start(
         finisher: Finisher<D>,
         preallocated: Arc<Preallocated<D>>,
         messages: Messages,
-    ) -> Result<Worker<F>, Box<Finisher<D>>>
-    where
-        D: Directory<File = F>,
-    {
+    ) -> Result<Worker<D>, Box<Finisher<D>>> {
         let (Ok(done), Ok(exit_request)) = (Event::new(), Event::new()) else { return Err(Box::new(finisher)) };
         let [is_done, is_exiting, has_given_up_file] = [const { AtomicBool::new(false) }; 3];
         let finished_jobs = AtomicU64::new(0);
@@ -104,8 +103,10 @@ impl<F: Send + 'static> Worker<F> {
             Arc::new(Shared { is_done, finished_jobs, done, exit_request, is_exiting, has_given_up_file, task });
         let run = {
             let shared = Arc::clone(&shared);
-            move |finisher, inbox, _| {
-                work(finisher, &preallocated, &inbox, WorkerPatience { shared, messages, pace: Pace::default() });
+            move |finisher, inbox, outbox: Sender<Finisher<D>>| {
+                let patience = WorkerPatience { shared, messages, pace: Pace::default() };
+                // Nobody takes it where the logger exits.
+                let _ = outbox.send(work(finisher, &preallocated, &inbox, patience));
             }
         };
         match WorkerThread::start_loop(STACK_BYTES, JOBS_MAX, finisher, run) {
@@ -123,7 +124,7 @@ impl<F: Send + 'static> Worker<F> {
     }
 
     /// Hands over a file that has just become `previous`; the previous one must be finished.
-    pub fn accept(&mut self, previous: Previous<F>) {
+    pub fn accept(&mut self, previous: Previous<D::File>) {
         debug_assert!(!self.is_busy, "one previous at a time");
         self.is_busy = true;
         self.give(Job::Finish(previous));
@@ -141,7 +142,7 @@ impl<F: Send + 'static> Worker<F> {
         }
     }
 
-    fn give(&mut self, job: Job<F>) {
+    fn give(&mut self, job: Job<D::File>) {
         self.given += 1;
         self.thread.give(job);
     }
@@ -160,6 +161,14 @@ impl<F: Send + 'static> Worker<F> {
     pub fn all_done(&mut self) -> Option<BorrowedFd<'_>> {
         self.shared.done.clear();
         (self.shared.finished_jobs.load(Ordering::Acquire) < self.given).then(|| self.shared.done.as_fd())
+    }
+
+    /// Ends the thread if it has nothing to do, and returns the finisher; `None` if it has.
+    pub fn retire(&mut self) -> Option<Finisher<D>> {
+        if self.under_way().is_some() || self.all_done().is_some() || self.shared.is_exiting.load(Ordering::Acquire) {
+            return None;
+        }
+        self.thread.end()
     }
 
     /// Tells whether a file was given up, so that the next start must repair the directory.
@@ -194,7 +203,7 @@ fn work<D: Directory>(
     preallocated: &Preallocated<D>,
     inbox: &Inbox<Job<D::File>>,
     mut patience: WorkerPatience,
-) {
+) -> Finisher<D> {
     let mut next = inbox.wait();
     while let Some(job) = next.take() {
         match job {
@@ -226,6 +235,7 @@ fn work<D: Directory>(
         patience.shared.done.notify();
         next = next.or_else(|| inbox.wait());
     }
+    finisher
 }
 
 /// Removes surplus archives until there is another job; `None` if none is left, or the rest cannot be removed now.

@@ -1,0 +1,89 @@
+//! The thread that finishes files: a logger has it only while there is something to do.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+
+use testkit::logdir::LogDirFiles;
+use testkit::logger::{LoggerFixture, Running};
+use testkit::until;
+
+fn threads(logger: &Running) -> usize {
+    fs::read_dir(format!("/proc/{}/task", logger.pid())).unwrap().count()
+}
+
+fn archives(main: &Path) -> usize {
+    LogDirFiles::read(main).archives().count()
+}
+
+/// Logs `lines`, rotates, and waits for the archive.
+fn log_and_rotate(fixture: &mut LoggerFixture, logger: &mut Running, lines: &[u8]) {
+    let archives_before = archives(&fixture.main());
+    let logged_before = fixture.files().joined().len();
+    fixture.write(lines);
+    until("the lines are logged", || fixture.files().joined().len() == logged_before + lines.len());
+    logger.deliver(Signal::SIGALRM);
+    until("they are an archive", || archives(&fixture.main()) == archives_before + 1);
+}
+
+#[test]
+fn an_idle_logger_has_one_thread_and_starts_another_when_it_rotates() {
+    let mut fixture = LoggerFixture::new();
+    let mut logger = fixture.start(&["n100", "./main"]);
+    fixture.until_ready();
+    assert_eq!(threads(&logger), 1, "before the first rotation");
+
+    for lines in [&b"one\ntwo\n"[..], b"three\n"] {
+        log_and_rotate(&mut fixture, &mut logger, lines);
+        // Nothing is written any more.
+        until("the thread has ended", || threads(&logger) == 1);
+    }
+
+    let workdir = fixture.end(logger);
+    let log = LogDirFiles::read(&workdir.join("main")).joined();
+    assert_eq!(String::from_utf8_lossy(&log), "one\ntwo\nthree\n");
+}
+
+#[test]
+fn a_thread_that_waits_for_a_processor_stays_until_it_has_ended() {
+    let mut fixture = LoggerFixture::new();
+    let processor = "!until test -e ../go; do sleep 0.1; done; cat";
+    let mut logger = fixture.start(&["n100", processor, "./main"]);
+    fixture.write(b"one\n");
+    fixture.until_current(4);
+    logger.deliver(Signal::SIGALRM);
+    let processed = fixture.main().join("processed");
+    until("the processor runs", || processed.exists());
+    // The logger looks after itself now and then: a `current` that was removed is there again.
+    let current = fixture.main().join("current");
+    for time in ["first", "second"] {
+        fs::remove_file(&current).unwrap();
+        until(&format!("the logger has looked for the {time} time"), || current.exists());
+    }
+    assert_eq!(threads(&logger), 2, "the file is not finished");
+
+    fs::write(fixture.workdir.join("go"), "").unwrap();
+
+    until("the file is an archive", || archives(&fixture.main()) == 1);
+    until("the thread has ended", || threads(&logger) == 1);
+    fixture.end(logger);
+}
+
+#[test]
+fn the_thread_that_removes_surplus_archives_ends_too() {
+    let fixture = LoggerFixture::new();
+    let main = fixture.main();
+    fs::create_dir(&main).unwrap();
+    for number in 0..2000 {
+        fs::write(main.join(format!("@4000000060000000{number:08x}.s")), "line\n").unwrap();
+    }
+    // A killed logger's, which becomes an archive at once.
+    fs::write(main.join("current"), "line\n").unwrap();
+
+    let logger = fixture.start(&["n3", "./main"]);
+
+    until("the surplus archives are gone", || archives(&main) == 2);
+    until("the thread has ended", || threads(&logger) == 1);
+    fixture.end(logger);
+}
