@@ -274,7 +274,7 @@ impl Batch {
         self.input_bytes = taken;
         let is_ended = taken > 0 && window.bytes[taken - 1] == b'\n';
         if !is_ended {
-            self.after.clone_from(&self.before);
+            self.after.set(&self.before);
         }
         if let Some(restrained) = &mut self.restrained {
             restrained.continue_line(taken, is_ended);

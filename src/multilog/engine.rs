@@ -9,7 +9,7 @@
 //! notes a batch in the journal before it writes it, and consumes it from the input afterwards, so that a successor can
 //! continue exactly where a killed engine stopped.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cli::{Exit, Messages};
 use crate::lines::reader::{Reader, Taken};
@@ -22,7 +22,7 @@ use crate::multilog::input::ledger::Told;
 use crate::multilog::input::{Input, Wake};
 use crate::multilog::journal::journal_file::Journal;
 use crate::multilog::journal::publish::publish;
-use crate::multilog::journal::record::Heading;
+use crate::multilog::journal::record::{Heading, Record};
 use crate::multilog::journal::showing::{Showing, own_state};
 use crate::multilog::local_zone::local_zone;
 use crate::multilog::metrics::Metrics;
@@ -94,6 +94,10 @@ pub struct Engine<D: Directory, I> {
     directories: Vec<LogDir<D>>,
     statuses: Vec<StatusFile>,
     journal: Option<Journal<D::Memory>>,
+    /// The batch that was noted last, for the next one to be written over.
+    noted: Record,
+    /// How long each `current` was before the batch; kept from batch to batch.
+    lengths_before: Vec<u64>,
     /// What the journal shows to other programs.
     state: LoggerState,
     /// What a journal says once; `None` if none is kept for this input.
@@ -159,6 +163,8 @@ impl<D: Directory, I: Input> Engine<D, I> {
             directories,
             statuses,
             journal: None,
+            noted: Record::empty(),
+            lengths_before: Vec::new(),
             state: own_state(),
             heading,
             messages,
@@ -251,10 +257,16 @@ impl<D: Directory, I: Input> Engine<D, I> {
     /// Reads and writes until the input ends or TERM comes.
     fn log(&mut self) -> Result<(), EarlyEnd> {
         self.begin_relief();
-        // Limits on archives may be new, or may have been exceeded while no logger ran.
-        self.keep_up()?;
         loop {
-            match self.input.wait(self.due_in())? {
+            // The first time too: limits on archives may be new, or may have been exceeded while no logger ran.
+            let mut due = self.due_at();
+            // Asked after that: what is due at once is due at the moment of that call.
+            let now = Instant::now();
+            if due.is_some_and(|due| due <= now) {
+                self.keep_up(now)?;
+                due = self.due_at();
+            }
+            match self.input.wait(due.map(|due| due.saturating_duration_since(now)))? {
                 Wake::Alarm => self.rotate_all()?,
                 Wake::Reload => self.wants_reload = true,
                 Wake::Terminate => {
@@ -271,7 +283,6 @@ impl<D: Directory, I: Input> Engine<D, I> {
                 Wake::Timeout => {}
             }
             self.reload_if_wanted();
-            self.keep_up()?;
         }
     }
 
@@ -281,27 +292,22 @@ impl<D: Directory, I: Input> Engine<D, I> {
         Ok(self.reader.fill(&mut self.input, Label::now)?)
     }
 
-    /// How long until a directory has something due, or the metrics file; `None` if nothing is due before the next write.
-    fn due_in(&self) -> Option<Duration> {
+    /// When a directory has something due, or the metrics file; `None` if nothing is due before the next write.
+    fn due_at(&self) -> Option<Instant> {
         let metrics = self.metrics.as_ref().map(|metrics| metrics.due_at());
         let leaving = self.leaving.iter().map(Leaving::due_at);
         let others = metrics.into_iter().chain(leaving).chain(self.report_due_at());
-        let due = self.directories.iter().filter_map(LogDir::due_at).chain(others).min()?;
-        Some(due.saturating_duration_since(Instant::now()))
+        self.directories.iter().filter_map(LogDir::due_at).chain(others).min()
     }
 
-    /// Does what is due: fsyncs written lines, checks that `current` and the journal are in place, and replaces the metrics
-    /// file.
-    fn keep_up(&mut self) -> Result<(), EarlyEnd> {
-        if self.due_in() != Some(Duration::ZERO) {
-            return Ok(());
-        }
+    /// Does what is due by now: fsyncs written lines, checks that `current` and the journal are in place, and replaces the
+    /// metrics file.
+    fn keep_up(&mut self, now: Instant) -> Result<(), EarlyEnd> {
         // This runs regularly, the last time after the input has been quiet for a while.
         self.batch.shrink();
         self.reader.shrink();
         // Last, because it gives back to the system what the others have freed.
         self.input.shrink();
-        let now = Instant::now();
         for number in 0..self.directories.len() {
             if self.directories[number].is_sync_due(now) {
                 // Noted before the fsync: if the logger is killed before the fsync returns, it may have failed.

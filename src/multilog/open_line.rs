@@ -18,6 +18,14 @@ impl OpenLine {
         OpenLine { is_open: false, goes_to: vec![false; directories], is_copied: false }
     }
 
+    /// Becomes the same as another, in the memory that it has.
+    pub fn set(&mut self, other: &OpenLine) {
+        let OpenLine { is_open, goes_to, is_copied } = other;
+        self.is_open = *is_open;
+        self.goes_to.clone_from(goes_to);
+        self.is_copied = *is_copied;
+    }
+
     /// The line has ended.
     pub fn close(&mut self) {
         self.is_open = false;

@@ -61,10 +61,25 @@ impl Page {
     /// Stores bytes, after all that was stored before.
     pub fn store(&mut self, at: usize, bytes: &[u8]) {
         assert!(at <= self.length && bytes.len() <= self.length - at, "within the page");
-        for (offset, &byte) in bytes.iter().enumerate() {
-            // SAFETY: within the mapping by the assertion. Volatile, so that the compiler neither leaves out nor moves
-            // what nobody in this process reads.
-            unsafe { ptr::write_volatile(self.start.as_ptr().add(at + offset), byte) };
+        // SAFETY: within the mapping by the assertion.
+        let start = unsafe { self.start.as_ptr().add(at) };
+        let (before, rest) = bytes.split_at(start.align_offset(size_of::<u64>()).min(bytes.len()));
+        let (words, after) = rest.as_chunks();
+        // Volatile, so that the compiler neither leaves out nor moves what nobody in this process reads.
+        for (offset, &byte) in before.iter().enumerate() {
+            // SAFETY: within the mapping by the assertion.
+            unsafe { ptr::write_volatile(start.add(offset), byte) };
+        }
+        for (number, &word) in words.iter().enumerate() {
+            // SAFETY: within the mapping by the assertion, and behind the bytes that lead to the first multiple of a word.
+            unsafe {
+                let place = start.add(before.len() + size_of::<u64>() * number);
+                ptr::write_volatile(place.cast::<u64>(), u64::from_ne_bytes(word));
+            }
+        }
+        for (offset, &byte) in after.iter().enumerate() {
+            // SAFETY: within the mapping by the assertion.
+            unsafe { ptr::write_volatile(start.add(bytes.len() - after.len() + offset), byte) };
         }
     }
 
@@ -168,4 +183,28 @@ extern "C" fn replace_page(_signal: libc::c_int, info: *mut libc::siginfo_t, _co
     }
     // SAFETY: whatever else it was, it happens again and ends the process as it would have.
     unsafe { libc::signal(libc::SIGBUS, libc::SIG_DFL) };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::ManuallyDrop;
+
+    use super::*;
+
+    #[test]
+    fn bytes_are_stored_where_they_belong() {
+        let bytes: Vec<u8> = (1..=40).collect();
+        for (at, length) in (0..16).flat_map(|at| (0..=bytes.len()).map(move |length| (at, length))) {
+            let mut memory = vec![0; 64];
+            let start = NonNull::new(memory.as_mut_ptr()).unwrap();
+            // It is no mapping that could be undone.
+            let mut page = ManuallyDrop::new(Page { start, length: memory.len() });
+
+            page.store(at, &bytes[..length]);
+
+            let mut expected = vec![0; 64];
+            expected[at..at + length].copy_from_slice(&bytes[..length]);
+            assert_eq!(memory, expected, "{length} bytes at {at}");
+        }
+    }
 }

@@ -93,8 +93,9 @@ pub fn capacity_bytes(pipe: impl AsFd) -> Result<usize> {
 }
 
 /// Reads into several rooms, one after the other; 0 means end of file.
-pub fn read_scattered(from: impl AsFd, rooms: &mut [&mut [u8]]) -> Result<usize> {
-    uninterrupted(|| readv(from.as_fd(), &mut slices(rooms)))
+pub fn read_scattered<const N: usize>(from: impl AsFd, rooms: [&mut [u8]; N]) -> Result<usize> {
+    let mut slices = rooms.map(IoSliceMut::new);
+    uninterrupted(|| readv(from.as_fd(), &mut slices))
 }
 
 /// Where bytes are taken out of a pipe, by a descriptor that is open for reading alone.
@@ -115,17 +116,17 @@ impl Outlet {
     /// Tells whether the system lets bytes be taken out this way. Touches nothing: there is no room for any.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.take(&mut []).is_ok()
+        self.take([]).is_ok()
     }
 
     /// Takes bytes out into several rooms, one after the other, in one step. Never waits: `EAGAIN` if there are none, and
     /// 0 if there will be none.
     ///
     /// A read would drop what of a packet it has no room for. This leaves it in the pipe.
-    pub fn take(&self, rooms: &mut [&mut [u8]]) -> Result<usize> {
+    pub fn take<const N: usize>(&self, rooms: [&mut [u8]; N]) -> Result<usize> {
         let descriptor = self.0.as_ref().map_or(fd::stdin(), AsFd::as_fd).as_raw_fd();
+        let slices = rooms.map(IoSliceMut::new);
         uninterrupted(|| {
-            let slices = slices(rooms);
             let flags = SpliceFFlags::SPLICE_F_NONBLOCK.bits();
             // SAFETY: an IoSliceMut has the layout of an iovec, and each names memory that is lent for the call. The
             // descriptor cannot be written to, as `of_stdin` has made sure: so the kernel stores to them.
@@ -139,10 +140,6 @@ impl Outlet {
 /// none. Of a packet it moves a part and leaves the rest.
 pub fn shift(from: impl AsFd, to: impl AsFd, most: usize) -> Result<usize> {
     uninterrupted(|| splice(from.as_fd(), None, to.as_fd(), None, most, SpliceFFlags::SPLICE_F_NONBLOCK))
-}
-
-fn slices<'r>(rooms: &'r mut [&mut [u8]]) -> Vec<IoSliceMut<'r>> {
-    rooms.iter_mut().map(|room| IoSliceMut::new(room)).collect()
 }
 
 /// Lets other processes know that this one reads a pipe, until it ends; unless another one does, whose number is

@@ -100,6 +100,7 @@ pub(in crate::sys) fn answer(one: &PollFd<'_>) -> Ready {
 }
 
 /// Rounds up, so that a wait for half a millisecond is not a busy loop.
-pub(in crate::sys) fn milliseconds(time: Duration) -> u128 {
-    time.as_nanos().div_ceil(1_000_000)
+pub(in crate::sys) fn milliseconds(time: Duration) -> u64 {
+    // Without the division of 128 bits that `as_nanos` would need: a logger asks for each line.
+    time.as_secs().saturating_mul(1000).saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000_000)))
 }

@@ -50,24 +50,27 @@ impl<D: Directory, I: Input> Engine<D, I> {
         let input_bytes = self.batch.input_bytes();
         let adds_newline = self.reader.has_added_newline() && input_bytes == window.bytes.len();
         let Some(last) = (input_bytes - usize::from(adds_newline)).checked_sub(1) else { return false };
-        let extents = extents(&self.directories, before, &self.batch, window);
-        journal.begin(&Record {
-            input_bytes: last as u64 + 1,
-            adds_newline,
-            last_byte: window.bytes[last],
-            samples: samples(&window.bytes[..=last]),
-            arrivals,
-            open_lines: self.batch.open_lines().map(OpenLine::clone),
-            extents,
-            changes: self.batch.changes(),
-            told: self.told,
-        });
+        // Filled anew, and not made anew: for a batch of one line, to allocate is a good part of the work.
+        let record = &mut self.noted;
+        record.input_bytes = last as u64 + 1;
+        record.adds_newline = adds_newline;
+        record.last_byte = window.bytes[last];
+        record.samples = samples(&window.bytes[..=last]);
+        record.arrivals = arrivals;
+        for (noted, open_line) in record.open_lines.iter_mut().zip(self.batch.open_lines()) {
+            noted.set(open_line);
+        }
+        record.extents.clear();
+        record.extents.extend(extents(&self.directories, before, &self.batch, window));
+        record.changes = self.batch.changes();
+        record.told = self.told;
+        journal.begin(record);
         true
     }
 
     /// Notes the planned report in the journal. Returns false if no journal is kept.
     pub(super) fn note_report(&mut self, before: &[u64], arrivals: [Arrival; 2]) -> bool {
-        let extents = extents(&self.directories, before, &self.batch, NOTHING);
+        let extents = extents(&self.directories, before, &self.batch, NOTHING).collect();
         let report = Record { arrivals, extents, changes: self.batch.changes(), ..self.snapshot() };
         let Some(journal) = &mut self.journal else { return false };
         journal.begin(&report);
@@ -129,9 +132,13 @@ impl<D: Directory, I: Input> Engine<D, I> {
 }
 
 /// What the planned batch adds to each `current`, of which `before` are the lengths before it.
-fn extents<D: Directory>(directories: &[LogDir<D>], before: &[u64], batch: &Batch, window: Window<'_>) -> Vec<Extent> {
-    let extent = |(number, (directory, &offset_bytes)): (usize, (&LogDir<D>, &u64))| {
+fn extents<D: Directory>(
+    directories: &[LogDir<D>],
+    before: &[u64],
+    batch: &Batch,
+    window: Window<'_>,
+) -> impl Iterator<Item = Extent> {
+    directories.iter().zip(before).enumerate().map(move |(number, (directory, &offset_bytes))| {
         directory.extent(offset_bytes, batch.output(number, window).len() as u64)
-    };
-    directories.iter().zip(before).enumerate().map(extent).collect()
+    })
 }

@@ -47,7 +47,9 @@ impl<D: Directory, I: Input> Engine<D, I> {
         self.batch.come(self.reader.labels());
         self.batch.plan(window, &self.script.head.heads(&arrivals), rooms);
         let input_bytes = self.batch.input_bytes();
-        let before: Vec<u64> = self.directories.iter().map(|one| one.room().filled_bytes).collect();
+        let mut before = std::mem::take(&mut self.lengths_before);
+        before.clear();
+        before.extend(self.directories.iter().map(|one| one.room().filled_bytes));
         let is_noted = self.note_batch(&before, arrivals);
         announce(&self.batch, &mut self.statuses, self.messages);
         if self.append_batch().is_err() {
@@ -56,6 +58,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
         if let Some(printed) = self.print_copies() {
             return self.give_up(&before, is_noted, Some(printed)).and(Err(EarlyEnd::GivenUp));
         }
+        self.lengths_before = before;
         let window = self.reader.window().expect("nothing has been taken from it");
         let used_up: Vec<usize> =
             (0..self.directories.len()).filter(|&directory| self.batch.uses_up(directory, window)).collect();

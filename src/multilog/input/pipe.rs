@@ -351,7 +351,7 @@ impl PipeInput {
         while from < end {
             let scratch_part = &mut self.scratch[self.head_at..][from.min(known)..known];
             let room_part = &mut room[from.saturating_sub(known)..new];
-            match pipe::read_scattered(&self.copy.0, &mut [scratch_part, room_part])? {
+            match pipe::read_scattered(&self.copy.0, [scratch_part, room_part])? {
                 0 => return Err(Errno::EIO),
                 read => from += read,
             }

@@ -118,7 +118,7 @@ impl Shared {
                 None if moves_parts || shown == piece_bytes => shown,
                 None => break,
             };
-            let taken = match self.outlet.take(&mut [&mut self.piece[..end]]) {
+            let taken = match self.outlet.take([&mut self.piece[..end]]) {
                 Ok(0) | Err(Errno::EAGAIN) => break,
                 Ok(taken) => taken,
                 Err(errno) => return Err(errno),
@@ -165,7 +165,7 @@ impl Shared {
         let mut ahead = vec![0; std::mem::take(&mut self.ahead_bytes)];
         let mut taken = 0;
         while taken < ahead.len() {
-            match self.outlet.take(&mut [&mut ahead[taken..]]) {
+            match self.outlet.take([&mut ahead[taken..]]) {
                 Ok(0) | Err(Errno::EAGAIN) => break,
                 Ok(count) => taken += count,
                 Err(errno) => return Err(errno),

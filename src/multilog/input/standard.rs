@@ -136,6 +136,7 @@ impl StandardInput {
 impl Input for StandardInput {
     fn wait(&mut self, timeout: Option<Duration>) -> Result<Wake> {
         let deadline = timeout.map(|time| Instant::now() + time);
+        let mut left = timeout;
         loop {
             if std::mem::take(&mut self.has_term) {
                 return Ok(Wake::Terminate);
@@ -146,7 +147,6 @@ impl Input for StandardInput {
             if std::mem::take(&mut self.has_hup) {
                 return Ok(Wake::Reload);
             }
-            let left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
             let event = match &mut self.pipe {
                 Some(pipe) => {
                     let event = pipe.wait(self.signals.as_fd(), left);
@@ -165,6 +165,7 @@ impl Input for StandardInput {
                 PipeEvent::Nothing if left.is_some_and(|left| left.is_zero()) => return Ok(Wake::Timeout),
                 PipeEvent::Nothing => {}
             }
+            left = deadline.map(|end| end.saturating_duration_since(Instant::now()));
         }
     }
 

@@ -16,14 +16,14 @@
 //! ```
 
 use crate::lines::page_buffer::PAGE_BYTES;
-use crate::logdir::checksum::hash;
+use crate::logdir::checksum::{hash, hash_words};
 use crate::logdir::logger_state::STATE_BYTES;
 use crate::multilog::journal::record::{Heading, Record};
 
 /// What every journal begins with.
 const NAME: &[u8; 7] = b"LOGYARD";
 /// What a journal of this version begins with.
-pub(super) const MAGIC: &[u8; 8] = b"LOGYARD\x05";
+pub(super) const MAGIC: &[u8; 8] = b"LOGYARD\x06";
 /// Where in the file it stands which slot tells, in each version.
 pub(super) const TELLING: usize = 8;
 /// Where the lengths are, their checksum, and the heading.
@@ -141,5 +141,5 @@ pub(super) fn read_slot(file: &[u8], layout: Layout, slot: usize) -> Option<(Rec
 }
 
 pub(super) fn checksum(last_byte: u8, body: &[u8]) -> u64 {
-    hash([&[last_byte][..], body])
+    hash_words(last_byte, body)
 }

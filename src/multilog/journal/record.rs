@@ -278,6 +278,23 @@ const FIXED_BYTES: usize = 8 + 2 * SAMPLE_BYTES + 2 * (12 + 4) + 3 + 4 + 1 + 12 
 const EXTENT_BYTES: usize = 8 * 6 + 3;
 
 impl Record {
+    /// A record of nothing, to be filled.
+    #[must_use]
+    pub fn empty() -> Record {
+        let never = Label::from(clock::UnixTime { seconds: 0, nanoseconds: 0 });
+        Record {
+            input_bytes: 0,
+            adds_newline: false,
+            last_byte: 0,
+            samples: samples(b""),
+            arrivals: [Arrival { label: never, offset_seconds: 0 }; 2],
+            open_lines: [OpenLine::default(), OpenLine::default()],
+            extents: Vec::new(),
+            changes: Vec::new(),
+            told: None,
+        }
+    }
+
     /// How long a record of so many directories is.
     #[must_use]
     pub fn encoded_bytes(directories: usize) -> usize {

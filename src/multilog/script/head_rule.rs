@@ -51,7 +51,9 @@ impl HeadRule {
         match self.stamp {
             None if self.prefix.is_empty() => Heads::None,
             Some(StampForm::Label) if self.prefix.is_empty() => {
-                let [first, rest] = arrivals.map(|arrival| Stamp::from(arrival.label));
+                let [first_came, rest_came] = arrivals.map(|arrival| arrival.label);
+                let first = Stamp::from(first_came);
+                let rest = if rest_came == first_came { first } else { Stamp::from(rest_came) };
                 Heads::Stamps(Stamps { first, rest })
             }
             _ => Heads::Texts(arrivals.map(|arrival| self.text(arrival))),

@@ -86,7 +86,7 @@ impl PipeInput {
     fn take_out(&mut self, from: usize, before_last: usize, last: &mut [u8]) -> Result<usize> {
         let scratch_part = &mut self.scratch[self.head_at..][from..before_last];
         if let Some(outlet) = &self.outlet {
-            match outlet.take(&mut [&mut *scratch_part, &mut *last]) {
+            match outlet.take([&mut *scratch_part, &mut *last]) {
                 // The system does not know the call, or refuses it.
                 Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES | Errno::EINVAL | Errno::EBADF) => self.outlet = None,
                 answer => return answer,
@@ -96,7 +96,7 @@ impl PipeInput {
         let mut read = 0;
         while read < shifted {
             let at = read.min(scratch_part.len());
-            match pipe::read_scattered(&self.copy.0, &mut [&mut scratch_part[at..], &mut *last])? {
+            match pipe::read_scattered(&self.copy.0, [&mut scratch_part[at..], &mut *last])? {
                 0 => return Err(Errno::EIO),
                 count => read += count,
             }
