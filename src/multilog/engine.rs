@@ -261,10 +261,12 @@ impl<D: Directory, I: Input> Engine<D, I> {
             // The first time too: limits on archives may be new, or may have been exceeded while no logger ran.
             let mut due = self.due_at();
             // Asked after that: what is due at once is due at the moment of that call.
-            let now = Instant::now();
+            let mut now = Instant::now();
             if due.is_some_and(|due| due <= now) {
                 self.keep_up(now)?;
                 due = self.due_at();
+                // An fsync takes time.
+                now = Instant::now();
             }
             match self.input.wait(due.map(|due| due.saturating_duration_since(now)))? {
                 Wake::Alarm => self.rotate_all()?,
