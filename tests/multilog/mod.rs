@@ -27,7 +27,8 @@
 //! | the metrics file | [`metrics`] |
 //! | the script file, and HUP | [`reload`] |
 //! | `g=`: a group may read the directory | [`sharing`] |
-//! | the thread that finishes files and of a busy logger; too little of it | [`memory`] |
+//! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
+//! | the thread that finishes files, which an idle logger does not have | [`threads`] |
 //! | the number of system calls | [`system_calls`] |
 //!
 //! Kills under load, full disks, file systems, processors that hang and damaged journals: `torture`. Refused system calls: `kernels`.
