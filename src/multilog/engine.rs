@@ -265,7 +265,7 @@ impl<D: Directory, I: Input> Engine<D, I> {
             if due.is_some_and(|due| due <= now) {
                 self.keep_up(now)?;
                 due = self.due_at();
-                // An fsync takes time.
+                // That may have waited for the disk, and what is due next must not wait as long once more.
                 now = Instant::now();
             }
             match self.input.wait(due.map(|due| due.saturating_duration_since(now)))? {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -86,4 +87,29 @@ fn the_thread_that_removes_surplus_archives_ends_too() {
     until("the surplus archives are gone", || archives(&main) == 2);
     until("the thread has ended", || threads(&logger) == 1);
     fixture.end(logger);
+}
+
+#[test]
+fn a_processor_that_begins_after_term_does_not_keep_the_logger() {
+    let mut fixture = LoggerFixture::new();
+    let processor = "!test -e ../slow && sleep 60; cat";
+    let mut logger = fixture.start(&["s4096", processor, "./main"]);
+    fixture.until_ready();
+    log_and_rotate(&mut fixture, &mut logger, b"one\n");
+    until("the thread has ended", || threads(&logger) == 1);
+    fs::write(fixture.workdir.join("slow"), "").unwrap();
+    // TERM lets a line end that has begun, and with this one the file is full.
+    let mut lines = b"0123456789abcde\n".repeat(125);
+    let whole_bytes = lines.len();
+    lines.extend(b"beginning");
+    fixture.write(&lines);
+    fixture.until_current(whole_bytes);
+    logger.deliver(Signal::SIGTERM);
+    // On a busy machine this may come too late, and then stays in the pipe.
+    fixture.write([&[b'x'; 200][..], b"\n"].concat());
+
+    let status = logger.end_within(Duration::from_secs(30));
+
+    assert!(status.success(), "{status}");
+    assert!(fixture.files().joined().starts_with(&[&b"one\n"[..], &lines[..whole_bytes]].concat()));
 }

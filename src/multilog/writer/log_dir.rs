@@ -179,6 +179,10 @@ impl<D: Directory> LogDir<D> {
             self.reserve.note_rotation(filled_bytes);
             let is_doubtful = std::mem::take(&mut self.is_doubtful);
             self.finishing.accept(Previous { file, is_doubtful }, self.reserve.next(), patience.messages());
+            if patience.is_exiting() {
+                // A thread that has just been started was not told.
+                self.finishing.exit_soon();
+            }
             self.schedule.note_rotation();
             if let Some(timetable) = &mut self.timetable {
                 timetable.note_rotation();
