@@ -8,7 +8,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     let (telling, rest) = input;
     let _ = layout::read(rest);
     // The same behind a beginning that is believed.
-    let mut page = b"LOGYARD\x03".to_vec();
+    let mut page = b"LOGYARD\x06".to_vec();
     page.extend([telling % 3, 0, 0, 0, 0, 0, 0, 0]);
     page.extend(rest);
 

@@ -161,3 +161,31 @@ fn twenty_kills_lose_and_double_nothing() {
     assert!(files.archives().count() >= 3, "{} archives", files.archives().count());
     assert!(files.archives().all(|(_, found)| !found.bytes.is_empty()), "an empty file was archived");
 }
+
+/// Of a process, in ticks of the kernel's clock.
+fn processor_time(process: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn a_file_that_somebody_empties_does_not_keep_the_logger_busy() {
+    let mut fixture = LoggerFixture::new();
+    let logger = fixture.start(&["R7", "./main"]);
+    fixture.write("one\n");
+    fixture.until_current(4);
+    File::create(fixture.main().join("current")).unwrap();
+
+    // The logger notices it within 5 seconds; the file would have ended 2 seconds later.
+    thread::sleep(Duration::from_secs(10));
+    let before = processor_time(logger.pid());
+    thread::sleep(Duration::from_secs(2));
+
+    let ticks = processor_time(logger.pid()) - before;
+    assert!(ticks < 20, "{ticks} ticks in 2 idle seconds");
+    fixture.write("two\n");
+    fixture.until_current(4);
+    let workdir = fixture.end(logger);
+    assert_same(LogDirFiles::read(&workdir.join("main")).joined(), "two\n");
+}

@@ -95,8 +95,11 @@ impl<D: Directory> Finishing<D> {
         finisher.finish(patience)?;
         finisher.close_finished();
         if had_excess && finisher.has_excess() && !patience.is_exiting() {
-            // Some of the surplus archives that were left last time.
-            finisher.trim(patience)?;
+            // Some of the surplus archives that were left last time. One that cannot be removed is no reason to wait.
+            match finisher.trim(patience) {
+                Err(error) if !error.is_interruption() => patience.complain(&error),
+                Ok(()) | Err(_) => {}
+            }
         }
         next.prepare();
         Ok(())

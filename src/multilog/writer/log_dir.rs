@@ -290,6 +290,10 @@ impl<D: Directory> LogDir<D> {
             CurrentCheck::Unchanged { size_bytes } => self.room.filled_bytes.min(size_bytes),
             CurrentCheck::Replaced { size_bytes } => size_bytes,
         };
+        if let Some(timetable) = self.timetable.as_mut().filter(|_| self.room.filled_bytes == 0) {
+            // Somebody has emptied the file. Its time would come again and again, as an empty file is not rotated.
+            timetable.note_rotation();
+        }
         Ok(())
     }
 
