@@ -1,7 +1,6 @@
 //! The thread that finishes files: a logger has it only while there is something to do.
 
 use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -14,18 +13,14 @@ fn threads(logger: &Running) -> usize {
     fs::read_dir(format!("/proc/{}/task", logger.pid())).unwrap().count()
 }
 
-fn archives(main: &Path) -> usize {
-    LogDirFiles::read(main).archives().count()
-}
-
 /// Logs `lines`, rotates, and waits for the archive.
 fn log_and_rotate(fixture: &mut LoggerFixture, logger: &mut Running, lines: &[u8]) {
-    let archives_before = archives(&fixture.main());
+    let archives_before = fixture.archive_count();
     let logged_before = fixture.files().joined().len();
     fixture.write(lines);
     until("the lines are logged", || fixture.files().joined().len() == logged_before + lines.len());
     logger.deliver(Signal::SIGALRM);
-    until("they are an archive", || archives(&fixture.main()) == archives_before + 1);
+    until("they are an archive", || fixture.archive_count() == archives_before + 1);
 }
 
 #[test]
@@ -66,7 +61,7 @@ fn a_thread_that_waits_for_a_processor_stays_until_it_has_ended() {
 
     fs::write(fixture.workdir.join("go"), "").unwrap();
 
-    until("the file is an archive", || archives(&fixture.main()) == 1);
+    until("the file is an archive", || fixture.archive_count() == 1);
     until("the thread has ended", || threads(&logger) == 1);
     fixture.end(logger);
 }
@@ -84,7 +79,7 @@ fn the_thread_that_removes_surplus_archives_ends_too() {
 
     let logger = fixture.start(&["n3", "./main"]);
 
-    until("the surplus archives are gone", || archives(&main) == 2);
+    until("the surplus archives are gone", || fixture.archive_count() == 2);
     until("the thread has ended", || threads(&logger) == 1);
     fixture.end(logger);
 }

@@ -82,6 +82,14 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// The processor time that a process has used, in ticks of which there are 100 a second.
+#[must_use]
+pub fn processor_ticks(process: i32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("the process is there");
+    let fields: Vec<&str> = stat.rsplit_once(") ").expect("a name").1.split(' ').collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum()
+}
+
 /// Fails if two long texts differ, and shows the place where they begin to differ.
 #[track_caller]
 pub fn assert_same(found: impl AsRef<[u8]>, expected: impl AsRef<[u8]>) {

@@ -87,6 +87,13 @@ impl LoggerFixture {
         LogDirFiles::read(&self.main())
     }
 
+    /// How many archives the log directory has.
+    #[track_caller]
+    pub fn archive_count(&self) -> usize {
+        // The logger may not have made the directory yet.
+        if self.main().exists() { self.files().archives().count() } else { 0 }
+    }
+
     /// What loggers have said that were started with [`LoggerFixture::start_with_messages`] and the like.
     pub fn messages(&self) -> String {
         fs::read_to_string(self.workdir.join(MESSAGES)).unwrap_or_default()

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{fixture, row};
 use testkit::service_fixture::ServiceFixture;
 use testkit::terminal::Terminal;
-use testkit::until;
+use testkit::{processor_ticks, until};
 
 const SERVICES: usize = 1000;
 /// How long the time is measured, how often, and how much of it svtop may use: the median counts, because what else the
@@ -14,13 +14,6 @@ const SERVICES: usize = 1000;
 const MEASURED: Duration = Duration::from_secs(15);
 const TIMES: usize = 5;
 const SHARE_MAX: f64 = 0.02;
-
-/// The processor time that a process has used, in ticks of which there are 100 a second.
-fn ticks(process: i32) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
-}
 
 fn add_services(fixture: &ServiceFixture) {
     for number in 0..SERVICES {
@@ -51,9 +44,9 @@ fn torture_a_thousand_services_cost_little() {
         });
         let process = fixture.processes_of("svtop --sort name sv")[0];
         let mut shares = [0.0; TIMES].map(|_: f64| {
-            let (start, before) = (Instant::now(), ticks(process));
+            let (start, before) = (Instant::now(), processor_ticks(process));
             std::thread::sleep(MEASURED);
-            (ticks(process) - before) as f64 / 100.0 / start.elapsed().as_secs_f64()
+            (processor_ticks(process) - before) as f64 / 100.0 / start.elapsed().as_secs_f64()
         });
         shares.sort_by(f64::total_cmp);
         let share = shares[TIMES / 2];
