@@ -10,12 +10,12 @@ pub fn hash<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
-/// The same for what only loggers read: a byte, and others behind it, of which it takes eight at a time. A logger that gets
-/// one line after the other does this for each.
+/// A faster checksum, for what only loggers read: of a byte and of the bytes behind it, which it takes eight at a time. A
+/// logger that gets its lines one by one needs it for each line.
 #[must_use]
 pub fn hash_words(first: u8, bytes: &[u8]) -> u64 {
-    // An odd factor, so that no two words give the same. The rotation takes what the product has above to where the next
-    // word changes everything.
+    // With an odd factor no two words give the same product. The rotation moves the high bits, which depend on all bits of
+    // the word, to where they change all of the next product.
     let step = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     let (words, rest) = bytes.as_chunks::<8>();
     let mut last = [0; 8];
