@@ -9,7 +9,7 @@
 //! - [`mod@file`], [`mod@stat`], [`dir`]: open files, what the system says of them, and directories that are held open and named once.
 //! - [`replace`]: replacing a file in one step.
 //! - [`signal`], [`poll`], [`epoll`], [`eventfd`]: signals as readable descriptors, and waiting for several things at once.
-//! - [`pipe`], [`fifo`]: pipes without and with a name.
+//! - [`pipe`], [`fifo`]: pipes without and with a name. [`waiting_peek`]: looking into a pipe once there is something.
 //! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
 //!   that outlives the process.
 //! - [`process`]: this process, its children, and those of others.
@@ -22,7 +22,7 @@
 //! - [`mapped_file`]: the bytes of a file without a name, mapped.
 //! - [`socket`], [`datagrams`], [`passing`]: sockets, batches of datagrams, descriptors that are passed on.
 //!   [`shared_memory`]: memory that outlives the process; [`watch`]: waits for any number of descriptors.
-//! - [`newlines`]: vector instructions that find newlines.
+//! - [`newlines`]: vector instructions that find newlines. `kernel`: which one runs.
 #![allow(unsafe_code)]
 
 pub mod accounts;
@@ -37,6 +37,7 @@ pub mod fd;
 pub mod fifo;
 pub mod file;
 pub mod inotify;
+pub(crate) mod kernel;
 pub mod limit;
 pub mod lockfile;
 pub mod mapped_file;
@@ -59,6 +60,7 @@ pub mod stat;
 pub mod terminal;
 pub mod trusted_path;
 pub mod unix_socket;
+pub mod waiting_peek;
 pub mod watch;
 pub mod without_resolver;
 

@@ -30,7 +30,7 @@ static NOTED: AtomicU64 = AtomicU64::new(0);
 /// The signals whose default action this process replaced by "ignore", a bit each.
 static IGNORED: AtomicU64 = AtomicU64::new(0);
 
-fn bit(signal: Signal) -> u64 {
+pub(in crate::sys) fn bit(signal: Signal) -> u64 {
     1 << (signal as u32)
 }
 
@@ -75,10 +75,7 @@ impl SignalQueue {
         for &signal in signals {
             outside.remove(signal);
             // SAFETY: the handler makes one call, which is async-signal-safe.
-            let replaced = unsafe { sigaction(signal, &action) }?;
-            let was_ignored = matches!(replaced.handler(), SigHandler::SigIgn);
-            let kept = if was_ignored { &HANDLED_IGNORED } else { &HANDLED };
-            kept.fetch_or(bit(signal), Ordering::Relaxed);
+            unsafe { handle(signal, &action) }?;
         }
         let _ = LET_IN.set(outside);
         Ok(SignalQueue(Kind::Pipe(reads)))
@@ -109,6 +106,43 @@ impl SignalQueue {
         NOTED.fetch_and(!bit(signal), Ordering::Relaxed);
         Some(signal)
     }
+}
+
+/// Gives the signals that are collected, and `alarm`, a handler that runs once somebody lets one of them in: all are blocked
+/// until then. Returns the set of them.
+pub(in crate::sys) fn handle_collected(alarm: Signal, handler: extern "C" fn(libc::c_int)) -> Result<SigSet> {
+    let collected = BLOCKED.load(Ordering::Relaxed);
+    let mut set = SigSet::empty();
+    set.add(alarm);
+    let mut before = SigSet::empty();
+    sigprocmask(SigmaskHow::SIG_BLOCK, Some(&set), Some(&mut before))?;
+    if !before.contains(alarm) {
+        BLOCKED.fetch_or(bit(alarm), Ordering::Relaxed);
+    }
+    Signal::iterator().filter(|&signal| collected & bit(signal) != 0).for_each(|signal| set.add(signal));
+    // Without SA_RESTART, so that a call ends in which a signal comes.
+    let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::all());
+    for signal in &set {
+        // SAFETY: the handlers of this module's siblings do only what is async-signal-safe.
+        unsafe { handle(signal, &action) }?;
+    }
+    Ok(set)
+}
+
+/// Gives a signal a handler, and remembers what children are to find.
+///
+/// # Safety
+///
+/// The handler may do only what is async-signal-safe.
+unsafe fn handle(signal: Signal, action: &SigAction) -> Result<()> {
+    // SAFETY: as the caller promises.
+    let replaced = unsafe { sigaction(signal, action) }?;
+    let kept = match replaced.handler() {
+        SigHandler::SigIgn => &HANDLED_IGNORED,
+        _ => &HANDLED,
+    };
+    kept.fetch_or(bit(signal), Ordering::Relaxed);
+    Ok(())
 }
 
 /// Tells whether a [`SignalQueue`] of this process collects a signal.

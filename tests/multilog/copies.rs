@@ -204,12 +204,7 @@ fn one_that_waits_with_a_killed_logger_s_batch_gives_way_to_term() {
     let logged = current(&fixture.workdir);
     logger.kill();
     let mut logger = start(&fixture.workdir, &script, fixture.stdin(), unread.stdio());
-    let awaits_term = || {
-        let status = fs::read_to_string(format!("/proc/{}/status", logger.pid())).unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 << 14 != 0)
-    };
-    until("it answers to TERM", awaits_term);
+    until("it answers to TERM", || logger.collects(Signal::SIGTERM));
 
     let (status, took) = logger.terminate();
 

@@ -29,6 +29,7 @@
 //! | `g=`: a group may read the directory | [`sharing`] |
 //! | memory: of an idle and of a busy logger; too little of it | [`memory`] |
 //! | the thread that finishes files, which an idle logger does not have | [`threads`] |
+//! | a logger that waits by peeking, and what ends the wait | [`waiting`] |
 //! | the number of system calls | [`system_calls`] |
 //!
 //! Kills under load, full disks, file systems, processors that hang and damaged journals: `torture`. Refused system calls: `kernels`.
@@ -62,6 +63,7 @@ mod system_calls;
 mod takeover;
 mod threads;
 mod unread;
+mod waiting;
 mod withheld;
 
 use std::io::Write;

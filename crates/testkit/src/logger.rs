@@ -244,7 +244,12 @@ impl Running {
     #[track_caller]
     pub fn deliver(&mut self, signal: Signal) {
         self.signal(signal);
-        until("the signal was taken", || !self.has_pending(signal) || !self.is_alive());
+        // A handler may have it for a moment, and send it once more.
+        let mut looks = 0;
+        until("the signal was taken", || {
+            looks = if self.has_pending(signal) { 0 } else { looks + 1 };
+            looks == 2 || !self.is_alive()
+        });
     }
 
     /// Kills the process, and waits for its end.
@@ -293,18 +298,21 @@ impl Running {
 
     /// Tells whether a signal waits to be taken.
     fn has_pending(&self, signal: Signal) -> bool {
+        self.has_in(&["SigPnd:", "ShdPnd:"], signal)
+    }
+
+    /// Tells whether the process blocks a signal, to collect it, or handles it.
+    pub fn collects(&self, signal: Signal) -> bool {
+        self.has_in(&["SigBlk:", "SigCgt:"], signal)
+    }
+
+    /// Tells whether one of these sets in the status of the process has the signal.
+    fn has_in(&self, sets: &[&str], signal: Signal) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        status.lines().filter(|line| line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")).any(|line| {
+        status.lines().filter(|line| sets.iter().any(|set| line.starts_with(set))).any(|line| {
             let mask = line.split_whitespace().nth(1).and_then(|mask| u64::from_str_radix(mask, 16).ok());
             mask.is_some_and(|mask| mask & (1 << (signal as u32 - 1)) != 0)
         })
-    }
-
-    /// Tells whether the process blocks a signal, to collect it.
-    pub fn collects(&self, signal: Signal) -> bool {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
-        let mask = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigBlk:")?.trim(), 16).ok());
-        mask.is_some_and(|mask| mask & (1 << (signal as u32 - 1)) != 0)
     }
 
     /// Tells whether the process has not ended.

@@ -1,6 +1,6 @@
 //! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
 //!
-//! This file peeks and waits; `consume` removes bytes; `relieved` does all of that where bytes may be in memory; [`turn`](mod@crate::multilog::input::turn) makes a second logger
+//! This file peeks and waits; `waiting` waits by peeking; `consume` removes bytes; `relieved` does all of that where bytes may be in memory; [`turn`](mod@crate::multilog::input::turn) makes a second logger
 //! wait.
 //!
 //! `tee` copies from the head of the pipe, so each look copies all bytes that are not consumed, and only the new part
@@ -21,11 +21,12 @@
 //! other's lines, so the second waits until the first has exited.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lines::page_buffer::{PAGE_BYTES, PageBuffer};
 use crate::lines::reader::Taken;
 use crate::multilog::error::Error;
+use crate::multilog::input::pipe::waiting::WaitByPeek;
 use crate::multilog::input::relief::Helper;
 use crate::multilog::input::turn::{Notice, TURN_CHECK, Turn};
 use crate::multilog::journal::record::Origin;
@@ -39,6 +40,7 @@ use crate::tai64n::Label;
 
 mod consume;
 mod relieved;
+mod waiting;
 
 /// The size that a pipe is asked to have once a look comes back full. Measured: 64 KiB to 1 MiB gives a third more.
 const PIPE_BYTES: usize = 1024 * 1024;
@@ -106,6 +108,7 @@ pub struct PipeInput {
     /// No look has succeeded yet.
     is_new: bool,
     edge: Option<EdgeWatch>,
+    wait_by_peek: WaitByPeek,
     /// Moves bytes to memory while the disk takes none; `None` if the script does not ask for that.
     relief: Option<Helper>,
     /// When the bytes came that were handed on last; `None` if they had just come.
@@ -150,6 +153,7 @@ impl PipeInput {
             is_crowded: false,
             is_new: true,
             edge: None,
+            wait_by_peek: WaitByPeek::default(),
             relief: None,
             came: None,
         };
@@ -218,8 +222,13 @@ impl PipeInput {
         (self.pipe_bytes / 2).clamp(PAGE_BYTES, CHUNK_BYTES).min(self.copy_bytes)
     }
 
-    /// Waits for new bytes, their end, or a signal.
-    pub fn wait(&mut self, signals: BorrowedFd<'_>, timeout: Option<Duration>) -> Result<PipeEvent> {
+    /// Waits for new bytes, their end, or a signal, until `end`, which is `timeout` from now.
+    pub fn wait(
+        &mut self,
+        signals: BorrowedFd<'_>,
+        timeout: Option<Duration>,
+        end: Option<Instant>,
+    ) -> Result<PipeEvent> {
         let at_once = || poll::readable([signals], Some(Duration::ZERO)).map(|[signal]| PipeEvent::of(signal, true));
         if self.has_stray() {
             return at_once();
@@ -227,7 +236,10 @@ impl PipeInput {
         if !self.begin_wait() {
             return at_once();
         }
-        let event = self.wait_for_pipe(signals, timeout);
+        let event = match self.wait_by_peek(timeout, end).transpose() {
+            Some(event) => event,
+            None => self.wait_for_pipe(signals, timeout),
+        };
         self.end_wait();
         event
     }
@@ -304,7 +316,11 @@ impl PipeInput {
         }
         // What is held is shown again whatever the size is now.
         let most = self.look_bytes().max(held.len() + 1).min(held.len() + room.len());
-        let shown = match pipe::peek(fd::stdin(), &self.copy.1, most) {
+        let (shown, most) = match self.take_found(held, room)? {
+            Some(found) => (Ok(found.bytes), found.most),
+            None => (pipe::peek(fd::stdin(), &self.copy.1, most), most),
+        };
+        let shown = match shown {
             Ok(0) if held.is_empty() => return Ok(Some(Taken::End)),
             Ok(shown) => shown,
             Err(Errno::EAGAIN) => 0,

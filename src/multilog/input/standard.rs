@@ -149,7 +149,7 @@ impl Input for StandardInput {
             }
             let event = match &mut self.pipe {
                 Some(pipe) => {
-                    let event = pipe.wait(self.signals.as_fd(), left);
+                    let event = pipe.wait(self.signals.as_fd(), left, deadline);
                     announce(pipe, self.messages);
                     event?
                 }

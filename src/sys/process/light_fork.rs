@@ -14,7 +14,7 @@ use nix::{libc, unistd};
 
 use crate::sys::process::exit::exit_child;
 use crate::sys::process::pid::Pid;
-use crate::sys::{Errno, Result, fd};
+use crate::sys::{Errno, Result, fd, kernel};
 
 /// Before this version, a table that is taken in part may have numbers that stay taken although nothing is open there
 /// (CVE-2024-45025): a program would run out of descriptors too early, if svscan has many.
@@ -78,7 +78,7 @@ fn ground() -> Option<&'static Ground> {
 
 fn first_unneeded() -> Option<libc::c_uint> {
     // On s390x the call takes its arguments in another order.
-    if cfg!(target_arch = "s390x") || kernel_version()? < KERNEL_LEAST {
+    if cfg!(target_arch = "s390x") || kernel::version()? < KERNEL_LEAST {
         return None;
     }
     // Closes nothing, as there is no such number.
@@ -91,12 +91,6 @@ fn first_unneeded() -> Option<libc::c_uint> {
         }
     }
     libc::c_uint::try_from(first).ok()
-}
-
-fn kernel_version() -> Option<(u32, u32)> {
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
-    let mut numbers = release.split(|other: char| !other.is_ascii_digit()).map(|number| number.parse().ok());
-    Some((numbers.next()??, numbers.next()??))
 }
 
 /// A number that children share with this process.

@@ -66,6 +66,8 @@ pub const MODERN: &[(&str, &[libc::c_long])] = &[
     ("getrandom", &[libc::SYS_getrandom]),
     ("clone3", &[libc::SYS_clone3]),
     ("faccessat2", &[libc::SYS_faccessat2]),
+    ("timer_create", &[libc::SYS_timer_create]),
+    ("timer_settime", &[libc::SYS_timer_settime]),
     ("sync_file_range", &[libc::SYS_sync_file_range]),
     ("io_uring", &[libc::SYS_io_uring_setup, libc::SYS_io_uring_enter, libc::SYS_io_uring_register]),
     ("preadv2", &[libc::SYS_preadv2, libc::SYS_pwritev2]),
