@@ -108,3 +108,27 @@ fn a_processor_that_begins_after_term_does_not_keep_the_logger() {
     assert!(status.success(), "{status}");
     assert!(fixture.files().joined().starts_with(&[&b"one\n"[..], &lines[..whole_bytes]].concat()));
 }
+
+#[test]
+fn a_removed_archive_is_closed_and_its_thread_ends() {
+    let mut fixture = LoggerFixture::new();
+    let mut logger = fixture.start(&["n3", "./main"]);
+    for number in 0..5 {
+        fixture.write(format!("line {number}\n"));
+        fixture.until_current(7);
+        logger.deliver(Signal::SIGALRM);
+        // Two archives and `current`.
+        until("the file is an archive", || {
+            let files = fixture.files();
+            let newest = files.archives().last().map(|(_, found)| found.bytes.clone());
+            newest == Some(format!("line {number}\n").into_bytes()) && files.archives().count() == 2.min(number + 1)
+        });
+    }
+
+    until("no thread is left", || threads(&logger) == 1);
+
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", logger.pid())).unwrap();
+    let open: Vec<_> = descriptors.filter_map(|one| fs::read_link(one.unwrap().path()).ok()).collect();
+    assert!(!open.iter().any(|path| path.to_string_lossy().ends_with(".s (deleted)")), "{open:?}");
+    fixture.end(logger);
+}

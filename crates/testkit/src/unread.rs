@@ -58,17 +58,19 @@ impl Unread {
     pub fn new(kind: Kind, dir: &Workdir) -> Unread {
         let (reader, writer) = kind.open(&dir.join("standard-error"));
         set_non_blocking(&writer, true);
-        let mut is_full = false;
-        while !is_full {
-            is_full = true;
+        // A terminal moves bytes to a second buffer after a while, of which nothing tells: it is full when nothing has gone in
+        // several times.
+        let rounds = if kind == Kind::Terminal { 4 } else { 1 };
+        let mut full_rounds = 0;
+        while full_rounds < rounds {
+            full_rounds += 1;
             // At last byte by byte: there is no room for any message.
             for block in [4096, 100, 1] {
                 while nix::unistd::write(&writer, &[FILLING].repeat(block)).is_ok() {
-                    is_full = false;
+                    full_rounds = 0;
                 }
             }
             if kind == Kind::Terminal {
-                // A terminal moves bytes to a second buffer after a while.
                 std::thread::sleep(std::time::Duration::from_millis(50));
             }
         }

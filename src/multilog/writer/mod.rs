@@ -14,7 +14,7 @@
 //! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
-//!   of them have to go. `shipping`: how far `logship` has shipped them, and those that
+//!   of them have to go. `freeing`: frees the space of one beside the rest. `freeing`: the space of one of them. `shipping`: how far `logship` has shipped them, and those that
 //!   were lost; [`unshipped`]: the numbers.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!
@@ -29,6 +29,7 @@ pub mod directory;
 pub mod extent;
 pub mod finisher;
 mod finishing;
+mod freeing;
 mod lock;
 pub mod locked_directory;
 pub mod log_dir;

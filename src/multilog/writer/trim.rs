@@ -16,6 +16,7 @@ use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::freeing::Freeing;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::shipping;
 use crate::multilog::writer::survey::{Decision, PIECE, Survey};
@@ -30,6 +31,8 @@ pub struct Trimmer {
     made: Option<Vec<u8>>,
     /// Archives that could not be removed, and of which that has been said since the last rotation.
     announced: Vec<Vec<u8>>,
+    /// Frees the space of a removed archive.
+    freeing: Freeing,
 }
 
 impl Trimmer {
@@ -110,6 +113,9 @@ impl Trimmer {
         place: &Place<D>,
         patience: &mut impl Patience,
     ) {
+        // A limit on free space is to see at once what a removal has given. Of many archives only one is freed later: a
+        // thread for each would cost more than it saves.
+        let mut may_free_later = limits.free.is_none();
         for _ in 0..PIECE {
             match survey.decide(limits) {
                 Decision::Done | Decision::LookAgain => return,
@@ -126,6 +132,7 @@ impl Trimmer {
             let Some(old) = survey.take_oldest(place) else { return };
             let lost_before =
                 if survey.is_unshipped(&old.name) { shipping::count(place, &old.name, patience) } else { None };
+            let held = if std::mem::take(&mut may_free_later) { Freeing::hold(place, &old.name) } else { None };
             match place.directory.unlink(&old.name) {
                 Ok(()) | Err(Errno::ENOENT) => survey.note_removed(&old),
                 Err(errno) => {
@@ -142,6 +149,9 @@ impl Trimmer {
                         }
                     }
                 }
+            }
+            if let Some(file) = held {
+                self.freeing.close(file);
             }
         }
     }
