@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::cli::Program;
 use crate::sys::prompt::{ATOMIC_BYTES, Prompt};
 use crate::sys::signal::{self, Signal};
-use crate::sys::{Errno, poll};
+use crate::sys::{Errno, poll, small_thread};
 
 /// How long a reader may take nothing before what is printed is dropped.
 const PATIENCE_MAX: Duration = Duration::from_millis(300);
@@ -353,7 +353,7 @@ impl Outlet {
         // Where no thread can be had, the next message says what was dropped.
         let sink = self.sink.descriptor();
         let watching = move || watch(slot, sink);
-        self.is_watched = thread::Builder::new().stack_size(STACK_BYTES).spawn(watching).is_ok();
+        self.is_watched = small_thread::start(STACK_BYTES, Box::new(watching)).is_ok();
     }
 }
 

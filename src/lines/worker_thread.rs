@@ -15,6 +15,8 @@ use std::thread::{self, Thread};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 
+use crate::sys::small_thread;
+
 /// A thread, with jobs going to it and results coming back.
 #[derive(Debug)]
 pub struct WorkerThread<J, R> {
@@ -62,7 +64,7 @@ impl<J: Send + 'static, R: Send + 'static> WorkerThread<J, R> {
                 run(state, Inbox(inbox), outbox);
             }
         };
-        match thread::Builder::new().stack_size(stack_bytes).spawn(begin) {
+        match small_thread::start(stack_bytes, Box::new(begin)) {
             Ok(handle) => {
                 // The thread waits for this state.
                 let _ = give.send(state);

@@ -12,7 +12,7 @@
 //! - [`pipe`], [`fifo`]: pipes without and with a name. [`waiting_peek`]: looking into a pipe once there is something.
 //! - [`clock`]: the wall clock. [`boot_id`]: which run of the system this is. [`memory`]: the allocator. [`page`]: memory
 //!   that outlives the process.
-//! - [`process`]: this process, its children, and those of others.
+//! - [`process`]: this process, its children, and those of others. [`small_thread`]: threads.
 //! - [`credentials`], [`limit`], [`lockfile`]: what a process has before it runs another program: users and groups, limits, a
 //!   lock that stays. [`accounts`]: who the system's users are.
 //! - [`trusted_path`]: whether only root and the own user can change what a path leads to.
@@ -55,6 +55,7 @@ pub mod root_dir;
 pub mod sendfile;
 pub mod shared_memory;
 pub mod signal;
+pub mod small_thread;
 pub mod socket;
 pub mod stat;
 pub mod terminal;

@@ -78,6 +78,36 @@ fn a_logger_with_little_memory_loses_nothing() {
     });
 }
 
+/// What old run scripts give.
+#[test]
+#[ignore = "torture: for the released program"]
+fn two_megabytes_are_enough_for_a_released_logger() {
+    if cfg!(debug_assertions) {
+        return testkit::skipped("a logger in two megabytes: the program is not optimised");
+    }
+    for script in [&["t", "s4096", "n3", "./main"][..], &["t", "s16777215", "./main"], &["./main"]] {
+        let dir = Workdir::new();
+        let (input, mut output) = std::io::pipe().unwrap();
+        let mut command = Command::new(SOFTLIMIT);
+        command.args(["-m", "2000000"]).arg(Multilog::Ours.path()).args(script);
+        let mut logger = Running::start_in(&mut command, dir.path(), input);
+        // The reading end.
+        drop(command);
+        output.write_all(b"a line alone\n").unwrap();
+        let main = dir.join("main");
+        until("it is logged", || testkit::logdir::current_bytes(&main).is_some_and(|bytes| bytes > 0));
+
+        let lines: String = (0..100_000).map(|number| format!("{number}\n")).collect();
+        output.write_all(lines.as_bytes()).unwrap();
+        drop(output);
+
+        let status = logger.end();
+        assert!(status.success(), "{script:?}: {status}; {}", messages(&dir));
+        assert_eq!(messages(&dir), "", "{script:?}");
+        assert!(testkit::logdir::LogDirFiles::read(&main).joined().ends_with(b"99999\n"), "{script:?}");
+    }
+}
+
 #[test]
 fn a_logger_that_may_not_start_processes_loses_nothing() {
     // Only users other than root are held to it.

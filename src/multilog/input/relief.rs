@@ -24,7 +24,7 @@ use crate::multilog::script::buffer::Buffer;
 use crate::multilog::withheld::tally::Tally;
 use crate::sys::pipe::{self, Outlet};
 use crate::sys::signal::{self, Signal};
-use crate::sys::{Errno, fd};
+use crate::sys::{Errno, fd, small_thread};
 use crate::tai64n::Label;
 
 /// How long the engine may leave the pipe alone. A write to a disk that works takes less.
@@ -212,7 +212,7 @@ impl Relief {
             messages,
         });
         let ours = Arc::clone(&relief);
-        let handle = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || ours.run())?;
+        let handle = small_thread::start(STACK_BYTES, Box::new(move || ours.run()))?;
         Ok(Helper { relief, thread: handle.thread().clone() })
     }
 

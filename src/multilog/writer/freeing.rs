@@ -3,11 +3,11 @@
 //!
 //! The name is removed first. The file is held open meanwhile, so that its space is freed by the one who closes it.
 
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
 use crate::multilog::writer::directory::{Directory, LogFile};
 use crate::multilog::writer::place::Place;
-use crate::sys::memory;
+use crate::sys::{memory, small_thread};
 
 /// The thread makes one call.
 const STACK_BYTES: usize = 64 * 1024;
@@ -35,6 +35,6 @@ impl Freeing {
         if let Some(before) = self.0.take() {
             let _ = before.join();
         }
-        self.0 = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || drop(file)).ok();
+        self.0 = small_thread::start(STACK_BYTES, Box::new(move || drop(file))).ok();
     }
 }

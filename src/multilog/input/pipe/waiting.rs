@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{PipeEvent, PipeInput};
 use crate::multilog::input::turn::Turn;
 use crate::sys::waiting_peek::{Peeked, WaitingPeek};
-use crate::sys::{Result, fd, pipe};
+use crate::sys::{Result, fd, memory, pipe};
 
 /// Below this a timer is not worth its calls.
 const TIMEOUT_LEAST: Duration = Duration::from_millis(2);
@@ -51,7 +51,10 @@ impl PipeInput {
             return Ok(None);
         }
         if let Way::Unknown = self.wait_by_peek.way {
-            self.wait_by_peek.way = WaitingPeek::new().map_or(Way::Closed, Way::Open);
+            // Where there is little memory, a look must not show more than its taker has room for.
+            let is_possible = !memory::is_scarce();
+            let peek = is_possible.then(WaitingPeek::new).and_then(Result::ok);
+            self.wait_by_peek.way = peek.map_or(Way::Closed, Way::Open);
         }
         let most = self.look_bytes();
         let Way::Open(peek) = &mut self.wait_by_peek.way else { return Ok(None) };
