@@ -1,8 +1,9 @@
 //! Signals that are read from a descriptor.
 //!
 //! A [`SignalQueue`] blocks its signals and makes them readable, so that one wait covers them and the input: a signal
-//! that comes a moment before the wait ends it all the same. Nothing runs in a handler; where the system has no
-//! descriptors for signals, a handler writes them into a pipe, and runs only while [`poll`](crate::sys::poll) waits.
+//! that comes a moment before the wait ends it all the same. Handlers run in two places alone: in a
+//! [peek that waits](crate::sys::waiting_peek), which a signal has to end; and, where the system has no descriptors for
+//! signals, while [`poll`](crate::sys::poll) waits: there a handler writes them into a pipe.
 //!
 //! What was blocked or ignored here is undone in children by [`restore_in_child`].
 
@@ -110,7 +111,11 @@ impl SignalQueue {
 
 /// Gives the signals that are collected, and `alarm`, a handler that runs once somebody lets one of them in: all are blocked
 /// until then. Returns the set of them.
-pub(in crate::sys) fn handle_collected(alarm: Signal, handler: extern "C" fn(libc::c_int)) -> Result<SigSet> {
+///
+/// # Safety
+///
+/// The handler may do only what is async-signal-safe.
+pub(in crate::sys) unsafe fn handle_collected(alarm: Signal, handler: extern "C" fn(libc::c_int)) -> Result<SigSet> {
     let collected = BLOCKED.load(Ordering::Relaxed);
     let mut set = SigSet::empty();
     set.add(alarm);
@@ -123,7 +128,7 @@ pub(in crate::sys) fn handle_collected(alarm: Signal, handler: extern "C" fn(lib
     // Without SA_RESTART, so that a call ends in which a signal comes.
     let action = SigAction::new(SigHandler::Handler(handler), SaFlags::empty(), SigSet::all());
     for signal in &set {
-        // SAFETY: the handlers of this module's siblings do only what is async-signal-safe.
+        // SAFETY: as the caller promises.
         unsafe { handle(signal, &action) }?;
     }
     Ok(set)

@@ -31,7 +31,7 @@ const KERNEL_LEAST: (u32, u32) = (5, 1);
 
 /// The signals that came during the call, a bit each.
 static CAME: AtomicU64 = AtomicU64::new(0);
-/// The pipe for the copies; -1 while nobody waits.
+/// The pipe for the copies; -1 while nobody peeks.
 static COPIES: AtomicI32 = AtomicI32::new(-1);
 
 /// How a peek ended.
@@ -41,7 +41,7 @@ pub struct Peeked {
     pub bytes: usize,
     /// A signal has come, and waits to be taken.
     pub has_signal: bool,
-    /// The time is over, or a time that was asked for earlier.
+    /// The time is over, or a time that was asked for earlier, or somebody has sent `SIGURG`.
     pub has_alarm: bool,
 }
 
@@ -65,39 +65,41 @@ impl WaitingPeek {
         // Another thread could take a signal that is sent to the process.
         let alarm = SigevNotify::SigevThreadId { signal: ALARM, thread_id: gettid().as_raw(), si_value: 0 };
         let timer = Timer::new(ClockId::CLOCK_MONOTONIC, SigEvent::new(alarm))?;
-        Ok(WaitingPeek { let_in: signal::handle_collected(ALARM, end_wait)?, timer, alarm_at: None })
+        // SAFETY: the handler stores to numbers that are atomic and makes one call, which is async-signal-safe.
+        let let_in = unsafe { signal::handle_collected(ALARM, end_wait) }?;
+        Ok(WaitingPeek { let_in, timer, alarm_at: None })
     }
 
     /// Copies up to `most` bytes from the head of `from` to `copies`, which is empty and used by nobody else. Waits for
-    /// bytes, for a signal, and until `end`; `EAGAIN` if somebody has made one of the pipes non-blocking.
+    /// bytes, for a signal, and until `end`. `None` if that is impossible, say because somebody has made `from` non-blocking:
+    /// then nothing was copied. After an error a signal may be lost, and this process cannot go on.
     pub fn peek(
         &mut self,
         from: BorrowedFd<'_>,
         copies: impl AsFd,
         most: usize,
         end: Option<Instant>,
-    ) -> Result<Peeked> {
+    ) -> Result<Option<Peeked>> {
         let copies = copies.as_fd();
-        self.set_alarm(end)?;
+        if self.set_alarm(end).is_err() {
+            return Ok(None);
+        }
         COPIES.store(copies.as_raw_fd(), Ordering::Relaxed);
         sigprocmask(SigmaskHow::SIG_UNBLOCK, Some(&self.let_in), None)?;
         let answer = tee(from, copies, most, SpliceFFlags::empty());
         sigprocmask(SigmaskHow::SIG_BLOCK, Some(&self.let_in), None)?;
+        COPIES.store(-1, Ordering::Relaxed);
         let came = CAME.load(Ordering::Relaxed);
         if came == 0 {
-            return match answer {
+            return Ok(match answer {
                 // A stop and a continue.
-                Err(Errno::EINTR) => Ok(Peeked::default()),
-                answer => answer.map(|bytes| Peeked { bytes, ..Peeked::default() }),
-            };
+                Err(Errno::EINTR) => Some(Peeked::default()),
+                answer => answer.ok().map(|bytes| Peeked { bytes, ..Peeked::default() }),
+            });
         }
         self.settle(copies)?;
         let has_alarm = came & signal::bit(ALARM) != 0;
-        let peeked = Peeked { bytes: 0, has_signal: came != signal::bit(ALARM), has_alarm };
-        match answer {
-            Err(Errno::EAGAIN | Errno::EINTR) => Ok(peeked),
-            answer => answer.map(|bytes| Peeked { bytes, ..peeked }),
-        }
+        Ok(Some(Peeked { bytes: answer.unwrap_or(0), has_signal: came != signal::bit(ALARM), has_alarm }))
     }
 
     /// Makes sure that the timer goes off when the wait has to end, or before.
@@ -114,7 +116,7 @@ impl WaitingPeek {
 
     /// Undoes what the handler has done, and lets the queue find the signals.
     fn settle(&mut self, copies: BorrowedFd<'_>) -> Result<()> {
-        let came = CAME.swap(0, Ordering::Relaxed);
+        let came = CAME.load(Ordering::Relaxed);
         fcntl(copies, FcntlArg::F_SETFL(OFlag::empty()))?;
         for signal in self.let_in.iter().filter(|&signal| came & signal::bit(signal) != 0) {
             if signal == ALARM {
@@ -123,6 +125,7 @@ impl WaitingPeek {
                 // It is blocked, so it waits. To the process and not to this thread: others may wait for it.
                 kill(getpid(), signal)?;
             }
+            CAME.fetch_and(!signal::bit(signal), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -130,6 +133,9 @@ impl WaitingPeek {
 
 extern "C" fn end_wait(signal: libc::c_int) {
     CAME.fetch_or(1 << signal, Ordering::Relaxed);
-    // SAFETY: `fcntl` may be called from a handler; this sets a flag of the pipe that the call in progress was given.
-    unsafe { libc::fcntl(COPIES.load(Ordering::Relaxed), libc::F_SETFL, libc::O_NONBLOCK) };
+    let copies = COPIES.load(Ordering::Relaxed);
+    if copies >= 0 {
+        // SAFETY: `fcntl` may be called from a handler; this sets a flag of the pipe that the call in progress was given.
+        unsafe { libc::fcntl(copies, libc::F_SETFL, libc::O_NONBLOCK) };
+    }
 }

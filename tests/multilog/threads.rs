@@ -3,11 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use testkit::logdir::LogDirFiles;
-use testkit::logger::{LoggerFixture, Running};
-use testkit::until;
+use testkit::logger::{LoggerFixture, Multilog, Running};
+use testkit::{strace, until};
 
 fn threads(logger: &Running) -> usize {
     fs::read_dir(format!("/proc/{}/task", logger.pid())).unwrap().count()
@@ -110,13 +111,16 @@ fn a_processor_that_begins_after_term_does_not_keep_the_logger() {
 }
 
 #[test]
-fn a_removed_archive_is_closed_and_its_thread_ends() {
+fn the_space_of_a_removed_archive_is_freed_by_another_thread_that_ends() {
+    let Some(mut strace) = strace("not looked who closes a removed archive") else { return };
     let mut fixture = LoggerFixture::new();
-    let mut logger = fixture.start(&["n3", "./main"]);
+    strace.args(["-f", "-e", "trace=openat,unlinkat,close", "-o", "calls"]).arg(Multilog::Ours.path());
+    let tracer = fixture.start_command(strace.args(["n3", "./main"]));
+    let logger = tracer.traced_logger();
     for number in 0..5 {
         fixture.write(format!("line {number}\n"));
         fixture.until_current(7);
-        logger.deliver(Signal::SIGALRM);
+        kill(Pid::from_raw(logger), Signal::SIGALRM).unwrap();
         // Two archives and `current`.
         until("the file is an archive", || {
             let files = fixture.files();
@@ -124,11 +128,22 @@ fn a_removed_archive_is_closed_and_its_thread_ends() {
             newest == Some(format!("line {number}\n").into_bytes()) && files.archives().count() == 2.min(number + 1)
         });
     }
+    until("no thread is left", || fs::read_dir(format!("/proc/{logger}/task")).unwrap().count() == 1);
 
-    until("no thread is left", || threads(&logger) == 1);
+    let workdir = fixture.end(tracer);
 
-    let descriptors = fs::read_dir(format!("/proc/{}/fd", logger.pid())).unwrap();
-    let open: Vec<_> = descriptors.filter_map(|one| fs::read_link(one.unwrap().path()).ok()).collect();
-    assert!(!open.iter().any(|path| path.to_string_lossy().ends_with(".s (deleted)")), "{open:?}");
-    fixture.end(logger);
+    let calls = fs::read_to_string(workdir.join("calls")).unwrap();
+    let thread_of = |call: &str| call.split_whitespace().next().unwrap().to_owned();
+    let removals: Vec<&str> =
+        calls.lines().filter(|call| call.contains("unlinkat(") && call.contains(".s\"")).collect();
+    assert_eq!(removals.len(), 3, "{calls}");
+    for removal in removals {
+        let name = &removal[removal.find('@').unwrap()..][..27];
+        let mut after = calls.lines().skip_while(|call| !(call.contains("openat(") && call.contains(name)));
+        let opened = after.next().unwrap_or_else(|| panic!("{name} is not held: {calls}"));
+        let descriptor = opened.rsplit(' ').next().unwrap();
+        let closed =
+            after.find(|call| call.contains(&format!("close({descriptor}"))).unwrap_or_else(|| panic!("{calls}"));
+        assert_ne!(thread_of(closed), thread_of(removal), "{calls}");
+    }
 }

@@ -222,8 +222,8 @@ fn whole_lines(text: &[u8]) -> &[u8] {
     &piece[..end]
 }
 
-/// Does something in one directory. If the disk is full, releases the preallocated space of all directories and tries
-/// once more.
+/// Does something in one directory. If the disk is full, releases the preallocated space of all directories, waits for what
+/// is being freed, and tries once more.
 fn making_room<D: Directory, T>(
     directories: &mut [LogDir<D>],
     number: usize,
@@ -232,7 +232,8 @@ fn making_room<D: Directory, T>(
     match act(&mut directories[number]) {
         Err(error) if error.is_want_of_room() => {
             // All directories, as each has space of its own.
-            let had_any = directories.iter_mut().fold(false, |had_any, one| one.give_back() | had_any);
+            let make_room = |one: &mut LogDir<D>| one.give_back() | one.wait_until_freed();
+            let had_any = directories.iter_mut().fold(false, |had_any, one| make_room(one) | had_any);
             if had_any { act(&mut directories[number]) } else { Err(error) }
         }
         answer => answer,

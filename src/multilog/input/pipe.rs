@@ -1,7 +1,7 @@
 //! Peeks at a pipe: its bytes are copied and stay in it until they have been written.
 //!
-//! This file peeks and waits; `waiting` waits by peeking; `consume` removes bytes; `relieved` does all of that where bytes may be in memory; [`turn`](mod@crate::multilog::input::turn) makes a second logger
-//! wait.
+//! This file peeks and waits; `waiting` waits by peeking; `consume` removes bytes; `relieved` does all of that where bytes
+//! may be in memory; [`turn`](mod@crate::multilog::input::turn) makes a second logger wait.
 //!
 //! `tee` copies from the head of the pipe, so each look copies all bytes that are not consumed, and only the new part
 //! is passed to the reader. The beginning of a line stays in the pipe until its end arrives. Meanwhile the pipe is
@@ -391,6 +391,7 @@ impl PipeInput {
     /// A logger that starts meanwhile waits for its turn. One that has the turn already is not waited for: it may have hung
     /// for hours. What it takes out is seen when the bytes are consumed.
     pub fn show(&mut self, bytes: usize) -> Result<Vec<u8>> {
+        debug_assert!(!self.has_found(), "a wait comes after this");
         let _ = self.turn.is_ours(&mut self.notices);
         // Each page of the pipe takes a page of the copy, full or not.
         let copy_bytes = bytes.max(self.pipe_bytes);

@@ -1,7 +1,7 @@
 //! Standard input: descriptor 0, and the signals that can come while multilog waits for it.
 //!
-//! No signal can be missed: TERM and ALRM are blocked from the start and read like any other input, so one that
-//! comes a moment before the wait ends the wait. Descriptor 0 is never set to non-blocking: other processes share it.
+//! No signal can be missed: TERM and ALRM are blocked from the start and read like any other input, so one that comes a
+//! moment before the wait ends the wait. Only a [peek that waits](crate::sys::waiting_peek) lets them in, and puts them back. Descriptor 0 is never set to non-blocking: other processes share it.
 //!
 //! There are two ways to take bytes. Bytes in a pipe are peeked at and stay there until they are written
 //! ([`pipe`](crate::multilog::input::pipe)): a killed logger leaves all unwritten bytes to its successor. From any

@@ -1,12 +1,13 @@
 //! Frees the space of a removed archive in a thread of its own: a file system that tells its disk of each block that is no
 //! longer in use takes as long for that as for an fsync.
 //!
-//! The name is removed first. The file is held open meanwhile, so that its space is freed by the one who closes it.
+//! The name is removed first. The file is held open meanwhile, so that its space is freed by the one who closes it; if the
+//! logger is killed, that is the kernel.
 
+use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::multilog::writer::directory::{Directory, LogFile};
-use crate::multilog::writer::place::Place;
 use crate::sys::{memory, small_thread};
 
 /// The thread makes one call.
@@ -17,24 +18,29 @@ const FILES_OF_ROOM_MIN: u64 = 4;
 
 /// The thread that frees space, if there is one.
 #[derive(Debug, Default)]
-pub(super) struct Freeing(Option<JoinHandle<()>>);
+pub(super) struct Freeing(Mutex<Option<JoinHandle<()>>>);
 
 impl Freeing {
     /// Opens a file that is about to be removed, if its space can be freed later.
-    pub(super) fn hold<D: Directory>(place: &Place<D>, name: &[u8]) -> Option<D::File> {
+    pub(super) fn hold<D: Directory>(directory: &D, name: &[u8]) -> Option<D::File> {
         if !D::FINISHES_IN_THREAD || memory::is_scarce() {
             return None;
         }
-        let file = place.directory.open_to_read(name).ok()?;
-        let (size_bytes, space) = (file.stat().ok()?.size_bytes, place.directory.space().ok()?);
+        let file = directory.open_to_read(name).ok()?;
+        let (size_bytes, space) = (file.stat().ok()?.size_bytes, directory.space().ok()?);
         (size_bytes.saturating_mul(FILES_OF_ROOM_MIN) <= space.free_bytes).then_some(file)
     }
 
     /// Closes a removed file, here if no thread can be started. Waits for the one before.
-    pub(super) fn close<F: Send + 'static>(&mut self, file: F) {
-        if let Some(before) = self.0.take() {
-            let _ = before.join();
-        }
-        self.0 = small_thread::start(STACK_BYTES, Box::new(move || drop(file))).ok();
+    pub(super) fn close<F: Send + 'static>(&self, file: F) {
+        self.wait();
+        let thread = small_thread::start(STACK_BYTES, Box::new(move || drop(file))).ok();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = thread;
+    }
+
+    /// Waits until the space is free; returns whether there was any to wait for.
+    pub(super) fn wait(&self) -> bool {
+        let thread = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.is_some_and(|thread| thread.join().is_ok())
     }
 }

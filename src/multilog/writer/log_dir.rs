@@ -302,6 +302,11 @@ impl<D: Directory> LogDir<D> {
         self.reserve.give_back(&self.log.current.file, self.room.filled_bytes)
     }
 
+    /// Waits for the space of a removed archive, which is freed a moment later than its name goes; returns whether there was any.
+    pub fn wait_until_freed(&self) -> bool {
+        self.log.place.freeing.wait()
+    }
+
     /// Fsyncs `current` and marks it as complete. May be called again after a failure. Nothing may be under way.
     ///
     /// If an fsync failed, `current` is not marked, as a later fsync that succeeds proves nothing. It is not marked

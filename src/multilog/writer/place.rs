@@ -8,6 +8,7 @@ use crate::cli::Messages;
 use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::writer::directory::Directory;
+use crate::multilog::writer::freeing::Freeing;
 use crate::multilog::writer::unshipped::Unshipped;
 use crate::sys::{Errno, Result};
 use crate::tai64n::Label;
@@ -25,6 +26,8 @@ pub struct Place<D> {
     pub processor_failures: AtomicU64,
     /// What is known of archives that are not shipped.
     pub unshipped: Unshipped,
+    /// Frees the space of removed archives.
+    pub(super) freeing: Freeing,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,
     /// A new script may change it while a file is being finished.
@@ -49,6 +52,7 @@ impl<D: Directory> Place<D> {
             processor_runs: AtomicU64::new(0),
             processor_failures: AtomicU64::new(0),
             unshipped: Unshipped::default(),
+            freeing: Freeing::default(),
             newest: Mutex::new(None),
             rules: Mutex::new(FileRules { limits, processor: None }),
         }

@@ -31,8 +31,6 @@ pub struct Trimmer {
     made: Option<Vec<u8>>,
     /// Archives that could not be removed, and of which that has been said since the last rotation.
     announced: Vec<Vec<u8>>,
-    /// Frees the space of a removed archive.
-    freeing: Freeing,
 }
 
 impl Trimmer {
@@ -132,7 +130,8 @@ impl Trimmer {
             let Some(old) = survey.take_oldest(place) else { return };
             let lost_before =
                 if survey.is_unshipped(&old.name) { shipping::count(place, &old.name, patience) } else { None };
-            let held = if std::mem::take(&mut may_free_later) { Freeing::hold(place, &old.name) } else { None };
+            let held =
+                if std::mem::take(&mut may_free_later) { Freeing::hold(&place.directory, &old.name) } else { None };
             match place.directory.unlink(&old.name) {
                 Ok(()) | Err(Errno::ENOENT) => survey.note_removed(&old),
                 Err(errno) => {
@@ -151,7 +150,7 @@ impl Trimmer {
                 }
             }
             if let Some(file) = held {
-                self.freeing.close(file);
+                place.freeing.close(file);
             }
         }
     }

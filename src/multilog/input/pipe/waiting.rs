@@ -56,10 +56,11 @@ impl PipeInput {
             let peek = is_possible.then(WaitingPeek::new).and_then(Result::ok);
             self.wait_by_peek.way = peek.map_or(Way::Closed, Way::Open);
         }
+        debug_assert!(!self.has_found(), "what was found is taken before the next wait");
         let most = self.look_bytes();
         let Way::Open(peek) = &mut self.wait_by_peek.way else { return Ok(None) };
-        let Ok(Peeked { bytes, has_signal, has_alarm }) = peek.peek(fd::stdin(), &self.copy.1, most, end) else {
-            // Perhaps somebody has made the pipe non-blocking.
+        let Some(Peeked { bytes, has_signal, has_alarm }) = peek.peek(fd::stdin(), &self.copy.1, most, end)? else {
+            // Perhaps somebody has made the pipe non-blocking: that can happen again at any time.
             self.wait_by_peek.way = Way::Closed;
             return Ok(None);
         };
@@ -71,6 +72,11 @@ impl PipeInput {
         self.wait_by_peek.found = (bytes > 0).then_some(Found { bytes, most });
         // What is neither may be the end: the next look tells.
         Ok(Some(if bytes == 0 && has_alarm { PipeEvent::Nothing } else { PipeEvent::Input }))
+    }
+
+    /// Tells whether the copy holds what a wait has found.
+    pub(super) fn has_found(&self) -> bool {
+        self.wait_by_peek.found.is_some()
     }
 
     /// What a wait has found, if that is what a look for `held` and `room` would find.
