@@ -14,7 +14,7 @@
 //! - [`preallocated`]: the next `current`, created in advance if files fill quickly. `reserve`: all preallocated space.
 //! - [`worker`]: the thread that finishes files.
 //! - [`archive`]: gives a file its name, later than every name before it. [`trim`]: removes the oldest archives. `survey`: which
-//!   of them have to go. `freeing`: frees the space of one beside the rest. `freeing`: the space of one of them. `shipping`: how far `logship` has shipped them, and those that
+//!   of them have to go. `freeing`: removes them. `freeing`: the space of one of them. `shipping`: how far `logship` has shipped them, and those that
 //!   were lost; [`unshipped`]: the numbers.
 //! - [`extent`]: the part of a batch that one directory gets, as the journal notes it.
 //!

@@ -26,7 +26,7 @@ pub struct Place<D> {
     pub processor_failures: AtomicU64,
     /// What is known of archives that are not shipped.
     pub unshipped: Unshipped,
-    /// Frees the space of removed archives.
+    /// Removes archives.
     pub(super) freeing: Freeing,
     /// The newest label that a file has been given here: the engine and the worker may both name files.
     newest: Mutex<Option<Label>>,

@@ -16,7 +16,6 @@ use crate::logdir::limits::Limits;
 use crate::multilog::error::Error;
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::directory::Directory;
-use crate::multilog::writer::freeing::Freeing;
 use crate::multilog::writer::place::Place;
 use crate::multilog::writer::shipping;
 use crate::multilog::writer::survey::{Decision, PIECE, Survey};
@@ -130,9 +129,8 @@ impl Trimmer {
             let Some(old) = survey.take_oldest(place) else { return };
             let lost_before =
                 if survey.is_unshipped(&old.name) { shipping::count(place, &old.name, patience) } else { None };
-            let held =
-                if std::mem::take(&mut may_free_later) { Freeing::hold(&place.directory, &old.name) } else { None };
-            match place.directory.unlink(&old.name) {
+            let may_be_later = std::mem::take(&mut may_free_later);
+            match place.freeing.remove(&place.directory, &old.name, may_be_later) {
                 Ok(()) | Err(Errno::ENOENT) => survey.note_removed(&old),
                 Err(errno) => {
                     if let Some(before) = lost_before {
@@ -148,9 +146,6 @@ impl Trimmer {
                         }
                     }
                 }
-            }
-            if let Some(file) = held {
-                place.freeing.close(file);
             }
         }
     }
