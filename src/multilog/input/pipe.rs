@@ -327,8 +327,10 @@ impl PipeInput {
             Err(errno) => return Err(errno),
         };
         self.is_new = false;
-        self.saw_all = shown < most;
         let new = shown.saturating_sub(held.len());
+        // The copy takes whole pages of the pipe. Where it was full there may be more, unless it has shown nothing new.
+        let is_copy_full = self.head_at + shown + PAGE_BYTES > self.copy_bytes;
+        self.saw_all = shown < most && !(is_copy_full && new > 0);
         let known = shown - new;
         self.receive(known, new, room)?;
         if self.scratch[self.head_at..][..known] != held[..known]
