@@ -37,7 +37,7 @@ static COPIES: AtomicI32 = AtomicI32::new(-1);
 /// How a peek ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Peeked {
-    /// So many bytes were copied; 0 if the end may have come, or something else than bytes has.
+    /// How many bytes were copied: 0 at the end of the pipe, and if the wait ended early.
     pub bytes: usize,
     /// A signal has come, and waits to be taken.
     pub has_signal: bool,

@@ -33,9 +33,9 @@ fn end(fixture: LoggerFixture, mut logger: Running) -> (LogDirFiles, String) {
     (files, rest)
 }
 
-/// Waits for a moment that is different each time, and shorter than a tick.
-fn moment(random: &mut Random) {
-    let (start, time) = (Instant::now(), Duration::from_micros(random.below(600) as u64));
+/// Waits for a moment that is different each time, below `most`, which is shorter than a tick.
+pub fn moment(random: &mut Random, most: Duration) {
+    let (start, time) = (Instant::now(), most.mul_f64(random.below(1000) as f64 / 1000.0));
     while start.elapsed() < time {
         std::hint::spin_loop();
     }
@@ -61,7 +61,7 @@ fn term_at_any_moment_ends_the_logger_without_more_input() {
     for _ in 0..150 {
         let (mut fixture, logger) = start(Multilog::Ours, &[]);
         fixture.write("one\n");
-        moment(&mut random);
+        moment(&mut random, Duration::from_micros(600));
 
         logger.signal(Signal::SIGTERM);
 
@@ -80,7 +80,7 @@ fn alarm_at_any_moment_rotates_without_more_input() {
         let line = format!("line {number}\n");
         fixture.write(&line);
         expected += &line;
-        moment(&mut random);
+        moment(&mut random, Duration::from_micros(600));
 
         // Those that come before the last was taken are one.
         logger.deliver(Signal::SIGALRM);

@@ -3,8 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use logyard::sys::signal::{Signal, send};
 
 use testkit::logdir::LogDirFiles;
 use testkit::logger::{LoggerFixture, Multilog, Running};
@@ -122,7 +121,7 @@ fn where_freeing_an_archive_takes_long_another_thread_does_it_and_ends() {
     for number in 0..5 {
         fixture.write(format!("line {number}\n"));
         fixture.until_current(7);
-        kill(Pid::from_raw(logger), Signal::SIGALRM).unwrap();
+        send(logger, Signal::SIGALRM).unwrap();
         // Two archives and `current`.
         until("the file is an archive", || {
             let files = fixture.files();

@@ -8,7 +8,8 @@ use logyard::sys::signal::Signal;
 use logyard_corpus::Random;
 use nix::libc;
 
-use testkit::logdir::Found;
+use super::signals::moment;
+use testkit::logdir::{Found, current_bytes};
 use testkit::logger::{LoggerFixture, Multilog, Running};
 use testkit::unread::set_non_blocking;
 use testkit::{DEADLINE, processor_ticks, until};
@@ -39,19 +40,16 @@ fn each_signal_ends_the_wait_however_close_to_its_beginning_it_comes() {
     let mut command = ours(&fixture, &["n1000", "./main"]);
     let logger = start_and_wait(&mut fixture, &mut command);
 
-    let current = fixture.main().join("current");
+    let main = fixture.main();
     let mut random = Random::new(1);
     for round in 0..300 {
         fixture.write("two\n");
         let start = Instant::now();
         // Without a pause between two looks: the logger is about to wait again.
-        while fs::metadata(&current).map_or(0, |status| status.len()) == 0 {
+        while current_bytes(&main).unwrap_or(0) == 0 {
             assert!(start.elapsed() < DEADLINE, "the line is not written");
         }
-        let (start, time) = (Instant::now(), Duration::from_nanos(random.below(20_000) as u64));
-        while start.elapsed() < time {
-            std::hint::spin_loop();
-        }
+        moment(&mut random, Duration::from_micros(20));
 
         logger.signal(Signal::SIGALRM);
 

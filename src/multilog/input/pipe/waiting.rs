@@ -1,4 +1,5 @@
-//! Waits for a pipe that holds nothing by peeking at it: where lines come one by one, that is one call less for each.
+//! Waits for a pipe that holds nothing by peeking at it: where lines come one by one, that costs less than a poll before
+//! each.
 
 use std::time::{Duration, Instant};
 
