@@ -22,7 +22,7 @@ use crate::lines::prefix::{Output, rewrite_lines};
 use crate::lines::window::Window;
 use crate::logdir::room::Room;
 use crate::multilog::open_line::OpenLine;
-use crate::multilog::script::matcher::{Matcher, UNKEPT, Verdict};
+use crate::multilog::script::matcher::{BegunLine, Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::withheld::restrained::Restrained;
 use crate::multilog::{alert, status};
@@ -327,21 +327,28 @@ impl Batch {
         let heads_at = |start: usize| if start == 0 { heads } else { &heads_behind_first };
         self.matcher.tidy();
         self.matcher.begin(head);
-        // Where newlines are looked for from.
-        let mut from = 0;
-        let mut newlines = memchr_iter(b'\n', window.bytes);
         // The lines that have the same verdict and have room where they go.
         let mut run = 0..0;
         let mut run_verdict = None;
         let mut left_bytes = 0;
         let mut is_announced = false;
+        // What is known already of the next line.
+        let mut next = None;
         while run.end < window.bytes.len() {
-            let newline = newlines.next().map(|newline| from + newline);
-            let end = newline.unwrap_or(window.bytes.len());
-            let text = &window.bytes[run.end..end];
+            let rest_of_window = &window.bytes[run.end..];
+            let (text, is_whole, verdict) = match next.take() {
+                Some(BegunLine { length, begun }) => {
+                    let text = &rest_of_window[..length];
+                    (text, true, self.matcher.match_begun(begun, text))
+                }
+                None => {
+                    let newline = memchr(b'\n', rest_of_window);
+                    let text = &rest_of_window[..newline.unwrap_or(rest_of_window.len())];
+                    (text, newline.is_some(), self.matcher.match_line(text))
+                }
+            };
             let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
-            let line = &window.bytes[run.end..end + usize::from(newline.is_some())];
-            let verdict = self.matcher.match_line(text);
+            let line = &rest_of_window[..text.len() + usize::from(is_whole)];
             if run_verdict != Some(verdict) || verdict == UNKEPT {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 run.start = run.end;
@@ -354,7 +361,7 @@ impl Batch {
             }
             let line_bytes = head.len() + line.len();
             let is_output_full = self.copy.is_some() && self.copies.len() + line_bytes > self.copies_bytes_max;
-            if line_bytes > left_bytes || is_output_full || newline.is_none() {
+            if line_bytes > left_bytes || is_output_full || !is_whole {
                 self.take_run(window, run.clone(), heads_at(run.start));
                 self.input_bytes = run.end;
                 if run.end == 0 && self.begin_line(head, line, None) {
@@ -372,14 +379,14 @@ impl Batch {
                 head = rest;
                 is_last_head = true;
                 self.matcher.begin(head);
-            } else if self.chosen.is_empty() {
-                // Few lines may be wanted: those between them are passed over.
-                let skipped_bytes = self.matcher.bytes_for_nowhere(&window.bytes[run.end..]);
-                if skipped_bytes > 0 {
-                    run.end += skipped_bytes;
-                    from = run.end;
-                    newlines = memchr_iter(b'\n', &window.bytes[from..]);
+            }
+            // Few lines may be wanted: those between them are passed over.
+            if let Some(passed) = self.matcher.pass_over(&window.bytes[run.end..]) {
+                if passed.bytes > 0 {
+                    self.take_run(window, run.clone(), heads_at(run.start));
+                    run = run.end + passed.bytes..run.end + passed.bytes;
                 }
+                next = passed.next;
             }
         }
         self.input_bytes = run.end;

@@ -284,7 +284,7 @@ proptest! {
 
     #[test]
     fn the_log_does_not_depend_on_how_the_input_is_cut_into_reads(
-        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "r-a.*b$", "r+^\\.?[^b]", "s4096", "s5000", "s20000", "./a", "./b"]),
+        actions in actions(&["e", "=status", "-*", "+*a*", "-.b*", "+@*.a*", "-*.", "r-a.*b$", "r+^\\.?[^b]", "r+\\.aa[a.]", "r+(aa|\\.bb)\\.", "r+aaa$", "s4096", "s5000", "s20000", "./a", "./b"]),
         input in input(),
         seed in any::<u64>(),
         piece_bytes_max in prop::sample::select(vec![1, 2, 30, 500, 1100, 10_000]),

@@ -6,18 +6,18 @@
 //!
 //! Where there are few expressions, and each match of any of them has one of a few literals, a line without these literals does
 //! not get that far: looking for them is some ten times as fast. Where there is one expression, and each match begins with one of
-//! a few literals, the automaton starts only where such a literal stands.
+//! a few literals, the automaton starts only where such a literal stands; if there is one literal, behind it.
 
 use memchr::memmem::Finder;
-use memchr::memrchr;
+use memchr::{memchr, memrchr};
 use regex_automata::hybrid::LazyStateID;
 use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson;
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input, MatchKind};
 
-use crate::multilog::script::expression::{Compiler, Expressions};
-use crate::multilog::script::literal;
+use crate::multilog::script::expression::{Compiler, Expressions, Found, MatchingLine};
+use crate::multilog::script::literal::{self, Beginnings};
 
 /// So many literals at most are searched for first: each of them costs a pass through the line.
 const LITERALS_MAX: usize = 4;
@@ -35,11 +35,8 @@ const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const COMPILER: Compiler = Compiler { check, compile };
 
 fn check(text: &str) -> Result<usize, String> {
-    let compiled = thompson::Compiler::new()
-        .syntax(as_bytes())
-        .configure(thompson::Config::new().utf8(false).nfa_size_limit(Some(ONE_BYTES_MAX)))
-        .build(text)
-        .map_err(|error| cause(&error))?;
+    let config = thompson::Config::new().nfa_size_limit(Some(ONE_BYTES_MAX));
+    let compiled = compiler().configure(config).build(text).map_err(|error| cause(&error))?;
     // A state would have to know the character before, of several bytes.
     if compiled.look_set_any().contains_word_unicode() {
         return Err("it has a word boundary of Unicode".to_owned());
@@ -51,8 +48,13 @@ fn compile(texts: &[&str]) -> Box<dyn Expressions> {
     Box::new(Automaton::new(texts))
 }
 
-fn as_bytes() -> syntax::Config {
-    syntax::Config::new().unicode(false).utf8(false)
+/// What compiles expressions, as bytes.
+fn compiler() -> thompson::Compiler {
+    let mut compiler = thompson::Compiler::new();
+    compiler.syntax(syntax::Config::new().unicode(false).utf8(false));
+    // No group is asked for.
+    compiler.configure(thompson::Config::new().utf8(false).which_captures(WhichCaptures::None));
+    compiler
 }
 
 /// The innermost cause, in one line: a syntax error is drawn over several, and ends in what is wrong.
@@ -69,11 +71,61 @@ fn cause(error: &thompson::BuildError) -> String {
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
+/// An automaton with the states that it has made so far.
+#[derive(Debug)]
+struct LazyAutomaton {
+    automaton: DFA,
+    states: Cache,
+}
+
+impl LazyAutomaton {
+    fn new(nfa: NFA) -> LazyAutomaton {
+        let config =
+            DFA::config().match_kind(MatchKind::All).cache_capacity(STATES_BYTES_MAX).skip_cache_capacity_check(true);
+        let automaton = DFA::builder().configure(config).build_from_nfa(nfa).expect("each expression was compiled");
+        let states = automaton.create_cache();
+        LazyAutomaton { automaton, states }
+    }
+
+    /// Tells whether a match is found.
+    fn finds(&mut self, input: Input<'_>) -> bool {
+        let found = self.automaton.try_search_fwd(&mut self.states, &input.earliest(true));
+        found.expect("no byte stops it, and it forgets as often as it must").is_some()
+    }
+
+    /// Notes each of the `count` expressions that matches.
+    fn find_all(&mut self, line: &[u8], count: usize, matching: &mut [u64]) {
+        let LazyAutomaton { automaton, states } = self;
+        let mut left = count;
+        let mut state = automaton.start_state_forward(states, &Input::new(line)).expect("no byte stops it");
+        for &byte in line {
+            state = automaton.next_state(states, state, byte).expect("it forgets as often as it must");
+            if state.is_tagged() {
+                if state.is_match() {
+                    left -= note(automaton, states, state, matching);
+                }
+                if left == 0 || state.is_dead() {
+                    return;
+                }
+            }
+        }
+        state = automaton.next_eoi_state(states, state).expect("it forgets as often as it must");
+        if state.is_match() {
+            note(automaton, states, state, matching);
+        }
+    }
+
+    fn forget_states(&mut self) {
+        self.states = self.automaton.create_cache();
+    }
+}
+
 /// Expressions that are compiled together.
 #[derive(Debug)]
 struct Automaton {
-    automaton: DFA,
-    states: Cache,
+    whole: LazyAutomaton,
+    /// Of one expression that begins with a literal: what follows it.
+    rest: Option<LazyAutomaton>,
     count: usize,
     /// Literals of which a line has one if it matches an expression; none if there is no such set, or it is large.
     literals: Vec<Finder<'static>>,
@@ -87,37 +139,27 @@ struct Automaton {
 
 impl Automaton {
     fn new(texts: &[&str]) -> Automaton {
-        let automaton = DFA::builder()
-            .syntax(as_bytes())
-            .thompson(thompson::Config::new().utf8(false))
-            .configure(
-                DFA::config()
-                    .match_kind(MatchKind::All)
-                    .cache_capacity(STATES_BYTES_MAX)
-                    .skip_cache_capacity_check(true),
-            )
-            .build_many(texts)
-            .expect("each of them was compiled");
-        let states = automaton.create_cache();
         let count = texts.len();
         let beginnings = match texts {
-            [text] => finders(literal::begin_each_match(text)).filter(|all| all.iter().all(is_long_enough)),
-            _ => None,
+            [text] => Beginnings::of(text),
+            _ => Beginnings::default(),
         };
-        let beginnings = beginnings.unwrap_or_default();
-        let mut literals = if texts.len() <= LITERALS_MAX {
-            let literals = texts.iter().map(|text| literal::in_each_match(text)).collect::<Option<Vec<_>>>();
-            finders(literals.map(|literals| literals.concat())).unwrap_or_default()
+        let rest = beginnings.rest;
+        let beginnings = finders(beginnings.literals).filter(|all| all.iter().all(is_long_enough)).unwrap_or_default();
+        let rest = rest.filter(|_| !beginnings.is_empty());
+        let literals = if count <= LITERALS_MAX {
+            texts.iter().map(|text| literal::in_each_match(text)).collect::<Option<Vec<_>>>()
         } else {
-            Vec::new()
+            None
         };
+        let mut literals = literals.and_then(|literals| finders(literals.concat())).unwrap_or_default();
         if literals.iter().map(Finder::needle).eq(beginnings.iter().map(Finder::needle)) {
             // One search does.
             literals.clear();
         }
         Automaton {
-            automaton,
-            states,
+            whole: LazyAutomaton::new(compiler().build_many(texts).expect("each of them was compiled")),
+            rest: rest.map(|rest| LazyAutomaton::new(compiler().build_from_hir(&rest).expect("less than the whole"))),
             count,
             literals,
             beginnings,
@@ -129,18 +171,28 @@ impl Automaton {
 
 /// With one expression.
 impl Automaton {
-    fn matches_one(&mut self, line: &[u8]) -> bool {
-        let mut from = 0;
-        if !self.beginnings.is_empty() {
-            for _ in 0..BEGINNINGS_MAX {
-                let Some(at) = self.next_beginning(line, from) else { return false };
-                if self.finds(Input::new(line).range(at..).anchored(Anchored::Yes)) {
-                    return true;
-                }
-                from = at + 1;
-            }
+    /// Tells whether a line matches. `beginning` is where the first literal is that a match may begin with, if that is known.
+    fn matches_one(&mut self, line: &[u8], mut beginning: Option<usize>) -> bool {
+        if self.beginnings.is_empty() {
+            return self.whole.finds(Input::new(line));
         }
-        self.finds(Input::new(line).range(from..))
+        let mut from = 0;
+        for _ in 0..BEGINNINGS_MAX {
+            let Some(at) = beginning.take().or_else(|| self.next_beginning(line, from)) else { return false };
+            let is_match = match &mut self.rest {
+                // There is one beginning.
+                Some(rest) => {
+                    let behind = at + self.beginnings[0].needle().len();
+                    rest.finds(Input::new(line).range(behind..).anchored(Anchored::Yes))
+                }
+                None => self.whole.finds(Input::new(line).range(at..).anchored(Anchored::Yes)),
+            };
+            if is_match {
+                return true;
+            }
+            from = at + 1;
+        }
+        self.whole.finds(Input::new(line).range(from..))
     }
 
     /// Where the next literal is that a match may begin with.
@@ -148,70 +200,101 @@ impl Automaton {
         let found = self.beginnings.iter().filter_map(|beginning| beginning.find(&line[from..])).min()?;
         Some(from + found)
     }
+}
 
-    fn finds(&mut self, input: Input<'_>) -> bool {
-        let found = self.automaton.try_search_fwd(&mut self.states, &input.earliest(true));
-        found.expect("no byte stops it, and it forgets as often as it must").is_some()
+/// With any number of them.
+impl Automaton {
+    /// Finds out which expressions match a line, and tells whether any does. `sought` is where the first of the literals is that
+    /// are sought, if that is known.
+    fn find_matching(&mut self, line: &[u8], sought: Option<usize>) -> bool {
+        self.matching.fill(0);
+        if self.count == 1 {
+            let beginning = sought.filter(|_| self.literals.is_empty());
+            self.matching[0] = u64::from(self.matches_one(line, beginning));
+        } else {
+            self.whole.find_all(line, self.count, &mut self.matching);
+        }
+        self.matching.iter().any(|&bits| bits != 0)
+    }
+
+    /// What is looked for first, if anything is.
+    fn sought(&self) -> &[Finder<'static>] {
+        if self.literals.is_empty() { &self.beginnings } else { &self.literals }
+    }
+
+    /// Where the first of these literals is.
+    fn next_sought(&mut self, lines: &[u8]) -> Option<usize> {
+        let sought = self.sought();
+        let (mut first, mut first_number) = (None, self.found_last);
+        // The one that was found last comes first: the others are looked for up to it, so that a rare one is not looked for up
+        // to the end again and again.
+        for number in (self.found_last..sought.len()).chain(0..self.found_last) {
+            let literal = &sought[number];
+            // It may reach into the one that was found.
+            let end = first.map_or(lines.len(), |at| lines.len().min(at + literal.needle().len() - 1));
+            if let Some(at) = literal.find(&lines[..end]) {
+                (first, first_number) = (Some(at), number);
+            }
+        }
+        self.found_last = first_number;
+        first
     }
 }
 
 impl Expressions for Automaton {
     fn matching(&mut self, line: &[u8]) -> &[u64] {
-        self.matching.fill(0);
-        if !self.literals.is_empty() && self.literals.iter().all(|literal| literal.find(line).is_none()) {
-            return &self.matching;
-        }
-        if self.count == 1 {
-            self.matching[0] = u64::from(self.matches_one(line));
-            return &self.matching;
-        }
-        let mut left = self.count;
-        let mut state =
-            self.automaton.start_state_forward(&mut self.states, &Input::new(line)).expect("no byte stops it");
-        for &byte in line {
-            state = self.automaton.next_state(&mut self.states, state, byte).expect("it forgets as often as it must");
-            if state.is_tagged() {
-                if state.is_match() {
-                    left -= note(&self.automaton, &self.states, state, &mut self.matching);
-                }
-                if left == 0 || state.is_dead() {
-                    return &self.matching;
-                }
-            }
-        }
-        state = self.automaton.next_eoi_state(&mut self.states, state).expect("it forgets as often as it must");
-        if state.is_match() {
-            note(&self.automaton, &self.states, state, &mut self.matching);
+        if self.literals.is_empty() || self.literals.iter().any(|literal| literal.find(line).is_some()) {
+            self.find_matching(line, None);
+        } else {
+            self.matching.fill(0);
         }
         &self.matching
     }
 
-    fn bytes_without_match(&mut self, lines: &[u8]) -> usize {
-        let literals = if self.literals.is_empty() { &self.beginnings } else { &self.literals };
-        if literals.is_empty() {
-            return 0;
-        }
-        // The one that was found last comes first: the others are looked for up to it, so that a rare one is not looked for up
-        // to the end again and again.
-        let mut end = lines.len();
-        for number in (self.found_last..literals.len()).chain(0..self.found_last) {
-            if let Some(at) = literals[number].find(&lines[..end]) {
-                end = at;
-                self.found_last = number;
+    fn finds_quickly(&self) -> bool {
+        !self.sought().is_empty()
+    }
+
+    fn find_match(&mut self, lines: &[u8], examined_bytes: usize) -> Found<'_> {
+        let mut start = 0;
+        while let Some(at) = self.next_sought(&lines[start..]) {
+            let at = start + at;
+            start += memrchr(b'\n', &lines[start..at]).map_or(0, |newline| newline + 1);
+            // What has no end is no line yet.
+            let Some(length) = memchr(b'\n', &lines[at..]) else {
+                return Found { bytes_without_match: start, line: None };
+            };
+            let end = at + length;
+            let line = &lines[start..end];
+            let is_match = if line.len() <= examined_bytes {
+                self.find_matching(line, Some(at - start))
+            } else {
+                self.find_matching(&line[..examined_bytes], None)
+            };
+            if is_match {
+                let line = MatchingLine { length: line.len(), matching: &self.matching };
+                return Found { bytes_without_match: start, line: Some(line) };
             }
+            start = end + 1;
         }
-        memrchr(b'\n', &lines[..end]).map_or(0, |newline| newline + 1)
+        let end = memrchr(b'\n', &lines[start..]).map_or(start, |newline| start + newline + 1);
+        Found { bytes_without_match: end, line: None }
     }
 
     fn shrink(&mut self) {
-        self.states = self.automaton.create_cache();
+        self.whole.forget_states();
+        if let Some(rest) = &mut self.rest {
+            rest.forget_states();
+        }
     }
 }
 
-/// What finds literals; `None` if there are many, or none were given.
-fn finders(literals: Option<Vec<Vec<u8>>>) -> Option<Vec<Finder<'static>>> {
-    let literals = literals.filter(|literals| literals.len() <= LITERALS_MAX)?;
-    Some(literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
+/// What finds literals, each of them once; `None` if there are many, or if one goes beyond a line.
+fn finders(mut literals: Vec<Vec<u8>>) -> Option<Vec<Finder<'static>>> {
+    literals.sort();
+    literals.dedup();
+    let are_sought = literals.len() <= LITERALS_MAX && literals.iter().all(|literal| !literal.contains(&b'\n'));
+    are_sought.then(|| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
 }
 
 fn is_long_enough(beginning: &Finder<'_>) -> bool {
@@ -293,17 +376,58 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lines_without_the_literals_are_passed_over() {
-        let mut expressions = compiled(&["(accepted|queued)_[a-z]".to_owned()]);
-        let lines = b"one\ntwo\nx queued_\naccepted\nthree\nfour";
-        let mut skip = |from: usize| expressions.bytes_without_match(&lines[from..]);
+    /// What is found in lines: the bytes without a match, and the length of the line behind them.
+    fn found(expressions: &mut Automaton, lines: &[u8]) -> (usize, Option<usize>) {
+        let Found { bytes_without_match, line } = expressions.find_match(lines, 1000);
+        (bytes_without_match, line.map(|line| line.length))
+    }
 
-        assert_eq!(skip(0), b"one\ntwo\n".len());
-        assert_eq!(skip(8), 0, "the line has a literal");
-        assert_eq!(skip(18), 0);
-        assert_eq!(skip(27), b"three\n".len(), "what has no end is no line");
-        assert_eq!(compiled(&["[0-9]+".to_owned()]).bytes_without_match(lines), 0);
+    #[test]
+    fn lines_without_a_match_are_passed_over() {
+        let mut expressions = compiled(&["(accepted|queued)_[a-z]".to_owned()]);
+        let lines = b"one\ntwo\nx queued_\naccepted_a b\nthree\naccepted_b";
+        let mut find = |from: usize| found(&mut expressions, &lines[from..]);
+
+        assert_eq!(find(0), (b"one\ntwo\nx queued_\n".len(), Some(b"accepted_a b".len())));
+        assert_eq!(find(18), (0, Some(b"accepted_a b".len())));
+        assert_eq!(find(31), (b"three\n".len(), None), "what has no end is no line");
+        assert!(expressions.finds_quickly() && !compiled(&["[0-9]+".to_owned()]).finds_quickly());
+    }
+
+    #[test]
+    fn the_first_beginning_of_a_line_is_found_whichever_was_found_before() {
+        for line in ["delivery x", "very1 delivery x", "delivery very1 x", "delivery x very"] {
+            let mut expressions = compiled(&["delivery x|very[0-9]".to_owned()]);
+            assert_eq!(found(&mut expressions, b"very1\n"), (0, Some(5)));
+            assert_eq!(found(&mut expressions, format!("-\n{line}\n").as_bytes()), (2, Some(line.len())), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_expression_with_a_newline_matches_no_line() {
+        for text in ["ab\\ncd", "ab\\n(cd|c)", "(ab\\n|cd\\n)[a-z]", "[a-z]b\\nc", "\\n\\n"] {
+            let mut expressions = compiled(&[text.to_owned()]);
+            for line in [&b"ab"[..], b"cd", b""] {
+                assert_eq!(numbers(&mut expressions, line), [0; 0], "{text}");
+            }
+            if expressions.finds_quickly() {
+                assert_eq!(found(&mut expressions, b"ab\ncd\n\n\nab\nc"), (b"ab\ncd\n\n\nab\n".len(), None), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_examined_as_far_as_is_asked_for() {
+        for text in ["ab[0-9]", "(ab|cd)[0-9]", "[a-z]b[0-9]cde"] {
+            let mut expressions = compiled(&[text.to_owned()]);
+            for bytes in 0..7 {
+                let found = expressions.find_match(b"\nab1cde\n", bytes);
+                let least = if text.ends_with("cde") { 6 } else { 3 };
+                let line = MatchingLine { length: 6, matching: &[1] };
+                let expected = if bytes < least { (8, None) } else { (1, Some(line)) };
+                assert_eq!((found.bytes_without_match, found.line), expected, "{text} {bytes}");
+            }
+        }
     }
 
     #[test]
@@ -320,7 +444,7 @@ mod tests {
                 .collect();
             assert_eq!(numbers(&mut expressions, &line), [0; 0]);
         }
-        let bytes = expressions.states.memory_usage();
+        let bytes = expressions.whole.states.memory_usage();
         assert!(bytes <= 2 * STATES_BYTES_MAX, "{bytes} bytes");
         assert_eq!(numbers(&mut expressions, &[&[b'a'; 101][..], b"c"].concat()), [0]);
     }
@@ -341,11 +465,21 @@ mod tests {
                 texts.iter().map(|text| RegexBuilder::new(text).unicode(false).build().unwrap()).collect();
             let mut together = compiled(&texts);
             let joined: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
-            let skipped = &joined[..together.bytes_without_match(&joined)];
-            prop_assert!(skipped.is_empty() || skipped.ends_with(b"\n"));
-            for line in skipped.split_inclusive(|&byte| byte == b'\n') {
-                let line = &line[..line.len() - 1];
-                prop_assert!(!one_by_one.iter().any(|one| one.is_match(line)), "{:?} {:?}", &texts, line);
+            let matches = |line: &[u8]| one_by_one.iter().any(|one| one.is_match(line));
+            let mut rest = &joined[..];
+            while together.finds_quickly() && !rest.is_empty() {
+                let (bytes, length) = found(&mut together, rest);
+                let (passed, next) = rest.split_at(bytes);
+                prop_assert!(passed.is_empty() || passed.ends_with(b"\n"));
+                for line in passed.split_inclusive(|&byte| byte == b'\n') {
+                    prop_assert!(!matches(&line[..line.len() - 1]), "{:?} {:?}", &texts, line);
+                }
+                rest = next;
+                if let Some(length) = length {
+                    let (line, next) = next.split_at(length);
+                    prop_assert!(matches(line) && !line.contains(&b'\n'), "{:?} {:?}", &texts, line);
+                    rest = &next[1..];
+                }
             }
             for line in lines {
                 let expected: Vec<usize> = (0..texts.len()).filter(|&number| one_by_one[number].is_match(&line)).collect();

@@ -1,24 +1,52 @@
 //! The literals of which each match of a regular expression has one, and those with which it begins.
+//!
+//! Expressions must make sense, as bytes.
 
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Hir, HirKind};
 
-/// Literals of which each match of an expression has at least one, as long as possible; `None` if none were found. The
-/// expression must make sense, as bytes.
+/// How each match of an expression begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Beginnings {
+    /// It begins with one of them; none if they were not found.
+    pub(super) literals: Vec<Vec<u8>>,
+    /// What follows if there is one literal, with nothing to look for before it.
+    pub(super) rest: Option<Hir>,
+}
+
+impl Beginnings {
+    pub(super) fn of(text: &str) -> Beginnings {
+        let Some(expression) = parse(text) else { return Beginnings::default() };
+        let literals = owned(beginnings(&expression).unwrap_or_default());
+        Beginnings { literals, rest: rest(&expression) }
+    }
+}
+
+/// Literals of which each match of an expression has at least one, as long as possible; `None` if none were found.
 pub(super) fn in_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
-    found_in(text, literals)
+    literals(&parse(text)?).map(owned)
 }
 
-/// Literals of which each match of an expression begins with one; `None` if none were found. The expression must make sense, as
-/// bytes.
-pub(super) fn begin_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
-    found_in(text, beginnings)
+fn parse(text: &str) -> Option<Hir> {
+    ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()
 }
 
-fn found_in(text: &str, find: fn(&Hir) -> Option<Vec<&[u8]>>) -> Option<Vec<Vec<u8>>> {
-    let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
-    let found = find(&expression)?;
-    Some(found.into_iter().map(Into::into).collect())
+fn owned(literals: Vec<&[u8]>) -> Vec<Vec<u8>> {
+    literals.into_iter().map(Into::into).collect()
+}
+
+/// What follows the literal that an expression begins with, if it begins with one.
+fn rest(expression: &Hir) -> Option<Hir> {
+    match expression.kind() {
+        HirKind::Literal(_) => Some(Hir::empty()),
+        HirKind::Capture(group) => rest(&group.sub),
+        HirKind::Concat(parts) => {
+            let (first, others) = parts.split_first()?;
+            let others = others.iter().cloned();
+            Some(Hir::concat(std::iter::once(rest(first)?).chain(others).collect()))
+        }
+        _ => None,
+    }
 }
 
 fn beginnings(expression: &Hir) -> Option<Vec<&[u8]>> {
@@ -82,10 +110,25 @@ mod tests {
             ("(error)+", &[b"error"]),
             ("deferral [0-9]|failure", &[b"deferral ", b"failure"]),
         ] {
-            assert_eq!(begin_each_match(text), Some(beginnings.iter().map(|&one| one.into()).collect()), "{text}");
+            assert_eq!(Beginnings::of(text).literals, beginnings, "{text}");
         }
         for text in ["[0-9]+: x", "(error)*x", "x?y", "", "^$", "a|[0-9]b", "(?i)error"] {
-            assert_eq!(begin_each_match(text), None, "{text}");
+            assert_eq!(Beginnings::of(text), Beginnings::default(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_literal_is_the_rest() {
+        for (text, rest) in [
+            ("delivery [0-9]+: success", "[0-9]+: success"),
+            ("(new) msg", " msg"),
+            ("((end) msg$)", " msg$"),
+            ("end msg", ""),
+        ] {
+            assert_eq!(Beginnings::of(text).rest, parse(rest), "{text}");
+        }
+        for text in ["^end", "\\bend", "(end|new) msg", "(end)+ msg", "[0-9]", ""] {
+            assert_eq!(Beginnings::of(text).rest, None, "{text}");
         }
     }
 }

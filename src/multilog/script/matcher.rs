@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use memchr::{memchr, memchr2, memchr3};
 
-use crate::multilog::script::expression::{self, Expression, Expressions};
+use crate::multilog::script::expression::{self, Expression, Expressions, Found, MatchingLine};
 use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::selector::{Progress, Selector};
 use crate::multilog::script::{Action, SEEN_BYTES, Script};
@@ -105,33 +105,38 @@ impl Clause {
     }
 }
 
-/// The regular expressions of a script, and in which state the star patterns begin.
+/// The regular expressions of a script.
 #[derive(Debug)]
 struct ExpressionSet {
     expressions: Box<dyn Expressions>,
     /// So much of a line is examined.
     examined_bytes: usize,
+    /// What is said of a line that none matches.
+    none: Box<[u64]>,
+    starts: Starts,
+}
+
+/// In which state the star patterns begin, by the regular expressions that match.
+#[derive(Debug, Default)]
+struct Starts {
     /// By the bits of those that match.
     rows: BTreeMap<Box<[u64]>, Row>,
     /// Those that matched the last line.
-    latest: (Box<[u64]>, Row),
+    latest: Option<(Box<[u64]>, Row)>,
+    /// Whether a line goes nowhere that none matches, whatever is in it; `None` if that has not been asked.
+    needs_match: Option<bool>,
 }
 
 impl ExpressionSet {
     fn new(expressions: &[&Expression], examined_bytes: usize) -> Box<ExpressionSet> {
+        let none = vec![0; expressions.len().div_ceil(64)].into();
         let expressions = expression::compile(expressions);
-        Box::new(ExpressionSet {
-            expressions,
-            examined_bytes,
-            rows: BTreeMap::new(),
-            latest: (Box::default(), UNKNOWN),
-        })
+        Box::new(ExpressionSet { expressions, examined_bytes, none, starts: Starts::default() })
     }
 
     /// The states are others now.
-    fn forget_rows(&mut self) {
-        self.rows.clear();
-        self.latest = (Box::default(), UNKNOWN);
+    fn forget_starts(&mut self) {
+        self.starts = Starts::default();
     }
 }
 
@@ -161,6 +166,28 @@ struct State {
 type Row = u32;
 const SPECIAL: Row = 1 << 31;
 const UNKNOWN: Row = Row::MAX;
+
+/// The state in which a line begins: after what stands in front of it, and with the regular expressions that match it.
+#[derive(Clone, Copy, Debug)]
+pub struct Begun(Row);
+
+/// What is known of a whole line that has not been judged.
+#[derive(Clone, Copy, Debug)]
+pub struct BegunLine {
+    /// Its bytes, without the newline.
+    pub length: usize,
+    /// Where it is judged from.
+    pub begun: Begun,
+}
+
+/// Lines that were passed over.
+#[derive(Clone, Copy, Debug)]
+pub struct Passed {
+    /// How many bytes of whole lines go nowhere.
+    pub bytes: usize,
+    /// The line behind them; `None` if nothing is known of it.
+    pub next: Option<BegunLine>,
+}
 
 /// Judges lines.
 #[derive(Debug)]
@@ -286,7 +313,7 @@ impl Matcher {
         if let Some(set) = &mut self.expression_set {
             // The states in which lines begin stay the same, in most cases, when only the time has changed.
             if self.started != started {
-                set.forget_rows();
+                set.forget_starts();
                 self.started = started;
             }
             return;
@@ -308,15 +335,16 @@ impl Matcher {
         pending
     }
 
-    /// The state in which a line begins that regular expressions are compared with. Leaves what is pending there in
-    /// `beginning` if there is no room for the state.
-    fn begin_line(&mut self, set: &mut ExpressionSet, line: &[u8]) -> Row {
-        let ExpressionSet { expressions, examined_bytes, rows, latest } = set;
-        let matching = expressions.matching(&line[..line.len().min(*examined_bytes)]);
-        if latest.0[..] == *matching && latest.1 != UNKNOWN {
-            return latest.1;
+    /// The state in which a line begins that these regular expressions match. Leaves what is pending there in `beginning` if there
+    /// is no room for the state.
+    fn start_row(&mut self, starts: &mut Starts, matching: &[u64]) -> Row {
+        // Word by word: a call that compares memory takes longer than one or two words.
+        if let Some((latest, row)) = &starts.latest
+            && latest.iter().eq(matching)
+        {
+            return *row;
         }
-        let row = rows.get(matching).copied().unwrap_or_else(|| {
+        let row = starts.rows.get(matching).copied().unwrap_or_else(|| {
             let pending = self.pending_with(matching);
             let row = self.find_or_make(&pending);
             let bytes = 2 * (size_of::<(Box<[u64]>, Row)>() + size_of_val(matching));
@@ -324,15 +352,17 @@ impl Matcher {
                 self.beginning = pending;
             } else if self.memory_bytes + bytes <= self.memory_max_bytes {
                 self.memory_bytes += bytes;
-                rows.insert(matching.into(), row);
+                starts.rows.insert(matching.into(), row);
             }
             row
         });
-        if latest.0.len() == matching.len() {
-            latest.0.copy_from_slice(matching);
-            latest.1 = row;
-        } else {
-            *latest = (matching.into(), row);
+        match &mut starts.latest {
+            _ if row == UNKNOWN => starts.latest = None,
+            Some(latest) => {
+                latest.0.copy_from_slice(matching);
+                latest.1 = row;
+            }
+            None => starts.latest = Some((matching.into(), row)),
         }
         row
     }
@@ -340,10 +370,32 @@ impl Matcher {
     /// Apart, so that scripts without regular expressions do not pay for them.
     #[inline(never)]
     fn begin_with_expressions(&mut self, line: &[u8]) -> Row {
-        let Some(mut set) = self.expression_set.take() else { return self.beginning_row };
-        let row = self.begin_line(&mut set, line);
+        self.with_expressions(|matcher, ExpressionSet { expressions, examined_bytes, starts, .. }| {
+            let matching = expressions.matching(&line[..line.len().min(*examined_bytes)]);
+            matcher.start_row(starts, matching)
+        })
+        .unwrap_or(self.beginning_row)
+    }
+
+    /// Does something with the regular expressions, if there are any.
+    fn with_expressions<T>(&mut self, act: impl FnOnce(&mut Matcher, &mut ExpressionSet) -> T) -> Option<T> {
+        let mut set = self.expression_set.take()?;
+        let answer = act(self, &mut set);
         self.expression_set = Some(set);
-        row
+        Some(answer)
+    }
+
+    /// Tells whether lines go nowhere that no regular expression matches, whatever else is in them.
+    fn needs_match(&mut self, set: &mut ExpressionSet) -> bool {
+        if let Some(needs_match) = set.starts.needs_match {
+            return needs_match;
+        }
+        let row = self.start_row(&mut set.starts, &set.none);
+        let needs_match = row != UNKNOWN
+            && row & SPECIAL != 0
+            && matches!(self.state(row & !SPECIAL).kind, Kind::Decided(verdict) if self.verdicts[verdict] == Verdict::default());
+        set.starts.needs_match = Some(needs_match);
+        needs_match
     }
 
     /// How many bytes of a line may decide where it goes, beside what star patterns see.
@@ -361,29 +413,37 @@ impl Matcher {
     /// Judges a line, without what stands in front of it and without its newline, and says which of the verdicts is its own. Those with the same
     /// number are the same until the next call of [`Matcher::tidy`], but for [`UNKEPT`], which is valid until the next line.
     pub fn match_line(&mut self, line: &[u8]) -> usize {
-        let seen = &line[..line.len().min(self.seen_bytes)];
         let begin = if self.expression_set.is_none() { self.beginning_row } else { self.begin_with_expressions(line) };
+        self.match_begun(Begun(begin), line)
+    }
+
+    /// Passes over whole lines that go nowhere, at the beginning of `lines`; `None` if that is no quicker than to judge one line after
+    /// the other.
+    #[must_use]
+    pub fn pass_over(&mut self, lines: &[u8]) -> Option<Passed> {
+        self.with_expressions(|matcher, set| {
+            if !set.expressions.finds_quickly() || !matcher.needs_match(set) {
+                return None;
+            }
+            let ExpressionSet { expressions, examined_bytes, starts, .. } = set;
+            let Found { bytes_without_match, line } = expressions.find_match(lines, *examined_bytes);
+            let next = line.map(|MatchingLine { length, matching }| BegunLine {
+                length,
+                begun: Begun(matcher.start_row(starts, matching)),
+            });
+            Some(Passed { bytes: bytes_without_match, next })
+        })?
+    }
+
+    /// Judges a line that has begun, as [`Matcher::match_line`] does: the next one that is judged.
+    pub fn match_begun(&mut self, begun: Begun, line: &[u8]) -> usize {
+        let seen = &line[..line.len().min(self.seen_bytes)];
+        let Begun(begin) = begun;
         if begin == UNKNOWN {
             let matching = self.matching(&self.beginning, seen);
             return self.decide_plainly(&matching);
         }
         self.match_seen(begin, seen)
-    }
-
-    /// How many bytes of whole lines, at the beginning of `lines`, certainly go nowhere, as the line did that was judged last; 0 if
-    /// that is not quick to find out.
-    #[must_use]
-    pub fn bytes_for_nowhere(&mut self, lines: &[u8]) -> usize {
-        let Some(set) = &self.expression_set else { return 0 };
-        let (matching, row) = &set.latest;
-        if *row == UNKNOWN || row & SPECIAL == 0 || matching.iter().any(|&bits| bits != 0) {
-            return 0;
-        }
-        // Where no expression matches, nothing else of the line matters.
-        let Kind::Decided(verdict) = self.state(row & !SPECIAL).kind else { return 0 };
-        let goes_nowhere = self.verdicts[verdict] == Verdict::default();
-        let set = self.expression_set.as_mut().filter(|_| goes_nowhere);
-        set.map_or(0, |set| set.expressions.bytes_without_match(lines))
     }
 
     /// Judges what star patterns see of a line.
@@ -454,7 +514,7 @@ impl Matcher {
         self.memory_bytes = 0;
         self.plain_lines = 0;
         if let Some(set) = &mut self.expression_set {
-            set.forget_rows();
+            set.forget_starts();
             set.expressions.shrink();
             return;
         }
