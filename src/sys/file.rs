@@ -114,6 +114,21 @@ impl File {
         uninterrupted(|| nix::unistd::fsync(&self.0))
     }
 
+    /// Waits for what the system is writing to the disk already, and says whether the disk has refused any of it since this file
+    /// was opened or last synced.
+    pub fn check_writeback(&self) -> Result<()> {
+        let answer = uninterrupted(|| {
+            // SAFETY: a descriptor and plain numbers; a length of 0 is the whole file.
+            Errno::result(unsafe { libc::sync_file_range(self.0.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WAIT_BEFORE) })
+        });
+        match answer {
+            Ok(_) => Ok(()),
+            // A sandbox, or a system that emulates Linux.
+            Err(Errno::ENOSYS | Errno::EPERM | Errno::EINVAL | Errno::ESPIPE) => self.sync(),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// Gives the file to a group; its owner stays.
     pub fn set_group(&self, group: u32) -> Result<()> {
         uninterrupted(|| fchown(&self.0, None, Some(Gid::from_raw(group))))

@@ -17,11 +17,17 @@ fn three_files() -> Vec<u8> {
 /// Logs three files through a processor, from a shell that prepares something, and returns what is left and what was said.
 #[track_caller]
 fn process(multilog: Multilog, processor: &str, prepare: &str) -> (LogDirFiles, String) {
+    process_after(multilog, &[], processor, prepare)
+}
+
+/// The same with other actions before the processor.
+#[track_caller]
+fn process_after(multilog: Multilog, actions: &[&str], processor: &str, prepare: &str) -> (LogDirFiles, String) {
     let workdir = Workdir::new();
     put(&workdir.join("input"), 0o600, &three_files());
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", &format!("{prepare} exec \"$0\" \"$@\" <input")]).arg(multilog.path());
-    shell.args(["s4096", processor, "./main"]).current_dir(workdir.path());
+    shell.arg("s4096").args(actions).args([processor, "./main"]).current_dir(workdir.path());
     shell.stderr(std::process::Stdio::piped());
     let (status, words) = Running::start(&mut shell).end_and_words();
     assert!(status.success(), "{multilog:?}: {status}, {words}");
@@ -113,6 +119,49 @@ fn a_processor_that_fails_is_run_again_from_the_beginning() {
             }
         }
     });
+}
+
+#[test]
+fn the_file_of_a_processor_that_takes_long_is_on_the_disk_meanwhile() {
+    let is_marked = "$(stat -c %a previous) = 744";
+    let wait = format!("!until [ {is_marked} ]; do sleep 0.01; done; cat");
+    // The second run can rely on it from the beginning.
+    let run_again = format!("[ {is_marked} ] && {{ echo >../done; cat; exit; }}; exit 1");
+    let fail_once =
+        format!("![ -e ../done ] && {{ cat; exit; }}; [ -e ../failed ] && {{ {run_again}; }}; echo >../failed; exit 1");
+    for multilog in Multilog::installed() {
+        for processor in [&wait, &fail_once] {
+            let (files, words) = process(multilog, processor, "");
+
+            assert!(files.joined() == three_files(), "{multilog:?}: {processor}, {words}");
+            assert!(words.lines().count() <= 1, "{multilog:?}: {processor}, {words}");
+        }
+    }
+}
+
+#[test]
+fn what_the_disk_has_refused_is_processed_from_a_copy() {
+    let Some(strace) = strace("the disk has refused nothing") else { return };
+    let mut fixture = LoggerFixture::new();
+    let logger =
+        fixture.start_traced(strace, "sync_file_range:error=EIO:when=1", &["s4096", "n1000", "!cat", "./main"]);
+    let mut sent = Vec::new();
+    // The disk is asked after a quick processor; where the machine is busy, it may take a few.
+    until("the disk has refused something", || {
+        fixture.write(three_files());
+        sent.extend(three_files());
+        fixture.messages().contains("unable to write ./main/current to disk")
+    });
+
+    let workdir = fixture.end(logger);
+    assert!(LogDirFiles::read(&workdir.join("main")).joined() == sent);
+}
+
+#[test]
+fn with_an_interval_for_fsyncs_a_finished_file_is_fsynced_before_its_processor_runs() {
+    let (files, _) = process_after(Multilog::Ours, &["y1"], "!stat -c %a previous", "");
+
+    assert_eq!(texts(&files), ["744\n"; 3]);
 }
 
 #[test]

@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::faults::{Calls, lock};
 use crate::logdir::memory::Memory;
-use crate::logdir::names::{MODE_OPEN, PREVIOUS, PROCESSED, STATE};
-use crate::multilog::writer::directory::{Directory, LogFile};
+use crate::logdir::names::{DONE_BIT, MODE_OPEN, PREVIOUS, PROCESSED, STATE};
+use crate::multilog::writer::directory::{Directory, LogFile, Processor};
 use crate::sys::clock::UnixTime;
 use crate::sys::file::Times;
 use crate::sys::process::ended::Ended;
@@ -201,6 +202,7 @@ impl Directory for DiskDirectory {
     type File = DiskFile;
     type Lock = ();
     type Memory = DiskPage;
+    type Processor = DiskProcessor;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<DiskFile> {
         let inode = self.call(|state| Ok(state.find(name).unwrap_or_else(|_| state.create(name, mode))))?;
@@ -367,8 +369,8 @@ impl Directory for DiskDirectory {
         })
     }
 
-    /// A processor that keeps everything, and counts its runs in its state.
-    fn process(&self, _command: &CStr, _exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+    /// A processor that keeps everything, and counts its runs in its state. It is quick unless it is called `slow`.
+    fn start_processor(&self, command: &CStr) -> Result<DiskProcessor> {
         let bytes = self.call(|state| Ok(state.contents[&state.find(PREVIOUS)?].bytes.clone()))?;
         // Anew, as the real one is.
         if self.stat(PROCESSED)?.is_some() {
@@ -381,6 +383,22 @@ impl Directory for DiskDirectory {
         }
         let kept = self.call(|state| Ok(state.contents[&state.find(STATE)?].bytes.clone()))?;
         self.replace("newstate", 0o644)?.write(&[&kept[..], b"x"].concat())?;
+        Ok(DiskProcessor { is_slow: command == c"slow" })
+    }
+}
+
+/// A processor that has done its work, and is seen to end at once or later.
+#[derive(Debug)]
+pub(super) struct DiskProcessor {
+    is_slow: bool,
+}
+
+impl Processor for DiskProcessor {
+    fn wait_for(&self, _time: Duration, _exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+        Ok((!self.is_slow).then_some(Ended::Exited(0)))
+    }
+
+    fn wait(self, _exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         Ok(Some(Ended::Exited(0)))
     }
 }
@@ -431,10 +449,20 @@ impl LogFile for DiskFile {
             content.synced.clone_from(&content.bytes);
         }
         content.synced_mode = content.mode;
-        let bytes = content.synced.clone();
+        let (bytes, is_done) = (content.synced.clone(), content.mode & DONE_BIT != 0);
         state.sync_names();
-        state.safe.extend(bytes);
+        // The output of a processor takes the place of its input once its mode says that it is complete.
+        if is_done || state.find(PROCESSED) != Ok(self.inode) {
+            state.safe.extend(bytes);
+        }
         Ok(())
+    }
+
+    fn check_writeback(&self) -> Result<()> {
+        let answer = self.calls.call();
+        let mut state = lock(&self.disk.0);
+        state.contents.get_mut(&self.inode).expect("contents are never dropped").is_refused |= answer.is_err();
+        answer
     }
 
     fn set_mode(&self, mode: u32) -> Result<()> {

@@ -74,6 +74,7 @@ const WORKLOADS: &[Workload] = &[
     // The lines come half a century after the clock of the disk, which rotates before each batch and whenever it looks.
     Workload { name: "by time", script: &[c"t", c"s4096", c"n1000", c"R@hour", c"./a"], line_bytes: &[1, 60, 300] },
     Workload { name: "processor", script: &[c"s4096", c"n1000", c"!cat", c"./a"], line_bytes: &[50, 700] },
+    Workload { name: "slow processor", script: &[c"s4096", c"n1000", c"!slow", c"./a"], line_bytes: &[50, 700] },
 ];
 
 /// Each is named by its number, so that a missing or doubled one is seen.

@@ -37,6 +37,8 @@ pub trait Directory: Send + Sync + 'static {
     type Lock: fmt::Debug;
     /// Memory that outlives the process.
     type Memory: Memory + fmt::Debug;
+    /// A processor that was started.
+    type Processor: Processor;
 
     /// Opens a plain file for appending and reading back, made with `mode` if it is not there; `ENXIO` or another error if
     /// it is anything else.
@@ -97,9 +99,16 @@ pub trait Directory: Send + Sync + 'static {
     fn sync(&self) -> Result<()>;
     /// The current time, from a clock that may stand still or be set back.
     fn now(&self) -> Label;
-    /// Runs a processor from `previous` to `processed` and from `state` to `newstate`, and waits for its end. If
-    /// `exit_request` becomes readable before that, the processor is killed and the answer is `None`.
-    fn process(&self, command: &CStr, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
+    /// Starts a processor from `previous` to `processed` and from `state` to `newstate`.
+    fn start_processor(&self, command: &CStr) -> Result<Self::Processor>;
+}
+
+/// A processor that was started. It must be waited for.
+pub trait Processor {
+    /// Waits for its end; `None` if it still runs after `time`, or when `exit_request` becomes readable.
+    fn wait_for(&self, time: Duration, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
+    /// Waits for its end. If `exit_request` becomes readable before that, the processor is killed and the answer is `None`.
+    fn wait(self, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>>;
 }
 
 /// What a log directory asks of an open file.
@@ -112,6 +121,8 @@ pub trait LogFile {
     fn truncate(&self, length_bytes: u64) -> Result<()>;
     /// Waits until the bytes are on the disk.
     fn sync(&self) -> Result<()>;
+    /// Asks whether the disk has refused bytes, of those that the system has written of its own accord.
+    fn check_writeback(&self) -> Result<()>;
     /// Sets the permission bits.
     fn set_mode(&self, mode: u32) -> Result<()>;
     /// Asks what the file is.
@@ -169,6 +180,7 @@ impl Directory for PathDir {
     type File = File;
     type Lock = Lock;
     type Memory = Page;
+    type Processor = Child;
 
     fn append_to(&self, name: &str, mode: u32) -> Result<File> {
         self.dir.open_to_append(name.as_bytes(), mode)?.if_plain()
@@ -323,7 +335,7 @@ impl Directory for PathDir {
         Label::now()
     }
 
-    fn process(&self, command: &CStr, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+    fn start_processor(&self, command: &CStr) -> Result<Child> {
         let files = processor::Files::open(&self.dir)?;
         let complain = |errno: Errno| {
             // Between fork and exec nothing may be allocated, so the message goes out in pieces; and nobody may read it.
@@ -335,10 +347,19 @@ impl Directory for PathDir {
                 }
             }
         };
-        let child = Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)?;
+        Child::start_shell(command, self.dir.as_fd(), files.descriptors(), complain)
+    }
+}
+
+impl Processor for Child {
+    fn wait_for(&self, time: Duration, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+        Child::wait_for(self, time, exit_request)
+    }
+
+    fn wait(self, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
         match exit_request {
-            None => child.wait().map(Some),
-            Some(exit_request) => child.wait_unless(exit_request),
+            None => Child::wait(&self).map(Some),
+            Some(exit_request) => self.wait_unless(exit_request),
         }
     }
 }
@@ -364,6 +385,10 @@ impl LogFile for File {
 
     fn sync(&self) -> Result<()> {
         File::sync(self)
+    }
+
+    fn check_writeback(&self) -> Result<()> {
+        File::check_writeback(self)
     }
 
     fn set_mode(&self, mode: u32) -> Result<()> {

@@ -8,9 +8,13 @@
 //! Archive   link to @label.s, fsync the directory, unlink the first name; trim
 //! ```
 //!
+//! A processor starts at once, and `previous` is fsynced only if it takes long: the output of a quick one is on the disk as soon as
+//! `previous` would be, and with a processor that compresses the disk has a tenth as much to write.
+//!
 //! Once an fsync has failed, a later one proves nothing. The finisher therefore copies the file and fsyncs the copy. If
 //! that fails too, the file becomes `@label.u`.
 
+use std::ffi::CStr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -21,7 +25,7 @@ use crate::multilog::error::{Error, ResultExt};
 use crate::multilog::patience::Patience;
 use crate::multilog::writer::archive::{Candidate, archive, archive_on};
 use crate::multilog::writer::copy::copy;
-use crate::multilog::writer::directory::{Directory, LogFile};
+use crate::multilog::writer::directory::{Directory, LogFile, Processor};
 use crate::multilog::writer::place::{Place, SharedPlace};
 use crate::multilog::writer::trim::Trimmer;
 use crate::sys::process::ended::Ended;
@@ -30,9 +34,14 @@ use crate::sys::{Errno, Result};
 /// The next step for `previous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FinishStep {
-    Sync,
+    /// With `is_due`, it does not wait for a processor.
+    Sync {
+        is_due: bool,
+    },
     Mark(Code),
-    Process,
+    Process {
+        is_synced: bool,
+    },
     Keep,
     Archive(Candidate),
 }
@@ -67,6 +76,8 @@ pub struct Finisher<D: Directory> {
     failures: u32,
 }
 
+/// A processor that has ended by then is quick.
+const QUICK: Duration = Duration::from_millis(100);
 /// The longest time between two runs of a failing processor.
 const PROCESSOR_PAUSE_MAX: Duration = Duration::from_secs(60);
 
@@ -79,7 +90,7 @@ impl<D: Directory> Finisher<D> {
     /// Takes over a file that has just become `previous`. The file before it is finished; or it was given up, and the
     /// rotation has archived it.
     pub fn accept(&mut self, previous: Previous<D::File>) {
-        self.job = Some(Job { previous, step: FinishStep::Sync });
+        self.job = Some(Job { previous, step: FinishStep::Sync { is_due: false } });
     }
 
     /// Continues with the step that failed last time. To be followed by [`Finisher::close_finished`].
@@ -96,7 +107,10 @@ impl<D: Directory> Finisher<D> {
                     }
                 }
                 Err(error) => {
-                    let is_processor = matches!(job.step, FinishStep::Process);
+                    let is_processor = matches!(job.step, FinishStep::Process { .. });
+                    if job.step == (FinishStep::Process { is_synced: false }) {
+                        job.step = FinishStep::Sync { is_due: true };
+                    }
                     self.job = Some(job);
                     return Err(if is_processor { self.with_processor_pause(error) } else { error });
                 }
@@ -143,7 +157,7 @@ impl<D: Directory> Finisher<D> {
     pub fn task(&self) -> Task {
         let name = &self.place.name;
         match &self.job {
-            Some(Job { step: FinishStep::Process, .. }) if self.place.rules().processor.is_some() => {
+            Some(Job { step: FinishStep::Process { .. }, .. }) if self.place.rules().processor.is_some() => {
                 Task::new(Activity::Processing, &format!("the processor runs in {name}"))
             }
             _ => Task::new(Activity::Finishing, &format!("{name}/previous is being written to disk")),
@@ -171,9 +185,9 @@ impl<D: Directory> Finisher<D> {
         patience: &mut impl Patience,
     ) -> std::result::Result<Option<FinishStep>, Error> {
         match job.step {
-            FinishStep::Sync => self.sync(&mut job.previous, patience).map(Some),
+            FinishStep::Sync { is_due } => self.sync(&mut job.previous, is_due, patience).map(Some),
             FinishStep::Mark(code) => self.mark(&job.previous.file, code).map(Some),
-            FinishStep::Process => self.process(patience).map(Some),
+            FinishStep::Process { is_synced } => self.process(&mut job.previous, is_synced, patience).map(Some),
             FinishStep::Keep => self.keep().map(Some),
             FinishStep::Archive(candidate) => {
                 archive_on(&mut self.trimmer, &self.place, candidate, patience).map(|()| None)
@@ -184,17 +198,19 @@ impl<D: Directory> Finisher<D> {
     fn sync(
         &self,
         previous: &mut Previous<D::File>,
+        is_due: bool,
         patience: &mut impl Patience,
     ) -> std::result::Result<FinishStep, Error> {
         let place = &*self.place;
         find_previous(place, &previous.file, patience)?;
-        let answer = match previous.is_doubtful {
-            false => previous.file.sync(),
-            true => Err(Errno::EIO),
-        };
-        let Err(errno) = answer else { return Ok(FinishStep::Mark(Code::Safe)) };
+        if !is_due && !previous.is_doubtful && !patience.is_exiting() && place.rules().may_sync_output_only() {
+            return Ok(FinishStep::Process { is_synced: false });
+        }
         if !previous.is_doubtful {
-            patience.complain(&Error::unable(format_args!("write {}/current to disk", place.name), errno));
+            match previous.file.sync() {
+                Ok(()) => return Ok(FinishStep::Mark(Code::Safe)),
+                Err(errno) => self.doubt(previous, errno, patience),
+            }
         }
         // Another fsync of the same file would prove nothing. A copy may succeed.
         match rewrite(place, &previous.file) {
@@ -206,6 +222,12 @@ impl<D: Directory> Finisher<D> {
         }
     }
 
+    /// Something of the file may not have reached the disk.
+    fn doubt(&self, previous: &mut Previous<D::File>, errno: Errno, patience: &mut impl Patience) {
+        patience.complain(&Error::unable(format_args!("write {}/current to disk", self.place.name), errno));
+        previous.is_doubtful = true;
+    }
+
     fn mark(&self, previous: &D::File, code: Code) -> std::result::Result<FinishStep, Error> {
         if code == Code::Safe {
             self.place
@@ -214,20 +236,28 @@ impl<D: Directory> Finisher<D> {
                 .or_unable(format_args!("set mode of {}/previous", self.place.name))?;
         }
         Ok(match self.place.rules().processor {
-            Some(_) => FinishStep::Process,
+            Some(_) => FinishStep::Process { is_synced: true },
             None => FinishStep::Archive(Candidate { file: PREVIOUS, code }),
         })
     }
 
-    fn process(&self, patience: &mut impl Patience) -> std::result::Result<FinishStep, Error> {
+    fn process(
+        &self,
+        previous: &mut Previous<D::File>,
+        is_synced: bool,
+        patience: &mut impl Patience,
+    ) -> std::result::Result<FinishStep, Error> {
         let place = &*self.place;
         let Place { name: shown, directory, .. } = place;
+        let processor = place.rules().processor;
+        if !is_synced && (processor.is_none() || patience.is_exiting()) {
+            return Ok(FinishStep::Sync { is_due: true });
+        }
         // The output of the processor, complete or not, is discarded, so that the file is not archived twice.
         let skip_processor = || {
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
             Ok(FinishStep::Archive(Candidate::unfinished(PREVIOUS)))
         };
-        let processor = place.rules().processor;
         if processor.is_none() && !patience.is_exiting() {
             // A new script has taken it away.
             place.remove(PROCESSED).or_unable(format_args!("remove {shown}/processed"))?;
@@ -239,10 +269,14 @@ impl<D: Directory> Finisher<D> {
         let Some(command) = processor.filter(|_| !patience.is_exiting()) else {
             return skip_processor();
         };
-        self.place.processor_runs.fetch_add(1, Ordering::Relaxed);
-        let answer = directory.process(&command, patience.exit_request());
+        place.processor_runs.fetch_add(1, Ordering::Relaxed);
+        let answer = self.run_processor(&command, previous, is_synced, patience);
         if !matches!(answer, Ok(Some(Ended::Exited(0)) | None)) {
-            self.place.processor_failures.fetch_add(1, Ordering::Relaxed);
+            place.processor_failures.fetch_add(1, Ordering::Relaxed);
+        }
+        if previous.is_doubtful && !is_synced {
+            // It may have read what never reached the disk. A copy is made, and processed.
+            return Ok(FinishStep::Sync { is_due: true });
         }
         match answer {
             Ok(Some(Ended::Exited(0))) => {
@@ -255,6 +289,38 @@ impl<D: Directory> Finisher<D> {
             // The logger exits.
             Ok(None) => skip_processor(),
             Err(errno) => Err(Error::unable(format_args!("fork for processor in {shown}"), errno)),
+        }
+    }
+
+    /// Runs the processor, and says how it ended; `None` if the logger exits. Unless it is quick and succeeds, `previous` is on the
+    /// disk then, or doubtful.
+    fn run_processor(
+        &self,
+        command: &CStr,
+        previous: &mut Previous<D::File>,
+        is_synced: bool,
+        patience: &mut impl Patience,
+    ) -> Result<Option<Ended>> {
+        let directory = &self.place.directory;
+        let running = directory.start_processor(command)?;
+        if is_synced {
+            return running.wait(patience.exit_request());
+        }
+        let quick = running.wait_for(QUICK, patience.exit_request())?;
+        let answer = match quick {
+            // The disk may have refused what the system has written of its own accord.
+            Some(Ended::Exited(0)) => previous.file.check_writeback(),
+            _ => previous.file.sync(),
+        };
+        match answer {
+            // Recovery does not look at the mode, so that a failure does no harm.
+            Ok(()) if quick.is_none() => drop(directory.set_mode(&previous.file, MODE_DONE)),
+            Ok(()) => {}
+            Err(errno) => self.doubt(previous, errno, patience),
+        }
+        match quick {
+            None => running.wait(patience.exit_request()),
+            ended => Ok(ended),
         }
     }
 

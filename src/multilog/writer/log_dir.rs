@@ -337,5 +337,9 @@ impl<D: Directory> LogDir<D> {
 
 /// What becomes of the files of a directory, once they are finished.
 fn rules_of(destination: &Destination) -> FileRules {
-    FileRules { limits: destination.limits, processor: destination.processor.clone() }
+    FileRules {
+        limits: destination.limits,
+        processor: destination.processor.clone(),
+        has_sync_interval: destination.sync_interval.is_some(),
+    }
 }

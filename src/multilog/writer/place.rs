@@ -41,6 +41,15 @@ pub struct FileRules {
     pub limits: Limits,
     /// What each finished file is filtered through, by the shell.
     pub processor: Option<CString>,
+    /// The script says how soon lines are on the disk.
+    pub has_sync_interval: bool,
+}
+
+impl FileRules {
+    /// Tells whether a finished file need not be on the disk if the output of its processor is there soon.
+    pub(super) fn may_sync_output_only(&self) -> bool {
+        self.processor.is_some() && !self.has_sync_interval
+    }
 }
 
 impl<D: Directory> Place<D> {
@@ -54,7 +63,7 @@ impl<D: Directory> Place<D> {
             unshipped: Unshipped::default(),
             freeing: Freeing::default(),
             newest: Mutex::new(None),
-            rules: Mutex::new(FileRules { limits, processor: None }),
+            rules: Mutex::new(FileRules { limits, processor: None, has_sync_interval: false }),
         }
     }
 

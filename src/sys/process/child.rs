@@ -70,6 +70,11 @@ impl Child {
         }
     }
 
+    /// Waits until the process ends, and says how; `None` if it still runs after `time`, or when `exit_request` can be read.
+    pub fn wait_for(&self, time: Duration, exit_request: Option<BorrowedFd<'_>>) -> Result<Option<Ended>> {
+        self.ended_within(pidfd::hold(self.pid()).as_ref(), exit_request, Some(time))
+    }
+
     /// Waits until the process ends, or until `exit_request` can be read: then the process and its group are ended, and the
     /// answer is `None`. In every case the process has been collected afterwards.
     pub fn wait_unless(&self, exit_request: BorrowedFd<'_>) -> Result<Option<Ended>> {
