@@ -162,6 +162,45 @@ fn a_power_cut_loses_at_most_the_last_second() {
     assert!(logger.end().success());
 }
 
+/// The file that a quick processor reads is never fsynced; what it writes is, before that file goes.
+#[test]
+#[ignore = "mounts file systems, and takes minutes: .ci/torture"]
+fn a_power_cut_takes_nothing_from_what_a_processor_has_made() {
+    let Some(disk) = Disk::new() else { return };
+    let feed = Feed::pipe(Lengths::Ordinary, Pace::Bursts(20, Duration::from_millis(2)));
+    let mut logger = Subject::Ours.start(&["s65536", "n100", "!cat", "./main"], disk.path(), feed.stdin());
+    let (mut looked_at, mut broken, mut random, mut most_archives) = (0, 0, 1, 0);
+    while looked_at < IMAGES {
+        random = scramble(random);
+        std::thread::sleep(Duration::from_micros(random % 100_000));
+        let Some(cut) = disk.cut("loop") else {
+            broken += 1;
+            assert!(broken < 3 * IMAGES, "too few images are whole");
+            continue;
+        };
+        let (no_input, _) = std::io::pipe().unwrap();
+        assert!(Subject::Ours.start(&["n100", "!cat", "./main"], cut.mounted.path(), no_input).end().success());
+        // The copy takes a while, so that only of these all of what is on the disk is in it.
+        let kept: Vec<&OsString> = cut.settled.iter().filter(|name| cut.main().join(name).exists()).collect();
+        let mut numbers = Vec::new();
+        for name in &kept {
+            let content = fs::read(cut.main().join(name)).unwrap();
+            assert!(content.ends_with(b"\n"), "image {looked_at}: {} ends within a line", name.display());
+            let lines = content.split_inclusive(|&byte| byte == b'\n').map(|line| &line[..line.len() - 1]);
+            numbers.extend(lines.map(|line| lines::recognise(line, Lengths::Ordinary).expect("no line is torn")));
+        }
+        assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "image {looked_at}: lines are missing");
+        // The oldest may have had to go, and nothing else.
+        assert!(cut.settled.iter().rev().take(kept.len()).eq(kept.iter().rev().copied()), "image {looked_at}");
+        most_archives = most_archives.max(kept.len());
+        looked_at += 1;
+    }
+    assert!(most_archives > 50, "{most_archives} archives");
+    eprintln!("{looked_at} power cuts, {broken} images taken again, up to {most_archives} archives in an image");
+    feed.end();
+    assert!(logger.end().success());
+}
+
 /// The journal of the copy was made in this boot of the machine, on what is another disk now. Nothing that it says may be
 /// believed of what a power cut has left.
 #[test]
