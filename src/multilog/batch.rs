@@ -22,7 +22,7 @@ use crate::lines::prefix::{Output, rewrite_lines};
 use crate::lines::window::Window;
 use crate::logdir::room::Room;
 use crate::multilog::open_line::OpenLine;
-use crate::multilog::script::matcher::{BegunLine, Matcher, UNKEPT, Verdict};
+use crate::multilog::script::matcher::{BegunLines, Matcher, UNKEPT, Verdict};
 use crate::multilog::script::{SEEN_BYTES, Script};
 use crate::multilog::withheld::restrained::Restrained;
 use crate::multilog::{alert, status};
@@ -48,6 +48,26 @@ struct Share {
     copied: Output,
     /// The file must be rotated before the next line can be written.
     is_full: bool,
+}
+
+/// Lines of the window, side by side, that have the same verdict and have room where they go.
+#[derive(Debug, Default)]
+struct Run {
+    lines: Range<usize>,
+    /// `None` before the first line.
+    verdict: Option<usize>,
+    /// Whether each line gives alerts or is noted in status files.
+    is_announced: bool,
+    /// What there is room for behind them.
+    left_bytes: usize,
+}
+
+impl Run {
+    /// Takes the lines that follow, for which there is room.
+    fn add(&mut self, bytes: usize, heads_bytes: usize) {
+        self.lines.end += bytes;
+        self.left_bytes -= bytes + heads_bytes;
+    }
 }
 
 impl Share {
@@ -327,70 +347,104 @@ impl Batch {
         let heads_at = |start: usize| if start == 0 { heads } else { &heads_behind_first };
         self.matcher.tidy();
         self.matcher.begin(head);
-        // The lines that have the same verdict and have room where they go.
-        let mut run = 0..0;
-        let mut run_verdict = None;
-        let mut left_bytes = 0;
-        let mut is_announced = false;
-        // What is known already of the next line.
-        let mut next = None;
-        while run.end < window.bytes.len() {
-            let rest_of_window = &window.bytes[run.end..];
-            let (text, is_whole, verdict) = match next.take() {
-                Some(BegunLine { length, begun }) => {
-                    let text = &rest_of_window[..length];
-                    (text, true, self.matcher.match_begun(begun, text))
+        let mut run = Run::default();
+        // The lines that come next, if their regular expressions have been matched.
+        let mut begun = BegunLines::default();
+        while run.lines.end < window.bytes.len() {
+            if begun.bytes == 0
+                && is_last_head
+                && let Some(lines) = self.matcher.begin_lines(&window.bytes[run.lines.end..])
+            {
+                begun = lines;
+                if let Some(verdict) = begun.verdict {
+                    self.turn_to(verdict, &mut run, window, &heads_at);
+                    begun.bytes -= self.take_lines(&window.bytes[run.lines.end..][..begun.bytes], head, &mut run);
+                    if begun.bytes == 0 {
+                        continue;
+                    }
                 }
-                None => {
-                    let newline = memchr(b'\n', rest_of_window);
-                    let text = &rest_of_window[..newline.unwrap_or(rest_of_window.len())];
-                    (text, newline.is_some(), self.matcher.match_line(text))
-                }
+            }
+            let rest_of_window = &window.bytes[run.lines.end..];
+            let newline = memchr(b'\n', rest_of_window);
+            let is_whole = newline.is_some();
+            let text = &rest_of_window[..newline.unwrap_or(rest_of_window.len())];
+            let verdict = if begun.bytes > 0 {
+                self.matcher.match_begun(begun.begun, text)
+            } else {
+                self.matcher.match_line(text)
             };
             let seen = &text[..text.len().min(SEEN_BYTES - head.len())];
             let line = &rest_of_window[..text.len() + usize::from(is_whole)];
-            if run_verdict != Some(verdict) || verdict == UNKEPT {
-                self.take_run(window, run.clone(), heads_at(run.start));
-                run.start = run.end;
-                run_verdict = Some(verdict);
-                let Verdict { directories, statuses, alert_count, copy } = self.matcher.verdict(verdict);
-                is_announced = *alert_count > 0 || !statuses.is_empty();
-                self.copy = *copy;
-                self.chosen.clone_from(directories);
-                left_bytes = self.left_for_chosen();
-            }
+            self.turn_to(verdict, &mut run, window, &heads_at);
             let line_bytes = head.len() + line.len();
             let is_output_full = self.copy.is_some() && self.copies.len() + line_bytes > self.copies_bytes_max;
-            if line_bytes > left_bytes || is_output_full || !is_whole {
-                self.take_run(window, run.clone(), heads_at(run.start));
-                self.input_bytes = run.end;
-                if run.end == 0 && self.begin_line(head, line, None) {
+            if line_bytes > run.left_bytes || is_output_full || !is_whole {
+                self.take_run(window, run.lines.clone(), heads_at(run.lines.start));
+                self.input_bytes = run.lines.end;
+                if run.lines.end == 0 && self.begin_line(head, line, None) {
                     self.announce(verdict, head, seen);
                 }
                 return;
             }
-            if is_announced {
+            if run.is_announced {
                 self.announce(verdict, head, seen);
             }
             self.copy_line(head, line);
-            left_bytes -= line_bytes;
-            run.end += line.len();
+            run.add(line.len(), head.len());
+            begun.bytes = begun.bytes.saturating_sub(line.len());
             if !is_last_head {
                 head = rest;
                 is_last_head = true;
                 self.matcher.begin(head);
             }
-            // Few lines may be wanted: those between them are passed over.
-            if let Some(passed) = self.matcher.pass_over(&window.bytes[run.end..]) {
-                if passed.bytes > 0 {
-                    self.take_run(window, run.clone(), heads_at(run.start));
-                    run = run.end + passed.bytes..run.end + passed.bytes;
-                }
-                next = passed.next;
-            }
         }
-        self.input_bytes = run.end;
-        self.take_run(window, run.clone(), heads_at(run.start));
+        self.input_bytes = run.lines.end;
+        self.take_run(window, run.lines.clone(), heads_at(run.lines.start));
+    }
+
+    /// Ends a run of lines if the next one has another verdict. `heads_at` tells the beginnings of lines from a place in the window on.
+    fn turn_to<'h>(
+        &mut self,
+        verdict: usize,
+        run: &mut Run,
+        window: Window<'_>,
+        heads_at: &impl Fn(usize) -> &'h Heads,
+    ) {
+        if run.verdict == Some(verdict) && verdict != UNKEPT {
+            return;
+        }
+        self.take_run(window, run.lines.clone(), heads_at(run.lines.start));
+        let Verdict { directories, statuses, alert_count, copy } = self.matcher.verdict(verdict);
+        self.copy = *copy;
+        self.chosen.clone_from(directories);
+        *run = Run {
+            lines: run.lines.end..run.lines.end,
+            verdict: Some(verdict),
+            is_announced: *alert_count > 0 || !statuses.is_empty(),
+            left_bytes: self.left_for_chosen(),
+        };
+    }
+
+    /// Takes whole lines into a run, as many as have room where they go; its verdict is nothing but directories. Returns their bytes.
+    fn take_lines(&self, lines: &[u8], head: &[u8], run: &mut Run) -> usize {
+        if self.chosen.is_empty() {
+            run.lines.end += lines.len();
+            return lines.len();
+        }
+        let heads_bytes = head.len() * memchr_iter(b'\n', lines).count();
+        if lines.len() + heads_bytes <= run.left_bytes {
+            run.add(lines.len(), heads_bytes);
+            return lines.len();
+        }
+        let mut taken = 0;
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            if line.len() + head.len() > run.left_bytes {
+                break;
+            }
+            run.add(line.len(), head.len());
+            taken += line.len();
+        }
+        taken
     }
 
     /// Takes lines of the window, all of which have room where they go. `heads` are theirs.

@@ -12,10 +12,10 @@
 
 use std::cell::Cell;
 
+use logyard::lines::line_pattern::without_newlines;
 use regex_automata::meta::Regex;
 use regex_automata::{Input, util::syntax};
-use regex_syntax::hir::{Capture, Repetition};
-use regex_syntax::hir::{Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look};
+use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// The memory that a compiled pattern may take.
 pub(super) const PATTERN_BYTES_MAX: usize = 64 << 20;
@@ -182,30 +182,11 @@ impl Finder {
 
 /// The pattern that finds, in lines with their stamps, at least what `hir` finds in messages.
 fn widen(hir: &Hir) -> Hir {
-    match hir.kind() {
-        HirKind::Empty => Hir::empty(),
-        HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
-        HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
-        HirKind::Class(Class::Unicode(class)) => {
-            let mut class = class.clone();
-            class.difference(&ClassUnicode::new([ClassUnicodeRange::new('\n', '\n')]));
-            Hir::class(Class::Unicode(class))
-        }
-        HirKind::Class(Class::Bytes(class)) => {
-            let mut class = class.clone();
-            class.difference(&ClassBytes::new([ClassBytesRange::new(b'\n', b'\n')]));
-            Hir::class(Class::Bytes(class))
-        }
+    without_newlines(hir, &|look| match look {
         // A message ends where its line does.
-        HirKind::Look(Look::End | Look::EndLF) => Hir::look(Look::EndLF),
-        HirKind::Look(_) => Hir::empty(),
-        HirKind::Repetition(Repetition { min, max, greedy, sub }) => {
-            Hir::repetition(Repetition { min: *min, max: *max, greedy: *greedy, sub: Box::new(widen(sub)) })
-        }
-        HirKind::Capture(Capture { sub, .. }) => widen(sub),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(widen).collect()),
-        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(widen).collect()),
-    }
+        Look::End | Look::EndLF => Hir::look(Look::EndLF),
+        _ => Hir::empty(),
+    })
 }
 
 /// Words of which every match has one in it; those of which the shortest is longest.

@@ -4,32 +4,24 @@
 //! many expressions there are; which of them match is the answer. They are matched as bytes: a line may hold anything. Nothing
 //! backtracks, so no line takes long.
 //!
-//! Where there are few expressions, and each match of any of them has one of a few literals, a line without these literals does
-//! not get that far: looking for them is some ten times as fast. Where there is one expression, and each match begins with one of
-//! a few literals, the automaton starts only where such a literal stands; if there is one literal, behind it.
+//! Lines that are side by side are matched together. Where each match of any expression has one of some literals, a line without
+//! these literals is passed over: looking for them is some ten times as fast. Where there are none, and the automaton is small, a
+//! table of it takes a third of the time.
 
-use memchr::memmem::Finder;
 use memchr::{memchr, memrchr};
-use regex_automata::hybrid::LazyStateID;
-use regex_automata::hybrid::dfa::{Cache, DFA};
-use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input, MatchKind};
+use regex_automata::Input;
+use regex_automata::nfa::thompson;
 
-use crate::multilog::script::expression::{Compiler, Expressions, Found, MatchingLine};
-use crate::multilog::script::literal::{self, Beginnings};
+use crate::multilog::script::expression::{Compiler, Expressions, MatchRun};
+use crate::multilog::script::lazy_automaton::{LazyAutomaton, compiler};
+use crate::multilog::script::line_table::LineTable;
+use crate::multilog::script::literal::Sought;
+use crate::multilog::script::literal_finder::{Beginnings, LiteralFinder};
 
-/// So many literals at most are searched for first: each of them costs a pass through the line.
-const LITERALS_MAX: usize = 4;
-/// Shorter beginnings are not looked for: lines have too many of them.
-const BEGINNING_BYTES_MIN: usize = 2;
-/// After so many beginnings of which none was that of a match, the rest of the line is searched in one pass, so that no line takes
-/// long.
-const BEGINNINGS_MAX: usize = 4;
+/// Fewer bytes of lines are not worth a table.
+const TABLE_BYTES_MIN: usize = 4096;
 /// What one expression may take when it is compiled.
 const ONE_BYTES_MAX: usize = 1024 * 1024;
-/// What the states may take that lines lead to. When it is full, all are forgotten.
-const STATES_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// The compiler of this automaton.
 pub const COMPILER: Compiler = Compiler { check, compile };
@@ -48,15 +40,6 @@ fn compile(texts: &[&str]) -> Box<dyn Expressions> {
     Box::new(Automaton::new(texts))
 }
 
-/// What compiles expressions, as bytes.
-fn compiler() -> thompson::Compiler {
-    let mut compiler = thompson::Compiler::new();
-    compiler.syntax(syntax::Config::new().unicode(false).utf8(false));
-    // No group is asked for.
-    compiler.configure(thompson::Config::new().utf8(false).which_captures(WhichCaptures::None));
-    compiler
-}
-
 /// The innermost cause, in one line: a syntax error is drawn over several, and ends in what is wrong.
 fn cause(error: &thompson::BuildError) -> String {
     if error.size_limit().is_some() {
@@ -71,68 +54,17 @@ fn cause(error: &thompson::BuildError) -> String {
     last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
-/// An automaton with the states that it has made so far.
-#[derive(Debug)]
-struct LazyAutomaton {
-    automaton: DFA,
-    states: Cache,
-}
-
-impl LazyAutomaton {
-    fn new(nfa: NFA) -> LazyAutomaton {
-        let config =
-            DFA::config().match_kind(MatchKind::All).cache_capacity(STATES_BYTES_MAX).skip_cache_capacity_check(true);
-        let automaton = DFA::builder().configure(config).build_from_nfa(nfa).expect("each expression was compiled");
-        let states = automaton.create_cache();
-        LazyAutomaton { automaton, states }
-    }
-
-    /// Tells whether a match is found.
-    fn finds(&mut self, input: Input<'_>) -> bool {
-        let found = self.automaton.try_search_fwd(&mut self.states, &input.earliest(true));
-        found.expect("no byte stops it, and it forgets as often as it must").is_some()
-    }
-
-    /// Notes each of the `count` expressions that matches.
-    fn find_all(&mut self, line: &[u8], count: usize, matching: &mut [u64]) {
-        let LazyAutomaton { automaton, states } = self;
-        let mut left = count;
-        let mut state = automaton.start_state_forward(states, &Input::new(line)).expect("no byte stops it");
-        for &byte in line {
-            state = automaton.next_state(states, state, byte).expect("it forgets as often as it must");
-            if state.is_tagged() {
-                if state.is_match() {
-                    left -= note(automaton, states, state, matching);
-                }
-                if left == 0 || state.is_dead() {
-                    return;
-                }
-            }
-        }
-        state = automaton.next_eoi_state(states, state).expect("it forgets as often as it must");
-        if state.is_match() {
-            note(automaton, states, state, matching);
-        }
-    }
-
-    fn forget_states(&mut self) {
-        self.states = self.automaton.create_cache();
-    }
-}
-
 /// Expressions that are compiled together.
 #[derive(Debug)]
 struct Automaton {
     whole: LazyAutomaton,
-    /// Of one expression that begins with a literal: what follows it.
-    rest: Option<LazyAutomaton>,
     count: usize,
-    /// Literals of which a line has one if it matches an expression; none if there is no such set, or it is large.
-    literals: Vec<Finder<'static>>,
-    /// Of one expression: literals of which each match begins with one; none if there is no such set, or it is large.
-    beginnings: Vec<Finder<'static>>,
-    /// Which of the literals was the first in the lines that were searched last.
-    found_last: usize,
+    /// Of one expression, if its matches begin with literals.
+    beginnings: Option<Beginnings>,
+    /// Finds literals of which a line has one if it matches an expression; if these are no beginnings.
+    anywhere: Option<LiteralFinder>,
+    /// The whole as a table, if it was asked for; within, `None` if it cannot be one.
+    table: Option<Option<LineTable>>,
     /// A bit for each expression.
     matching: Vec<u64>,
 }
@@ -140,177 +72,151 @@ struct Automaton {
 impl Automaton {
     fn new(texts: &[&str]) -> Automaton {
         let count = texts.len();
-        let beginnings = match texts {
-            [text] => Beginnings::of(text),
-            _ => Beginnings::default(),
+        let sought: Vec<Sought> = texts.iter().map(|text| Sought::of(text)).collect();
+        let beginnings = match &sought[..] {
+            [Sought { at_beginning: Some(literals), rest, .. }] => Beginnings::new(literals, rest.as_ref()),
+            _ => None,
         };
-        let rest = beginnings.rest;
-        let beginnings = finders(beginnings.literals).filter(|all| all.iter().all(is_long_enough)).unwrap_or_default();
-        let rest = rest.filter(|_| !beginnings.is_empty());
-        let literals = if count <= LITERALS_MAX {
-            texts.iter().map(|text| literal::in_each_match(text)).collect::<Option<Vec<_>>>()
-        } else {
-            None
-        };
-        let mut literals = literals.and_then(|literals| finders(literals.concat())).unwrap_or_default();
-        if literals.iter().map(Finder::needle).eq(beginnings.iter().map(Finder::needle)) {
-            // One search does.
-            literals.clear();
-        }
+        let is_one_search = beginnings.is_some() && sought[0].anywhere == sought[0].at_beginning;
+        let mut anywhere = sought.into_iter().map(|sought| sought.anywhere).filter(|_| !is_one_search);
+        let anywhere = anywhere.next().and_then(|first| anywhere.try_fold(first?, |all, literals| all.or(literals?)));
         Automaton {
             whole: LazyAutomaton::new(compiler().build_many(texts).expect("each of them was compiled")),
-            rest: rest.map(|rest| LazyAutomaton::new(compiler().build_from_hir(&rest).expect("less than the whole"))),
             count,
-            literals,
             beginnings,
-            found_last: 0,
+            anywhere: anywhere.as_ref().and_then(LiteralFinder::new),
+            table: None,
             matching: vec![0; count.div_ceil(64)],
         }
     }
-}
 
-/// With one expression.
-impl Automaton {
-    /// Tells whether a line matches. `beginning` is where the first literal is that a match may begin with, if that is known.
-    fn matches_one(&mut self, line: &[u8], mut beginning: Option<usize>) -> bool {
-        if self.beginnings.is_empty() {
-            return self.whole.finds(Input::new(line));
-        }
-        let mut from = 0;
-        for _ in 0..BEGINNINGS_MAX {
-            let Some(at) = beginning.take().or_else(|| self.next_beginning(line, from)) else { return false };
-            let is_match = match &mut self.rest {
-                // There is one beginning.
-                Some(rest) => {
-                    let behind = at + self.beginnings[0].needle().len();
-                    rest.finds(Input::new(line).range(behind..).anchored(Anchored::Yes))
-                }
-                None => self.whole.finds(Input::new(line).range(at..).anchored(Anchored::Yes)),
-            };
-            if is_match {
-                return true;
-            }
-            from = at + 1;
-        }
-        self.whole.finds(Input::new(line).range(from..))
+    /// Finds what is looked for first, if anything is.
+    fn sought(&self) -> Option<&LiteralFinder> {
+        self.anywhere.as_ref().or_else(|| self.beginnings.as_ref().map(|beginnings| &beginnings.finder))
     }
 
-    /// Where the next literal is that a match may begin with.
-    fn next_beginning(&self, line: &[u8], from: usize) -> Option<usize> {
-        let found = self.beginnings.iter().filter_map(|beginning| beginning.find(&line[from..])).min()?;
-        Some(from + found)
-    }
-}
-
-/// With any number of them.
-impl Automaton {
     /// Finds out which expressions match a line, and tells whether any does. `sought` is where the first of the literals is that
     /// are sought, if that is known.
     fn find_matching(&mut self, line: &[u8], sought: Option<usize>) -> bool {
         self.matching.fill(0);
-        if self.count == 1 {
-            let beginning = sought.filter(|_| self.literals.is_empty());
-            self.matching[0] = u64::from(self.matches_one(line, beginning));
-        } else {
+        if self.count > 1 {
             self.whole.find_all(line, self.count, &mut self.matching);
+            return self.matching.iter().any(|&bits| bits != 0);
         }
-        self.matching.iter().any(|&bits| bits != 0)
+        let is_match = sought.is_some() && self.sought().is_some_and(|sought| sought.are_matches)
+            || match &mut self.beginnings {
+                Some(beginnings) => {
+                    let first = sought.filter(|_| self.anywhere.is_none());
+                    beginnings.find_match(&mut self.whole, line, first)
+                }
+                None => self.whole.finds(Input::new(line)),
+            };
+        self.matching[0] = u64::from(is_match);
+        is_match
     }
+}
 
-    /// What is looked for first, if anything is.
-    fn sought(&self) -> &[Finder<'static>] {
-        if self.literals.is_empty() { &self.beginnings } else { &self.literals }
-    }
-
-    /// Where the first of these literals is.
-    fn next_sought(&mut self, lines: &[u8]) -> Option<usize> {
-        let sought = self.sought();
-        let (mut first, mut first_number) = (None, self.found_last);
-        // The one that was found last comes first: the others are looked for up to it, so that a rare one is not looked for up
-        // to the end again and again.
-        for number in (self.found_last..sought.len()).chain(0..self.found_last) {
-            let literal = &sought[number];
-            // It may reach into the one that was found.
-            let end = first.map_or(lines.len(), |at| lines.len().min(at + literal.needle().len() - 1));
-            if let Some(at) = literal.find(&lines[..end]) {
-                (first, first_number) = (Some(at), number);
+/// Of whole lines that are side by side.
+impl Automaton {
+    /// Looks for the lines that may match, and matches these.
+    fn find_lines(&mut self, lines: &[u8], examined_bytes: usize, runs: &mut Vec<MatchRun>) {
+        let (mut start, mut end) = (0, 0);
+        while let Some(at) = self.sought().and_then(|sought| sought.find(lines, end)) {
+            let begin = memrchr(b'\n', &lines[end..at]).map_or(end, |newline| end + newline + 1);
+            end = memchr(b'\n', &lines[at..]).map_or(lines.len(), |length| at + length + 1);
+            let line = &lines[begin..end - 1];
+            let is_match = if line.len() <= examined_bytes {
+                self.find_matching(line, Some(at - begin))
+            } else {
+                self.find_matching(&line[..examined_bytes], None)
+            };
+            if is_match {
+                push(runs, begin - start, 0);
+                push(runs, end - begin, self.matching[0]);
+                start = end;
             }
         }
-        self.found_last = first_number;
-        first
+        push(runs, lines.len() - start, 0);
+    }
+
+    /// Matches each line, several at once.
+    fn follow_lines(&mut self, lines: &[u8], runs: &mut Vec<MatchRun>) {
+        let Some(table) = self.table.get_or_insert_with(|| LineTable::new(&mut self.whole)) else { return };
+        let mut start = 0;
+        for end in table.find_ends(lines) {
+            let begin = memrchr(b'\n', &lines[start..end]).map_or(start, |newline| start + newline + 1);
+            if self.count > 1 {
+                self.matching.fill(0);
+                self.whole.find_all(&lines[begin..end], self.count, &mut self.matching);
+            } else {
+                self.matching[0] = 1;
+            }
+            push(runs, begin - start, 0);
+            push(runs, end + 1 - begin, self.matching[0]);
+            start = end + 1;
+        }
+        push(runs, lines.len() - start, 0);
     }
 }
 
 impl Expressions for Automaton {
     fn matching(&mut self, line: &[u8]) -> &[u64] {
-        if self.literals.is_empty() || self.literals.iter().any(|literal| literal.find(line).is_some()) {
-            self.find_matching(line, None);
-        } else {
-            self.matching.fill(0);
+        let place = self.sought().map(|sought| sought.find(line, 0));
+        match place {
+            Some(None) => self.matching.fill(0),
+            place => {
+                self.find_matching(line, place.flatten());
+            }
         }
         &self.matching
     }
 
-    fn finds_quickly(&self) -> bool {
-        !self.sought().is_empty()
-    }
-
-    fn find_match(&mut self, lines: &[u8], examined_bytes: usize) -> Found<'_> {
-        let mut start = 0;
-        while let Some(at) = self.next_sought(&lines[start..]) {
-            let at = start + at;
-            start += memrchr(b'\n', &lines[start..at]).map_or(0, |newline| newline + 1);
-            // What has no end is no line yet.
-            let Some(length) = memchr(b'\n', &lines[at..]) else {
-                return Found { bytes_without_match: start, line: None };
-            };
-            let end = at + length;
-            let line = &lines[start..end];
-            let is_match = if line.len() <= examined_bytes {
-                self.find_matching(line, Some(at - start))
-            } else {
-                self.find_matching(&line[..examined_bytes], None)
-            };
-            if is_match {
-                let line = MatchingLine { length: line.len(), matching: &self.matching };
-                return Found { bytes_without_match: start, line: Some(line) };
-            }
-            start = end + 1;
+    fn match_lines(&mut self, lines: &[u8], examined_bytes: usize, runs: &mut Vec<MatchRun>) {
+        if self.count > u64::BITS as usize {
+            return;
         }
-        let end = memrchr(b'\n', &lines[start..]).map_or(start, |newline| start + newline + 1);
-        Found { bytes_without_match: end, line: None }
+        // What has no end is no line yet.
+        let lines = &lines[..memrchr(b'\n', lines).map_or(0, |newline| newline + 1)];
+        if self.sought().is_some() {
+            self.find_lines(lines, examined_bytes, runs);
+        } else if lines.len() >= TABLE_BYTES_MIN && !matches!(self.table, Some(None)) {
+            // A table knows no line that is cut.
+            let lines = before_longer_line(lines, examined_bytes);
+            if lines.len() >= TABLE_BYTES_MIN {
+                self.follow_lines(lines, runs);
+            }
+        }
     }
 
     fn shrink(&mut self) {
+        // That it cannot be made remains true.
+        self.table.take_if(|table| table.is_some());
         self.whole.forget_states();
-        if let Some(rest) = &mut self.rest {
+        if let Some(Beginnings { rest: Some((_, rest)), .. }) = &mut self.beginnings {
             rest.forget_states();
         }
     }
 }
 
-/// What finds literals, each of them once; `None` if there are many, or if one goes beyond a line.
-fn finders(mut literals: Vec<Vec<u8>>) -> Option<Vec<Finder<'static>>> {
-    literals.sort();
-    literals.dedup();
-    let are_sought = literals.len() <= LITERALS_MAX && literals.iter().all(|literal| !literal.contains(&b'\n'));
-    are_sought.then(|| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect())
-}
-
-fn is_long_enough(beginning: &Finder<'_>) -> bool {
-    beginning.needle().len() >= BEGINNING_BYTES_MIN
-}
-
-/// Notes the expressions that match in a state, and says how many of them are new.
-fn note(automaton: &DFA, states: &Cache, state: LazyStateID, matching: &mut [u64]) -> usize {
-    let mut new = 0;
-    for number in 0..automaton.match_len(states, state) {
-        let expression = automaton.match_pattern(states, state, number).as_usize();
-        let (word, bit) = (&mut matching[expression / 64], 1 << (expression % 64));
-        new += usize::from(*word & bit == 0);
-        *word |= bit;
+/// Adds lines to runs.
+fn push(runs: &mut Vec<MatchRun>, bytes: usize, matching: u64) {
+    match runs.last_mut() {
+        _ if bytes == 0 => {}
+        Some(last) if last.matching == matching => last.bytes += bytes,
+        _ => runs.push(MatchRun { bytes, matching }),
     }
-    new
+}
+
+/// The whole lines before one that is longer than `bytes`, without its newline.
+fn before_longer_line(lines: &[u8], bytes: usize) -> &[u8] {
+    let mut end = 0;
+    while lines.len() - end > bytes {
+        match memrchr(b'\n', &lines[end..=end + bytes]) {
+            Some(newline) => end += newline + 1,
+            None => return &lines[..end],
+        }
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -320,6 +226,8 @@ mod tests {
 
     use super::*;
     use crate::multilog::script::expression::{BadExpression, Expression, use_compiler};
+    use crate::multilog::script::lazy_automaton::STATES_BYTES_MAX;
+    use crate::multilog::script::literal_finder::BEGINNINGS_MAX;
 
     fn new(text: &[u8]) -> Result<Expression, BadExpression> {
         use_compiler(COMPILER);
@@ -361,7 +269,7 @@ mod tests {
     fn a_match_is_found_behind_any_number_of_its_beginnings() {
         for count in 0..2 * BEGINNINGS_MAX {
             let mut one = compiled(&["ab[0-9]".to_owned()]);
-            assert!(!one.beginnings.is_empty());
+            assert!(one.beginnings.is_some());
             assert_eq!(numbers(&mut one, format!("{}ab7", "ab ".repeat(count)).as_bytes()), [0], "{count}");
             assert_eq!(numbers(&mut one, "ab ".repeat(count).as_bytes()), [0; 0], "{count}");
         }
@@ -376,64 +284,71 @@ mod tests {
         }
     }
 
-    /// What is found in lines: the bytes without a match, and the length of the line behind them.
-    fn found(expressions: &mut Automaton, lines: &[u8]) -> (usize, Option<usize>) {
-        let Found { bytes_without_match, line } = expressions.find_match(lines, 1000);
-        (bytes_without_match, line.map(|line| line.length))
+    /// The bytes of lines side by side, and the expressions that match them.
+    fn runs(expressions: &mut Automaton, lines: &[u8], examined_bytes: usize) -> Vec<(usize, u64)> {
+        let mut runs = Vec::new();
+        expressions.match_lines(lines, examined_bytes, &mut runs);
+        runs.iter().map(|run| (run.bytes, run.matching)).collect()
     }
 
     #[test]
-    fn lines_without_a_match_are_passed_over() {
-        let mut expressions = compiled(&["(accepted|queued)_[a-z]".to_owned()]);
-        let lines = b"one\ntwo\nx queued_\naccepted_a b\nthree\naccepted_b";
-        let mut find = |from: usize| found(&mut expressions, &lines[from..]);
-
-        assert_eq!(find(0), (b"one\ntwo\nx queued_\n".len(), Some(b"accepted_a b".len())));
-        assert_eq!(find(18), (0, Some(b"accepted_a b".len())));
-        assert_eq!(find(31), (b"three\n".len(), None), "what has no end is no line");
-        assert!(expressions.finds_quickly() && !compiled(&["[0-9]+".to_owned()]).finds_quickly());
-    }
-
-    #[test]
-    fn the_first_beginning_of_a_line_is_found_whichever_was_found_before() {
-        for line in ["delivery x", "very1 delivery x", "delivery very1 x", "delivery x very"] {
-            let mut expressions = compiled(&["delivery x|very[0-9]".to_owned()]);
-            assert_eq!(found(&mut expressions, b"very1\n"), (0, Some(5)));
-            assert_eq!(found(&mut expressions, format!("-\n{line}\n").as_bytes()), (2, Some(line.len())), "{line}");
+    fn lines_side_by_side_are_matched_together() {
+        for text in ["(accepted|queued)_[a-z]", "[a-z]_[a-z]"] {
+            let mut expressions = compiled(&[text.to_owned()]);
+            let lines = b"one\ntwo\nx queued_\naccepted_a b\nqueued_b\n\n".repeat(100);
+            let expected = [(18, 0), (22, 1), (1 + 18, 0)];
+            let expected: Vec<_> =
+                expected[..2].iter().chain(expected[1..].iter().rev().cycle().take(2 * 99)).collect();
+            let mut found = runs(&mut expressions, &[&lines[..], b"accepted_b"].concat(), 1000);
+            assert_eq!(found.pop(), Some((1, 0)), "{text}: what has no end is no line");
+            assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{text}");
         }
+        assert_eq!(runs(&mut compiled(&["[0-9]".to_owned()]), b"1\n", 1000), [], "one line is not worth a table");
     }
 
     #[test]
     fn an_expression_with_a_newline_matches_no_line() {
-        for text in ["ab\\ncd", "ab\\n(cd|c)", "(ab\\n|cd\\n)[a-z]", "[a-z]b\\nc", "\\n\\n"] {
+        for text in ["ab\\ncd", "ab\\n(cd|c)", "(ab\\n|cd\\n)[a-z]", "[a-z]b\\nc", "\\n\\n", "[^x]{3}c"] {
             let mut expressions = compiled(&[text.to_owned()]);
             for line in [&b"ab"[..], b"cd", b""] {
                 assert_eq!(numbers(&mut expressions, line), [0; 0], "{text}");
             }
-            if expressions.finds_quickly() {
-                assert_eq!(found(&mut expressions, b"ab\ncd\n\n\nab\nc"), (b"ab\ncd\n\n\nab\n".len(), None), "{text}");
-            }
+            let lines = b"ab\ncd\n\n\nab\n".repeat(1000);
+            assert!(runs(&mut expressions, &lines, 1000).iter().all(|(_, matching)| *matching == 0), "{text}");
         }
     }
 
     #[test]
     fn a_line_is_examined_as_far_as_is_asked_for() {
-        for text in ["ab[0-9]", "(ab|cd)[0-9]", "[a-z]b[0-9]cde"] {
+        for (text, least) in [("ab[0-9]", 3), ("(ab|cd)[0-9]", 3), ("[a-z]b[0-9]cde", 6), ("ab1|cde", 3)] {
             let mut expressions = compiled(&[text.to_owned()]);
             for bytes in 0..7 {
-                let found = expressions.find_match(b"\nab1cde\n", bytes);
-                let least = if text.ends_with("cde") { 6 } else { 3 };
-                let line = MatchingLine { length: 6, matching: &[1] };
-                let expected = if bytes < least { (8, None) } else { (1, Some(line)) };
-                assert_eq!((found.bytes_without_match, found.line), expected, "{text} {bytes}");
+                let expected = if bytes < least { [(8, 0)].to_vec() } else { [(1, 0), (7, 1)].to_vec() };
+                assert_eq!(runs(&mut expressions, b"\nab1cde\n", bytes), expected, "{text} {bytes}");
             }
+        }
+        // What is cut has another end.
+        let mut expressions = compiled(&["[0-9]$".to_owned()]);
+        let lines = b"a1\nb\n".repeat(1000);
+        let others = [&lines[..], b"a1b\n", &lines].concat();
+        assert_eq!(runs(&mut expressions, &lines, 2).len(), 2000);
+        assert_eq!(runs(&mut expressions, &others, 2), runs(&mut expressions, &lines, 2), "who cuts it matches it");
+        assert_eq!(runs(&mut expressions, &others[lines.len()..], 2), []);
+    }
+
+    #[test]
+    fn an_automaton_with_many_states_is_no_table() {
+        for (text, is_table) in [("[ab]{3}c", true), ("a[a-z]{100}c", false)] {
+            let mut expressions = compiled(&[text.to_owned()]);
+            let lines = b"aaac\nb\n".repeat(1000);
+            assert_eq!(!runs(&mut expressions, &lines, 1000).is_empty(), is_table, "{text}");
         }
     }
 
     #[test]
     fn lines_cannot_make_it_grow_beyond_its_memory() {
         // After each byte the automaton knows which of the last hundred bytes were an a.
-        let mut expressions = compiled(&["a[ab]{100}c".to_owned()]);
+        let mut expressions = compiled(&["a[a-z]{100}c".to_owned()]);
         let mut random = 1_u64;
         for _ in 0..40 {
             let line: Vec<u8> = (0..1000)
@@ -464,21 +379,19 @@ mod tests {
             let one_by_one: Vec<_> =
                 texts.iter().map(|text| RegexBuilder::new(text).unicode(false).build().unwrap()).collect();
             let mut together = compiled(&texts);
-            let joined: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
-            let matches = |line: &[u8]| one_by_one.iter().any(|one| one.is_match(line));
+            let joined = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect::<Vec<u8>>().repeat(500);
             let mut rest = &joined[..];
-            while together.finds_quickly() && !rest.is_empty() {
-                let (bytes, length) = found(&mut together, rest);
-                let (passed, next) = rest.split_at(bytes);
-                prop_assert!(passed.is_empty() || passed.ends_with(b"\n"));
-                for line in passed.split_inclusive(|&byte| byte == b'\n') {
-                    prop_assert!(!matches(&line[..line.len() - 1]), "{:?} {:?}", &texts, line);
+            for (bytes, bits) in runs(&mut together, rest, 1000) {
+                let (run, others) = rest.split_at(bytes);
+                prop_assert!(run.ends_with(b"\n"));
+                for line in run.split_inclusive(|&byte| byte == b'\n').take(lines.len()) {
+                    let line = &line[..line.len() - 1];
+                    let expected = (0..texts.len()).filter(|&one| one_by_one[one].is_match(line)).map(|one| 1 << one).sum();
+                    prop_assert_eq!(bits, expected, "{:?} {:?}", &texts, line);
                 }
-                rest = next;
-                if let Some(length) = length {
-                    let (line, next) = next.split_at(length);
-                    prop_assert!(matches(line) && !line.contains(&b'\n'), "{:?} {:?}", &texts, line);
-                    rest = &next[1..];
+                rest = others;
+                if rest.len() + 3 * lines.len() * 12 < joined.len() {
+                    break;
                 }
             }
             for line in lines {

@@ -28,32 +28,21 @@ pub trait Expressions: fmt::Debug + Send {
     /// Finds those that match what is to be examined of a line: a bit for each, from the lowest of the first number on.
     fn matching(&mut self, line: &[u8]) -> &[u64];
 
-    /// Tells whether looking for the next line with a match is quicker than matching one line after the other.
-    fn finds_quickly(&self) -> bool;
-
-    /// Looks for the next line with a match. At most `examined_bytes` bytes of a line are examined.
-    fn find_match(&mut self, lines: &[u8], examined_bytes: usize) -> Found<'_>;
+    /// Matches whole lines at the beginning of `lines`, where that is quicker than one line after the other: adds runs of them to
+    /// `runs`, side by side, or nothing. At most `examined_bytes` bytes of a line are examined.
+    fn match_lines(&mut self, lines: &[u8], examined_bytes: usize, runs: &mut Vec<MatchRun>);
 
     /// Frees memory that can be made again.
     fn shrink(&mut self);
 }
 
-/// What was found in lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found<'e> {
-    /// So many bytes of whole lines, at the beginning, have no match.
-    pub bytes_without_match: usize,
-    /// The line behind them; `None` if no whole line has a match.
-    pub line: Option<MatchingLine<'e>>,
-}
-
-/// A whole line with a match.
+/// Whole lines side by side that the same expressions match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MatchingLine<'e> {
-    /// Its bytes, without the newline.
-    pub length: usize,
-    /// The expressions that match it: a bit for each, as in [`Expressions::matching`].
-    pub matching: &'e [u64],
+pub struct MatchRun {
+    /// Their bytes, with their newlines.
+    pub bytes: usize,
+    /// The expressions that match: a bit for each, from the lowest on.
+    pub matching: u64,
 }
 
 /// The one that this program has.

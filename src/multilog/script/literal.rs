@@ -1,134 +1,136 @@
-//! The literals of which each match of a regular expression has one, and those with which it begins.
+//! The literals of which each match of a regular expression has one.
 //!
 //! Expressions must make sense, as bytes.
 
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 use regex_syntax::hir::{Hir, HirKind};
 
-/// How each match of an expression begins.
+use crate::lines::line_pattern::without_newlines;
+
+/// More literals are no longer looked for many bytes at a time.
+const LITERALS_MAX: usize = 64;
+/// So many literals are not cut to what they have in common.
+const FEW_LITERALS: usize = 16;
+/// What literals have in common is rare enough if it is longer than this.
+const COMMON_BYTES_MIN: usize = 4;
+
+/// Some literals, as they may stand in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Literals {
+    pub(super) texts: Vec<Vec<u8>>,
+    /// Whether each of them is all that its match may be.
+    pub(super) are_whole: bool,
+}
+
+impl Literals {
+    /// The literals of a sequence; `None` if it has none, or an empty one.
+    fn of(mut sequence: Seq) -> Option<Literals> {
+        sequence.minimize_by_preference();
+        let common_bytes = sequence.longest_common_prefix()?.len();
+        let is_short = sequence.is_exact() && sequence.len()? <= FEW_LITERALS;
+        if common_bytes > COMMON_BYTES_MIN && !is_short {
+            sequence.keep_first_bytes(common_bytes);
+            sequence.dedup();
+        }
+        let texts: Vec<Vec<u8>> = sequence.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect();
+        let is_usable = !texts.is_empty() && texts.iter().all(|text| !text.is_empty());
+        is_usable.then(|| Literals { texts, are_whole: sequence.is_exact() })
+    }
+
+    /// Those of two expressions of which a line matches one or the other.
+    pub(super) fn or(mut self, other: Literals) -> Option<Literals> {
+        self.texts.extend(other.texts);
+        self.are_whole &= other.are_whole;
+        self.texts.sort();
+        self.texts.dedup();
+        (self.texts.len() <= LITERALS_MAX).then_some(self)
+    }
+
+    /// The length of the shortest.
+    pub(super) fn shortest(&self) -> usize {
+        self.texts.iter().map(Vec::len).min().unwrap_or(0)
+    }
+
+    /// Of two that would do, the rarer one in lines, as far as can be said without them; if both are alike, the other one: lines
+    /// differ less in how they begin.
+    fn or_better(self, other: Literals) -> Literals {
+        let rank = |literals: &Literals| (literals.shortest(), std::cmp::Reverse(literals.texts.len()));
+        if rank(&self) > rank(&other) { self } else { other }
+    }
+}
+
+/// What can be looked for in place of an expression.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Beginnings {
-    /// It begins with one of them; none if they were not found.
-    pub(super) literals: Vec<Vec<u8>>,
-    /// What follows if there is one literal, with nothing to look for before it.
+pub(super) struct Sought {
+    /// Each match has one of them.
+    pub(super) anywhere: Option<Literals>,
+    /// Each match begins with one of them.
+    pub(super) at_beginning: Option<Literals>,
+    /// What follows the beginning, if there is one, with nothing to look for before it.
     pub(super) rest: Option<Hir>,
 }
 
-impl Beginnings {
-    pub(super) fn of(text: &str) -> Beginnings {
-        let Some(expression) = parse(text) else { return Beginnings::default() };
-        let literals = owned(beginnings(&expression).unwrap_or_default());
-        Beginnings { literals, rest: rest(&expression) }
+impl Sought {
+    pub(super) fn of(text: &str) -> Sought {
+        let Some(expression) = parse(text) else { return Sought::default() };
+        let at_beginning = beginnings(&expression);
+        let rest = match at_beginning.as_ref().map(|literals| &literals.texts[..]) {
+            Some([literal]) => rest(&expression, literal),
+            _ => None,
+        };
+        Sought { anywhere: anywhere(&expression), at_beginning, rest }
     }
 }
 
-/// Literals of which each match of an expression has at least one, as long as possible; `None` if none were found.
-pub(super) fn in_each_match(text: &str) -> Option<Vec<Vec<u8>>> {
-    literals(&parse(text)?).map(owned)
-}
-
+/// An expression, without its newlines: no line has one.
 fn parse(text: &str) -> Option<Hir> {
-    ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()
+    let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
+    Some(without_newlines(&expression, &|look| Hir::look(look)))
 }
 
-fn owned(literals: Vec<&[u8]>) -> Vec<Vec<u8>> {
-    literals.into_iter().map(Into::into).collect()
+/// With which literals an expression begins.
+fn beginnings(expression: &Hir) -> Option<Literals> {
+    let mut literals =
+        Literals::of(Extractor::new().kind(ExtractKind::Prefix).limit_total(LITERALS_MAX).extract(expression))?;
+    // What looks around takes no bytes, but has to be asked.
+    literals.are_whole &= expression.properties().look_set().is_empty();
+    Some(literals)
 }
 
-/// What follows the literal that an expression begins with, if it begins with one.
-fn rest(expression: &Hir) -> Option<Hir> {
+fn anywhere(expression: &Hir) -> Option<Literals> {
+    let of_parts = match expression.kind() {
+        HirKind::Capture(group) => anywhere(&group.sub),
+        HirKind::Repetition(repetition) if repetition.min > 0 => anywhere(&repetition.sub).map(as_part),
+        HirKind::Concat(parts) => {
+            let from = |at: usize| beginnings(&Hir::concat(parts[at..].to_vec()));
+            let within = parts.iter().map(anywhere);
+            (1..parts.len()).map(from).chain(within).flatten().map(as_part).reduce(Literals::or_better)
+        }
+        HirKind::Alternation(parts) => {
+            let mut all = parts.iter().map(anywhere);
+            all.next().and_then(|first| all.try_fold(first?, |literals, other| literals.or(other?)))
+        }
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
+    };
+    [of_parts, beginnings(expression)].into_iter().flatten().reduce(Literals::or_better)
+}
+
+/// The literals of a part of an expression.
+fn as_part(literals: Literals) -> Literals {
+    Literals { are_whole: false, ..literals }
+}
+
+/// What follows the literal that an expression begins with.
+fn rest(expression: &Hir, beginning: &[u8]) -> Option<Hir> {
     match expression.kind() {
-        HirKind::Literal(_) => Some(Hir::empty()),
-        HirKind::Capture(group) => rest(&group.sub),
+        HirKind::Literal(literal) => (*literal.0 == *beginning).then(Hir::empty),
+        HirKind::Capture(group) => rest(&group.sub, beginning),
         HirKind::Concat(parts) => {
             let (first, others) = parts.split_first()?;
             let others = others.iter().cloned();
-            Some(Hir::concat(std::iter::once(rest(first)?).chain(others).collect()))
+            Some(Hir::concat(std::iter::once(rest(first, beginning)?).chain(others).collect()))
         }
         _ => None,
-    }
-}
-
-fn beginnings(expression: &Hir) -> Option<Vec<&[u8]>> {
-    match expression.kind() {
-        HirKind::Literal(literal) => Some(vec![&literal.0]),
-        HirKind::Capture(group) => beginnings(&group.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => beginnings(&repetition.sub),
-        // What looks around takes no bytes.
-        HirKind::Concat(parts) => {
-            beginnings(parts.iter().find(|part| !matches!(part.kind(), HirKind::Look(_) | HirKind::Empty))?)
-        }
-        HirKind::Alternation(parts) => Some(parts.iter().map(beginnings).collect::<Option<Vec<_>>>()?.concat()),
-        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
-    }
-}
-
-fn literals(expression: &Hir) -> Option<Vec<&[u8]>> {
-    match expression.kind() {
-        HirKind::Literal(literal) => Some(vec![&literal.0]),
-        HirKind::Capture(group) => literals(&group.sub),
-        HirKind::Repetition(repetition) if repetition.min > 0 => literals(&repetition.sub),
-        // Of two that are equally long the last: lines differ less in how they begin.
-        HirKind::Concat(parts) => parts.iter().filter_map(literals).max_by_key(|literals| shortest(literals)),
-        HirKind::Alternation(parts) => Some(parts.iter().map(literals).collect::<Option<Vec<_>>>()?.concat()),
-        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
-    }
-}
-
-fn shortest(literals: &[&[u8]]) -> usize {
-    literals.iter().map(|literal| literal.len()).min().unwrap_or(0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_match_lacks_all_literals() {
-        for (text, literals) in [
-            ("delivery [0-9]+: success", &[&b": success"[..]][..]),
-            ("^status: (?:sent|bounced)$", &[b"status: "]),
-            ("^a: (?:sent|bounced)$", &[b"sent", b"bounced"]),
-            ("(error)+", &[b"error"]),
-            ("(error)*x", &[b"x"]),
-            ("(a(bcd){2}e)f", &[b"bcd"]),
-            ("\\xff\\.", &[b"\xff."]),
-            ("deferral|failure [0-9]", &[b"deferral", b"failure "]),
-        ] {
-            assert_eq!(in_each_match(text), Some(literals.iter().map(|&literal| literal.into()).collect()), "{text}");
-        }
-        for text in ["a|[0-9]", "(?i)error", "[0-9]+", "", "^$", "(error)?"] {
-            assert_eq!(in_each_match(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn every_match_begins_with_one_of_the_beginnings() {
-        for (text, beginnings) in [
-            ("delivery [0-9]+: success", &[&b"delivery "[..]][..]),
-            ("^\\b(?:sent|bounced) x$", &[b"sent", b"bounced"]),
-            ("(error)+", &[b"error"]),
-            ("deferral [0-9]|failure", &[b"deferral ", b"failure"]),
-        ] {
-            assert_eq!(Beginnings::of(text).literals, beginnings, "{text}");
-        }
-        for text in ["[0-9]+: x", "(error)*x", "x?y", "", "^$", "a|[0-9]b", "(?i)error"] {
-            assert_eq!(Beginnings::of(text), Beginnings::default(), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_follows_a_literal_is_the_rest() {
-        for (text, rest) in [
-            ("delivery [0-9]+: success", "[0-9]+: success"),
-            ("(new) msg", " msg"),
-            ("((end) msg$)", " msg$"),
-            ("end msg", ""),
-        ] {
-            assert_eq!(Beginnings::of(text).rest, parse(rest), "{text}");
-        }
-        for text in ["^end", "\\bend", "(end|new) msg", "(end)+ msg", "[0-9]", ""] {
-            assert_eq!(Beginnings::of(text).rest, None, "{text}");
-        }
     }
 }

@@ -29,7 +29,7 @@ use std::collections::BTreeMap;
 
 use memchr::{memchr, memchr2, memchr3};
 
-use crate::multilog::script::expression::{self, Expression, Expressions, Found, MatchingLine};
+use crate::multilog::script::expression::{self, Expression, Expressions, MatchRun};
 use crate::multilog::script::pattern::Pattern;
 use crate::multilog::script::selector::{Progress, Selector};
 use crate::multilog::script::{Action, SEEN_BYTES, Script};
@@ -38,6 +38,9 @@ use crate::multilog::script::{Action, SEEN_BYTES, Script};
 pub const MEMORY_BYTES: usize = 1024 * 1024;
 /// After this many lines without a state, a full table is cleared, because the lines may have changed.
 const PLAIN_LINES_MAX: usize = 10_000;
+
+/// So many bytes of lines are matched together: what a batch leaves of them is matched once more.
+const BEGUN_BYTES_MAX: usize = 64 * 1024;
 
 /// The number of a verdict that is not stored because the memory is full; it is valid for one line.
 pub const UNKEPT: usize = 0;
@@ -53,6 +56,13 @@ pub struct Verdict {
     pub alert_count: usize,
     /// The copy that it gives, by the number of its prefix.
     pub copy: Option<usize>,
+}
+
+impl Verdict {
+    /// Tells whether it is nothing but directories.
+    fn is_silent(&self) -> bool {
+        self.statuses.is_empty() && self.alert_count == 0 && self.copy.is_none()
+    }
 }
 
 /// A selector with its place in the script.
@@ -111,9 +121,9 @@ struct ExpressionSet {
     expressions: Box<dyn Expressions>,
     /// So much of a line is examined.
     examined_bytes: usize,
-    /// What is said of a line that none matches.
-    none: Box<[u64]>,
     starts: Starts,
+    /// Runs of the lines that come next, the last one first.
+    runs: Vec<MatchRun>,
 }
 
 /// In which state the star patterns begin, by the regular expressions that match.
@@ -123,15 +133,12 @@ struct Starts {
     rows: BTreeMap<Box<[u64]>, Row>,
     /// Those that matched the last line.
     latest: Option<(Box<[u64]>, Row)>,
-    /// Whether a line goes nowhere that none matches, whatever is in it; `None` if that has not been asked.
-    needs_match: Option<bool>,
 }
 
 impl ExpressionSet {
     fn new(expressions: &[&Expression], examined_bytes: usize) -> Box<ExpressionSet> {
-        let none = vec![0; expressions.len().div_ceil(64)].into();
         let expressions = expression::compile(expressions);
-        Box::new(ExpressionSet { expressions, examined_bytes, none, starts: Starts::default() })
+        Box::new(ExpressionSet { expressions, examined_bytes, starts: Starts::default(), runs: Vec::new() })
     }
 
     /// The states are others now.
@@ -168,25 +175,18 @@ const SPECIAL: Row = 1 << 31;
 const UNKNOWN: Row = Row::MAX;
 
 /// The state in which a line begins: after what stands in front of it, and with the regular expressions that match it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Begun(Row);
 
-/// What is known of a whole line that has not been judged.
-#[derive(Clone, Copy, Debug)]
-pub struct BegunLine {
-    /// Its bytes, without the newline.
-    pub length: usize,
-    /// Where it is judged from.
-    pub begun: Begun,
-}
-
-/// Lines that were passed over.
-#[derive(Clone, Copy, Debug)]
-pub struct Passed {
-    /// How many bytes of whole lines go nowhere.
+/// Whole lines, side by side, whose regular expressions have been matched.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BegunLines {
+    /// Their bytes, with their newlines.
     pub bytes: usize,
-    /// The line behind them; `None` if nothing is known of it.
-    pub next: Option<BegunLine>,
+    /// Where each is judged from.
+    pub begun: Begun,
+    /// The verdict on each, if that is known already, and is nothing but directories.
+    pub verdict: Option<usize>,
 }
 
 /// Judges lines.
@@ -311,6 +311,7 @@ impl Matcher {
         self.seen_bytes = SEEN_BYTES - head.len();
         let started: Vec<_> = self.clauses.iter().map(|clause| clause.start(head)).collect();
         if let Some(set) = &mut self.expression_set {
+            set.runs.clear();
             // The states in which lines begin stay the same, in most cases, when only the time has changed.
             if self.started != started {
                 set.forget_starts();
@@ -385,19 +386,6 @@ impl Matcher {
         Some(answer)
     }
 
-    /// Tells whether lines go nowhere that no regular expression matches, whatever else is in them.
-    fn needs_match(&mut self, set: &mut ExpressionSet) -> bool {
-        if let Some(needs_match) = set.starts.needs_match {
-            return needs_match;
-        }
-        let row = self.start_row(&mut set.starts, &set.none);
-        let needs_match = row != UNKNOWN
-            && row & SPECIAL != 0
-            && matches!(self.state(row & !SPECIAL).kind, Kind::Decided(verdict) if self.verdicts[verdict] == Verdict::default());
-        set.starts.needs_match = Some(needs_match);
-        needs_match
-    }
-
     /// How many bytes of a line may decide where it goes, beside what star patterns see.
     #[must_use]
     pub fn examined_bytes(&self) -> usize {
@@ -417,22 +405,32 @@ impl Matcher {
         self.match_begun(Begun(begin), line)
     }
 
-    /// Passes over whole lines that go nowhere, at the beginning of `lines`; `None` if that is no quicker than to judge one line after
-    /// the other.
+    /// Matches the regular expressions of lines at the beginning of `lines` together; `None` if that is no quicker than to judge the
+    /// next line by itself. Until [`Matcher::begin`], `lines` go on where the lines end that were begun or judged before.
     #[must_use]
-    pub fn pass_over(&mut self, lines: &[u8]) -> Option<Passed> {
+    pub fn begin_lines(&mut self, lines: &[u8]) -> Option<BegunLines> {
         self.with_expressions(|matcher, set| {
-            if !set.expressions.finds_quickly() || !matcher.needs_match(set) {
-                return None;
+            let ExpressionSet { expressions, examined_bytes, starts, runs } = set;
+            if runs.is_empty() {
+                expressions.match_lines(&lines[..lines.len().min(BEGUN_BYTES_MAX)], *examined_bytes, runs);
+                runs.reverse();
             }
-            let ExpressionSet { expressions, examined_bytes, starts, .. } = set;
-            let Found { bytes_without_match, line } = expressions.find_match(lines, *examined_bytes);
-            let next = line.map(|MatchingLine { length, matching }| BegunLine {
-                length,
-                begun: Begun(matcher.start_row(starts, matching)),
-            });
-            Some(Passed { bytes: bytes_without_match, next })
+            let MatchRun { bytes, matching } = runs.pop()?;
+            let row = matcher.start_row(starts, &[matching]);
+            let verdict = matcher.decided(row).filter(|&verdict| matcher.verdicts[verdict].is_silent());
+            Some(BegunLines { bytes, begun: Begun(row), verdict })
         })?
+    }
+
+    /// The verdict on all lines that begin in this state.
+    fn decided(&self, row: Row) -> Option<usize> {
+        if row == UNKNOWN || row & SPECIAL == 0 {
+            return None;
+        }
+        match self.state(row & !SPECIAL).kind {
+            Kind::Decided(verdict) if verdict != UNKEPT => Some(verdict),
+            Kind::Decided(_) | Kind::Seeking(_) | Kind::Plain => None,
+        }
     }
 
     /// Judges a line that has begun, as [`Matcher::match_line`] does: the next one that is judged.
@@ -515,6 +513,7 @@ impl Matcher {
         self.plain_lines = 0;
         if let Some(set) = &mut self.expression_set {
             set.forget_starts();
+            set.runs = Vec::new();
             set.expressions.shrink();
             return;
         }
@@ -738,6 +737,34 @@ mod tests {
             prop_assert_eq!(matcher.verdict(number), &verdict_by_the_book(&script, stamp, line));
         }
         prop_assert!(matcher.memory_bytes <= memory_max_bytes);
+        compare_together(&script, stamp, lines, memory_max_bytes)
+    }
+
+    /// Lines that are judged together have the verdicts that they have one by one.
+    fn compare_together(
+        script: &Script,
+        stamp: &[u8],
+        lines: &[Vec<u8>],
+        memory_max_bytes: usize,
+    ) -> Result<(), TestCaseError> {
+        let expected = lines.iter().map(|line| verdict_by_the_book(script, stamp, line)).collect::<Vec<_>>();
+        let mut expected = lines.iter().zip(&expected).cycle();
+        // So many that a table is made.
+        let text = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect::<Vec<u8>>().repeat(500);
+        let mut matcher = Matcher::with_memory(script, memory_max_bytes);
+        matcher.begin(stamp);
+        let mut rest = &text[..];
+        while let Some(BegunLines { bytes, begun, verdict }) = matcher.begin_lines(rest) {
+            let (begun_lines, others) = rest.split_at(bytes);
+            for (line, (expected_line, expected)) in
+                begun_lines.split_inclusive(|&byte| byte == b'\n').zip(&mut expected)
+            {
+                prop_assert_eq!(&line[..line.len() - 1], expected_line);
+                let number = verdict.unwrap_or_else(|| matcher.match_begun(begun, expected_line));
+                prop_assert_eq!(matcher.verdict(number), expected);
+            }
+            rest = others;
+        }
         Ok(())
     }
 
