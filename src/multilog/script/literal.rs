@@ -2,6 +2,8 @@
 //!
 //! Expressions must make sense, as bytes.
 
+use std::cmp::Reverse;
+
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::literal::{ExtractKind, Extractor, Seq};
 use regex_syntax::hir::{Hir, HirKind};
@@ -10,10 +12,12 @@ use crate::lines::line_pattern::without_newlines;
 
 /// More literals are no longer looked for many bytes at a time.
 const LITERALS_MAX: usize = 64;
-/// So many literals are not cut to what they have in common.
-const FEW_LITERALS: usize = 16;
-/// What literals have in common is rare enough if it is longer than this.
-const COMMON_BYTES_MIN: usize = 4;
+/// So many literals are looked for as quickly as one.
+const FEW_LITERALS: usize = 8;
+/// Literals are put together from so many parts of an expression at most.
+const PARTS_MAX: usize = 8;
+/// Literals of so many bytes are rare enough in lines: few of them are better than longer ones.
+const RARE_BYTES: usize = 4;
 
 /// Some literals, as they may stand in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +33,7 @@ impl Literals {
         sequence.minimize_by_preference();
         let common_bytes = sequence.longest_common_prefix()?.len();
         let is_short = sequence.is_exact() && sequence.len()? <= FEW_LITERALS;
-        if common_bytes > COMMON_BYTES_MIN && !is_short {
+        if common_bytes > RARE_BYTES && !is_short {
             sequence.keep_first_bytes(common_bytes);
             sequence.dedup();
         }
@@ -55,7 +59,10 @@ impl Literals {
     /// Of two that would do, the rarer one in lines, as far as can be said without them; if both are alike, the other one: lines
     /// differ less in how they begin.
     fn or_better(self, other: Literals) -> Literals {
-        let rank = |literals: &Literals| (literals.shortest(), std::cmp::Reverse(literals.texts.len()));
+        let rank = |literals: &Literals| {
+            let (bytes, count) = (literals.shortest(), literals.texts.len());
+            (bytes.min(RARE_BYTES), count <= FEW_LITERALS, bytes, Reverse(count))
+        };
         if rank(&self) > rank(&other) { self } else { other }
     }
 }
@@ -83,7 +90,7 @@ impl Sought {
     }
 }
 
-/// An expression, without its newlines: no line has one.
+/// An expression, without its groups, and without its newlines: no line has one.
 fn parse(text: &str) -> Option<Hir> {
     let expression = ParserBuilder::new().unicode(false).utf8(false).build().parse(text).ok()?;
     Some(without_newlines(&expression, &|look| Hir::look(look)))
@@ -100,10 +107,9 @@ fn beginnings(expression: &Hir) -> Option<Literals> {
 
 fn anywhere(expression: &Hir) -> Option<Literals> {
     let of_parts = match expression.kind() {
-        HirKind::Capture(group) => anywhere(&group.sub),
         HirKind::Repetition(repetition) if repetition.min > 0 => anywhere(&repetition.sub).map(as_part),
         HirKind::Concat(parts) => {
-            let from = |at: usize| beginnings(&Hir::concat(parts[at..].to_vec()));
+            let from = |at: usize| beginnings(&Hir::concat(parts[at..].iter().take(PARTS_MAX).cloned().collect()));
             let within = parts.iter().map(anywhere);
             (1..parts.len()).map(from).chain(within).flatten().map(as_part).reduce(Literals::or_better)
         }
@@ -111,7 +117,7 @@ fn anywhere(expression: &Hir) -> Option<Literals> {
             let mut all = parts.iter().map(anywhere);
             all.next().and_then(|first| all.try_fold(first?, |literals, other| literals.or(other?)))
         }
-        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) | HirKind::Repetition(_) => None,
+        _ => None,
     };
     [of_parts, beginnings(expression)].into_iter().flatten().reduce(Literals::or_better)
 }
@@ -123,14 +129,95 @@ fn as_part(literals: Literals) -> Literals {
 
 /// What follows the literal that an expression begins with.
 fn rest(expression: &Hir, beginning: &[u8]) -> Option<Hir> {
+    let is_beginning = |part: &Hir| matches!(part.kind(), HirKind::Literal(literal) if *literal.0 == *beginning);
     match expression.kind() {
-        HirKind::Literal(literal) => (*literal.0 == *beginning).then(Hir::empty),
-        HirKind::Capture(group) => rest(&group.sub, beginning),
-        HirKind::Concat(parts) => {
-            let (first, others) = parts.split_first()?;
-            let others = others.iter().cloned();
-            Some(Hir::concat(std::iter::once(rest(first, beginning)?).chain(others).collect()))
-        }
+        HirKind::Literal(_) if is_beginning(expression) => Some(Hir::empty()),
+        HirKind::Concat(parts) if is_beginning(&parts[0]) => Some(Hir::concat(parts[1..].to_vec())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(literals: Option<&Literals>) -> Vec<String> {
+        let text = |bytes: &Vec<u8>| bytes.escape_ascii().to_string();
+        literals.map_or_else(Vec::new, |literals| literals.texts.iter().map(text).collect())
+    }
+
+    #[test]
+    fn each_match_has_one_of_the_literals() {
+        for (text, literals) in [
+            ("[0-9]+: success", &[": success"][..]),
+            ("^status: (?:sent|bounced)$", &["status: sent", "status: bounced"]),
+            ("[0-9](?:sent|bounced)$", &["sent", "bounced"]),
+            ("[0-9](error)+", &["error"]),
+            ("(error)*xyz", &["xyz"]),
+            ("([0-9](bcd){2}e)f", &["bcdbcdef"]),
+            ("\\xff\\.", &["\\xff."]),
+            ("[Ss]tatus|[0-9]+ bytes", &[" bytes", "Status", "status"]),
+            ("deferral|failure [0-9]", &["deferral", "failure "]),
+            ("a\\nb|cd", &["cd"]),
+        ] {
+            let mut found = texts(Sought::of(text).anywhere.as_ref());
+            let mut literals = literals.to_vec();
+            found.sort();
+            literals.sort_unstable();
+            assert_eq!(found, literals, "{text}");
+        }
+        for text in ["abc|[a-z]", "[a-z]+", "", "^$", "(error)?"] {
+            assert_eq!(Sought::of(text).anywhere, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_match_begins_with_one_of_the_beginnings() {
+        for (text, beginnings) in [
+            ("delivery [0-9]+: success", &["delivery "][..]),
+            ("^\\b(?:sent|bounced) x$", &["sent x", "bounced x"]),
+            ("(error)+", &["error"]),
+            ("(?i)no", &["NO", "No", "nO", "no"]),
+        ] {
+            assert_eq!(texts(Sought::of(text).at_beginning.as_ref()), beginnings, "{text}");
+        }
+        for text in ["[a-z]+: x", "(error)*", "x?", "", "^$", "a|[a-z]b"] {
+            assert_eq!(Sought::of(text).at_beginning, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_literal_that_is_all_there_is_matches_by_itself() {
+        for (text, are_whole) in [
+            ("end msg", true),
+            ("(end|new) msg", true),
+            ("[Ss]tatus", true),
+            ("^end msg", false),
+            ("end msg\\b", false),
+            ("end msg [0-9]+", false),
+            ("(end msg)+", false),
+            ("[0-9]+ bytes", false),
+        ] {
+            let Sought { anywhere, at_beginning, .. } = Sought::of(text);
+            assert_eq!(anywhere.map(|literals| literals.are_whole), Some(are_whole), "{text}");
+            assert!(at_beginning.is_none_or(|literals| literals.are_whole == are_whole), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_literal_is_the_rest() {
+        for (text, rest) in [
+            ("delivery [0-9]+: success", "[0-9]+: success"),
+            ("(new) [a-z]", "[a-z]"),
+            ("((end) msg$)", "$"),
+            ("end msg", ""),
+        ] {
+            let Sought { rest: found, at_beginning, .. } = Sought::of(text);
+            assert_eq!(found.is_some(), at_beginning.is_some_and(|literals| literals.texts.len() == 1), "{text}");
+            assert!(found.is_none() || found == parse(rest), "{text}: {found:?}");
+        }
+        for text in ["^end", "\\bend", "(end|new) msg", "(end)+ msg", "[a-z]", ""] {
+            assert_eq!(Sought::of(text).rest, None, "{text}");
+        }
     }
 }
