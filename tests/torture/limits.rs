@@ -81,15 +81,23 @@ fn a_logger_with_little_memory_loses_nothing() {
 /// What old run scripts give.
 #[test]
 #[ignore = "torture: for the released program"]
-fn two_megabytes_are_enough_for_a_released_logger() {
+fn two_megabytes_are_enough_for_a_released_logger_and_some_more_for_expressions() {
     if cfg!(debug_assertions) {
         return testkit::skipped("a logger in two megabytes: the program is not optimised");
     }
-    for script in [&["t", "s4096", "n3", "./main"][..], &["t", "s16777215", "./main"], &["./main"]] {
+    for (limit, script) in [
+        ("2000000", &["t", "s4096", "n3", "./main"][..]),
+        ("2000000", &["t", "s16777215", "./main"]),
+        ("2000000", &["./main"]),
+        // The code that matches expressions needs 3 MB. Built for tests, it has features of theirs, too.
+        ("3500000", &["t", "s4096", "n3", "r-[0-4]{7}", "r-(six|seven|eight)", "./main"]),
+        ("3500000", &["t", "s16777215", "r-[0-4]{7}", "./main"]),
+        ("3500000", &["-*", "r+alone|[0-9]", "./main"]),
+    ] {
         let dir = Workdir::new();
         let (input, mut output) = std::io::pipe().unwrap();
         let mut command = Command::new(SOFTLIMIT);
-        command.args(["-m", "2000000"]).arg(Multilog::Ours.path()).args(script);
+        command.args(["-m", limit]).arg(Multilog::Ours.path()).args(script);
         let mut logger = Running::start_in(&mut command, dir.path(), input);
         // The reading end.
         drop(command);

@@ -1,6 +1,6 @@
 //! Regular expressions as selectors: `r+expression` and `r-expression`.
 //!
-//! The code that compiles and matches them is [`automaton`](crate::multilog::script::automaton): 240 kB, which only the program
+//! The code that compiles and matches them is [`automaton`](crate::multilog::script::automaton): 700 kB, which only the program
 //! `multilog-regex` has. `multilog` must start under `softlimit -m 2000000`; where a script or the journal of another logger has
 //! regular expressions, it executes `multilog-regex`, which is the same logger with that code.
 
