@@ -358,7 +358,8 @@ impl Batch {
                 begun = lines;
                 if let Some(verdict) = begun.verdict {
                     self.turn_to(verdict, &mut run, window, &heads_at);
-                    begun.bytes -= self.take_lines(&window.bytes[run.lines.end..][..begun.bytes], head, &mut run);
+                    let lines = &window.bytes[run.lines.end..][..begun.bytes];
+                    begun.bytes -= self.take_lines(lines, begun.is_one, head, &mut run);
                     if begun.bytes == 0 {
                         continue;
                     }
@@ -425,13 +426,15 @@ impl Batch {
         };
     }
 
-    /// Takes whole lines into a run, as many as have room where they go; its verdict is nothing but directories. Returns their bytes.
-    fn take_lines(&self, lines: &[u8], head: &[u8], run: &mut Run) -> usize {
+    /// Takes whole lines, or one, into a run, as many as have room where they go; its verdict is nothing but directories. Returns
+    /// their bytes.
+    fn take_lines(&self, lines: &[u8], is_one: bool, head: &[u8], run: &mut Run) -> usize {
         if self.chosen.is_empty() {
             run.lines.end += lines.len();
             return lines.len();
         }
-        let heads_bytes = head.len() * memchr_iter(b'\n', lines).count();
+        let count = if is_one { 1 } else { memchr_iter(b'\n', lines).count() };
+        let heads_bytes = head.len() * count;
         if lines.len() + heads_bytes <= run.left_bytes {
             run.add(lines.len(), heads_bytes);
             return lines.len();

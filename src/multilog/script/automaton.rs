@@ -131,12 +131,12 @@ impl Automaton {
                 self.find_matching(&line[..examined_bytes], None)
             };
             if is_match {
-                push(runs, begin - start, 0);
-                push(runs, end - begin, self.matching[0]);
+                push(runs, MatchRun { bytes: begin - start, is_one: false, matching: 0 });
+                push(runs, MatchRun { bytes: end - begin, is_one: true, matching: self.matching[0] });
                 start = end;
             }
         }
-        push(runs, lines.len() - start, 0);
+        push(runs, MatchRun { bytes: lines.len() - start, is_one: false, matching: 0 });
     }
 
     /// Matches each line, several at once.
@@ -151,11 +151,11 @@ impl Automaton {
             } else {
                 self.matching[0] = 1;
             }
-            push(runs, begin - start, 0);
-            push(runs, end + 1 - begin, self.matching[0]);
+            push(runs, MatchRun { bytes: begin - start, is_one: false, matching: 0 });
+            push(runs, MatchRun { bytes: end + 1 - begin, is_one: true, matching: self.matching[0] });
             start = end + 1;
         }
-        push(runs, lines.len() - start, 0);
+        push(runs, MatchRun { bytes: lines.len() - start, is_one: false, matching: 0 });
     }
 }
 
@@ -199,11 +199,14 @@ impl Expressions for Automaton {
 }
 
 /// Adds lines to runs.
-fn push(runs: &mut Vec<MatchRun>, bytes: usize, matching: u64) {
+fn push(runs: &mut Vec<MatchRun>, lines: MatchRun) {
     match runs.last_mut() {
-        _ if bytes == 0 => {}
-        Some(last) if last.matching == matching => last.bytes += bytes,
-        _ => runs.push(MatchRun { bytes, matching }),
+        _ if lines.bytes == 0 => {}
+        Some(last) if last.matching == lines.matching => {
+            last.bytes += lines.bytes;
+            last.is_one = false;
+        }
+        _ => runs.push(lines),
     }
 }
 

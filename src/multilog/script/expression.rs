@@ -41,6 +41,8 @@ pub trait Expressions: fmt::Debug + Send {
 pub struct MatchRun {
     /// Their bytes, with their newlines.
     pub bytes: usize,
+    /// Whether it is known that this is one line.
+    pub is_one: bool,
     /// The expressions that match: a bit for each, from the lowest on.
     pub matching: u64,
 }

@@ -131,8 +131,8 @@ struct ExpressionSet {
 struct Starts {
     /// By the bits of those that match.
     rows: BTreeMap<Box<[u64]>, Row>,
-    /// Those that matched the last line.
-    latest: Option<(Box<[u64]>, Row)>,
+    /// Those that matched last: none of them, and some.
+    latest: [Option<(Box<[u64]>, Row)>; 2],
 }
 
 impl ExpressionSet {
@@ -183,6 +183,8 @@ pub struct Begun(Row);
 pub struct BegunLines {
     /// Their bytes, with their newlines.
     pub bytes: usize,
+    /// Whether it is one line.
+    pub is_one: bool,
     /// Where each is judged from.
     pub begun: Begun,
     /// The verdict on each, if that is known already, and is nothing but directories.
@@ -339,9 +341,11 @@ impl Matcher {
     /// The state in which a line begins that these regular expressions match. Leaves what is pending there in `beginning` if there
     /// is no room for the state.
     fn start_row(&mut self, starts: &mut Starts, matching: &[u64]) -> Row {
+        // Lines that match and others take turns.
+        let latest = &mut starts.latest[usize::from(matching.iter().any(|&bits| bits != 0))];
         // Word by word: a call that compares memory takes longer than one or two words.
-        if let Some((latest, row)) = &starts.latest
-            && latest.iter().eq(matching)
+        if let Some((same, row)) = latest
+            && same.iter().eq(matching)
         {
             return *row;
         }
@@ -357,13 +361,13 @@ impl Matcher {
             }
             row
         });
-        match &mut starts.latest {
-            _ if row == UNKNOWN => starts.latest = None,
+        match latest {
+            _ if row == UNKNOWN => *latest = None,
             Some(latest) => {
                 latest.0.copy_from_slice(matching);
                 latest.1 = row;
             }
-            None => starts.latest = Some((matching.into(), row)),
+            None => *latest = Some((matching.into(), row)),
         }
         row
     }
@@ -415,10 +419,10 @@ impl Matcher {
                 expressions.match_lines(&lines[..lines.len().min(BEGUN_BYTES_MAX)], *examined_bytes, runs);
                 runs.reverse();
             }
-            let MatchRun { bytes, matching } = runs.pop()?;
+            let MatchRun { bytes, is_one, matching } = runs.pop()?;
             let row = matcher.start_row(starts, &[matching]);
             let verdict = matcher.decided(row).filter(|&verdict| matcher.verdicts[verdict].is_silent());
-            Some(BegunLines { bytes, begun: Begun(row), verdict })
+            Some(BegunLines { bytes, is_one, begun: Begun(row), verdict })
         })?
     }
 
@@ -754,8 +758,9 @@ mod tests {
         let mut matcher = Matcher::with_memory(script, memory_max_bytes);
         matcher.begin(stamp);
         let mut rest = &text[..];
-        while let Some(BegunLines { bytes, begun, verdict }) = matcher.begin_lines(rest) {
+        while let Some(BegunLines { bytes, is_one, begun, verdict }) = matcher.begin_lines(rest) {
             let (begun_lines, others) = rest.split_at(bytes);
+            prop_assert!(!is_one || begun_lines.iter().filter(|&&byte| byte == b'\n').count() == 1);
             for (line, (expected_line, expected)) in
                 begun_lines.split_inclusive(|&byte| byte == b'\n').zip(&mut expected)
             {
