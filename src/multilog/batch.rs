@@ -349,18 +349,18 @@ impl Batch {
         self.matcher.begin(head);
         let mut run = Run::default();
         // The lines that come next, if their regular expressions have been matched.
-        let mut begun = BegunLines::default();
+        let mut known = BegunLines::default();
         while run.lines.end < window.bytes.len() {
-            if begun.bytes == 0
+            if known.bytes == 0
                 && is_last_head
                 && let Some(lines) = self.matcher.begin_lines(&window.bytes[run.lines.end..])
             {
-                begun = lines;
-                if let Some(verdict) = begun.verdict {
+                known = lines;
+                if let Some(verdict) = known.verdict {
                     self.turn_to(verdict, &mut run, window, &heads_at);
-                    let lines = &window.bytes[run.lines.end..][..begun.bytes];
-                    begun.bytes -= self.take_lines(lines, begun.is_one, head, &mut run);
-                    if begun.bytes == 0 {
+                    let lines = &window.bytes[run.lines.end..][..known.bytes];
+                    known.bytes -= self.take_lines(lines, known.is_one, head, &mut run);
+                    if known.bytes == 0 {
                         continue;
                     }
                 }
@@ -369,8 +369,8 @@ impl Batch {
             let newline = memchr(b'\n', rest_of_window);
             let is_whole = newline.is_some();
             let text = &rest_of_window[..newline.unwrap_or(rest_of_window.len())];
-            let verdict = if begun.bytes > 0 {
-                self.matcher.match_begun(begun.begun, text)
+            let verdict = if known.bytes > 0 {
+                self.matcher.match_begun(known.begun, text)
             } else {
                 self.matcher.match_line(text)
             };
@@ -392,7 +392,7 @@ impl Batch {
             }
             self.copy_line(head, line);
             run.add(line.len(), head.len());
-            begun.bytes = begun.bytes.saturating_sub(line.len());
+            known.bytes = known.bytes.saturating_sub(line.len());
             if !is_last_head {
                 head = rest;
                 is_last_head = true;

@@ -46,7 +46,7 @@ fn an_expression_examines_as_much_of_a_line_as_the_script_asks_for() {
 }
 
 #[test]
-fn few_wanted_lines_are_found_among_many() {
+fn lines_are_selected_and_deselected_among_many() {
     let line = |number: u32| match number {
         // By itself, side by side, and with a literal that is no match.
         _ if number.is_multiple_of(977) || number % 5000 < 3 => format!("{number} error {number}\n"),
@@ -54,21 +54,35 @@ fn few_wanted_lines_are_found_among_many() {
         _ => format!("{number} all is well{}\n", " here".repeat(number as usize % 40)),
     };
     let lines: Vec<String> = (0..60_000).map(line).collect();
-    let is_wanted = |line: &&String| line.split_once("error ").is_some_and(|(_, rest)| !rest.starts_with("none"));
-    let wanted: String = lines.iter().filter(is_wanted).map(String::as_str).collect();
+    let is_error = |line: &&String| line.split_once("error ").is_some_and(|(_, rest)| !rest.starts_with("none"));
+    let (errors, others): (Vec<_>, Vec<_>) = lines.iter().partition(is_error);
 
-    for text in ["r+error [0-9]", "r+(error|trouble) [0-9]"] {
+    for (actions, wanted) in [
+        (&["-*", "r+error [0-9]"][..], &errors),
+        (&["-*", "r+(error|trouble) [0-9]"], &errors),
+        // There is no literal to look for.
+        (&["-*", "r+[a-z] [0-9]+$"], &errors),
+        (&["r-error [0-9]"], &others),
+        (&["r-[a-z] [0-9]+$"], &others),
+    ] {
         for head_bytes in [0, "@4000000000000000000000000 ".len() - 1] {
             let mut fixture = LoggerFixture::new();
             let mut command = Command::new(Multilog::Ours.path());
-            command.args((head_bytes > 0).then_some("t")).args(["s16777215", "-*", text, "./wanted"]);
+            command.args((head_bytes > 0).then_some("t")).args(["s50000", "n10000"]).args(actions).arg("./wanted");
             let logger = fixture.start_command(&mut command);
             fixture.write(lines.concat());
             let workdir = fixture.end(logger);
 
-            let current = std::fs::read_to_string(workdir.join("wanted/current")).unwrap();
-            let found: String = current.split_inclusive('\n').map(|line| &line[head_bytes..]).collect();
-            assert_same(found, &wanted);
+            let files = LogDirFiles::read(&workdir.join("wanted"));
+            for (name, archive) in files.archives() {
+                assert!((48_000..=50_000).contains(&archive.bytes.len()), "{actions:?} {name}");
+            }
+            let found: Vec<u8> = files
+                .joined()
+                .split_inclusive(|&byte| byte == b'\n')
+                .flat_map(|line| line[head_bytes..].to_vec())
+                .collect();
+            assert_same(found, wanted.iter().flat_map(|line| line.bytes()).collect::<Vec<u8>>());
         }
     }
 }
