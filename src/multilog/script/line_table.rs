@@ -27,8 +27,9 @@ const OTHER_ROWS: usize = 4;
 
 const PLACES: usize = 1 << Row::BITS;
 const ROWS_MAX: usize = PLACES >> ROW_BITS;
-/// The expressions have so many states at most, times the places that are filled: some ten milliseconds.
-const STEPS_MAX: usize = 4_000_000;
+/// The expressions have so many states at most, times the places that are filled: some thirty milliseconds, where each place is a
+/// new state of the automaton.
+const STEPS_MAX: usize = 100_000;
 
 /// So many lines are followed at once.
 const LANES: usize = 4;
@@ -73,6 +74,9 @@ impl LineTable {
                     Some(next) => next,
                     None => {
                         steps += automaton.get_nfa().states().len();
+                        if steps > STEPS_MAX {
+                            return None;
+                        }
                         let next = made.row(automaton.next_state(states, state, byte).ok()?)?;
                         *class = Some(next);
                         next
@@ -81,7 +85,7 @@ impl LineTable {
                 rows[row | usize::from(byte)] = next;
             }
             // States that were forgotten have other names now.
-            if steps > STEPS_MAX || states.clear_count() > clear_count {
+            if states.clear_count() > clear_count {
                 return None;
             }
             number += 1;
