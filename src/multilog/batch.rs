@@ -37,6 +37,10 @@ const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// The same where the address space is limited.
 const SCARCE_OUTPUT_BYTES_MAX: usize = 8 * 1024;
 
+/// So many bytes of lines are matched together, or as many as have room: what a batch leaves of them is matched once more.
+const BEGUN_BYTES_MIN: usize = 8 * 1024;
+const BEGUN_BYTES_MAX: usize = 64 * 1024;
+
 /// What one directory gets.
 #[derive(Debug, Default)]
 struct Share {
@@ -347,13 +351,16 @@ impl Batch {
         let heads_at = |start: usize| if start == 0 { heads } else { &heads_behind_first };
         self.matcher.tidy();
         self.matcher.begin(head);
+        let left = self.shares.iter().map(Share::left).min().unwrap_or(usize::MAX);
+        let begun_bytes_max = left.clamp(BEGUN_BYTES_MIN, BEGUN_BYTES_MAX);
         let mut run = Run::default();
         // The lines that come next, if their regular expressions have been matched.
         let mut known = BegunLines::default();
         while run.lines.end < window.bytes.len() {
             if known.bytes == 0
                 && is_last_head
-                && let Some(lines) = self.matcher.begin_lines(&window.bytes[run.lines.end..])
+                && let ahead = &window.bytes[run.lines.end..]
+                && let Some(lines) = self.matcher.begin_lines(&ahead[..ahead.len().min(begun_bytes_max)])
             {
                 known = lines;
                 if let Some(verdict) = known.verdict {

@@ -39,9 +39,6 @@ pub const MEMORY_BYTES: usize = 1024 * 1024;
 /// After this many lines without a state, a full table is cleared, because the lines may have changed.
 const PLAIN_LINES_MAX: usize = 10_000;
 
-/// So many bytes of lines are matched together: what a batch leaves of them is matched once more.
-const BEGUN_BYTES_MAX: usize = 64 * 1024;
-
 /// The number of a verdict that is not stored because the memory is full; it is valid for one line.
 pub const UNKEPT: usize = 0;
 
@@ -416,7 +413,7 @@ impl Matcher {
         self.with_expressions(|matcher, set| {
             let ExpressionSet { expressions, examined_bytes, starts, runs } = set;
             if runs.is_empty() {
-                expressions.match_lines(&lines[..lines.len().min(BEGUN_BYTES_MAX)], *examined_bytes, runs);
+                expressions.match_lines(lines, *examined_bytes, runs);
                 runs.reverse();
             }
             let MatchRun { bytes, is_one, matching } = runs.pop()?;
