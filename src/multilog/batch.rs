@@ -37,22 +37,10 @@ const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// The same where the address space is limited.
 const SCARCE_OUTPUT_BYTES_MAX: usize = 8 * 1024;
 
-/// So many bytes of lines are matched together, or as many as have room: what a batch leaves of them is matched once more.
+/// Regular expressions are matched in as many bytes of lines together as the fullest file has room for, within these bounds. The
+/// lines that a batch does not take are matched again for the next one.
 const BEGUN_BYTES_MIN: usize = 8 * 1024;
 const BEGUN_BYTES_MAX: usize = 64 * 1024;
-
-/// What one directory gets.
-#[derive(Debug, Default)]
-struct Share {
-    /// How full the directory's file is, with what this batch adds to it.
-    room: Option<Room>,
-    /// Output that is the window's own bytes.
-    range: Range<usize>,
-    /// Output that was put together.
-    copied: Output,
-    /// The file must be rotated before the next line can be written.
-    is_full: bool,
-}
 
 /// Lines of the window, side by side, that have the same verdict and have room where they go.
 #[derive(Debug, Default)]
@@ -72,6 +60,19 @@ impl Run {
         self.lines.end += bytes;
         self.left_bytes -= bytes + heads_bytes;
     }
+}
+
+/// What one directory gets.
+#[derive(Debug, Default)]
+struct Share {
+    /// How full the directory's file is, with what this batch adds to it.
+    room: Option<Room>,
+    /// Output that is the window's own bytes.
+    range: Range<usize>,
+    /// Output that was put together.
+    copied: Output,
+    /// The file must be rotated before the next line can be written.
+    is_full: bool,
 }
 
 impl Share {

@@ -18,7 +18,7 @@ use crate::multilog::script::line_table::LineTable;
 use crate::multilog::script::literal::Sought;
 use crate::multilog::script::literal_finder::{Beginnings, LiteralFinder};
 
-/// Fewer bytes of lines are not worth a table.
+/// A table is not made for fewer bytes of lines.
 const TABLE_BYTES_MIN: usize = 4096;
 /// What one expression may take when it is compiled.
 const ONE_BYTES_MAX: usize = 1024 * 1024;
@@ -131,12 +131,12 @@ impl Automaton {
                 self.find_matching(&line[..examined_bytes], None)
             };
             if is_match {
-                push(runs, MatchRun { bytes: begin - start, is_one: false, matching: 0 });
+                push_others(runs, begin - start);
                 push(runs, MatchRun { bytes: end - begin, is_one: true, matching: self.matching[0] });
                 start = end;
             }
         }
-        push(runs, MatchRun { bytes: lines.len() - start, is_one: false, matching: 0 });
+        push_others(runs, lines.len() - start);
     }
 
     /// Matches each line, several at once.
@@ -151,11 +151,11 @@ impl Automaton {
             } else {
                 self.matching[0] = 1;
             }
-            push(runs, MatchRun { bytes: begin - start, is_one: false, matching: 0 });
+            push_others(runs, begin - start);
             push(runs, MatchRun { bytes: end + 1 - begin, is_one: true, matching: self.matching[0] });
             start = end + 1;
         }
-        push(runs, MatchRun { bytes: lines.len() - start, is_one: false, matching: 0 });
+        push_others(runs, lines.len() - start);
     }
 }
 
@@ -196,6 +196,11 @@ impl Expressions for Automaton {
             rest.forget_states();
         }
     }
+}
+
+/// Adds lines that do not match to runs.
+fn push_others(runs: &mut Vec<MatchRun>, bytes: usize) {
+    push(runs, MatchRun { bytes, is_one: false, matching: 0 });
 }
 
 /// Adds lines to runs.
@@ -393,6 +398,7 @@ mod tests {
                     prop_assert_eq!(bits, expected, "{:?} {:?}", &texts, line);
                 }
                 rest = others;
+                // Three times all lines are enough.
                 if rest.len() + 3 * lines.len() * 12 < joined.len() {
                     break;
                 }

@@ -16,6 +16,7 @@ use crate::multilog::script::lazy_automaton::LazyAutomaton;
 type Row = u16;
 /// A row has a place for each byte.
 const ROW_BITS: u32 = u8::BITS;
+const NEWLINE: Row = b'\n' as Row;
 /// The beginning of a line: behind one that did not match, and behind one that did. Both lead to the same.
 const BEGINNING: Row = 0;
 const BEHIND_MATCH: Row = 1 << ROW_BITS;
@@ -31,11 +32,11 @@ const ROWS_MAX: usize = PLACES >> ROW_BITS;
 /// new state of the automaton.
 const STEPS_MAX: usize = 100_000;
 
-/// So many lines are followed at once.
+/// How many lines are followed at the same time.
 const LANES: usize = 4;
-/// So many times as long takes a byte of a line that is followed alone.
+/// A byte of a line that is followed alone takes this many times as long.
 const ALONE_TIMES: usize = 3;
-/// So many lines tell how early others are decided.
+/// How many lines are followed first, to see after how many bytes they are decided.
 const SAMPLE_LINES: usize = 32;
 
 /// For each state and byte the state that comes next.
@@ -194,8 +195,6 @@ impl LineTable {
         self.rows[usize::from(state | Row::from(byte))]
     }
 }
-
-const NEWLINE: Row = b'\n' as Row;
 
 /// Cuts lines at the beginning of one, so that the others are one part of `number` and one.
 fn cut(lines: &[u8], number: usize) -> (&[u8], &[u8]) {

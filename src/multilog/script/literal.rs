@@ -10,13 +10,13 @@ use regex_syntax::hir::{Hir, HirKind};
 
 use crate::lines::line_pattern::without_newlines;
 
-/// More literals are no longer looked for many bytes at a time.
+/// At most this many literals can be searched for many bytes at a time.
 const LITERALS_MAX: usize = 64;
-/// So many literals are looked for as quickly as one.
+/// This many literals are searched for as quickly as one.
 const FEW_LITERALS: usize = 8;
-/// Literals are put together from so many parts of an expression at most.
+/// At most this many parts of an expression are put together to a literal.
 const PARTS_MAX: usize = 8;
-/// Literals of so many bytes are rare enough in lines: few of them are better than longer ones.
+/// A literal of this length counts as rare in lines. If all literals are rare, it is better to have few than to have long ones.
 const RARE_BYTES: usize = 4;
 
 /// Some literals, as they may stand in a line.
